@@ -1,0 +1,103 @@
+"""The kinds of thing a recipe reads (slots) and writes (artifacts); views are chosen by them.
+
+An artifact is a file. Arrays are `.npy`, documents `.json` (see documents.py), sound `.wav`,
+points `.ply`, pictures `.png`, models `.safetensors`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class ArtifactKind:
+    """What a view must know of an artifact: its name, its file suffix, one line of help."""
+
+    name: str
+    suffix: str
+    help: str
+
+
+Curve = ArtifactKind("curve", "", "numbers over steps; written with job.metric, drawn as a line")
+Table = ArtifactKind("table", ".json", "rows and named columns with units (TableDoc)")
+Text = ArtifactKind("text", ".json", "a passage of text (TextDoc)")
+Spans = ArtifactKind("spans", ".json", "texts with labelled or scored stretches (SpansDoc)")
+Confusion = ArtifactKind("confusion", ".json", "counts of true against predicted class (ConfusionDoc)")
+Embedding = ArtifactKind("embedding", ".npy", "points of a map, (N, 2) float32, with an ItemsDoc part")
+Attention = ArtifactKind("attention", ".npy", "weights between tokens, (heads, T, T) float32")
+Image = ArtifactKind("image", ".png", "one picture")
+ImageGrid = ArtifactKind("image-grid", ".png", "pictures side by side")
+Audio = ArtifactKind("audio", ".wav", "sound")
+Volume = ArtifactKind("volume", ".npy", "a volume, (D, H, W), with spacing in its meta")
+Labels = ArtifactKind("labels", ".npy", "a label volume, (D, H, W) integers")
+Points = ArtifactKind("points", ".ply", "a point cloud")
+Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
+RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density, (X, Y, Z, 4)")
+Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores")
+Clip = ArtifactKind("clip", ".mp4", "a video clip")
+Frame = ArtifactKind("frame", ".png", "a live camera picture")
+Outcomes = ArtifactKind(
+    "outcomes", ".npy", "per-item counts behind a metric, (N, k); claims resample them, no view draws them"
+)
+
+KINDS: Mapping[str, ArtifactKind] = {
+    kind.name: kind for kind in list(globals().values()) if isinstance(kind, ArtifactKind)
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Data that needs no file: chosen by `sample:<name>`; `sets` are knobs it implies."""
+
+    name: str
+    title: str
+    help: str
+    generated: bool
+    sets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """The value an input slot takes to mean this sample."""
+        return f"sample:{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class InputKind:
+    """What a slot accepts: file suffixes (empty: any) and whether a folder may be dropped."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    folder: bool
+    help: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A place for the user's data; the first sample is preselected."""
+
+    kind: InputKind
+    title: str
+    help: str = ""
+    samples: tuple[Sample, ...] = ()
+    required: bool = True
+    columns: tuple[str, ...] = ()
+    """Knobs that name columns of this slot's table, filled by the column picker."""
+
+    @property
+    def default(self) -> str:
+        """The address the slot starts with; empty where nothing is preselected."""
+        return self.samples[0].address if self.samples else ""
+
+
+TextData = InputKind(
+    "text-data",
+    (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".txt", ".conll", ".iob2"),
+    True,
+    "CSV/TSV, JSON lines, Parquet, plain text, CoNLL/IOB2, SQuAD JSON, or a data set folder",
+)
+PunctuatedText = InputKind(
+    "punctuated-text", (".txt", ".tsv", ".csv", ""), True, "one word and its mark a line, or plain text"
+)
+TaggedText = InputKind("tagged-text", (".conllu", ".tsv", ".txt"), True, "CoNLL-U or two-column TSV")

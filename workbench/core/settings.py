@@ -1,0 +1,71 @@
+"""The application's settings: one declaration for the page, the environment and --set."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from workbench.core.params import Params, changed, check, knob, knobs
+from workbench.core.problem import Problems
+
+
+class Settings(Params):
+    """What a person may set once for all recipes; WORKBENCH_<NAME> in the environment wins."""
+
+    theme: Literal["system", "dark", "light"] = knob("system", "Colours of the window")
+    scale: int = knob(100, "Size of text and controls", low=100, high=200, unit="%")
+    device: Literal["auto", "cpu", "cuda", "mps"] = knob("auto", "Where models run", widget="device")
+    precision: Literal["auto", "fp32", "bf16"] = knob(
+        "auto", "Number format of training; auto takes bf16 where the device has it"
+    )
+    preview_share: float = knob(
+        0.10, "Share of a run's time that live pictures may take", low=0.0, high=0.5, unit="of the time"
+    )
+    checkpoint_every: float = knob(20.0, "Time between checkpoints of a run", low=1.0, high=3600, unit="s", more=True)
+    keep_worker: float = knob(
+        120.0, "How long the idle worker stays after the last window closed", low=0, high=86400, unit="s", more=True
+    )
+    offline: bool = knob(True, "Never reach the network; models come from folders and packages")
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Settings with what was wrong about the file they came from, if anything."""
+
+    settings: Any
+    trouble: str = ""
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Settings from a file and the environment; a garbled file is set aside, never overwritten."""
+    trouble, stored = "", {}
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        settings = check(Settings, stored)
+    except FileNotFoundError:
+        settings = Settings()
+    except (msgspec.DecodeError, UnicodeDecodeError, Problems, OSError) as error:
+        aside = path.with_name(f"{path.stem}.garbled-{int(time.time())}{path.suffix}")
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        settings, trouble = Settings(), f"Settings could not be read ({error}); kept as {aside.name}."
+    return Loaded(check(Settings, from_environment(environment), base=settings), trouble)
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings named in the environment, as text."""
+    names = {f"WORKBENCH_{one.name.upper()}": one.name for one in knobs(Settings)}
+    return {names[key]: value for key, value in environment.items() if key in names}
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write the settings that differ from the defaults, replacing the file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(changed(settings))))
+    scratch.replace(path)

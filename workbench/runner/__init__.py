@@ -1,0 +1,1 @@
+"""The client's side of the worker: start it, attach to it, ask it, watch it. Knows no Qt."""

@@ -1,0 +1,1 @@
+"""Run folders, their event files, the index over them, and where everything lives on disk."""

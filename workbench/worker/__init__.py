@@ -1,0 +1,1 @@
+"""The other process: a small server that runs jobs and survives its windows."""
