@@ -1,0 +1,115 @@
+"""The window's side of the runner: slow calls leave the GUI thread, answers come back on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any
+
+import shiboken6
+from PySide6.QtCore import QObject, Signal, Slot
+
+from workbench.core.events import WorkerState
+from workbench.core.problem import ProblemRecord, record_of
+from workbench.core.settings import Settings
+from workbench.runner.base import Runner
+from workbench.store.home import Home
+
+Then = Callable[[Any], None]
+
+
+class Link(QObject):
+    """What every page may use: the runner, the settings, and a way to wait without standing still."""
+
+    worker_changed = Signal(object)
+    """The new WorkerState."""
+    problem = Signal(object)
+    """A ProblemRecord that no field could show."""
+    settings_changed = Signal(object)
+    runs_changed = Signal()
+    """A run was made or has ended: lists read the index again."""
+    _arrived = Signal(object)
+
+    def __init__(self, runner: Runner, settings: Settings) -> None:
+        super().__init__()
+        self.runner, self.settings = runner, settings
+        self.state = WorkerState()
+        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="window")
+        self._arrived.connect(self._invoke)
+        self._unwatch: Callable[[], None] | None = None
+        self._closed = False
+
+    @property
+    def home(self) -> Home:
+        """Where runs, models and settings live."""
+        return self.runner.home
+
+    def attach(self) -> None:
+        """Find or start the worker; its states arrive as `worker_changed` from now on."""
+        self._unwatch = self.runner.watch(lambda state: self._post(lambda: self._take_state(state)))
+        self.deliver(self.runner.attach(), then=self._take_state)
+
+    def deliver(
+        self,
+        future: Future[Any],
+        *,
+        then: Then | None = None,
+        failed: Callable[[ProblemRecord], None] | None = None,
+        owner: QObject | None = None,
+    ) -> None:
+        """Call `then` with the result on the GUI thread, or `failed` with the problem.
+
+        Nothing is called once `owner` (a widget that may be closed) is gone, or when the future
+        was cancelled. Without `failed` the problem goes to the banner.
+        """
+        future.add_done_callback(lambda done: self._post(lambda: self._settle(done, then, failed, owner)))
+
+    def background(
+        self,
+        work: Callable[[], Any],
+        *,
+        then: Then | None = None,
+        failed: Callable[[ProblemRecord], None] | None = None,
+        owner: QObject | None = None,
+    ) -> None:
+        """Do `work` off the GUI thread; see `deliver` for what happens with its outcome."""
+        if not self._closed:
+            self.deliver(self._threads.submit(work), then=then, failed=failed, owner=owner)
+
+    def close(self) -> None:
+        """Let go of the worker, which goes on; answers still under way are dropped."""
+        self._closed = True
+        if self._unwatch is not None:
+            self._unwatch()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _post(self, call: Callable[[], None]) -> None:
+        if not self._closed and shiboken6.isValid(self):
+            self._arrived.emit(call)
+
+    @Slot(object)
+    def _invoke(self, call: Callable[[], None]) -> None:
+        call()
+
+    def _take_state(self, state: WorkerState) -> None:
+        before, self.state = self.state, state
+        self.worker_changed.emit(state)
+        if before.running != state.running:
+            self.runs_changed.emit()
+
+    def _settle(
+        self,
+        done: Future[Any],
+        then: Then | None,
+        failed: Callable[[ProblemRecord], None] | None,
+        owner: QObject | None,
+    ) -> None:
+        if done.cancelled() or (owner is not None and not shiboken6.isValid(owner)):
+            return
+        error = done.exception()
+        if isinstance(error, CancelledError):
+            return
+        if error is not None:
+            (failed or self.problem.emit)(record_of(error))
+        elif then is not None:
+            then(done.result())

@@ -1,0 +1,80 @@
+"""The time slider: every step at which something was written, and 'live' at the right end."""
+
+from __future__ import annotations
+
+import bisect
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+
+from workbench.gui.theme import theme
+
+
+class Timeline(QWidget):
+    """Positions are stops, not steps: each notch shows something new."""
+
+    moved = Signal(object)
+    """The step to show, or None for the newest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: list[int] = []
+        self._live = True
+        self._label = QLabel("no pictures yet")
+        self._label.setProperty("role", "dim")
+        self._label.setMinimumWidth(theme().pixels(104))
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setAccessibleName("Time in the run")
+        self._slider.setToolTip("Look at an earlier step (arrow keys; End returns to the newest)")
+        self._slider.setEnabled(False)
+        self._slider.valueChanged.connect(self._slid)
+        self._end = QPushButton("live")
+        self._end.setProperty("role", "flat")
+        self._end.setToolTip("Follow the newest step")
+        self._end.clicked.connect(self.follow)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme().pixels(8))
+        row.addWidget(self._label)
+        row.addWidget(self._slider, 1)
+        row.addWidget(self._end)
+
+    @property
+    def step(self) -> int | None:
+        """The step being looked at; None while following the newest."""
+        return None if self._live or not self._steps else self._steps[self._slider.value()]
+
+    def set_steps(self, steps: list[int], *, running: bool) -> None:
+        """Tell the stops; the place being looked at is kept."""
+        held = self.step
+        self._end.setText("live" if running else "end")
+        if steps == self._steps:
+            return
+        self._steps = steps
+        blocked = self._slider.blockSignals(True)
+        self._slider.setEnabled(len(steps) > 1)
+        self._slider.setRange(0, max(0, len(steps) - 1))
+        last = max(0, len(steps) - 1)
+        self._slider.setValue(last if held is None else min(last, bisect.bisect_left(steps, held)))
+        self._slider.blockSignals(blocked)
+        self._describe()
+
+    def follow(self) -> None:
+        """Go to the right end and stay there."""
+        self._live = True
+        self._slider.setValue(self._slider.maximum())
+        self._describe()
+        self.moved.emit(None)
+
+    def _slid(self, position: int) -> None:
+        self._live = position == self._slider.maximum()
+        self._describe()
+        self.moved.emit(self.step)
+
+    def _describe(self) -> None:
+        if not self._steps:
+            self._label.setText("no pictures yet")
+            return
+        shown = self._steps[-1] if self._live else self._steps[self._slider.value()]
+        self._label.setText(f"step {shown:,}".replace(",", " "))
+        self._end.setEnabled(not self._live)

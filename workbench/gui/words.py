@@ -1,0 +1,62 @@
+"""Numbers and times in words, as every label of the window writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Short and exact: 5e-5, 0.01, 1, 0.8421; 'n/a' for what is not a number."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    if value == int(value) and abs(value) < 1e7:
+        return str(int(value))
+    if abs(value) < 1e-3 or abs(value) >= 1e7:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:.{digits}g}"
+
+
+def duration(seconds: float) -> str:
+    """'8 s', '1 min 38 s', '2 h 05 min'."""
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(count: float) -> str:
+    """'812 MB', '1.9 GB' (powers of 1000, as disks and memory are sold and shown)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit in ("B", "kB", "MB") or count >= 99.5 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def moment(epoch_s: float, now: dt.datetime | None = None) -> str:
+    """'14:25', 'yesterday 09:10', '31 Jan 14:25', '2025-11-03'."""
+    then, now = dt.datetime.fromtimestamp(epoch_s), now or dt.datetime.now()
+    days = (now.date() - then.date()).days
+    if days == 0:
+        return f"{then:%H:%M}"
+    if days == 1:
+        return f"yesterday {then:%H:%M}"
+    return f"{then.day} {then:%b %H:%M}" if then.year == now.year else f"{then:%Y-%m-%d}"
+
+
+def count(amount: int, noun: str, plural: str = "") -> str:
+    """'1 run', '3 runs'."""
+    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}".replace(",", " ")
+
+
+def in_words(name: str) -> str:
+    """'macro_f1' → 'Macro F1': a metric's or slot's name as a title."""
+    words = name.replace("_", " ").replace("-", " ").split()
+    spelled = [word.upper() if len(word) == 2 and word[1].isdigit() else word for word in words]
+    joined = " ".join(spelled)
+    return joined[:1].upper() + joined[1:]
