@@ -1,0 +1,1 @@
+"""Small data sets that are made, not collected: for tests, claims and first clicks; always labelled generated."""
