@@ -117,6 +117,22 @@ class DataPreview(msgspec.Struct, omit_defaults=True):
     problem_count: int = 0
 
 
+class BackboneInfo(msgspec.Struct, omit_defaults=True):
+    """A pretrained encoder that can be chosen; `problem` says why it cannot be loaded, if so.
+
+    `parameters` counts the numbers in its weight files, `size_bytes` those files.
+    """
+
+    address: str
+    title: str
+    source: str
+    architecture: str = ""
+    parameters: int = 0
+    licence: str = ""
+    size_bytes: int = 0
+    problem: str = ""
+
+
 class Answer(msgspec.Struct, omit_defaults=True):
     """What a model says to one input: a headline, ranked labels, spans, and how long it took."""
 

@@ -1,0 +1,396 @@
+"""The one training loop. A recipe brings an objective (its model and its loss); fit does the rest.
+
+One step: order → collate → for each micro-batch (loss ÷ the batch's total weight → backward) →
+clip → AdamW → job.step. Around it: mixed precision and several GPUs (accelerate), forecast,
+evaluation, best weights, early stopping, checkpoints, and smaller micro-batches when memory runs out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, Literal, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from workbench.core.job import Job, JobCancelled
+from workbench.core.mixins import Training
+from workbench.core.problem import KnownTrouble
+from workbench.engine import checkpoints, rng
+from workbench.engine.devices import Place
+
+TELL_S = 0.1
+"""On a GPU, losses are read at most this often: reading one waits for the device."""
+CHECKPOINT_SHARE = 0.05
+"""Checkpoints take at most this share of the time, however large the model."""
+
+
+class Objective(Protocol):
+    """What a recipe optimises. Optional beside these: parameter_groups() -> list[dict],
+
+    progress(fraction: float) before each step, state() -> tree and load_state(tree).
+    """
+
+    model: nn.Module
+    """Holds every parameter that learns."""
+
+    @property
+    def examples(self) -> int:
+        """How many training examples there are."""
+
+    def collate(self, indices: list[int]) -> Any:
+        """A batch (tensors in dicts, lists or tuples, on the CPU) of the examples at these positions."""
+
+    def weight(self, batch: Any) -> float:
+        """The number of loss terms in a batch, so that accumulated micro-batches add up exactly."""
+
+    def loss(self, batch: Any) -> Tensor:
+        """The SUM of the batch's loss terms; fit divides by the effective batch's total weight."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """How a fit ended; the model holds the weights of `best_step`.
+
+    Without an evaluate function best_step is the last step and best_value is None.
+    """
+
+    best_step: int
+    best_value: float | None
+    steps: int
+    stopped: Literal["", "patience", "kept"]
+
+
+def fit(
+    job: Job,
+    objective: Objective,
+    params: Training,
+    *,
+    place: Place,
+    evaluate: Callable[[int], float] | None = None,
+    better: Literal["high", "low"] = "high",
+) -> FitResult:
+    """Train objective.model and leave its best weights in it; continues from the job's checkpoint.
+
+    `evaluate(step)` writes its own metrics and returns the value that picks the best weights; its
+    use of chance leaves the run untouched. Raises JobCancelled when a person cancels and
+    KnownTrouble when the loss stops being a number or a single example does not fit into memory.
+    """
+    return _Fit(job, objective, params, place=place, evaluate=evaluate, better=better).run()
+
+
+class _Fit:
+    """One call of fit: what must survive a restart is in `save`, nothing else."""
+
+    def __init__(
+        self,
+        job: Job,
+        objective: Objective,
+        params: Training,
+        *,
+        place: Place,
+        evaluate: Callable[[int], float] | None,
+        better: Literal["high", "low"],
+    ) -> None:
+        rng.seed(job.seed)
+        self.job, self.objective, self.params, self.place = job, objective, params, place
+        self.evaluate, self.sign = evaluate, 1.0 if better == "high" else -1.0
+        self.model = objective.model.to(place.device)
+        self.order = _Order(objective.examples, params.batch, job.seed)
+        self.total = params.max_steps or params.epochs * self.order.per_epoch
+        looks = params.evaluations
+        self.evaluate_at = {max(1, round(self.total * k / looks)) for k in range(1, looks + 1)}
+        self.micro = min(params.micro_batch or params.batch, params.batch)
+        self.accelerator = _accelerator(place)
+        self.module = self.accelerator.prepare(_Loss(objective))
+        self.optimizer = torch.optim.AdamW(_groups(objective, params), fused=place.device.type != "mps")
+        for group in self.optimizer.param_groups:
+            group["peak"] = group["lr"]
+        self.frozen = [one for one in self.model.modules() if _is_frozen(one)]
+        self.step, self.evaluated, self.waited = 0, -1, 0
+        self.best_step, self.best_value = -1, math.nan
+        self.best: dict[str, Tensor] | None = None
+        self.stopped: Literal["", "patience", "kept"] = ""
+        self.untold: list[tuple[int, Tensor, float]] = []
+        self.told_at = self.may_save_at = time.monotonic()
+        self.done_here = 0
+
+    def run(self) -> FitResult:
+        """Steps until the end, the last evaluation, the best weights."""
+        self.resume()
+        self.job.step(self.step)
+        self.job.phase("training", self.total)
+        self.train_mode()
+        try:
+            while not self.stopped and self.step < self.total:
+                self.advance()
+                if not self.job.step(self.step):
+                    self.stopped = "kept"
+                elif self.step in self.evaluate_at:
+                    self.look()
+                if self.job.checkpoint_due() and time.monotonic() >= self.may_save_at:
+                    self.save()
+        except JobCancelled:
+            self.tell()
+            self.save()
+            raise
+        self.look()
+        self.tell()
+        if self.best is not None:
+            checkpoints.copy_into(checkpoints.learned(self.model), self.best)
+        self.model.eval()
+        step = self.step if self.best is None else self.best_step
+        return FitResult(step, None if math.isnan(self.best_value) else self.best_value, self.step, self.stopped)
+
+    def advance(self) -> None:
+        """One optimizer step on one effective batch."""
+        began = self.measure_from()
+        factor = schedule(self.step, self.total, self.params.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        if progress := getattr(self.objective, "progress", None):
+            progress(self.step / self.total)
+        indices = self.order.batch(self.step)
+        while (loss := self.try_gradients(indices)) is None:
+            self.halve()
+        if self.params.clip > 0:
+            self.accelerator.clip_grad_norm_(self.module.parameters(), self.params.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.done_here += 1
+        self.untold.append((self.step, loss, max(group["lr"] for group in self.optimizer.param_groups)))
+        if not self.place.is_cuda or time.monotonic() - self.told_at >= TELL_S:
+            self.tell()
+        self.forecast(began)
+
+    def try_gradients(self, indices: Sequence[int]) -> Tensor | None:
+        """The effective batch's mean loss, gradients in place; None when memory ran out."""
+        try:
+            return self.gradients(indices)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def gradients(self, indices: Sequence[int]) -> Tensor:
+        """Backward through all micro-batches; each weighs what it adds to the effective batch."""
+        share = indices[self.accelerator.process_index :: self.accelerator.num_processes]
+        batches = [self.objective.collate(list(share[at : at + self.micro])) for at in range(0, len(share), self.micro)]
+        total = sum(self.objective.weight(batch) for batch in batches)
+        mean = torch.zeros((), device=self.place.device)
+        for place, batch in enumerate(batches):
+            last = place == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.module):
+                loss = self.module(_moved(batch, self.place.device)) / max(total, 1e-12)
+                self.accelerator.backward(loss)
+            mean += loss.detach()
+        return mean
+
+    def halve(self) -> None:
+        """Half the examples in memory at once, the same effective batch; raises KnownTrouble at one."""
+        self.optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        self.place.free_cache()
+        if self.micro <= 1:
+            raise KnownTrouble(
+                "Not even one example fits into memory.",
+                expected=f"a model and an input that fit into {size(self.place.memory_bytes)}",
+                received=f"out of memory on {self.place.name} with a micro-batch of one",
+                fix="Shorten the longest input, take a smaller backbone, or learn less of it (lora, last layers).",
+            )
+        self.micro = (self.micro + 1) // 2
+        self.job.log(
+            f"Out of memory: going on with {self.micro} examples at once; "
+            f"the effective batch of {self.params.batch} stays the same.",
+            "warning",
+        )
+
+    def look(self) -> None:
+        """Evaluate at this step, unless done; keep the weights when they are the best so far."""
+        if self.evaluate is None or self.evaluated == self.step:
+            return
+        self.tell()
+        with rng.aside():
+            value = self.evaluate(self.step)
+        self.evaluated = self.step
+        self.train_mode()
+        if math.isnan(self.best_value) or (value - self.best_value) * self.sign > 0:
+            self.best_step, self.best_value, self.waited = self.step, value, 0
+            self.best = {name: one.cpu().clone() for name, one in checkpoints.learned(self.model).items()}
+            return
+        self.waited += 1
+        if self.params.patience and self.waited >= self.params.patience and not self.stopped:
+            self.stopped = "patience"
+            self.job.log(f"Stopped early: no better evaluation since step {self.best_step}.")
+
+    def tell(self) -> None:
+        """Write the losses since last time; raises KnownTrouble when one is not a number."""
+        self.told_at = time.monotonic()
+        untold, self.untold = self.untold, []
+        values = torch.stack([loss for _, loss, _ in untold]).tolist() if untold else []
+        for (step, _, rate), value in zip(untold, values, strict=True):
+            self.job.metric("loss", value, series="train", step=step)
+            self.job.metric("learning_rate", rate, step=step)
+            if not math.isfinite(value):
+                raise KnownTrouble(
+                    f"The loss stopped being a number at step {step}.",
+                    expected="a finite loss",
+                    received=str(value),
+                    fix="Lower the learning rate, lengthen the warmup, or set the precision to fp32.",
+                )
+
+    def measure_from(self) -> float:
+        """The clock, with the device idle where this step is the one that is measured."""
+        if self.done_here == 1:
+            self.place.synchronize()
+        return time.monotonic()
+
+    def forecast(self, began: float) -> None:
+        """After the second step here (the first one warms up): how long, and how much memory."""
+        if self.done_here != 2:
+            return
+        self.place.synchronize()
+        seconds = (time.monotonic() - began) * (self.total - self.step)
+        taken = self.place.peak_bytes()
+        self.job.log(f"Forecast {duration(seconds)}, {size(taken)} (one measured step).")
+
+    def train_mode(self) -> None:
+        """Training mode, but parts without anything to learn stay as at inference (no dropout)."""
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
+
+    def save(self) -> None:
+        """Write all that resume needs to go on as if nothing had happened."""
+        began = time.monotonic()
+        self.tell()
+        state = getattr(self.objective, "state", None)
+        tree = {
+            "counters": [self.step, self.evaluated, self.waited, self.best_step, self.micro, self.total],
+            "best_value": None if math.isnan(self.best_value) else self.best_value,
+            "best": self.best,
+            "learned": checkpoints.learned(self.model),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": rng.snapshot(),
+            "objective": state() if state else None,
+        }
+        self.job.save_checkpoint(self.step, lambda folder: checkpoints.write(folder, tree))
+        self.may_save_at = time.monotonic() + (time.monotonic() - began) / CHECKPOINT_SHARE
+
+    def resume(self) -> None:
+        """Take up the job's checkpoint, if there is one."""
+        folder = self.job.checkpoint()
+        if folder is None:
+            return
+        tree = checkpoints.read(folder)
+        self.step, self.evaluated, self.waited, self.best_step, self.micro, self.total = tree["counters"]
+        self.best_value = math.nan if tree["best_value"] is None else tree["best_value"]
+        self.best = tree["best"]
+        checkpoints.copy_into(checkpoints.learned(self.model), tree["learned"])
+        self.optimizer.load_state_dict(tree["optimizer"])
+        if load_state := getattr(self.objective, "load_state", None):
+            load_state(tree["objective"])
+        rng.restore(tree["rng"])
+        if self.step in self.evaluate_at:
+            self.look()
+        self.job.log(f"Resumed at step {self.step} of {self.total}.")
+
+
+class _Loss(nn.Module):
+    """The objective as a module, so that accelerate wraps all of it, whatever the model's calls."""
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self.model = objective.model
+        self.compute = objective.loss
+
+    def forward(self, batch: Any) -> Tensor:
+        return self.compute(batch)
+
+
+class _Order:
+    """Which examples make up a step's batch: a pure function of seed and step."""
+
+    def __init__(self, examples: int, batch: int, seed: int) -> None:
+        self.examples, self.size, self.seed = examples, batch, seed
+        self.per_epoch = math.ceil(examples / batch)
+        self.epoch, self.shuffled = -1, list[int]()
+
+    def batch(self, step: int) -> list[int]:
+        """The positions of the examples of a step (from 0); the last batch of an epoch may be short."""
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self.epoch:
+            chance = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            self.epoch, self.shuffled = epoch, torch.randperm(self.examples, generator=chance).tolist()
+        return self.shuffled[place * self.size : (place + 1) * self.size]
+
+
+def schedule(step: int, total: int, warmup: float) -> float:
+    """The factor on the learning rate: linear rise over the share `warmup`, then linear fall to 0."""
+    rising = math.ceil(total * warmup)
+    return (step + 1) / rising if step < rising else (total - step) / max(total - rising, 1)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, in any of torch's ways of saying it."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "not enough memory" in text
+
+
+def size(count: int) -> str:
+    """Bytes in words: '1.9 GB'."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: '2 min 40 s'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _accelerator(place: Place) -> Accelerator:
+    """Accelerate keeps one state per process; a second fit may want another precision."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    precision = "bf16" if place.dtype_name == "bf16" else "no"
+    return Accelerator(cpu=place.device.type == "cpu", mixed_precision=precision, device_placement=False)
+
+
+def _groups(objective: Objective, params: Training) -> list[dict[str, Any]]:
+    if own := getattr(objective, "parameter_groups", None):
+        groups: list[dict[str, Any]] = own()
+        return groups
+    learning = [one for one in objective.model.parameters() if one.requires_grad]
+    common = {"lr": params.learning_rate}
+    return [
+        {"params": [one for one in learning if one.ndim > 1], "weight_decay": params.weight_decay, **common},
+        {"params": [one for one in learning if one.ndim <= 1], "weight_decay": 0.0, **common},
+    ]
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    own = list(module.parameters())
+    return bool(own) and not any(one.requires_grad for one in own)
+
+
+def _moved(batch: Any, device: torch.device) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, Mapping):
+        return {name: _moved(one, device) for name, one in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(_moved(one, device) for one in batch)
+    return batch
