@@ -51,7 +51,7 @@ def advance(state: JobState, event: ev.AnyEvent) -> JobState:
     change = msgspec.structs.replace
     match event:
         case ev.Queued(t=t):
-            return change(state, phase="queued", queued_at=t, problem=None)
+            return change(state, phase="queued", queued_at=t, ended_at=0.0, problem=None)
         case ev.Started():
             return change(
                 state, phase="running", pid=event.pid, device=event.device, attempt=event.attempt,

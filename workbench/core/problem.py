@@ -3,6 +3,7 @@
 Problem                 base; carries the four sentences and where it happened
 ├── InputError          a file, a field or an argument is wrong        (exit status 2)
 ├── KnownTrouble        disk full, out of memory, missing weights …    (exit status 1)
+├── Bug                 an unforeseen exception of another process, with its trace
 └── Problems            several InputErrors found in one look, reported together
 """
 
@@ -33,8 +34,8 @@ class ProblemRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def text(self) -> str:
         """The sentences on separate lines, as shown in a terminal or a banner."""
-        where = f"{self.field}: " if self.field else f"{self.place}: " if self.place else ""
-        lines = [where + self.what]
+        where = f"{self.field} ({self.place})" if self.field and self.place else self.field or self.place
+        lines = [f"{where}: {self.what}" if where else self.what]
         lines += [f"  Expected: {self.expected}"] if self.expected else []
         lines += [f"  Received: {self.received}"] if self.received else []
         lines += [f"  Fix: {self.fix}"] if self.fix else []
@@ -89,6 +90,19 @@ class KnownTrouble(Problem):
     """The world is in the way: disk full, out of memory, weights missing, worker gone."""
 
 
+class Bug(Problem):
+    """An unforeseen exception that happened in another process; `trace` is its traceback as text."""
+
+    severity: Severity = "bug"
+
+    def __init__(self, what: str, *, trace: str = "", fix: str = "") -> None:
+        super().__init__(what, fix=fix)
+        self.trace = trace
+
+    def record(self) -> ProblemRecord:
+        return msgspec.structs.replace(super().record(), trace=self.trace)
+
+
 class Problems(InputError):
     """All problems of a form or a file, found in one look and shown together."""
 
@@ -132,6 +146,8 @@ def raised(record: ProblemRecord) -> Problem:
     if record.others:
         alone = msgspec.structs.replace(record, others=())
         return Problems([raised(alone), *map(raised, record.others)])
+    if record.severity == "bug":
+        return Bug(record.what, trace=record.trace, fix=record.fix)
     kind = InputError if record.severity == "input" else KnownTrouble
     return kind(
         record.what,

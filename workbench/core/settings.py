@@ -42,19 +42,36 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Settings from a file and the environment; a garbled file is set aside, never overwritten."""
-    trouble, stored = "", {}
+    """Settings from a file and the environment; a garbled file is set aside, never overwritten.
+
+    A file with some wrong values costs only those. Raises Problems for wrong values in the
+    environment: whoever set them is there to mend them.
+    """
+    settings, trouble = Settings(), ""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        settings = check(Settings, stored)
+        settings, faults = _usable(stored)
     except FileNotFoundError:
-        settings = Settings()
-    except (msgspec.DecodeError, UnicodeDecodeError, Problems, OSError) as error:
+        faults = ""
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+        faults = str(error)
+    if faults:
         aside = path.with_name(f"{path.stem}.garbled-{int(time.time())}{path.suffix}")
         with contextlib.suppress(OSError):
             path.replace(aside)
-        settings, trouble = Settings(), f"Settings could not be read ({error}); kept as {aside.name}."
+            save(path, settings)
+        trouble = f"Settings could not be read ({faults}); kept as {aside.name}."
     return Loaded(check(Settings, from_environment(environment), base=settings), trouble)
+
+
+def _usable(stored: Mapping[str, Any]) -> tuple[Settings, str]:
+    settings, faults = Settings(), []
+    for name, value in stored.items():
+        try:
+            settings = check(Settings, {name: value}, base=settings)
+        except Problems as problem:
+            faults.append(f"{name}: {problem.what}")
+    return settings, " ".join(faults)
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:

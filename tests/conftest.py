@@ -1,0 +1,73 @@
+"""What every test gets: an offscreen Qt, a home of its own, and a look for processes left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workbench.store.address import announced
+from workbench.store.home import Home, open_home
+
+# Before any test imports Qt or a numerical library: both read these once.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+for _name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
+    del os.environ[_name]
+
+ENDS_WITHIN_S = 8.0
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh WORKBENCH_HOME, so that no test sees another's runs, queue, settings or worker."""
+    root = tmp_path / "home"
+    monkeypatch.setenv("WORKBENCH_HOME", str(root))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def no_process_left_behind(own_home: Path) -> Iterator[None]:
+    """Fail a test whose worker, child or helper process outlives it."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    suspects = set(psutil.Process().children(recursive=True)) - before | _worker_of(own_home)
+    left = [one for one in suspects if not _is_tracker(one)]
+    _, alive = psutil.wait_procs(left, timeout=ENDS_WITHIN_S) if left else ([], [])
+    told = [_told(one) for one in alive]
+    for one in alive:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    if told:
+        pytest.fail("Processes outlived the test: " + "; ".join(told))
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """The test's home with its folders made."""
+    return open_home(own_home)
+
+
+def _worker_of(root: Path) -> set[psutil.Process]:
+    # A worker detaches from its starter, so it need not be among this process's children.
+    address = announced(Home(root.resolve()))
+    with contextlib.suppress(psutil.Error):
+        return {psutil.Process(address.pid)} if address is not None else set()
+    return set()
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    # multiprocessing keeps one resource tracker per interpreter; it ends with the test run.
+    return "resource_tracker" in _told(process) or "forkserver" in _told(process)
+
+
+def _told(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return f"{process.pid} {' '.join(process.cmdline())}"
+    return ""
