@@ -14,14 +14,22 @@ from workbench.core.job import JobState, advance
 from workbench.core.problem import InputError
 from workbench.store.runfolder import EventTail, RunConfig, RunFolder
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, created REAL, offset INTEGER, config BLOB, state BLOB,
+    id TEXT PRIMARY KEY, created REAL, offset INTEGER, stamp INTEGER, config BLOB, state BLOB,
     last BLOB, highest BLOB, lowest BLOB
 );
 CREATE INDEX IF NOT EXISTS runs_created ON runs (created DESC);
 """
+
+_MEMORY = ":memory:"
+_IN_THE_WAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM,
+    }
+)  # fmt: skip
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -44,46 +52,55 @@ class Index:
     def refresh(self) -> list[RunRow]:
         """All runs, newest first, after reading what changed on disk."""
         try:
-            with self._open() as db:
-                self._update(db)
-                return _rows(db)
-        except sqlite3.DatabaseError:
+            return self._read(str(self.path))
+        except sqlite3.DatabaseError as error:
+            # A locked or read-only file is somebody else's to mend; a damaged one is thrown away.
+            return self._read(_MEMORY) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_THE_WAY else self.rebuild()
+        except msgspec.DecodeError:
             return self.rebuild()
 
     def rebuild(self) -> list[RunRow]:
-        """Throw the index away and read every folder again."""
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        with self._open() as db:
+        """Throw the index away and read every folder again; in memory where no file can be made."""
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            return self._read(str(self.path))
+        except (sqlite3.DatabaseError, OSError):
+            return self._read(_MEMORY)
+
+    def _read(self, database: str) -> list[RunRow]:
+        with _open(database) as db:
             self._update(db)
             return _rows(db)
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=10)
-        try:
-            if db.execute("PRAGMA user_version").fetchone()[0] not in (0, SCHEMA):
-                db.execute("DROP TABLE IF EXISTS runs")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(_TABLES)
-            db.execute(f"PRAGMA user_version={SCHEMA}")
-            with db:
-                yield db
-        finally:
-            db.close()
-
     def _update(self, db: sqlite3.Connection) -> None:
-        known = dict(db.execute("SELECT id, offset FROM runs"))
-        present = {path.name: path for path in self.runs.iterdir() if (path / "run.json").exists()}
+        known = {name: (offset, stamp) for name, offset, stamp in db.execute("SELECT id, offset, stamp FROM runs")}
+        present = {path.name: RunFolder(path) for path in self.runs.iterdir() if (path / "run.json").exists()}
         db.executemany("DELETE FROM runs WHERE id = ?", [(gone,) for gone in known.keys() - present.keys()])
-        for name, path in present.items():
-            folder = RunFolder(path)
-            size = folder.events_path.stat().st_size if folder.events_path.exists() else 0
-            if known.get(name) != size:
-                _store(db, folder, fresh=known.get(name, size + 1) > size)
+        for name, folder in present.items():
+            with contextlib.suppress(FileNotFoundError):  # deleted while we look
+                size = folder.events_path.stat().st_size if folder.events_path.exists() else 0
+                stamp = (folder.path / "run.json").stat().st_mtime_ns
+                if known.get(name) != (size, stamp):
+                    _store(db, folder, stamp=stamp, fresh=known.get(name, (size + 1,))[0] > size)
 
 
-def _store(db: sqlite3.Connection, folder: RunFolder, *, fresh: bool) -> None:
+@contextlib.contextmanager
+def _open(database: str) -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(database, timeout=10)
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] not in (0, SCHEMA):
+            db.execute("DROP TABLE IF EXISTS runs")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(_TABLES)
+        db.execute(f"PRAGMA user_version={SCHEMA}")
+        with db:
+            yield db
+    finally:
+        db.close()
+
+
+def _store(db: sqlite3.Connection, folder: RunFolder, *, stamp: int, fresh: bool) -> None:
     try:
         config = folder.config()
     except InputError:
@@ -106,8 +123,8 @@ def _store(db: sqlite3.Connection, folder: RunFolder, *, fresh: bool) -> None:
             low[key] = min(low.get(key, event.value), event.value)
     blobs = [ev.encode(one) for one in (config, state, last, high, low)]
     db.execute(
-        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (folder.id, config.created, tail.offset, *blobs),
+        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (folder.id, config.created, tail.offset, stamp, *blobs),
     )
 
 

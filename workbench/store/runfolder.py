@@ -120,14 +120,25 @@ class RunFolder:
 
 
 def append_events(path: Path, events: Iterable[ev.AnyEvent]) -> None:
-    """Add lines to an event file, first closing a line that a crash left torn."""
+    """Add lines to an event file, first closing a line that a crash left torn.
+
+    All or nothing: on OSError (a full disk) the file is as long as before, so a retry never
+    writes an event twice.
+    """
     lines = b"".join(ev.encode(event) + b"\n" for event in events)
-    with path.open("ab+") as file:
-        if file.tell() > 0:
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, 2)
+        if size > 0:
             file.seek(-1, 2)
             if file.read(1) != b"\n":
                 lines = b"\n" + lines
-        file.write(lines)
+        rest = memoryview(lines)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 class EventTail:
@@ -145,6 +156,8 @@ class EventTail:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
                 block = file.read(limit_bytes)
+                if 0 < limit_bytes == len(block) and b"\n" not in block:
+                    block += file.readline()  # a line longer than the limit comes whole
         except FileNotFoundError:
             return []
         whole = block[: block.rfind(b"\n") + 1]
@@ -177,7 +190,7 @@ def find_run(runs: Path, name: str) -> RunFolder:
     if Path(name).is_dir() and (Path(name) / "run.json").exists():
         return RunFolder(Path(name).resolve())
     known = sorted(path for path in runs.iterdir() if (path / "run.json").exists())
-    matches = known[-1:] if name == "last" else [path for path in known if name in path.name]
+    matches = _newest(known) if name == "last" else [path for path in known if name in path.name]
     if len(matches) == 1:
         return RunFolder(matches[0])
     raise InputError(
@@ -187,6 +200,12 @@ def find_run(runs: Path, name: str) -> RunFolder:
         fix="'workbench runs list' shows the ids.",
         field="run",
     )
+
+
+def _newest(known: list[Path]) -> list[Path]:
+    # Names tell seconds; within the last one the configuration tells more.
+    same_second = [path for path in known if path.name[:15] == known[-1].name[:15]]
+    return sorted(same_second, key=lambda path: RunFolder(path).config().created)[-1:]
 
 
 def digest(path: Path, *, limit_bytes: int = 64 << 20) -> str:
