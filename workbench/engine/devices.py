@@ -133,6 +133,14 @@ def set_threads(lane: Literal["batch", "interactive"]) -> int:
     return count
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, in any of torch's ways of saying it."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "not enough memory" in text
+
+
 def _peak_process_bytes() -> int:
     memory = psutil.Process().memory_info()
     if hasattr(memory, "peak_wset"):

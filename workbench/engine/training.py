@@ -1,7 +1,7 @@
 """The one training loop. A recipe brings an objective (its model and its loss); fit does the rest.
 
 One step: order → collate → for each micro-batch (loss ÷ the batch's total weight → backward) →
-clip → AdamW → job.step. Around it: mixed precision and several GPUs (accelerate), forecast,
+clip → AdamW → job.step. Around it: mixed precision and several GPUs (parallel.py), forecast,
 evaluation, best weights, early stopping, checkpoints, and smaller micro-batches when memory runs out.
 """
 
@@ -11,20 +11,20 @@ import dataclasses
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from workbench.core.job import Job, JobCancelled
 from workbench.core.mixins import Training
-from workbench.core.problem import KnownTrouble
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.engine import checkpoints, rng
-from workbench.engine.devices import Place
+from workbench.engine.amounts import duration, size
+from workbench.engine.batches import Order, schedule
+from workbench.engine.devices import Place, is_out_of_memory
+from workbench.engine.parallel import Parallel
 
 TELL_S = 0.1
 """On a GPU, losses are read at most this often: reading one waits for the device."""
@@ -33,9 +33,10 @@ CHECKPOINT_SHARE = 0.05
 
 
 class Objective(Protocol):
-    """What a recipe optimises. Optional beside these: parameter_groups() -> list[dict],
+    """What a recipe optimises.
 
-    progress(fraction: float) before each step, state() -> tree and load_state(tree).
+    Optional beside these: `parameter_groups() -> list[dict]`, `lengths: Sequence[int]` (batches of
+    similar length), `progress(fraction)` before each step, `state() -> tree` and `load_state(tree)`.
     """
 
     model: nn.Module
@@ -57,7 +58,7 @@ class Objective(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
-    """How a fit ended; the model holds the weights of `best_step`.
+    """How a fit ended; the model holds the weights of `best_step` and is in eval mode.
 
     Without an evaluate function best_step is the last step and best_value is None.
     """
@@ -87,7 +88,7 @@ def fit(
 
 
 class _Fit:
-    """One call of fit: what must survive a restart is in `save`, nothing else."""
+    """One call of fit. What must survive a restart is in `save`, and nothing else is."""
 
     def __init__(
         self,
@@ -99,21 +100,20 @@ class _Fit:
         evaluate: Callable[[int], float] | None,
         better: Literal["high", "low"],
     ) -> None:
-        rng.seed(job.seed)
+        _check(objective)
         self.job, self.objective, self.params, self.place = job, objective, params, place
         self.evaluate, self.sign = evaluate, 1.0 if better == "high" else -1.0
         self.model = objective.model.to(place.device)
-        self.order = _Order(objective.examples, params.batch, job.seed)
-        self.total = params.max_steps or params.epochs * self.order.per_epoch
-        looks = params.evaluations
+        self.parallel = Parallel(self.model, objective.loss, place)
+        rng.seed(job.seed + self.parallel.rank)
+        self.optimizer = torch.optim.AdamW(_groups(objective, params), fused=place.device.type != "mps")
+        self.peaks = [group["lr"] for group in self.optimizer.param_groups]
+        self.frozen = [one for one in self.model.modules() if _is_frozen(one)]
+        lengths = getattr(objective, "lengths", None)
+        self.order = Order(objective.examples, params.batch, job.seed, lengths=lengths)
+        self.total, looks = params.max_steps or params.epochs * self.order.per_epoch, params.evaluations
         self.evaluate_at = {max(1, round(self.total * k / looks)) for k in range(1, looks + 1)}
         self.micro = min(params.micro_batch or params.batch, params.batch)
-        self.accelerator = _accelerator(place)
-        self.module = self.accelerator.prepare(_Loss(objective))
-        self.optimizer = torch.optim.AdamW(_groups(objective, params), fused=place.device.type != "mps")
-        for group in self.optimizer.param_groups:
-            group["peak"] = group["lr"]
-        self.frozen = [one for one in self.model.modules() if _is_frozen(one)]
         self.step, self.evaluated, self.waited = 0, -1, 0
         self.best_step, self.best_value = -1, math.nan
         self.best: dict[str, Tensor] | None = None
@@ -125,20 +125,19 @@ class _Fit:
     def run(self) -> FitResult:
         """Steps until the end, the last evaluation, the best weights."""
         self.resume()
-        self.job.step(self.step)
         self.job.phase("training", self.total)
         self.train_mode()
         try:
             while not self.stopped and self.step < self.total:
                 self.advance()
-                if not self.job.step(self.step):
+                going, save = self.parallel.agree(self.job.step(self.step), self.checkpoint_due())
+                if not going:
                     self.stopped = "kept"
                 elif self.step in self.evaluate_at:
                     self.look()
-                if self.job.checkpoint_due() and time.monotonic() >= self.may_save_at:
+                if save:
                     self.save()
         except JobCancelled:
-            self.tell()
             self.save()
             raise
         self.look()
@@ -153,45 +152,43 @@ class _Fit:
         """One optimizer step on one effective batch."""
         began = self.measure_from()
         factor = schedule(self.step, self.total, self.params.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * factor
         if progress := getattr(self.objective, "progress", None):
             progress(self.step / self.total)
         indices = self.order.batch(self.step)
         while (loss := self.try_gradients(indices)) is None:
             self.halve()
+        loss = self.parallel.sum_gradients(loss)
         if self.params.clip > 0:
-            self.accelerator.clip_grad_norm_(self.module.parameters(), self.params.clip)
+            self.parallel.clip(self.params.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.done_here += 1
-        self.untold.append((self.step, loss, max(group["lr"] for group in self.optimizer.param_groups)))
+        self.untold.append((self.step, loss, max(self.peaks) * factor))
         if not self.place.is_cuda or time.monotonic() - self.told_at >= TELL_S:
             self.tell()
         self.forecast(began)
 
     def try_gradients(self, indices: Sequence[int]) -> Tensor | None:
-        """The effective batch's mean loss, gradients in place; None when memory ran out."""
+        """This process's part of the mean loss, gradients in place; None when memory ran out anywhere."""
+        mean = None
         try:
-            return self.gradients(indices)
+            mean = self.gradients(indices)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            return None
+        return mean if self.parallel.total(mean is None) == 0 else None
 
     def gradients(self, indices: Sequence[int]) -> Tensor:
         """Backward through all micro-batches; each weighs what it adds to the effective batch."""
-        share = indices[self.accelerator.process_index :: self.accelerator.num_processes]
-        batches = [self.objective.collate(list(share[at : at + self.micro])) for at in range(0, len(share), self.micro)]
-        total = sum(self.objective.weight(batch) for batch in batches)
+        mine = self.parallel.share(indices)
+        batches = [self.objective.collate(mine[at : at + self.micro]) for at in range(0, len(mine), self.micro)]
+        total = self.parallel.total(sum(self.objective.weight(batch) for batch in batches))
         mean = torch.zeros((), device=self.place.device)
-        for place, batch in enumerate(batches):
-            last = place == len(batches) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.module):
-                loss = self.module(_moved(batch, self.place.device)) / max(total, 1e-12)
-                self.accelerator.backward(loss)
-            mean += loss.detach()
+        for batch in batches:
+            mean += self.parallel.backward(batch, total or 1.0)
         return mean
 
     def halve(self) -> None:
@@ -219,17 +216,21 @@ class _Fit:
             return
         self.tell()
         with rng.aside():
-            value = self.evaluate(self.step)
+            (value,) = self.parallel.agree(self.evaluate(self.step))
         self.evaluated = self.step
         self.train_mode()
-        if math.isnan(self.best_value) or (value - self.best_value) * self.sign > 0:
+        if not math.isnan(value) and (self.best is None or (value - self.best_value) * self.sign > 0):
             self.best_step, self.best_value, self.waited = self.step, value, 0
-            self.best = {name: one.cpu().clone() for name, one in checkpoints.learned(self.model).items()}
-            return
-        self.waited += 1
+            self.best = {name: one.to("cpu", copy=True) for name, one in checkpoints.learned(self.model).items()}
+        else:
+            self.waited += 1
+            self.check_patience()
+
+    def check_patience(self) -> None:
+        """Stop early after as many evaluations without a better one as the person allows."""
         if self.params.patience and self.waited >= self.params.patience and not self.stopped:
             self.stopped = "patience"
-            self.job.log(f"Stopped early: no better evaluation since step {self.best_step}.")
+            self.job.log(f"Stopped early: no better evaluation since step {max(self.best_step, 0)}.")
 
     def tell(self) -> None:
         """Write the losses since last time; raises KnownTrouble when one is not a number."""
@@ -258,9 +259,8 @@ class _Fit:
         if self.done_here != 2:
             return
         self.place.synchronize()
-        seconds = (time.monotonic() - began) * (self.total - self.step)
-        taken = self.place.peak_bytes()
-        self.job.log(f"Forecast {duration(seconds)}, {size(taken)} (one measured step).")
+        left = duration((time.monotonic() - began) * (self.total - self.step))
+        self.job.log(f"Forecast {left}, {size(self.place.peak_bytes())} (one measured step).")
 
     def train_mode(self) -> None:
         """Training mode, but parts without anything to learn stay as at inference (no dropout)."""
@@ -268,13 +268,17 @@ class _Fit:
         for module in self.frozen:
             module.eval()
 
+    def checkpoint_due(self) -> bool:
+        """Whether it is time to save, within the share of time that saving may take."""
+        return self.job.checkpoint_due() and time.monotonic() >= self.may_save_at
+
     def save(self) -> None:
         """Write all that resume needs to go on as if nothing had happened."""
         began = time.monotonic()
         self.tell()
         state = getattr(self.objective, "state", None)
         tree = {
-            "counters": [self.step, self.evaluated, self.waited, self.best_step, self.micro, self.total],
+            "counters": [self.step, self.evaluated, self.waited, self.best_step, self.micro],
             "best_value": None if math.isnan(self.best_value) else self.best_value,
             "best": self.best,
             "learned": checkpoints.learned(self.model),
@@ -291,7 +295,7 @@ class _Fit:
         if folder is None:
             return
         tree = checkpoints.read(folder)
-        self.step, self.evaluated, self.waited, self.best_step, self.micro, self.total = tree["counters"]
+        self.step, self.evaluated, self.waited, self.best_step, self.micro = tree["counters"]
         self.best_value = math.nan if tree["best_value"] is None else tree["best_value"]
         self.best = tree["best"]
         checkpoints.copy_into(checkpoints.learned(self.model), tree["learned"])
@@ -299,74 +303,30 @@ class _Fit:
         if load_state := getattr(self.objective, "load_state", None):
             load_state(tree["objective"])
         rng.restore(tree["rng"])
+        self.job.resumed(self.step)
+        self.job.log(f"Resumed at step {self.step} of {self.total}.")
+        self.check_patience()
         if self.step in self.evaluate_at:
             self.look()
-        self.job.log(f"Resumed at step {self.step} of {self.total}.")
 
 
-class _Loss(nn.Module):
-    """The objective as a module, so that accelerate wraps all of it, whatever the model's calls."""
-
-    def __init__(self, objective: Objective) -> None:
-        super().__init__()
-        self.model = objective.model
-        self.compute = objective.loss
-
-    def forward(self, batch: Any) -> Tensor:
-        return self.compute(batch)
-
-
-class _Order:
-    """Which examples make up a step's batch: a pure function of seed and step."""
-
-    def __init__(self, examples: int, batch: int, seed: int) -> None:
-        self.examples, self.size, self.seed = examples, batch, seed
-        self.per_epoch = math.ceil(examples / batch)
-        self.epoch, self.shuffled = -1, list[int]()
-
-    def batch(self, step: int) -> list[int]:
-        """The positions of the examples of a step (from 0); the last batch of an epoch may be short."""
-        epoch, place = divmod(step, self.per_epoch)
-        if epoch != self.epoch:
-            chance = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self.epoch, self.shuffled = epoch, torch.randperm(self.examples, generator=chance).tolist()
-        return self.shuffled[place * self.size : (place + 1) * self.size]
-
-
-def schedule(step: int, total: int, warmup: float) -> float:
-    """The factor on the learning rate: linear rise over the share `warmup`, then linear fall to 0."""
-    rising = math.ceil(total * warmup)
-    return (step + 1) / rising if step < rising else (total - step) / max(total - rising, 1)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, in any of torch's ways of saying it."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "not enough memory" in text
-
-
-def size(count: int) -> str:
-    """Bytes in words: '1.9 GB'."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: '2 min 40 s'."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _accelerator(place: Place) -> Accelerator:
-    """Accelerate keeps one state per process; a second fit may want another precision."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    precision = "bf16" if place.dtype_name == "bf16" else "no"
-    return Accelerator(cpu=place.device.type == "cpu", mixed_precision=precision, device_placement=False)
+def _check(objective: Objective) -> None:
+    if not objective.examples:
+        raise InputError(
+            "There is nothing to learn from.",
+            expected="at least one training example",
+            received="none",
+            fix="Check the data and the columns that were chosen.",
+            field="data",
+        )
+    if not any(one.requires_grad for one in objective.model.parameters()):
+        raise InputError(
+            "Nothing in this model learns.",
+            expected="at least one parameter to learn",
+            received="a frozen model without a head",
+            fix="Choose another adaptation than 'linear probe', or add a head.",
+            field="adapt",
+        )
 
 
 def _groups(objective: Objective, params: Training) -> list[dict[str, Any]]:
@@ -384,13 +344,3 @@ def _groups(objective: Objective, params: Training) -> list[dict[str, Any]]:
 def _is_frozen(module: nn.Module) -> bool:
     own = list(module.parameters())
     return bool(own) and not any(one.requires_grad for one in own)
-
-
-def _moved(batch: Any, device: torch.device) -> Any:
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, Mapping):
-        return {name: _moved(one, device) for name, one in batch.items()}
-    if isinstance(batch, (list, tuple)):
-        return type(batch)(_moved(one, device) for one in batch)
-    return batch

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,27 +43,30 @@ class EventWriter:
     def __init__(self, path: Path, *, watch: Callable[[ev.AnyEvent], None] | None = None) -> None:
         self.path, self.watch = path, watch
         self.trouble: OSError | None = None
-        self._waiting: list[ev.AnyEvent] = []
+        self._waiting: deque[ev.AnyEvent] = deque()
         self._writing = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._flush_regularly, name="events", daemon=True)
         self._thread.start()
 
     def add(self, event: ev.AnyEvent) -> None:
-        """Queue an event for the file (list.append is atomic; no lock in the training loop)."""
+        """Queue an event for the file (deque.append is atomic; no lock in the training loop)."""
         self._waiting.append(event)
 
     def flush(self) -> None:
         """Write what is waiting; a full disk is remembered and raised by the next job.step()."""
         with self._writing:
-            batch, self._waiting = self._waiting, []
+            # Taken one by one from the one deque that add() fills: swapping containers would lose
+            # an event whose add() had fetched the old one just before.
+            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if not batch:
                 return
             try:
                 append_events(self.path, batch)
                 self.trouble = None
             except OSError as error:
-                self.trouble, self._waiting = error, batch + self._waiting
+                self.trouble = error
+                self._waiting.extendleft(reversed(batch))
                 return
         if self.watch is not None:
             for event in batch:
@@ -88,13 +93,14 @@ class RunningJob:
         control: Control | None = None,
         watch: Callable[[ev.AnyEvent], None] | None = None,
         device: str = "cpu",
+        precision: str = "auto",
         preview_share: float = 0.10,
         checkpoint_every: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         config = folder.config()
         self.run_id, self.seed, self.inputs = folder.id, config.seed, config.inputs
-        self.folder, self.device = folder.path, device
+        self.folder, self.device, self.precision = folder.path, device, precision
         self.results: dict[str, float | None] = {}
         self.kept_early = False
         self.writer = EventWriter(folder.events_path, watch=watch)
@@ -232,8 +238,9 @@ class RunningJob:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         save(scratch)
-        final = self._run.checkpoint / f"step-{step:08d}"
-        shutil.rmtree(final, ignore_errors=True)
+        for file in scratch.rglob("*"):
+            _settle(file)
+        final = self._free_name(self._run.checkpoint / f"step-{step:08d}")
         scratch.replace(final)
         for old in self._run.checkpoint.glob("step-*"):
             if old != final:
@@ -241,9 +248,19 @@ class RunningJob:
         self._last_checkpoint = self._clock()
         self.say(ev.Checkpoint, step=step, path=self._relative(final))
 
+    @staticmethod
+    def _free_name(path: Path) -> Path:
+        """A name that sorts after the checkpoint of the same step, which must stand until replaced."""
+        names = [path, *(path.with_name(f"{path.name}-{serial}") for serial in range(1, 10))]
+        return next(name for name in names if not name.exists())
+
     def checkpoint(self) -> Path | None:
         steps = sorted(self._run.checkpoint.glob("step-*"))
         return steps[-1] if steps else None
+
+    def resumed(self, step: int) -> None:
+        self._step = step
+        self.say(ev.Resumed, step=step)
 
     def model_folder(self) -> Path:
         self._run.model.mkdir(exist_ok=True)
@@ -254,3 +271,10 @@ class RunningJob:
         config = msgspec.to_builtins(self._run.config())
         card = self.model_folder() / "workbench.json"
         card.write_text(json.dumps({"run": self.run_id, "config": config, "results": self.results} | facts, indent=2))
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file is on the disk, so that a power cut leaves the old checkpoint or the new one."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
