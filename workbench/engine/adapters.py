@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,12 +70,21 @@ def layers(model: nn.Module) -> tuple[str, int]:
     return max(lists, key=lambda one: one[1], default=("", 0))
 
 
-def depth_of(name: str, stack: str, count: int) -> int:
-    """The depth of a parameter by name: 0 before the layers, 1 … count in them, count + 1 behind."""
-    within = re.match(rf"{re.escape(stack)}\.(\d+)\.", name) if stack else None
-    if within:
-        return int(within[1]) + 1
-    return 0 if "embed" in name or "wte" in name or "wpe" in name else count + 1
+def depths(model: nn.Module) -> dict[str, int]:
+    """Every parameter's depth: 0 before the layers, 1 … count in them, count + 1 behind.
+
+    Embeddings count as 0 wherever they are registered.
+    """
+    stack, count = layers(model)
+    inside = re.compile(rf"{re.escape(stack)}\.(\d+)\.") if stack else None
+    encoder = _encoder_ids(model)
+    found, reached = {}, not count
+    for name, one in model.named_parameters():
+        within = inside.match(name) if inside else None
+        reached = reached or within is not None
+        is_first = id(one) in encoder and (not reached or re.search(r"embed|\bwte\b|\bwpe\b", name))
+        found[name] = int(within[1]) + 1 if within else 0 if is_first else count + 1
+    return found
 
 
 def parameter_groups(model: nn.Module, params: Rates) -> list[dict[str, Any]]:
@@ -82,18 +92,19 @@ def parameter_groups(model: nn.Module, params: Rates) -> list[dict[str, Any]]:
 
     Norms and biases (everything of one dimension) get no weight decay.
     """
-    stack, count = layers(model)
+    depth_by_name = depths(model)
+    top = max(depth_by_name.values())
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, one in model.named_parameters():
         if not one.requires_grad:
             continue
-        depth = depth_of(name, stack, count) if params.layer_decay < 1 else count + 1
+        depth = depth_by_name[name] if params.layer_decay < 1 else top
         decays = one.ndim > 1
         group = groups.setdefault(
             (depth, decays),
             {
                 "params": [],
-                "lr": params.learning_rate * params.layer_decay ** (count + 1 - depth),
+                "lr": params.learning_rate * params.layer_decay ** (top - depth),
                 "weight_decay": params.weight_decay if decays else 0.0,
             },
         )
@@ -104,15 +115,18 @@ def parameter_groups(model: nn.Module, params: Rates) -> list[dict[str, Any]]:
 def _head_names(model: nn.Module) -> set[str]:
     """Parameters outside the encoder, and those that no checkpoint has trained yet."""
     fresh: frozenset[str] = getattr(model, "fresh_weights", frozenset())
-    base = getattr(model, "base_model", model)
-    inside = set() if base is model else {id(one) for one in base.parameters()}
-    if base is model:
-        inside = {id(one) for one in model.parameters()}
-    return {name for name, one in model.named_parameters() if id(one) not in inside or name in fresh}
+    encoder = _encoder_ids(model)
+    return {name for name, one in model.named_parameters() if id(one) not in encoder or name in fresh}
+
+
+def _encoder_ids(model: nn.Module) -> set[int]:
+    """The ids of the parameters that belong to the encoder, all but the head's."""
+    plain: Any = model.get_base_model() if is_adapted(model) else model  # type: ignore[operator]
+    return {id(one) for one in getattr(plain, "base_model", plain).parameters()}
 
 
 def _top_names(model: nn.Module, wanted: int) -> set[str]:
-    stack, count = layers(model)
+    _, count = layers(model)
     if not count:
         raise InputError(
             "This backbone has no layers to choose from.",
@@ -121,8 +135,7 @@ def _top_names(model: nn.Module, wanted: int) -> set[str]:
             fix="Choose another adaptation: full, linear probe or lora.",
             field="adapt",
         )
-    least = count - wanted + 1
-    return {name for name, _ in model.named_parameters() if depth_of(name, stack, count) >= least}
+    return {name for name, depth in depths(model).items() if depth > max(count - wanted, 0)}
 
 
 def _with_adapter(model: nn.Module, params: Adaptation) -> nn.Module:
@@ -142,43 +155,53 @@ def _with_adapter(model: nn.Module, params: Adaptation) -> nn.Module:
 
 def _target_names(model: nn.Module) -> tuple[list[str], list[str]]:
     """Linear layers of the stack by full name, and those of them that shrink (ends of feed-forwards)."""
+    from transformers.pytorch_utils import Conv1D
+
     stack, _ = layers(model)
     found = {
-        name: one for name, one in model.named_modules() if isinstance(one, nn.Linear) and name.startswith(stack + ".")
+        name: one
+        for name, one in model.named_modules()
+        if isinstance(one, (nn.Linear, Conv1D)) and name.startswith(stack + ".")
     }
     if not stack or not found:
         raise InputError(
             "This backbone has no linear layers that an adapter could sit on.",
-            expected="a stack of layers with nn.Linear inside",
+            expected="a stack of layers with linear layers inside",
             received=type(model).__name__,
             fix="Choose another adaptation: full or linear probe.",
             field="adapt",
         )
-    return list(found), [name for name, one in found.items() if one.in_features > one.out_features]
+    return list(found), [name for name, one in found.items() if _shrinks(one)]
+
+
+def _shrinks(layer: nn.Module) -> bool:
+    """Whether a linear layer has more inputs than outputs; Conv1D keeps its weight as (in, out)."""
+    rows, columns = layer.weight.shape  # type: ignore[misc]
+    return bool(columns > rows if isinstance(layer, nn.Linear) else rows > columns)
 
 
 def _head_modules(model: nn.Module) -> list[str] | None:
-    """Children that hold a head; heads tied to the embeddings (masked words) stay as they are."""
-    base = getattr(model, "base_model", model)
-    shared = {id(one) for one in base.parameters()}
-    heads = [
-        name
-        for name, child in model.named_children()
-        if child is not base and any(True for _ in child.parameters())
-        and not any(id(one) in shared for one in child.parameters())
-    ]  # fmt: skip
-    if base is not model:
-        return heads or None
-    return None
+    """The head's innermost modules; a head tied to the embeddings (masked words) stays as it is."""
+    encoder = _encoder_ids(model)
+    owned = {name: {id(tensor) for tensor in one.parameters(recurse=False)} for name, one in model.named_modules()}
+    base = set(getattr(model, "base_model", model).modules())
+    heads = {name: own for name, own in owned.items() if own and model.get_submodule(name) not in base}
+    is_tied = any(own & encoder for own in heads.values())
+    return None if is_tied else list(heads) or None
+
+
+def is_adapted(model: nn.Module) -> bool:
+    """Whether this is a peft model (asked without importing peft, which takes a second)."""
+    peft = sys.modules.get("peft")
+    return peft is not None and isinstance(model, peft.PeftModel)
 
 
 def merged(model: nn.Module) -> nn.Module:
     """A copy on the CPU with adapters folded into the weights; a plain model is returned as it is."""
-    from peft import PeftModel
-
-    if not isinstance(model, PeftModel):
+    if not is_adapted(model):
         return model
-    plain: nn.Module = copy.deepcopy(model).cpu().merge_and_unload()
+    copied: Any = copy.deepcopy(model).cpu()
+    plain: nn.Module = copied.merge_and_unload()
     return plain
 
 
@@ -188,12 +211,13 @@ def save_model(model: nn.Module, tokenizer: Any, folder: Path) -> None:
     `folder` holds config.json, model.safetensors and the tokenizer; an adapter goes to
     `folder`/adapter.
     """
-    from peft import PeftModel
-
+    quiet()
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(model, PeftModel):
-        model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
-    merged(model).save_pretrained(folder)  # type: ignore[operator]
+    adapted: Any = model
+    if is_adapted(model):
+        adapted.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+    plain: Any = merged(model)
+    plain.save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
 

@@ -127,7 +127,7 @@ def load_for(
 ) -> nn.Module:
     """The encoder with a head: `labels` names its classes, `seed` fixes the head's first weights.
 
-    The names of the weights that were not in the checkpoint stand in the model's `fresh_weights`.
+    `fresh_weights` of the model names what a checkpoint lacked: adapters let that learn in any case.
     """
     if labels:
         options |= {
@@ -149,7 +149,7 @@ def _load(kind: str, address: str | Path, *, fresh: bool, seed: int | None, opti
     try:
         if seed is not None:
             torch.manual_seed(seed)
-        model = auto.from_config(config).float() if fresh else _pretrained(auto, folder, config)
+        model: nn.Module = auto.from_config(config).float() if fresh else _pretrained(auto, folder, config)
     except InputError:
         raise
     except ValueError as error:
@@ -163,8 +163,6 @@ def _load(kind: str, address: str | Path, *, fresh: bool, seed: int | None, opti
     finally:
         if seed is not None:
             torch.set_rng_state(chance)
-    if fresh:
-        model.fresh_weights = frozenset(name for name, _ in model.named_parameters())
     return model
 
 
