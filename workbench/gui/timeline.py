@@ -38,16 +38,25 @@ class Timeline(QWidget):
         row.addWidget(self._label)
         row.addWidget(self._slider, 1)
         row.addWidget(self._end)
+        self._describe()
 
     @property
     def step(self) -> int | None:
         """The step being looked at; None while following the newest."""
         return None if self._live or not self._steps else self._steps[self._slider.value()]
 
-    def set_steps(self, steps: list[int], *, running: bool) -> None:
+    def set_running(self, running: bool) -> None:
+        """Whether more is to come: the right end is then called 'live'."""
+        self._end.setText("live" if running else "end")
+
+    def reset(self) -> None:
+        """No stops, at the right end: another run is about to be shown."""
+        self._live = True
+        self.set_steps([])
+
+    def set_steps(self, steps: list[int]) -> None:
         """Tell the stops; the place being looked at is kept."""
         held = self.step
-        self._end.setText("live" if running else "end")
         if steps == self._steps:
             return
         self._steps = steps
@@ -74,6 +83,7 @@ class Timeline(QWidget):
     def _describe(self) -> None:
         if not self._steps:
             self._label.setText("no pictures yet")
+            self._end.setEnabled(False)
             return
         shown = self._steps[-1] if self._live else self._steps[self._slider.value()]
         self._label.setText(f"step {shown:,}".replace(",", " "))

@@ -1,0 +1,78 @@
+"""The composition root: the one place where the parts of the window's process meet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.core.recipe import Recipe
+from workbench.core.settings import load
+from workbench.runner.base import Runner
+from workbench.store.home import Home, open_home
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from workbench.gui.window import MainWindow
+
+
+def open_window(root: Path | None = None, *, demo: bool = True) -> int:
+    """Open the main window over a home and serve it until it is closed; returns the exit status.
+
+    `demo` lets the first start run the first recipe's desk preset. Raises KnownTrouble when the
+    home cannot be written.
+    """
+    home = open_home(root)
+    app = application()
+    window = make_window(home, demo=demo)
+    window.show()
+    return app.exec()
+
+
+def application() -> QApplication:
+    """This process's QApplication, made on the first call."""
+    from PySide6.QtWidgets import QApplication
+
+    there = QApplication.instance()
+    if isinstance(there, QApplication):
+        return there
+    app = QApplication(sys.argv[:1])
+    app.setStyle("Fusion")
+    app.setApplicationName("Transfer Workbench")
+    app.setDesktopFileName("transfer-workbench")
+    return app
+
+
+def make_window(
+    home: Home,
+    *,
+    demo: bool = True,
+    runner: Runner | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
+) -> MainWindow:
+    """The window over a home; the local worker runs its jobs unless another runner is given."""
+    from workbench.gui.link import Link
+    from workbench.gui.theme import theme
+    from workbench.gui.window import MainWindow
+
+    loaded = load(home.settings)
+    theme().use(loaded.settings.theme, scale_percent=loaded.settings.scale)
+    link = Link(runner or _local(home), loaded.settings)
+    window = MainWindow(link, _known() if recipes is None else recipes, demo=demo)
+    if loaded.trouble:
+        window.banner.show_note(loaded.trouble)
+    return window
+
+
+def _local(home: Home) -> Runner:
+    from workbench.runner.local import LocalRunner
+
+    return LocalRunner(home, client="window")
+
+
+def _known() -> Mapping[str, Recipe]:
+    from workbench.recipes import recipes
+
+    return recipes()

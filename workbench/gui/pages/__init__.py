@@ -1,0 +1,1 @@
+"""Pages beside the recipes' tabs: home, runs, models, settings."""

@@ -1,0 +1,39 @@
+"""What these pages share: a title line with room for controls, and a column below."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from workbench.gui.banner import Banner
+from workbench.gui.card import Caption
+from workbench.gui.theme import theme
+
+
+class PageFrame(QWidget):
+    """Title at the top left, controls at the right, a banner, and whatever the page adds."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        px = theme().pixels
+        heading = QLabel(title)
+        heading.setProperty("role", "title")
+        self.about = Caption()
+        self.controls = QHBoxLayout()
+        self.controls.setSpacing(px(8))
+        top = QHBoxLayout()
+        top.setSpacing(px(12))
+        top.addWidget(heading)
+        top.addWidget(self.about, 1)
+        top.addLayout(self.controls)
+        self.banner = Banner()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(px(16), px(12), px(16), px(12))
+        self.column.setSpacing(px(12))
+        self.column.addLayout(top)
+        self.column.addWidget(self.banner)
+
+    def opened(self) -> None:
+        """Called whenever the page comes to the front."""

@@ -1,0 +1,74 @@
+"""The left rail: one entry per page that exists."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QToolButton, QVBoxLayout
+
+from workbench.gui.icons import icon
+from workbench.gui.theme import theme, tokens
+
+WIDTH_PX = 136
+
+
+class Rail(QFrame):
+    """Entries above for work, below for what surrounds it; Ctrl+1 … Ctrl+9 in their order."""
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self.setFixedWidth(theme().pixels(WIDTH_PX))
+        self._buttons: dict[str, QToolButton] = {}
+        self._icons: dict[str, str] = {}
+        self._group = QButtonGroup(self)
+        px = theme().pixels
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(px(8), px(12), px(8), px(8))
+        self._column.setSpacing(px(2))
+        brand = QLabel("Transfer\nWorkbench")
+        brand.setObjectName("brand")
+        brand.setContentsMargins(px(8), 0, 0, px(8))
+        self._column.addWidget(brand)
+        theme().changed.connect(self._redraw)
+
+    def add(self, name: str, title: str, picture: str) -> QAction:
+        """An entry; returns the action that chooses it, for the palette."""
+        button = QToolButton()
+        button.setCheckable(True)
+        button.setText(title)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setIconSize(QSize(theme().pixels(16), theme().pixels(16)))
+        button.setFixedWidth(theme().pixels(WIDTH_PX - 17))
+        button.clicked.connect(lambda: self.chosen.emit(name))
+        self._group.addButton(button)
+        self._buttons[name], self._icons[name] = button, picture
+        self._column.addWidget(button)
+        action = QAction(f"Go to {title}", self)
+        action.triggered.connect(lambda _=False: self.chosen.emit(name))
+        if len(self._buttons) <= 9:
+            action.setShortcut(QKeySequence(f"Ctrl+{len(self._buttons)}"))
+            button.setToolTip(f"{title} (Ctrl+{len(self._buttons)})")
+        self.addAction(action)
+        self._draw(name)
+        return action
+
+    def add_gap(self) -> None:
+        """What follows stands at the bottom."""
+        self._column.addStretch(1)
+
+    def mark(self, name: str) -> None:
+        """Show which page is open."""
+        if name in self._buttons:
+            self._buttons[name].setChecked(True)
+            self._redraw()
+
+    def _redraw(self) -> None:
+        for name in self._buttons:
+            self._draw(name)
+
+    def _draw(self, name: str) -> None:
+        button, now = self._buttons[name], tokens()
+        button.setIcon(icon(self._icons[name], now.text if button.isChecked() else now.dim))

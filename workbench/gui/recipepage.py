@@ -1,0 +1,364 @@
+"""One recipe's place: inputs and form at the left, views in the middle, curves and log at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
+
+from workbench.core.events import WorkerState
+from workbench.core.job import ENDED, JobState
+from workbench.core.problem import ProblemRecord
+from workbench.core.recipe import Recipe
+from workbench.gui.banner import Banner
+from workbench.gui.command import command_line
+from workbench.gui.link import Link
+from workbench.gui.picked import PickedCard
+from workbench.gui.runmodel import RunModel
+from workbench.gui.setup import Setup
+from workbench.gui.showing import Showing
+from workbench.gui.side import Side
+from workbench.gui.stage import Stage
+from workbench.gui.theme import theme
+from workbench.gui.timeline import Timeline
+from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
+from workbench.gui.tryplace import TryPlace
+from workbench.store.runfolder import RunConfig, RunFolder
+
+NARROW_PX = 1000
+
+
+class RecipePage(QWidget):
+    """Built from the recipe's declaration alone; shows at most one run at a time."""
+
+    recipe_wanted = Signal(str)
+    claim_wanted = Signal(object)
+    """A RunConfig whose data, budget and seed all arms shall share."""
+    run_shown = Signal(str)
+
+    def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.recipe, self.link = recipe, link
+        self.setup = Setup(recipe, link)
+        self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
+        self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
+        self.tryplace = TryPlace(recipe, link)
+        chooser = RecipeChooser(recipe, neighbours)
+        chooser.chosen.connect(self.recipe_wanted)
+        self.topline = TopLine(chooser)
+        self.showing = Showing(self.stage, self.side, self.timeline, self)
+        self.showing.state_changed.connect(self._state_changed)
+        self.stage.picked.connect(self.picked.show_items)
+        self._waiting = False
+        self._phase = "new"
+        self._make_actions()
+        self._lay_out()
+        self._describe()
+        link.worker_changed.connect(self._worker_changed)
+        if self.setup.form.has_backbone:
+            self._backbones_asked = False
+
+    @property
+    def model(self) -> RunModel | None:
+        """The run on the stage."""
+        return self.showing.model
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run that has not ended is shown, or one is being submitted."""
+        return self._waiting or (self.model is not None and self.model.alive)
+
+    @property
+    def splitters(self) -> dict[str, QSplitter]:
+        """The movable borders, by the names under which they are remembered."""
+        return {"columns": self._columns, "inner": self._inner, "rows": self.stage.rows, "side": self.side}
+
+    def run(self) -> None:
+        """Submit the form as a run and show it; while one is shown that goes on: stop it and keep its model."""
+        model = self.model
+        if model is not None and model.state.phase in ("running", "paused"):
+            self.link.deliver(self.link.runner.cancel(model.folder.id, keep=True), owner=self)
+            self._waiting = True
+            self._refresh_actions()
+        elif model is not None and model.state.phase == "queued":
+            self.cancel()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Submit the form as a run and show it, whatever is shown now."""
+        self._submit(self.show_run)
+
+    def queue(self) -> None:
+        """Submit the form as a run without leaving the one on the stage."""
+        self._submit(self._queued)
+
+    def cancel(self) -> None:
+        """End the run shown without keeping it."""
+        if self.model is not None:
+            self.link.deliver(self.link.runner.cancel(self.model.folder.id), owner=self)
+
+    def pause(self) -> None:
+        """Hold the run shown, or let it go on."""
+        if self.model is not None:
+            paused = self.model.state.phase == "paused"
+            ask = self.link.runner.resume if paused else self.link.runner.pause
+            self.link.deliver(ask(self.model.folder.id), owner=self)
+
+    def resume(self) -> None:
+        """Continue an ended run from its checkpoint."""
+        if self.model is not None:
+            self.banner.dismiss()
+            self.link.deliver(self.link.runner.resume(self.model.folder.id), owner=self)
+
+    def copy_command(self) -> None:
+        """Put the command line that does the same on the clipboard."""
+        config = self.setup.config()
+        QGuiApplication.clipboard().setText(self.command())
+        self.banner.show_note(f"Copied: {command_of(self.recipe, config)}")
+
+    def command(self) -> str:
+        """The command line of the form as it stands."""
+        return command_of(self.recipe, self.setup.config())
+
+    def show_run(self, folder: RunFolder) -> RunModel:
+        """Put a run on the stage, live or as it was."""
+        self.banner.dismiss()
+        self._waiting = False
+        self._phase = "new"
+        model = self.showing.show_run(folder)
+        self.topline.about.set_whole(_about(self.recipe, model.config, folder))
+        self.progress.show_state(model.state)
+        self.tryplace.show_model(folder)
+        self._refresh_actions()
+        self.run_shown.emit(folder.id)
+        return model
+
+    def values(self) -> dict[str, Any]:
+        """What is remembered of this page."""
+        return {
+            "setup": self.setup.values(),
+            "splitters": {name: one.sizes() for name, one in self.splitters.items()},
+        }
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Back to what was remembered."""
+        self.setup.set_values(values.get("setup", {}))
+        for name, sizes in values.get("splitters", {}).items():
+            splitter = self.splitters.get(name)
+            if splitter is not None and len(sizes) == splitter.count() and sum(sizes) > 0:
+                splitter.setSizes([int(one) for one in sizes])
+
+    def wake(self) -> None:
+        """Called when the page is first looked at with a worker at hand: fill the slow lists."""
+        if getattr(self, "_backbones_asked", True):
+            return
+        self._backbones_asked = True
+        self.link.deliver(
+            self.link.runner.inspect("backbones"), then=self._backbones_found, failed=lambda _: None, owner=self
+        )
+
+    def close_run(self) -> None:
+        """Stop reading the run shown."""
+        self.showing.close()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < theme().pixels(NARROW_PX)
+        wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
+        if self._inner.orientation() != wanted:
+            self._inner.setOrientation(wanted)
+
+    def _backbones_found(self, raw: Any) -> None:
+        import msgspec
+
+        self.setup.form.set_backbones(msgspec.json.decode(raw))
+
+    def _submit(self, then: Callable[[RunFolder], Any]) -> None:
+        config = self.setup.config()
+        self.setup.clear_problems()
+        self._waiting = True
+        self._refresh_actions()
+        self.link.background(
+            lambda: self.link.runner.submit(config),
+            then=lambda folder: self._submitted(folder, then),
+            failed=self._refused,
+            owner=self,
+        )
+
+    def _submitted(self, folder: RunFolder, then: Callable[[RunFolder], Any]) -> None:
+        self._waiting = False
+        then(folder)
+        self._refresh_actions()
+        self.link.runs_changed.emit()
+
+    def _queued(self, folder: RunFolder) -> None:
+        self.banner.show_note(f"Queued as {folder.id}.", ("Show it", lambda: self._show_queued(folder)))
+
+    def _show_queued(self, folder: RunFolder) -> None:
+        self.show_run(folder)
+
+    def _refused(self, record: ProblemRecord) -> None:
+        self._waiting = False
+        self._refresh_actions()
+        strangers = self.setup.show_problems(record)
+        if strangers:
+            self.banner.show_problem(strangers[0])
+
+    def _state_changed(self, state: JobState) -> None:
+        queue = self.link.state.queue
+        run = self.model.folder.id if self.model is not None else ""
+        self.progress.show_state(state, ahead=queue.index(run) if run in queue else 0)
+        if state.phase == self._phase:
+            return
+        self._phase = state.phase
+        self._waiting = False
+        self._refresh_actions()
+        self._tell_end(state)
+        if state.phase in ENDED:
+            self.link.runs_changed.emit()
+
+    def _tell_end(self, state: JobState) -> None:
+        model = self.model
+        if model is None or state.phase not in ENDED:
+            self.banner.dismiss()
+            return
+        self.tryplace.show_model(model.folder)
+        remedies = [("Resume", self.resume)] if state.resumable else []
+        if state.phase == "failed" and state.problem is not None:
+            self.setup.show_problems(state.problem)
+            self.banner.show_problem(state.problem, *remedies)
+        elif state.phase == "cancelled":
+            self.banner.show_note("The run was cancelled; its folder is kept.", *remedies)
+
+    def _worker_changed(self, _: WorkerState) -> None:
+        if self.model is not None and self.model.state.phase == "queued":
+            self._state_changed(self.model.state)
+
+    def _make_actions(self) -> None:
+        make = self._action
+        self.run_action = make("Run", "Train with these values", "mdi6.play", "Ctrl+R", self.run)
+        self.queue_action = make("Queue", "Add to the queue and stay here", "", "Ctrl+Shift+R", self.queue)
+        self.claim_action = make(
+            "Run claim", "Train every arm of the paper's claim on this data and judge it", "", "", self._want_claim
+        )
+        self.claim_action.setVisible(self.recipe.claim is not None)
+        self.copy_action = make("Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command)
+        self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
+        self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
+        make("Undo change of a knob", "Take the last change of the form back", "", "Ctrl+Z", self.setup.form.undo_stack.undo)
+        make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
+        make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
+        self._refresh_actions()
+
+    def _action(self, text: str, tip: str, picture: str, key: str, do: Callable[[], Any]) -> QAction:
+        action = QAction(text, self)
+        action.setStatusTip(tip)
+        action.setData(picture)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda _=False: do())
+        self.addAction(action)
+        return action
+
+    def _refresh_actions(self) -> None:
+        phase = self.model.state.phase if self.model is not None else "new"
+        going = phase in ("running", "paused")
+        look = {
+            "running": ("Stop and keep", "End early and keep the model", "mdi6.stop"),
+            "queued": ("Leave queue", "Take the run out of the queue", "mdi6.close"),
+        }.get("running" if going else phase, ("Run", "Train with these values", "mdi6.play"))
+        self.run_action.setText(look[0])
+        self.run_action.setStatusTip(look[1])
+        self.run_action.setData(look[2])
+        self.run_action.setEnabled(not self._waiting)
+        paused = phase == "paused"
+        self.pause_action.setText("Go on" if paused else "Pause")
+        self.pause_action.setData("mdi6.play" if paused else "mdi6.pause")
+        self.pause_action.setStatusTip("Let the run go on" if paused else "Hold the run; its memory is kept")
+        for action in (self.pause_action, self.cancel_action):
+            action.setVisible(going)
+
+    def _want_claim(self) -> None:
+        self.claim_wanted.emit(self.setup.config())
+
+    def _describe(self) -> None:
+        paper = self.recipe.paper
+        self.topline.about.set_whole(f"{self.recipe.id} · {paper.title}, {paper.year}")
+
+    def _lay_out(self) -> None:
+        px = theme().pixels
+        self.topline.add(self.copy_action)
+        self.topline.add(self.queue_action)
+        self.topline.add(self.claim_action)
+        self.topline.add(self.run_action, primary=True)
+        self.progress.add(self.pause_action)
+        self.progress.add(self.cancel_action)
+        self._columns = _splitter(Qt.Orientation.Horizontal)
+        self._inner = _splitter(Qt.Orientation.Horizontal)
+        self._inner.addWidget(self._middle())
+        self._inner.addWidget(self.side)
+        self._inner.setStretchFactor(0, 1)
+        self._inner.setSizes([px(760), px(288)])
+        self._columns.addWidget(self._left())
+        self._columns.addWidget(self._inner)
+        self._columns.setStretchFactor(1, 1)
+        self._columns.setSizes([px(304), px(1100)])
+        column = QVBoxLayout(self)
+        column.setContentsMargins(px(16), px(8), px(16), px(8))
+        column.setSpacing(px(8))
+        for widget in (self.topline, self.progress, self.banner):
+            column.addWidget(widget)
+        column.addWidget(self._columns, 1)
+
+    def _left(self) -> QWidget:
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(theme().pixels(256))
+        self.setup.setObjectName("scrolled")
+        area.setWidget(self.setup)
+        left = _splitter(Qt.Orientation.Vertical)
+        left.addWidget(area)
+        left.addWidget(self.tryplace)
+        left.setStretchFactor(0, 1)
+        return left
+
+    def _middle(self) -> QWidget:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme().pixels(4))
+        views = _splitter(Qt.Orientation.Vertical)
+        views.addWidget(self.stage)
+        views.addWidget(self.picked)
+        views.setStretchFactor(0, 3)
+        views.setStretchFactor(1, 1)
+        column.addWidget(views, 1)
+        column.addWidget(self.timeline)
+        return middle
+
+
+def command_of(recipe: Recipe, config: RunConfig) -> str:
+    """The command line of a run's configuration."""
+    return command_line(
+        recipe, preset=config.preset or "desk", params=config.params, inputs=config.inputs,
+        seed=config.seed, device=config.device,
+    )  # fmt: skip
+
+
+def _about(recipe: Recipe, config: RunConfig, folder: RunFolder) -> str:
+    facts = [recipe.id, config.preset]
+    facts += [str(config.params[name]) for name in ("task", "adapt") if name in config.params]
+    return " · ".join([fact for fact in facts if fact] + [f"seed {config.seed}", f"run {folder.id[-6:]}"])
+
+
+def _splitter(orientation: Qt.Orientation) -> QSplitter:
+    splitter = QSplitter(orientation)
+    splitter.setHandleWidth(theme().pixels(8))
+    splitter.setChildrenCollapsible(False)
+    return splitter

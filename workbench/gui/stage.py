@@ -1,0 +1,155 @@
+"""The middle of a recipe's tab: one card per slot that the recipe writes, in the rows it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QSplitter, QToolButton, QVBoxLayout, QWidget
+
+from workbench.core import events as ev
+from workbench.core.kinds import ArtifactKind, Curve, Outcomes
+from workbench.core.recipe import Recipe
+from workbench.gui.card import Card
+from workbench.gui.icons import icon
+from workbench.gui.runmodel import RunModel
+from workbench.gui.theme import theme, tokens
+from workbench.gui.words import in_words
+
+if TYPE_CHECKING:
+    from workbench.gui.views import View
+
+
+def rows_of(recipe: Recipe) -> list[list[str]]:
+    """Slots in rows: as declared, otherwise two by two; curves that no row names stand at the side."""
+    if recipe.layout:
+        return [[slot for slot in row if slot in recipe.writes] for row in recipe.layout]
+    drawn = [name for name, kind in recipe.writes.items() if kind not in (Curve, Outcomes)]
+    return [drawn[start : start + 2] for start in range(0, len(drawn), 2)]
+
+
+class Place(Card):
+    """A slot's card; its view is made when the first artifact arrives."""
+
+    picked = Signal(object, str)
+    zoomed = Signal(str)
+
+    def __init__(self, slot: str, kind: ArtifactKind) -> None:
+        super().__init__(in_words(slot))
+        self.slot, self.kind = slot, kind
+        self.view: View | None = None
+        self._shown: tuple[Path, str] | None = None
+        self.set_body(_hint(f"{kind.help[:1].upper()}{kind.help[1:]}.\nAppears while the run goes on."))
+        self._zoom = QToolButton()
+        self._zoom.setIcon(icon("mdi6.arrow-expand", tokens().dim))
+        self._zoom.setToolTip("Show only this (again: show all)")
+        self._zoom.setAccessibleName(f"Enlarge {in_words(slot)}")
+        self._zoom.clicked.connect(lambda: self.zoomed.emit(self.slot))
+        self.header.addWidget(self._zoom)
+        theme().changed.connect(lambda now: self._zoom.setIcon(icon("mdi6.arrow-expand", now.dim)))
+
+    def show_artifact(self, folder: Path, artifact: ev.Artifact) -> None:
+        """Draw an artifact, unless it is drawn already."""
+        if self._shown == (folder, artifact.path):
+            return
+        self._shown = (folder, artifact.path)
+        if self.view is None:
+            self._make_view()
+        if artifact.title:
+            self.set_title(artifact.title)
+        if self.view is not None:
+            self.view.show_artifact(folder, artifact)
+
+    def clear(self) -> None:
+        """Back to the sentence that says what will come."""
+        self._shown = None
+        self.set_caption("")
+        self.set_title(in_words(self.slot))
+        if self.view is not None:
+            self.view.clear(f"{self.kind.help[:1].upper()}{self.kind.help[1:]}.")
+
+    def _make_view(self) -> None:
+        from workbench.gui.views import drawable, make_view
+
+        if not drawable(self.kind.name):
+            self.set_body(_hint(f"{in_words(self.slot)} is in the run's folder; this kind has no view yet."))
+            return
+        self.view = make_view(self.kind.name)
+        self.view.picked.connect(self._tell_picked)
+        self.view.captioned.connect(self.set_caption)
+        self.set_body(self.view, margin=8)
+
+    def _tell_picked(self, items: Any) -> None:
+        title = self.view.picked_title if self.view is not None else ""
+        self.picked.emit(items, title or self.title())
+
+
+class Stage(QWidget):
+    """All places of a recipe, in rows that a person can resize."""
+
+    picked = Signal(object, str)
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.places: dict[str, Place] = {}
+        self._lone = ""
+        self.rows = QSplitter(Qt.Orientation.Vertical)
+        self.rows.setHandleWidth(theme().pixels(8))
+        self.rows.setChildrenCollapsible(False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.rows)
+        wanted = [row for row in rows_of(recipe) if row]
+        for row in wanted:
+            self._add_row(row, recipe)
+        self.rows.setSizes([30 if place == 0 else 20 for place in range(len(wanted))])
+
+    def show_slot(self, model: RunModel, slot: str, step: int | None) -> None:
+        """Draw a slot as it stood at a step (None: newest)."""
+        place, artifact = self.places.get(slot), model.artifact_at(slot, step)
+        if place is None:
+            return
+        if artifact is None:
+            place.clear()
+        else:
+            place.show_artifact(model.folder.path, artifact)
+
+    def clear(self) -> None:
+        """Empty every place."""
+        for place in self.places.values():
+            place.clear()
+
+    def zoom(self, slot: str) -> None:
+        """Show one place alone, or all again."""
+        self._lone = "" if self._lone == slot else slot
+        for row in self._rows():
+            cards = [row.widget(at) for at in range(row.count())]
+            for card in cards:
+                card.setVisible(not self._lone or card is self.places[self._lone])
+            row.setVisible(any(not card.isHidden() for card in cards))
+
+    def _rows(self) -> list[QSplitter]:
+        found = (self.rows.widget(at) for at in range(self.rows.count()))
+        return [row for row in found if isinstance(row, QSplitter)]
+
+    def _add_row(self, slots: list[str], recipe: Recipe) -> None:
+        row = QSplitter(Qt.Orientation.Horizontal)
+        row.setHandleWidth(theme().pixels(8))
+        row.setChildrenCollapsible(False)
+        for slot in slots:
+            place = Place(slot, recipe.writes[slot])
+            place.picked.connect(self.picked)
+            place.zoomed.connect(self.zoom)
+            self.places[slot] = place
+            row.addWidget(place)
+        row.setSizes([100] * len(slots))
+        self.rows.addWidget(row)
+
+
+def _hint(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "dim")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setWordWrap(True)
+    return label

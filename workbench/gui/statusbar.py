@@ -1,0 +1,100 @@
+"""The bottom bar: the worker, its device and memory, the queue, the previews' share, the window's pace."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+
+from workbench.core.events import WorkerState
+from workbench.core.job import JobState
+from workbench.gui.theme import Tokens, theme, tokens
+from workbench.gui.words import size
+
+
+class StatusBar(QFrame):
+    """Every part opens the job panel, except the last, which opens the command palette."""
+
+    jobs_wanted = Signal()
+    commands_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("statusBar")
+        px = theme().pixels
+        row = QHBoxLayout(self)
+        row.setContentsMargins(px(8), px(1), px(8), px(1))
+        row.setSpacing(px(8))
+        self._worker = self._part("worker not connected", "The background process that trains and applies models")
+        self._device = self._part("", "Where models run, and the memory in use")
+        self._queue = self._part("queue 0", "Runs that wait for their turn")
+        self._preview = self._part("preview 0 %", "Share of the run's time that live pictures take")
+        self._pace = self._part("GUI –", "The longest time in the last seconds that this window did not answer")
+        for part in (self._worker, self._device, self._queue, self._preview, self._pace):
+            row.addWidget(part)
+        row.addStretch(1)
+        self._commands = self._part("Ctrl+K  commands", "Every command of the program")
+        self._commands.clicked.disconnect()
+        self._commands.clicked.connect(self.commands_wanted)
+        row.addWidget(self._commands)
+        self._state = WorkerState()
+        self.show_state(self._state)
+        theme().changed.connect(lambda _: self.show_state(self._state))
+
+    def show_state(self, state: WorkerState) -> None:
+        """Tell what the worker does."""
+        self._state = state
+        words, colour = _worker_words(state, tokens())
+        self._worker.setText(words)
+        self._worker.setIcon(_dot(colour))
+        self._device.setText(_device_words(state))
+        self._device.setVisible(bool(state.device))
+        self._queue.setText(f"queue {len(state.queue)}")
+
+    def show_job(self, state: JobState) -> None:
+        """Tell the previews' share of the run on the stage."""
+        self._preview.setText(f"preview {100 * state.preview_share:.0f} %")
+
+    def show_pace(self, late_ms: float) -> None:
+        """Tell the window's longest pause."""
+        self._pace.setText(f"GUI {late_ms:.0f} ms")
+
+    def _part(self, text: str, tip: str) -> QPushButton:
+        part = QPushButton(text)
+        part.setToolTip(f"{tip}. Opens the job panel (Ctrl+J)." if "command" not in text else f"{tip} (Ctrl+K)")
+        part.setAccessibleDescription(tip)
+        part.clicked.connect(self.jobs_wanted)
+        part.setCursor(Qt.CursorShape.PointingHandCursor)
+        return part
+
+
+def _worker_words(state: WorkerState, now: Tokens) -> tuple[str, str]:
+    if not state.pid:
+        return "worker not connected", now.dim
+    if state.silent:
+        return "worker does not answer", now.error
+    if state.ending:
+        return f"worker {state.ending} a run", now.warning
+    if state.paused:
+        return "worker paused", now.warning
+    if state.running:
+        return "worker busy", now.accent
+    return (f"worker: {state.interactive}" if state.interactive else "worker ready"), now.ok
+
+
+def _device_words(state: WorkerState) -> str:
+    if not state.memory_total_bytes:
+        return state.device
+    return f"{state.device} · {size(state.memory_bytes)} of {size(state.memory_total_bytes)}"
+
+
+def _dot(colour: str) -> QIcon:
+    pixmap = QPixmap(24, 24)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(5, 5, 14, 14)
+    painter.end()
+    return QIcon(pixmap)

@@ -1,0 +1,156 @@
+"""The top of a recipe's tab: what it is, how to start it, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
+
+from workbench.core.job import JobState
+from workbench.core.recipe import Recipe
+from workbench.gui.card import Caption
+from workbench.gui.icons import icon
+from workbench.gui.theme import theme, tokens
+from workbench.gui.words import duration, number
+
+
+class RecipeChooser(QToolButton):
+    """The title; where a tab has several recipes, a menu of them."""
+
+    chosen = Signal(str)
+
+    def __init__(self, recipe: Recipe, recipes: Iterable[Recipe]) -> None:
+        super().__init__()
+        self.setProperty("role", "title")
+        self.setText(recipe.title)
+        self.setAccessibleName(f"Recipe: {recipe.title}")
+        choices = list(recipes)
+        self.setProperty("alone", len(choices) < 2)
+        if len(choices) < 2:
+            return
+        menu = QMenu(self)
+        for one in choices:
+            entry = menu.addAction(f"{one.title}   ·   {one.id}")
+            entry.triggered.connect(lambda _=False, name=one.id: self.chosen.emit(name))
+        self.setMenu(menu)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setToolTip("Choose another recipe of this tab")
+
+
+class TopLine(QWidget):
+    """Title and buttons; the buttons are the page's actions."""
+
+    def __init__(self, chooser: RecipeChooser) -> None:
+        super().__init__()
+        self.chooser = chooser
+        self.about = Caption()
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(theme().pixels(8))
+        self._row.addWidget(chooser)
+        self._row.addWidget(self.about, 1)
+
+    def add(self, action: QAction, *, primary: bool = False) -> QPushButton:
+        """A button that does what the action does and looks as it says."""
+        button = QPushButton()
+        if primary:
+            button.setProperty("role", "primary")
+        button.clicked.connect(action.trigger)
+        action.changed.connect(lambda: _dress(button, action, primary))
+        theme().changed.connect(lambda _: _dress(button, action, primary))
+        _dress(button, action, primary)
+        self._row.addWidget(button)
+        return button
+
+
+def _dress(button: QPushButton, action: QAction, primary: bool) -> None:
+    key = action.shortcut().toString()
+    button.setText(action.text())
+    button.setEnabled(action.isEnabled())
+    button.setVisible(action.isVisible())
+    button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))
+    button.setAccessibleName(action.text())
+    name = action.data()
+    if isinstance(name, str) and name:
+        now = tokens()
+        button.setIcon(icon(name, now.on_accent if primary else now.text))
+
+
+class ProgressLine(QWidget):
+    """How far, how fast, how long still; with pause and cancel at hand while something runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._bar.setAccessibleName("Progress of the run")
+        self._text = QLabel("ready")
+        self._text.setProperty("role", "dim")
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(theme().pixels(8))
+        self._row.addWidget(self._bar, 1)
+        self._row.addWidget(self._text)
+
+    def add(self, action: QAction) -> None:
+        """A small button at the end, there only while its action is."""
+        button = QToolButton()
+        button.setAutoRaise(True)
+        button.clicked.connect(action.trigger)
+        action.changed.connect(lambda: self._dress(button, action))
+        theme().changed.connect(lambda _: self._dress(button, action))
+        self._dress(button, action)
+        self._row.addWidget(button)
+
+    def show_state(self, state: JobState, *, ahead: int = 0) -> None:
+        """Tell a run's state; `ahead` is how many runs wait before it."""
+        self._text.setText(describe(state, ahead=ahead))
+        share = state.step / state.total if state.total else 0.0
+        if state.phase == "finished":
+            share = 1.0
+        unknown = state.phase == "running" and not state.total
+        self._bar.setRange(0, 0 if unknown else 1000)
+        self._bar.setValue(round(1000 * min(1.0, share)))
+        if self._bar.property("state") != state.phase:
+            self._bar.setProperty("state", state.phase)
+            self._bar.style().unpolish(self._bar)
+            self._bar.style().polish(self._bar)
+
+    def _dress(self, button: QToolButton, action: QAction) -> None:
+        key = action.shortcut().toString()
+        button.setIcon(icon(str(action.data()), tokens().dim))
+        button.setVisible(action.isVisible() and action.isEnabled())
+        button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))
+        button.setAccessibleName(action.text())
+
+
+def describe(state: JobState, *, ahead: int = 0) -> str:
+    """A run's state in one line."""
+    if state.phase == "new":
+        return "ready"
+    if state.phase == "queued":
+        return f"waiting, {ahead} before it" if ahead else "waiting for its turn"
+    if state.phase == "finished":
+        kept = "stopped early and kept" if state.kept_early else "finished"
+        return f"{kept} at step {state.step} in {duration(state.ended_at - state.started_at)}"
+    if state.phase == "failed":
+        return f"failed at step {state.step}"
+    if state.phase == "cancelled":
+        return f"cancelled at step {state.step}"
+    return " · ".join(_running(state))
+
+
+def _running(state: JobState) -> list[str]:
+    parts = [state.doing] if state.doing else []
+    parts.append(f"step {state.step} / {state.total}" if state.total else f"step {state.step}")
+    if state.phase == "paused":
+        return [*parts, "paused"]
+    if state.steps_per_s > 0:
+        slow = state.steps_per_s < 1
+        parts.append(f"{1 / state.steps_per_s:.1f} s/step" if slow else f"{number(state.steps_per_s, 3)} steps/s")
+    if state.seconds_left >= 0:
+        parts.append(f"{duration(state.seconds_left)} left")
+    return parts
