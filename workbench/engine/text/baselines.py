@@ -1,0 +1,220 @@
+"""What a method without any pretrained network reaches on the same data.
+
+Strong on purpose: character n-grams see inside inflected words, and every logistic regression has
+its own regularisation picked on the validation data.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from workbench.engine.text.examples import LabelledText, QuestionAnswer, TaggedSentence
+from workbench.engine.text.spans import normalise
+
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""The values of C that are tried on the validation data."""
+
+
+class NgramClassifier:
+    """TF-IDF over character 2- to 5-grams (within word bounds) and words, then logistic regression."""
+
+    def __init__(self, *, balanced: bool = False, words: bool = False) -> None:
+        self.balanced, self.words = balanced, words
+        self.strength = 0.0
+        self.validation = 0.0
+        """Macro F1 on the validation data at the chosen strength."""
+        self._vectorizer: Any = None
+        self._model: Any = None
+
+    def fit(self, train: Sequence[LabelledText], validation: Sequence[LabelledText]) -> NgramClassifier:
+        """Learn from `train`; C is the one with the best macro F1 on `validation`."""
+        self._vectorizer = _vectorizer(words=self.words)
+        features = self._vectorizer.fit_transform([one.text for one in train])
+        held_out = self._vectorizer.transform([one.text for one in validation])
+        labels, truth = [one.label for one in train], [one.label for one in validation]
+        self._model, self.strength, self.validation = _tuned(
+            features, labels, lambda model: f1_score(truth, model.predict(held_out), average="macro"), self.balanced
+        )
+        return self
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """A class for every text."""
+        return [str(label) for label in self._model.predict(self._vectorizer.transform(list(texts)))]
+
+    def scores(self, text: str) -> dict[str, float]:
+        """The probability of every class for one text."""
+        chances = self._model.predict_proba(self._vectorizer.transform([text]))[0]
+        return dict(zip(map(str, self._model.classes_), map(float, chances), strict=True))
+
+
+def _vectorizer(*, words: bool) -> Any:
+    from sklearn.pipeline import FeatureUnion
+
+    parts = [("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=1))]
+    if words:
+        parts.append(("words", TfidfVectorizer(analyzer="word", ngram_range=(1, 2), sublinear_tf=True)))
+    return FeatureUnion(parts)
+
+
+def _tuned(
+    features: csr_matrix, labels: Sequence[str], score: Callable[[Any], float], balanced: bool
+) -> tuple[Any, float, float]:
+    """(best model, its C, its score): the smallest C among the equally good."""
+    best: tuple[Any, float, float] | None = None
+    for strength in STRENGTHS:
+        model = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced" if balanced else None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(features, labels)
+        reached = float(score(model))
+        if best is None or reached > best[2]:
+            best = model, strength, reached
+    assert best is not None
+    return best
+
+
+# ---------------------------------------------------------------- entities
+
+
+class AffixTagger:
+    """A logistic tagger: affixes, shape and identity of a word and of its two neighbours each side."""
+
+    def __init__(self) -> None:
+        self.strength = 0.0
+        self.validation = 0.0
+        """Entity F1 on the validation data at the chosen strength."""
+        self._vectorizer: Any = None
+        self._model: Any = None
+
+    def fit(self, train: Sequence[TaggedSentence], validation: Sequence[TaggedSentence]) -> AffixTagger:
+        """Learn from `train`; C is the one with the best entity F1 on `validation`."""
+        self._vectorizer = DictVectorizer()
+        features = self._vectorizer.fit_transform(row for one in train for row in word_features(one.tokens))
+        tags = [tag for one in train for tag in one.tags]
+        truth = [list(one.tags) for one in validation]
+        sentences = [one.tokens for one in validation]
+
+        def score(model: Any) -> float:
+            self._model = model
+            return entity_f1(truth, self.predict(sentences))
+
+        self._model, self.strength, self.validation = _tuned(features, tags, score, False)
+        return self
+
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """BIO tags for every sentence's words."""
+        return [self._tags(tokens) if tokens else [] for tokens in sentences]
+
+    def _tags(self, tokens: Sequence[str]) -> list[str]:
+        return [str(tag) for tag in self._model.predict(self._vectorizer.transform(word_features(tokens)))]
+
+
+def word_features(tokens: Sequence[str]) -> list[dict[str, float]]:
+    """Features of every word: its own affixes and shape, and those of the words around it."""
+    own = [_word(token) for token in tokens]
+    edge = {"edge": 1.0}
+    rows = []
+    for at in range(len(tokens)):
+        row = {"first": float(at == 0)}
+        for shift in (-2, -1, 0, 1, 2):
+            there = own[at + shift] if 0 <= at + shift < len(tokens) else edge
+            row.update({f"{shift}:{name}": value for name, value in there.items()})
+        rows.append(row)
+    return rows
+
+
+def _word(token: str) -> dict[str, float]:
+    plain = token.lower()
+    shape = re.sub(r"(.)\1+", r"\1", "".join(map(_shape, token)))
+    features = {f"word={plain}": 1.0, f"shape={shape}": 1.0}
+    for size in (1, 2, 3, 4, 5):
+        features[f"starts={plain[:size]}"] = 1.0
+        features[f"ends={plain[-size:]}"] = 1.0
+    if "'" in plain or "’" in plain:
+        features["behind=" + re.split("['’]", plain)[-1]] = 1.0
+    return features
+
+
+def _shape(letter: str) -> str:
+    if letter.isalpha():
+        return "X" if letter.isupper() else "x"
+    return "9" if letter.isdigit() else letter
+
+
+def entity_f1(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
+    """Micro F1 over exact entity spans (seqeval); 0 when neither side has an entity."""
+    from seqeval.metrics import f1_score as span_f1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # seqeval warns of tags that never occur
+        return float(span_f1([list(one) for one in truth], [list(one) for one in predicted], zero_division=0))
+
+
+# ---------------------------------------------------------------- questions
+
+_WANTS: Mapping[str, Mapping[str, str]] = {
+    "turkish": {
+        r"\b(ne zaman|hangi yıl\w*|kaç\w*)\b": r"\b\d+\b",
+        r"\b(nerede\w*|\w+[dt][ae] mi|hangi \w+[dt][ae])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'[dt][ae]\b",
+        r"\b(nereden|kimden|neden|hangi \w+[dt][ae]n)\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'[dt][ae]n\b",
+        r"\b(nereye|kime|neye|hangi \w+[ae])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'y?[ae]\b",
+        r"\b(nereyi|kimi|neyi|hangi \w+[ıiuü])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'y?[ıiuü]\b",
+    },
+    "english": {
+        r"\b(when|what year|which year|how many|how much|how old)\b": r"\b\d[\d.,]*\b",
+        r"\bwhere\b": r"\b(?:in|at|to|from|near) ((?:the )?(?:[A-Z]\w+ ?)+)",
+    },
+}  # fmt: skip
+_NAME = r"\b[A-ZÀ-ÞĞİŞ][\w]+(?: [A-ZÀ-ÞĞİŞ]\w+)*"
+
+
+class OverlapAnswerer:
+    """Rules only: the sentence that shares most with the question, then what its question word asks for.
+
+    Words count as shared when their first five letters agree, so inflected forms still meet.
+    """
+
+    def __init__(self, *, language: str = "english") -> None:
+        self.language = language
+
+    def answer(self, question: str, context: str) -> str:
+        """A stretch of the context, or '' when the context is empty."""
+        sentences = re.split(r"(?<=[.!?])\s+", context.strip())
+        asked = self._stems(question)
+        ranked = sorted(sentences, key=lambda one: -self._overlap(asked, one))
+        for sentence in ranked:
+            found = self._pick(question, sentence, asked)
+            if found:
+                return found
+        return ranked[0] if ranked else ""
+
+    def predict(self, asked: Sequence[QuestionAnswer]) -> list[str]:
+        """An answer to every question."""
+        return [self.answer(one.question, one.context) for one in asked]
+
+    def _stems(self, text: str) -> set[str]:
+        return {word[:5] for word in normalise(text, language=self.language)}
+
+    def _overlap(self, asked: set[str], sentence: str) -> float:
+        there = self._stems(sentence)
+        return len(asked & there) + 0.01 * len(asked & there) / (1 + len(there))
+
+    def _pick(self, question: str, sentence: str, asked: set[str]) -> str:
+        for pattern, wanted in _WANTS.get(self.language, {}).items():
+            if re.search(pattern, question.lower()):
+                found = [match.group(match.lastindex or 0) for match in re.finditer(wanted, sentence)]
+                found = [one for one in found if not self._stems(one) & asked]
+                if found:
+                    return found[0].strip()
+        names = [name for name in re.findall(_NAME, sentence) if not self._stems(name) & asked]
+        return names[-1] if names else ""

@@ -1,0 +1,35 @@
+"""The user's data, or a sample, as examples of the task at hand, in three parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.core.job import Job
+from workbench.engine.text import samples
+from workbench.engine.text.examples import Loaded, Splits, split
+
+from .recipe import BerturkNlu
+
+SLOT = "data"
+
+
+def load(job: Job, p: BerturkNlu) -> Any:
+    """Splits of the task's examples; a list of texts for masked words."""
+    address = job.inputs.get(SLOT, "sample:docstrings-library")
+    loaded = _loaded(address, p, job.seed)
+    job.log(f"Data: {loaded.detail}.")
+    if loaded.problem_count or loaded.problems:
+        count = loaded.problem_count or len(loaded.problems)
+        job.log(f"{count} rows are left out or cut; the data panel lists them.", "warning")
+    if p.task == "masked words":
+        return [one.text for one in loaded.examples]
+    parts: Splits[Any] = split(loaded.examples, job.seed, validation=0.1, test=0.1, field=SLOT)
+    given = "as given" if parts.given else "divided by class, equal texts kept together"
+    job.log(f"{len(parts.train)} to train, {len(parts.validation)} to validate, {len(parts.test)} to test ({given}).")
+    return parts
+
+
+def _loaded(address: str, p: BerturkNlu, seed: int) -> Loaded[Any]:
+    if address.startswith(samples.PREFIX):
+        return samples.load(address, seed=seed, limit=p.limit, field=SLOT)
+    raise NotImplementedError

@@ -1,0 +1,238 @@
+"""Pretraining by masked words: hide some pieces, learn to fill them in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workbench.core.documents import Item, Span, SpannedText, SpansDoc
+from workbench.core.kinds import Spans
+from workbench.core.problem import InputError
+from workbench.engine import adapters, backbones
+from workbench.engine.text import reports
+
+from . import common
+from .common import IGNORED, Study
+
+SHOWN = 6
+HELD_OUT = 400
+
+
+class Masking:
+    """The objective, and what is shown of it; `texts` are plain passages."""
+
+    better = "low"
+
+    def __init__(self, study: Study, texts: Sequence[str]) -> None:
+        if len(texts) < 10:
+            raise InputError(
+                "There is too little text to pretrain on.",
+                expected="at least ten passages (lines or rows)",
+                received=f"{len(texts)}",
+                fix="Give a longer text; a passage stands on a line of its own.",
+                field="data",
+            )
+        self.study = study
+        order = np.random.default_rng(study.job.seed).permutation(len(texts))
+        held_out = min(HELD_OUT, max(1, len(texts) // 10))
+        self.held_out = [texts[at] for at in order[:held_out]]
+        learned = [texts[at] for at in order[held_out:]]
+        if study.fresh:
+            study.tokenizer = new_tokenizer(learned, study.p.vocabulary)
+        self.model: nn.Module = _network(study)
+        self.blocks = packed(study, learned)
+        self.checks = packed(study, self.held_out)[:64]
+        self.heads = common.head_names(self.model)
+        study.job.log(f"{len(self.blocks):,} blocks of up to {study.p.max_length} word pieces.")
+
+    @property
+    def examples(self) -> int:
+        return len(self.blocks)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Without a head's factor: the head is tied to the word embeddings."""
+        return adapters.parameter_groups(self.model, self.study.p)
+
+    def collate(self, indices: list[int]) -> dict[str, Tensor]:
+        return self._hidden([self.blocks[at] for at in indices], None)
+
+    def _hidden(self, blocks: Sequence[list[int]], chance: torch.Generator | None) -> dict[str, Tensor]:
+        """A batch with pieces hidden: 8 in 10 by the mask, 1 by another piece, 1 left as it is."""
+        tokenizer, share = self.study.tokenizer, self.study.p.mask_share
+        types = [_segments(one, tokenizer.sep_token_id, chance) for one in blocks]
+        batch = common.padded(tokenizer, blocks, types)
+        ids = batch["input_ids"]
+        special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
+        chosen = (torch.rand(ids.shape, generator=chance) < share) & ~special
+        chosen[0, 1] |= not chosen.any()  # a loss needs at least one term
+        how = torch.rand(ids.shape, generator=chance)
+        other = torch.randint(0, len(tokenizer), ids.shape, generator=chance)
+        batch["labels"] = torch.where(chosen, ids, IGNORED)
+        batch["input_ids"] = torch.where(
+            chosen & (how < 0.8), tokenizer.mask_token_id, torch.where(chosen & (how > 0.9), other, ids)
+        )
+        return batch
+
+    def weight(self, batch: dict[str, Tensor]) -> float:
+        return float((batch["labels"] != IGNORED).sum())
+
+    def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        logits, labels = self._at_hidden(batch)
+        return nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
+
+    def _at_hidden(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits (M, V) and true pieces (M,) of the hidden places only: the vocabulary is wide."""
+        inputs = {name: one for name, one in batch.items() if name != "labels"}
+        hidden = batch["labels"] != IGNORED
+        if hasattr(self.model, "bert") and hasattr(self.model, "cls"):
+            states = self.model.bert(**inputs).last_hidden_state
+            return self.model.cls(states[hidden]), batch["labels"][hidden]
+        return self.model(**inputs).logits[hidden], batch["labels"][hidden]
+
+    def begin(self) -> None:
+        """The first look, before anything is learned."""
+        self.evaluate(0, force=True)
+
+    @torch.inference_mode()
+    def evaluate(self, step: int, *, force: bool = False) -> float:
+        """Loss on the same hidden places of held-out text, every time."""
+        self.model.eval()
+        chance = torch.Generator().manual_seed(17)
+        total = right = count = 0.0
+        for start in range(0, len(self.checks), 16):
+            batch = self._hidden(self.checks[start : start + 16], chance)
+            batch = {name: one.to(self.study.place.device) for name, one in batch.items()}
+            with self.study.place.autocast():
+                logits, labels = self._at_hidden(batch)
+            total += float(nn.functional.cross_entropy(logits.float(), labels, reduction="sum"))
+            right += float((logits.argmax(-1) == labels).sum())
+            count += len(labels)
+        job = self.study.job
+        job.metric("loss", total / count, series="validation", step=step)
+        job.metric("score", right / count, series="validation", step=step)
+        job.metric("accuracy", right / count, series="validation", step=step)
+        self.last = {"loss": total / count, "accuracy": right / count}
+        with job.preview("filled in", force=force) as show:
+            if show:
+                self._show()
+        return total / count
+
+    def _show(self) -> None:
+        """A few passages with what the network fills in, and a map of the held-out passages."""
+        study = self.study
+        study.job.artifact("examples", Spans, SpansDoc([fill(self.model, study, one) for one in self.held_out[:SHOWN]]))
+        texts = self.held_out[:200]
+        ids = common.tokenized(study, texts)
+        features = np.zeros((len(ids), self.model.config.hidden_size), np.float32)
+        for positions, _, hidden in common.outputs(self.model, study, ids):
+            features[positions] = common.mean_features(hidden, [ids[at] for at in positions])
+        items = [Item(reports.shortened(text)) for text in texts]
+        reports.embedding(study.job, "embedding", features=features, items=items)
+
+    def finish(self) -> dict[str, float]:
+        """Numbers on the held-out text, and the model."""
+        self.evaluate(self.steps, force=True)
+        study, model = self.study, self.model
+        for name, value in dropouts(model.config, 0.1).items():
+            setattr(model.config, name, value)
+        saved = adapters.merged(model)
+        adapters.save_model(saved.half() if study.p.half else saved, study.tokenizer, study.folder)
+        return {"masked_accuracy": self.last["accuracy"], "masked_loss": self.last["loss"]}
+
+    steps = 0
+
+    def card(self) -> dict[str, Any]:
+        """What apply() needs to know."""
+        return {"task": "masked words"}
+
+
+def _network(study: Study) -> nn.Module:
+    """A new small BERT around the tokenizer, or the backbone with its masked-word head."""
+    p = study.p
+    if not study.fresh:
+        return backbones.load_for(p.backbone, "masked", seed=study.job.seed)
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(study.job.seed)
+    config = BertConfig(
+        vocab_size=len(study.tokenizer), hidden_size=p.width, num_hidden_layers=p.layers,
+        num_attention_heads=max(1, p.width // 48), intermediate_size=4 * p.width,
+        max_position_embeddings=max(256, p.max_length), pad_token_id=study.tokenizer.pad_token_id,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    return BertForMaskedLM(config)
+
+
+def dropouts(config: Any, value: float) -> dict[str, float]:
+    """The dropout settings that a configuration has: none while pretraining, some for fine-tuning."""
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    return {name: value for name in names if hasattr(config, name)}
+
+
+def new_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
+    """A cased WordPiece tokenizer that keeps accents: ı and i, ş and s stay different letters."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=special))
+    pieces.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=pieces, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        mask_token="[MASK]", model_max_length=256,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )  # fmt: skip
+
+
+def packed(study: Study, texts: Sequence[str]) -> list[list[int]]:
+    """Passages behind one another, parted by [SEP], in blocks of the longest input: nothing is padded away."""
+    tokenizer, longest = study.tokenizer, study.p.max_length
+    blocks: list[list[int]] = []
+    open_: list[int] = []
+    encoded = tokenizer([study.fold(text) for text in texts], add_special_tokens=False)["input_ids"]
+    for one in encoded:
+        if open_ and len(open_) + len(one) + 1 > longest:
+            blocks.append(open_)
+            open_ = []
+        open_ = [*(open_ or [tokenizer.cls_token_id]), *one[: longest - 2], tokenizer.sep_token_id]
+    return [*blocks, open_] if open_ else blocks
+
+
+def _segments(block: list[int], separator: int, chance: torch.Generator | None) -> list[int]:
+    """Token types: 1 behind one of the separators, so that both kinds are known when tasks pair texts."""
+    ends = [at for at, one in enumerate(block) if one == separator]
+    turn = ends[int(torch.randint(0, len(ends), (1,), generator=chance))] if ends else len(block)
+    return [int(at > turn) for at in range(len(block))]
+
+
+@torch.inference_mode()
+def fill(model: nn.Module, study: Study, text: str, *, every: int = 6) -> SpannedText:
+    """The text with every sixth piece hidden, one at a time, and what the network puts there."""
+    model.eval()
+    encoded = study.tokenizer(
+        study.fold(text), truncation=True, max_length=study.p.max_length, return_offsets_mapping=True
+    )
+    ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+    places = [at for at in range(2, len(ids) - 1, every) if offsets[at][1] > offsets[at][0]]
+    if not places:
+        return SpannedText(text, [])
+    batch = torch.tensor([ids] * len(places))
+    batch[torch.arange(len(places)), torch.tensor(places)] = study.tokenizer.mask_token_id
+    logits = model(input_ids=batch.to(study.place.device)).logits.float().cpu()
+    spans = []
+    for row, at in enumerate(places):
+        chances = logits[row, at].softmax(-1)
+        best = int(chances.argmax())
+        said = study.tokenizer.convert_ids_to_tokens(best)
+        spans.append(Span(*offsets[at], label=said, score=round(float(chances[best]), 3)))
+    gold = [Span(*offsets[at], label=study.tokenizer.convert_ids_to_tokens(ids[at])) for at in places]
+    return SpannedText(text, spans, gold)
