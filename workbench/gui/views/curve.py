@@ -1,0 +1,457 @@
+"""Curves: numbers over steps or time, with the best value marked and lines named at their ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
+
+from workbench.core import events as ev
+from workbench.core.problem import InputError
+from workbench.gui.theme import Tokens
+from workbench.gui.views import palette
+from workbench.gui.views.base import Rows, View
+from workbench.gui.views.plot import Plot
+from workbench.gui.views.series import Floats, Track, best_of, smoothed, thinned, valid
+from workbench.gui.views.words import short, small, span_of_time
+
+DIRECT_LABELS_PX = 300
+"""Narrower plots name their lines in a row above instead of at the lines' ends."""
+SMOOTH_FROM_POINTS = 60
+"""Below this many points a line is drawn as it is, whatever the slider says."""
+
+
+@dataclasses.dataclass
+class Line:
+    """One line as the view holds it; `x` follows the axis that is chosen."""
+
+    label: str
+    steps: Floats
+    seconds: Floats
+    values: Floats
+    colour: QColor
+    faint: Any = None
+    strong: Any = None
+    calm: tuple[float, Floats] | None = None
+
+    def smooth(self, weight: float) -> Floats:
+        """The averaged values, kept until another weight is asked for."""
+        if self.calm is None or self.calm[0] != weight:
+            self.calm = (weight, smoothed(self.values, weight))
+        return self.calm[1]
+
+
+class CurveView(View):
+    """A metric's series; give it tracks of one run, or labelled tracks of several to compare."""
+
+    name = "Curves"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lines: list[Line] = []
+        self.metric_name = ""
+        self.better = "high"
+        self._time = self._log = False
+        self._hover_x: float | None = None
+        self._untouched = True
+        self.plot = Plot(self)
+        self.plot.painted = self._paint_over
+        self.plot.hovered = self._hover
+        self.plot.refit = self.fit
+        self.plot.ranged = self._zoomed
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.plot, 1)
+        column.addWidget(self._strip())
+        self.set_body(body)
+        self.add_action("Show everything", self.fit, key="Home")
+        self.recolour()
+
+    def _strip(self) -> QWidget:
+        strip = self.strip = QWidget()
+        row = QHBoxLayout(strip)
+        row.setContentsMargins(4, 0, 4, 0)
+        row.setSpacing(6)
+        self.axis_button = _toggle("step", "Axis of steps or of time (T)")
+        self.log_button = _toggle("log", "Logarithmic height (L)")
+        self.smooth_button = _toggle("smooth", "Average out the noise (S)")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 99)
+        self.slider.setValue(90)
+        self.slider.setMaximumWidth(72)
+        self.slider.setAccessibleName("Smoothing, per cent")
+        self.slider.setToolTip("How much is averaged (S switches it off)")
+        self.smooth_button.setChecked(True)
+        row.addWidget(self.axis_button)
+        row.addWidget(self.log_button)
+        row.addStretch(1)
+        row.addWidget(self.smooth_button)
+        row.addWidget(self.slider)
+        self._wire()
+        return strip
+
+    def _wire(self) -> None:
+        self.axis_button.toggled.connect(self.use_time)
+        self.log_button.toggled.connect(self.use_log)
+        self.smooth_button.toggled.connect(self._smooth_toggled)
+        self.slider.valueChanged.connect(lambda _value: self._refill())
+        self.add_action("Step or time axis", self.axis_button.toggle, key="T")
+        self.add_action("Logarithmic height", self.log_button.toggle, key="L")
+        self.add_action("Smoothing", self.smooth_button.toggle, key="S")
+
+    # Content
+
+    def show_metric(self, name: str, tracks: Mapping[str, Track], best: str = "high") -> None:
+        """Show one metric's series; `best` ('high' or 'low') picks the value that is marked."""
+        ordered = sorted(tracks, key=_series_rank)
+        colours = [palette.series(series, position, self.tokens) for position, series in enumerate(ordered)]
+        self.show_lines(name, [(series, tracks[series]) for series in ordered], best, colours=colours)
+
+    def show_lines(
+        self,
+        name: str,
+        tracks: Sequence[tuple[str, Track]],
+        best: str = "high",
+        *,
+        colours: Sequence[QColor] | None = None,
+    ) -> None:
+        """Overlay labelled tracks of any number of runs."""
+        shades = colours or [palette.category(position, self.tokens) for position in range(len(tracks))]
+        if name != self.metric_name:
+            self._untouched = True
+        self.metric_name, self.better = name, best
+        for line in self.lines:
+            self.plot.removeItem(line.faint)
+            self.plot.removeItem(line.strong)
+        origin = min((float(track.times[0]) for _, track in tracks if len(track.times)), default=0.0)
+        made = [_line(label, track, shade, origin) for (label, track), shade in zip(tracks, shades, strict=True)]
+        self.lines = [line for line in made if len(line.values)]
+        if not self.lines:
+            self.clear("No numbers yet: the first ones appear with the first steps.")
+            return
+        for line in self.lines:
+            self._add_items(line)
+        self._refill()
+        self.reveal()
+        self._tell_best()
+
+    def _add_items(self, line: Line) -> None:
+        line.faint = pg.PlotCurveItem(connect="finite", antialias=True)
+        line.strong = pg.PlotCurveItem(connect="finite", antialias=True)
+        for item in (line.faint, line.strong):
+            self.plot.addItem(item)
+
+    def read(self, folder: Path, artifact: ev.Artifact) -> Any:
+        raise InputError(
+            "A curve is drawn from a run's numbers, not from a file.",
+            expected="a metric",
+            received=f"the file {artifact.path!r}",
+        )
+
+    def clear(self, hint: str) -> None:
+        self.metric_name = ""
+        super().clear(hint)
+
+    def rows(self) -> tuple[Sequence[str], Rows]:
+        return ("series", "step", "seconds", self.metric_name or "value"), self._rows()
+
+    def _rows(self) -> Iterator[tuple[str, int, float, float | None]]:
+        for line in self.lines:
+            for step, second, value in zip(line.steps, line.seconds, line.values, strict=True):
+                yield line.label, int(step), round(float(second), 3), float(value) if np.isfinite(value) else None
+
+    # Axes
+
+    def use_time(self, on: bool) -> None:
+        """Steps or elapsed time on the horizontal axis."""
+        self._time = on
+        self.axis_button.setChecked(on)
+        self.axis_button.setText("time" if on else "step")
+        self.plot.set_time_axis(on)
+        self._untouched = True
+        self._refill()
+
+    def use_log(self, on: bool) -> None:
+        """Logarithmic height; values that are not positive become gaps."""
+        self._log = on
+        self.log_button.setChecked(on)
+        self.plot.set_log_axis(on)
+        self._untouched = True
+        self._refill()
+
+    def set_smoothing(self, per_cent: int) -> None:
+        """How much noisy lines are averaged, 0 to 99."""
+        self.slider.setValue(per_cent)
+        self.smooth_button.setChecked(per_cent > 0)
+
+    def fit(self) -> None:
+        """Show everything again after zooming."""
+        self._untouched = True
+        self._refill()
+
+    def _zoomed(self) -> None:
+        self._untouched = False
+        self._thin()
+
+    def _smooth_toggled(self, on: bool) -> None:
+        self.slider.setEnabled(on)
+        self._refill()
+
+    def _x(self, line: Line) -> Floats:
+        return line.seconds if self._time else line.steps
+
+    def _weight(self, line: Line) -> float:
+        on = self.smooth_button.isChecked() and len(line.values) >= SMOOTH_FROM_POINTS
+        return self.slider.value() / 100 if on else 0.0
+
+    def _shown(self, values: Floats) -> Floats:
+        if not self._log:
+            return values
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log10(np.where(values > 0, values, np.nan))
+
+    def _refill(self) -> None:
+        if not self.lines:
+            return
+        if self._untouched:
+            self.plot.set_ranges(*self._extent())
+        self._thin()
+        self._make_room()
+
+    def _extent(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        x = [(self._x(line)[0], self._x(line)[-1]) for line in self.lines]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            heights = [self._height(line) for line in self.lines]
+            low = float(np.nanmin([height[0] for height in heights]))
+            high = float(np.nanmax([height[1] for height in heights]))
+        if not np.isfinite(low) or not np.isfinite(high):
+            low, high = 0.0, 1.0
+        pad = (high - low) * 0.05 or abs(high) * 0.1 or 0.5
+        left, right = min(pair[0] for pair in x), max(pair[1] for pair in x)
+        return (left, right if right > left else left + 1), (low - pad, high + pad)
+
+    def _height(self, line: Line) -> tuple[float, float]:
+        """Lowest and highest of a line, a noisy one's rare spikes left out."""
+        shown = self._shown(line.values)
+        finite = shown[np.isfinite(shown)]
+        if len(finite) == 0:
+            return np.nan, np.nan
+        if len(finite) < SMOOTH_FROM_POINTS:
+            return float(finite.min()), float(finite.max())
+        low, high = np.percentile(finite, [0.2, 99.8])
+        return float(low), float(high)
+
+    def _thin(self) -> None:
+        """Draw no more than the pixels can show; called again whenever the range changes."""
+        if not self.lines:
+            return
+        (low, high), columns = self.plot.x_range(), max(self.plot.width(), 100)
+        for line in self.lines:
+            x, weight = self._x(line), self._weight(line)
+            raw = thinned(x, self._shown(line.values), low=low, high=high, columns=columns)
+            if weight:
+                calm = thinned(x, self._shown(line.smooth(weight)), low=low, high=high, columns=columns)
+                line.faint.setData(*raw)
+                line.strong.setData(*calm)
+            else:
+                line.strong.setData(*raw)
+            line.faint.setVisible(bool(weight))
+        self._dress_lines()
+
+    def _dress_lines(self) -> None:
+        for line in self.lines:
+            pale = QColor(line.colour)
+            pale.setAlphaF(0.35 if self.tokens.dark else 0.4)
+            line.faint.setPen(pg.mkPen(pale, width=1))
+            line.strong.setPen(pg.mkPen(line.colour, width=1 if len(line.values) > 5000 else 1.6))
+
+    # Words
+
+    def _tell_best(self) -> None:
+        line, at = self.best()
+        if line is None:
+            self.set_caption("")
+            return
+        who = f"{line.label} " if len(self.lines) > 1 and line.label not in ("", "validation") else ""
+        self.set_caption(f"{who}best {short(line.values[at])} at step {int(line.steps[at])}")
+
+    def best(self) -> tuple[Line | None, int]:
+        """The line and position of the best value: of the validation series where there is one."""
+        judged = [line for line in self.lines if line.label == "validation"] or self.lines
+        found = [(line, best_of(line.values, self.better)) for line in judged]
+        found = [(line, at) for line, at in found if at >= 0]
+        if not found:
+            return None, -1
+        sign = 1 if self.better == "high" else -1
+        return max(found, key=lambda pair: sign * pair[0].values[pair[1]])
+
+    def recolour(self) -> None:
+        self.plot.set_theme(self.tokens)
+        self.strip.setStyleSheet(strip_style(self.tokens))
+        named = all(line.label in (*palette.SERIES_ORDER, "") for line in self.lines)
+        for position, line in enumerate(self.lines):
+            shade = palette.series(line.label, position, self.tokens) if named else None
+            line.colour = shade or palette.category(position, self.tokens)
+        self._dress_lines()
+
+    # Painting over the plot
+
+    def _direct(self) -> bool:
+        return 1 < len(self.lines) <= 6 and self.width() >= DIRECT_LABELS_PX
+
+    def _make_room(self) -> None:
+        metrics = QFontMetricsF(small(self.font()))
+        widest = max((metrics.horizontalAdvance(line.label) for line in self.lines), default=0.0)
+        legend = len(self.lines) > 1 and not self._direct()
+        self.plot.set_margins(
+            right=min(widest, 120) + 12 if self._direct() else 10, top=metrics.height() + 6 if legend else 8
+        )
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+        self._thin()
+
+    def _paint_over(self, painter: QPainter) -> None:
+        if not self.lines:
+            return
+        painter.setFont(small(self.font()))
+        self._paint_best(painter)
+        if self._direct():
+            self._paint_ends(painter)
+        elif len(self.lines) > 1:
+            self._paint_legend(painter)
+        if self._hover_x is not None:
+            self._paint_readout(painter, self._hover_x)
+
+    def _paint_best(self, painter: QPainter) -> None:
+        line, at = self.best()
+        if line is None:
+            return
+        spot = self.plot.to_pixels(self._x(line)[at], self._shown(line.values)[at])
+        if self.plot.area().adjusted(-1, -1, 1, 1).contains(spot):
+            painter.setPen(QPen(line.colour, 1.6))
+            painter.setBrush(QColor(self.tokens.surface))
+            painter.drawEllipse(spot, 4, 4)
+
+    def _paint_ends(self, painter: QPainter) -> None:
+        metrics, area = QFontMetricsF(painter.font()), self.plot.area()
+        wanted = sorted((self._end(line).y(), number) for number, line in enumerate(self.lines))
+        for (_, number), y in zip(wanted, apart([y for y, _ in wanted], metrics.height(), area), strict=True):
+            line = self.lines[number]
+            painter.setPen(palette.ink(line.colour, self.tokens))
+            words = metrics.elidedText(line.label, Qt.TextElideMode.ElideRight, 120)
+            painter.drawText(QPointF(area.right() + 6, y + metrics.ascent() / 2 - 1), words)
+
+    def _end(self, line: Line) -> QPointF:
+        shown = self._shown(line.smooth(self._weight(line)))
+        finite = np.flatnonzero(np.isfinite(shown))
+        if len(finite) == 0:
+            return self.plot.area().bottomRight()
+        return self.plot.to_pixels(self._x(line)[finite[-1]], shown[finite[-1]])
+
+    def _paint_legend(self, painter: QPainter) -> None:
+        metrics, area = QFontMetricsF(painter.font()), self.plot.area()
+        x, y = area.left(), area.top() - metrics.descent() - 4
+        for line in self.lines:
+            room = area.right() - x - 14
+            if room < 20:
+                break
+            words = metrics.elidedText(line.label, Qt.TextElideMode.ElideRight, room)
+            painter.setPen(QPen(line.colour, 2))
+            painter.drawLine(QPointF(x, y - metrics.ascent() / 3), QPointF(x + 9, y - metrics.ascent() / 3))
+            painter.setPen(palette.ink(line.colour, self.tokens))
+            painter.drawText(QPointF(x + 13, y), words)
+            x += 25 + metrics.horizontalAdvance(words)
+
+    def _hover(self, x: float | None) -> None:
+        self._hover_x = x
+
+    def _paint_readout(self, painter: QPainter, x: float) -> None:
+        rows, area = self._readout(x), self.plot.area()
+        at = self.plot.to_pixels(x, 0).x()
+        painter.setPen(QPen(QColor(self.tokens.dim), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()))
+        paint_box(painter, rows, area, self.tokens, left=at > area.center().x())
+
+    def _readout(self, x: float) -> list[tuple[str, QColor]]:
+        """The line of the place, then each line's nearest value."""
+        dim = QColor(self.tokens.dim)
+        rows = [(span_of_time(x) if self._time else f"step {round(x):,}", dim)]
+        for line in self.lines:
+            places = self._x(line)
+            after = int(np.clip(np.searchsorted(places, x), 1, max(len(places) - 1, 1)))
+            at = after if len(places) > after and places[after] - x <= x - places[after - 1] else after - 1
+            rows.append((f"{line.label}  {short(line.values[at])}".strip(), palette.ink(line.colour, self.tokens)))
+        return rows
+
+
+def strip_style(now: Tokens) -> str:
+    """Small quiet toggles: dim until they are on."""
+    return (
+        f"QToolButton {{ color: {now.dim}; padding: 1px 6px; border-radius: 4px; font-size: 9pt; }}"
+        f"QToolButton:hover, QToolButton:checked {{ color: {now.text}; background: {now.raised}; }}"
+        f"QToolButton:focus {{ border: 1px solid {now.accent}; }}"
+    )
+
+
+def paint_box(painter: QPainter, rows: Sequence[tuple[str, QColor]], area: QRectF, now: Tokens, *, left: bool) -> None:
+    """Lines of coloured words in a small box at the top left (or right) of an area."""
+    metrics = QFontMetricsF(painter.font())
+    width = max(metrics.horizontalAdvance(words) for words, _ in rows) + 16
+    x = area.left() + 6 if left else area.right() - width - 6
+    box = QRectF(x, area.top() + 4, width, metrics.height() * len(rows) + 8)
+    painter.setPen(QPen(QColor(now.line), 1))
+    painter.setBrush(QColor(now.raised))
+    painter.drawRoundedRect(box, 4, 4)
+    for number, (words, colour) in enumerate(rows):
+        painter.setPen(colour)
+        painter.drawText(QPointF(box.left() + 8, box.top() + 4 + metrics.ascent() + number * metrics.height()), words)
+
+
+def apart(wanted: Sequence[float], least: float, area: QRectF) -> list[float]:
+    """Heights near the wanted ones (ascending) with at least `least` between them, inside the area."""
+    placed: list[float] = []
+    for y in wanted:
+        placed.append(max(y, placed[-1] + least) if placed else max(y, area.top() + least / 2))
+    overflow = placed[-1] - (area.bottom() - least / 2) if placed else 0
+    for number in range(len(placed) - 1, -1, -1):
+        if overflow <= 0:
+            break
+        placed[number] -= overflow
+        overflow = placed[number - 1] + least - placed[number] if number else 0
+    return placed
+
+
+def _line(label: str, track: Track, colour: QColor, origin: float) -> Line:
+    steps = np.asarray(track.steps, dtype=np.float64)
+    kept = valid(steps)
+    values = np.asarray(track.values, dtype=np.float64)[kept]
+    seconds = np.maximum.accumulate(np.asarray(track.times, dtype=np.float64)[kept] - origin)
+    return Line(label, steps[kept], seconds, values, colour)
+
+
+def _series_rank(series: str) -> tuple[int, str]:
+    known = palette.SERIES_ORDER
+    return (known.index(series) if series in known else len(known), series)
+
+
+def _toggle(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setCheckable(True)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip)
+    button.setProperty("role", "small")
+    return button

@@ -1,0 +1,188 @@
+"""Embedding map: points coloured by what is known of them; a lasso lists the points it encloses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from workbench.core import events as ev
+from workbench.core.documents import Item
+from workbench.gui.views import palette, reading
+from workbench.gui.views.base import Rows, View
+from workbench.gui.views.legend import Legend
+from workbench.gui.views.pointmap import Groups, PointMap
+
+MODES = ("label", "predicted", "error", "group")
+_TITLES = {"label": "label", "predicted": "prediction", "error": "error", "group": "group"}
+MOST_GROUPS = 60
+"""Beyond this many the rarest share the colour of 'others'."""
+
+
+@dataclasses.dataclass
+class Content:
+    """Points (N, 2) with, where known, one item each."""
+
+    points: NDArray[np.float64]
+    items: list[Item]
+
+
+class EmbeddingView(View):
+    """A map of up to tens of thousands of points; colour by label, prediction, error or group."""
+
+    name = "Embedding map"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.content = Content(np.zeros((0, 2)), [])
+        self.map = PointMap(self)
+        self.map.enclosed.connect(self._choose)
+        self.map.describe = self.describe
+        self.colour_by = QComboBox()
+        self.colour_by.setAccessibleName("Colour by")
+        self.colour_by.setToolTip("What the colours stand for")
+        self.colour_by.currentIndexChanged.connect(lambda _index: self._group())
+        self.legend = Legend()
+        self.legend.chosen.connect(self.map.single_out)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.map, 1)
+        column.addWidget(self._strip())
+        self.set_body(body)
+        self.setFocusProxy(self.map)
+        self.add_action("Show everything", self.map.fit, key="Home")
+        self.add_action("Select all", self.map.select_all, key="Ctrl+A")
+        self.add_action("Select nothing", self.map.select_none, key="Esc")
+        self.recolour()
+
+    def _strip(self) -> QWidget:
+        strip = QWidget()
+        row = QHBoxLayout(strip)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        caption = QLabel("Colour")
+        caption.setProperty("role", "small")
+        caption.setBuddy(self.colour_by)
+        row.addWidget(caption)
+        row.addWidget(self.colour_by)
+        row.addWidget(self.legend, 1)
+        return strip
+
+    def read(self, folder: Path, artifact: ev.Artifact) -> Content:
+        path = reading.inside(folder, artifact.path)
+        points = reading.array(path, ndim=2)
+        if points.shape[1] != 2:
+            raise reading.damaged(path, "points of two coordinates, (N, 2)", str(points.shape))
+        items = reading.items_of(folder, artifact)
+        if items and len(items) != len(points):
+            raise reading.damaged(path, f"{len(items):,} points, one for each item", f"{len(points):,} points")
+        return Content(np.array(points, dtype=np.float64), items)
+
+    def draw(self, content: Content) -> None:
+        self.content = content
+        self._offer_modes()
+        self.map.show_points(content.points)
+        self._group()
+        self._tell()
+
+    def _offer_modes(self) -> None:
+        offered = [mode for mode in MODES if self._known(mode)]
+        if offered == [self.colour_by.itemData(at) for at in range(self.colour_by.count())]:
+            return
+        before = self.colour_by.currentData()
+        self.colour_by.blockSignals(True)
+        self.colour_by.clear()
+        for mode in offered:
+            self.colour_by.addItem(_TITLES[mode], mode)
+        self.colour_by.setCurrentIndex(max(self.colour_by.findData(before), 0))
+        self.colour_by.blockSignals(False)
+        self.colour_by.setEnabled(bool(offered))
+
+    def _known(self, mode: str) -> bool:
+        if mode == "error":
+            return any(item.label and item.predicted for item in self.content.items)
+        return any(getattr(item, mode) for item in self.content.items)
+
+    def colour(self, mode: str) -> None:
+        """Colour by 'label', 'predicted', 'error' or 'group', where the items know it."""
+        at = self.colour_by.findData(mode)
+        if at >= 0:
+            self.colour_by.setCurrentIndex(at)
+
+    def _group(self) -> None:
+        groups = self.groups()
+        self.map.set_groups(groups)
+        self.legend.show_entries(list(zip(groups.names, groups.colours, groups.symbols, strict=True)))
+
+    def groups(self) -> Groups:
+        """Each point's group with the groups' names, colours and symbols, by the chosen mode."""
+        mode = self.colour_by.currentData()
+        if not self.content.items or mode is None:
+            count = len(self.content.points)
+            return Groups(np.zeros(count, np.int64), ["all"], [QColor(self.tokens.accent)], ["disc"], named=False)
+        if mode == "error":
+            return self._errors()
+        return self._categories([getattr(item, mode) or "none" for item in self.content.items])
+
+    def _errors(self) -> Groups:
+        wrong = [bool(item.predicted) and item.label != item.predicted for item in self.content.items]
+        calm = QColor(self.tokens.blend(self.tokens.dim, 0.5))
+        colours, symbols = [calm, QColor(self.tokens.error)], ["disc", "diamond"]
+        return Groups(np.array(wrong, dtype=np.int64), ["right", "wrong"], colours, symbols, named=False)
+
+    def _categories(self, values: Sequence[str]) -> Groups:
+        counts: dict[str, int] = {}
+        for value in values:
+            counts[value] = counts.get(value, 0) + 1
+        names = sorted(counts)
+        if len(names) > MOST_GROUPS:
+            names = [*sorted(sorted(counts, key=lambda name: -counts[name])[: MOST_GROUPS - 1]), "others"]
+        rank = {name: at for at, name in enumerate(names)}
+        numbers = np.array([rank.get(value, len(names) - 1) for value in values], dtype=np.int64)
+        colours = [palette.category(at, self.tokens) for at in range(len(names))]
+        return Groups(numbers, names, colours, [palette.symbol(at, self.tokens) for at in range(len(names))])
+
+    def describe(self, at: int) -> str:
+        """A point in words, for its tooltip."""
+        if at >= len(self.content.items):
+            return f"point {at:,}"
+        item = self.content.items[at]
+        known = [
+            f"true {item.label}" if item.label else "",
+            f"predicted {item.predicted}" if item.predicted else "",
+            f"{item.score:.2f}" if item.score else "",
+            item.group,
+        ]
+        text = item.text if len(item.text) <= 300 else item.text[:300] + " …"
+        return f"{text}\n{' · '.join(filter(None, known))}".strip()
+
+    def _tell(self) -> None:
+        self.set_caption(f"{len(self.content.points):,} points · drag around some to list them")
+
+    def _choose(self, positions: NDArray[np.int64]) -> None:
+        chosen = [self.content.items[at] for at in positions if at < len(self.content.items)]
+        self.picked_title = f"{len(positions):,} of {len(self.content.points):,} points"
+        self.picked.emit(chosen)
+
+    def rows(self) -> tuple[Sequence[str], Rows]:
+        items: Sequence[Item | None] = self.content.items or [None] * len(self.content.points)
+        pairs = zip(self.content.points, items, strict=True)
+        return ("x", "y", "label", "predicted", "score", "group", "text"), (_row(point, item) for point, item in pairs)
+
+    def recolour(self) -> None:
+        self.map.set_theme(self.tokens)
+        self.legend.set_theme(self.tokens)
+        self._group()
+
+
+def _row(point: NDArray[np.float64], item: Item | None) -> tuple[Any, ...]:
+    known = item or Item("")
+    return (float(point[0]), float(point[1]), known.label, known.predicted, known.score, known.group, known.text)

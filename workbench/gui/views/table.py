@@ -1,0 +1,232 @@
+"""Tables: sorted by a click, numbers right-aligned with their digits, the best of a column set off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from workbench.core import events as ev
+from workbench.core.documents import Column, Item, TableDoc, read
+from workbench.gui.theme import Tokens, theme
+from workbench.gui.views import palette, reading
+from workbench.gui.views.base import Rows, View
+from workbench.gui.views.words import small, wrapped
+
+Index = QModelIndex | QPersistentModelIndex
+Role = Qt.ItemDataRole
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_TEXT_NAMES = ("text", "sentence", "item", "question")
+_LABEL_NAMES = ("true", "label", "gold", "expected")
+
+
+class TableModel(QAbstractTableModel):
+    """A TableDoc for Qt; sorting permutes row numbers, missing values stay at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.document = TableDoc([], [])
+        self.order: list[int] = []
+        self.tokens: Tokens = theme().now
+        self._best: dict[int, float] = {}
+        self._sorted: tuple[int, Qt.SortOrder] | None = None
+
+    def show(self, document: TableDoc) -> None:
+        """Take a new document and keep the chosen order of columns."""
+        self.beginResetModel()
+        self.document = document
+        self.order = list(range(len(document.rows)))
+        self._best = {
+            at: best for at, one in enumerate(document.columns) if (best := self._best_of(at, one)) is not None
+        }
+        if self._sorted and self._sorted[0] < len(document.columns):
+            self._reorder(*self._sorted)
+        self.endResetModel()
+
+    def _best_of(self, at: int, column: Column) -> float | None:
+        values: list[float] = [row[at] for row in self.document.rows if is_number(row[at])]
+        if not column.best or len(values) < 2:
+            return None
+        return max(values) if column.best == "high" else min(values)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.order)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.document.columns)
+
+    def value(self, index: Index) -> Any:
+        """The raw value at a shown place."""
+        return self.document.rows[self.order[index.row()]][index.column()]
+
+    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+        column, value = self.document.columns[index.column()], self.value(index)
+        if role == Role.DisplayRole:
+            return written(value, column)
+        if role == Role.TextAlignmentRole:
+            return _RIGHT if column.kind == "number" else _LEFT
+        if role == Role.ToolTipRole and isinstance(value, str) and len(value) > 20:
+            return wrapped(value)
+        return self._look(index.column(), value, role)
+
+    def _look(self, column: int, value: Any, role: int) -> Any:
+        best = column in self._best and value == self._best[column]
+        if role == Role.ForegroundRole:
+            return QColor(palette.ink(self.tokens.ok, self.tokens) if best else self.tokens.text)
+        if role == Role.FontRole and best:
+            font = QFont()
+            font.setBold(True)
+            return font
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or section >= len(self.document.columns):
+            return None
+        column = self.document.columns[section]
+        if role == Role.DisplayRole:
+            return f"{column.name} ({column.unit})" if column.unit else column.name
+        if role == Role.TextAlignmentRole:
+            return _RIGHT if column.kind == "number" else _LEFT
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._sorted = (column, order) if column >= 0 else None
+        self.layoutAboutToBeChanged.emit()
+        self._reorder(column, order)
+        self.layoutChanged.emit()
+
+    def _reorder(self, column: int, order: Qt.SortOrder) -> None:
+        rows = self.document.rows
+        self.order = list(range(len(rows)))
+        if column < 0:
+            return
+        there = [at for at in self.order if rows[at][column] is not None]
+        numeric = all(is_number(rows[at][column]) for at in there)
+        there.sort(
+            key=lambda at: rows[at][column] if numeric else str(rows[at][column]).casefold(),
+            reverse=order == Qt.SortOrder.DescendingOrder,
+        )
+        self.order = there + [at for at in self.order if rows[at][column] is None]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value can be compared and averaged (booleans cannot, nor not-a-number)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def written(value: Any, column: Column) -> str:
+    """A value as the column's digits have it; a missing one is a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.{column.digits}f}"
+    return str(value).replace("\n", " ")
+
+
+class TableView(View):
+    """A document's rows; Enter or a double click picks the row's item."""
+
+    name = "Table"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.items: list[Item] = []
+        self.model = TableModel()
+        self.table = quiet_table(QTableView(self))
+        self.table.setModel(self.model)
+        self.table.setSortingEnabled(True)
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        self.table.doubleClicked.connect(lambda index: self._choose([index]))
+        self.set_body(self.table)
+        self.setFocusProxy(self.table)
+        self.add_action("List the row's item", self._choose_selected, key="Return")
+
+    def read(self, folder: Path, artifact: ev.Artifact) -> tuple[TableDoc, list[Item]]:
+        path = reading.inside(folder, artifact.path)
+        document = read(path, TableDoc)
+        width = len(document.columns)
+        wrong = next((number for number, row in enumerate(document.rows) if len(row) != width), None)
+        if wrong is not None:
+            raise reading.damaged(path, f"{width} values in each row", f"{len(document.rows[wrong])} in row {wrong}")
+        return document, reading.items_of(folder, artifact)
+
+    def draw(self, content: tuple[TableDoc, list[Item]]) -> None:
+        document, self.items = content
+        same = [one.name for one in document.columns] == [one.name for one in self.model.document.columns]
+        self.model.show(document)
+        if not same:
+            self._size_columns()
+        self.set_caption(document.caption or f"{len(document.rows):,} rows")
+
+    def _size_columns(self) -> None:
+        header = self.table.horizontalHeader()
+        for at, column in enumerate(self.model.document.columns):
+            stretch = column.kind == "text" and column.name.lower() in _TEXT_NAMES
+            mode = QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.ResizeToContents
+            header.setSectionResizeMode(at, mode)
+        header.setStretchLastSection(False)
+
+    def rows(self) -> tuple[Sequence[str], Rows]:
+        document = self.model.document
+        return [one.name for one in document.columns], [document.rows[at] for at in self.model.order]
+
+    def recolour(self) -> None:
+        self.model.tokens = self.tokens
+        self.table.viewport().update()
+
+    def _choose_selected(self) -> None:
+        self._choose(self.table.selectionModel().selectedRows())
+
+    def _choose(self, indexes: Sequence[Index]) -> None:
+        chosen = [self._item(self.model.order[index.row()]) for index in indexes]
+        if chosen:
+            self.picked_title = f"{self.artifact.slot if self.artifact else 'table'} · {len(chosen):,}"
+            self.picked.emit(chosen)
+
+    def _item(self, row: int) -> Item:
+        """The example of a row: from the items part, else put together from columns of known names."""
+        if row < len(self.items):
+            return self.items[row]
+        names = [one.name.lower() for one in self.model.document.columns]
+        values = dict(zip(names, self.model.document.rows[row], strict=True))
+        first = next((str(value) for value in values.values() if isinstance(value, str)), "")
+        return Item(
+            text=str(_first(values, _TEXT_NAMES, first)),
+            label=str(_first(values, _LABEL_NAMES, "")),
+            predicted=str(_first(values, ("predicted", "answer"), "")),
+            score=float(_first(values, ("score", "confidence"), 0.0) or 0.0),
+        )
+
+
+def _first(values: dict[str, Any], names: Sequence[str], otherwise: Any) -> Any:
+    return next((values[name] for name in names if values.get(name) is not None), otherwise)
+
+
+def quiet_table(table: QTableView) -> QTableView:
+    """Rows without grid, whole rows selected, scrolling by pixels, figures of equal width."""
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setFrameShape(QTableView.Shape.NoFrame)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setTextElideMode(Qt.TextElideMode.ElideRight)
+    rows = table.verticalHeader()
+    rows.setVisible(False)
+    rows.setDefaultSectionSize(round(table.fontMetrics().height() * 1.7))
+    header = table.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setSortIndicatorClearable(True)
+    header.setFont(small(table.font()))
+    return table
