@@ -9,10 +9,9 @@ import numpy as np
 
 from workbench.core import documents as doc
 from workbench.core import events as ev
-from workbench.core.job import Job
-from workbench.core.kinds import Confusion, Curve, Embedding, Spans, Table, TextData
-from workbench.core.kinds import Sample, Slot
 from workbench.core.claim import Better, Claim
+from workbench.core.job import Job
+from workbench.core.kinds import Confusion, Curve, Embedding, Sample, Slot, Spans, Table, TextData
 from workbench.core.mixins import TextEncoder, Training
 from workbench.core.params import knob
 from workbench.core.recipe import TEXT, Paper, Recipe
@@ -44,7 +43,9 @@ def run(job: Job, params: Demo) -> None:
 
 def demo_recipe() -> Recipe:
     """A declaration with every kind of text slot."""
-    sample = Sample("libraries", "Docstrings of ten libraries", "1,000 sentences read from the installed packages", False)
+    sample = Sample(
+        "libraries", "Docstrings of ten libraries", "1,000 sentences read from the installed packages", False
+    )
     made = Sample("entities", "Entities in mini-Turkish", "300 made-up sentences", True, {"task": "entities"})
     run.__module__ = "tests.demo_nlu.recipe"
     return Recipe(
@@ -63,7 +64,9 @@ def demo_recipe() -> Recipe:
     )  # fmt: skip
 
 
-def write_run(runs: Path, *, steps: int = 400, total: int = 800, ended: bool = False, recipe: str = "demo-nlu") -> RunFolder:
+def write_run(
+    runs: Path, *, steps: int = 400, total: int = 800, ended: bool = False, recipe: str = "demo-nlu"
+) -> RunFolder:
     """A run of `steps` steps with curves, pictures every 50 steps and a log."""
     folder = create_run(runs, RunConfig(recipe=recipe, params={"adapt": "lora", "task": "topic"}, preset="desk"))
     random, t = np.random.default_rng(0), time.time() - steps / 3.1

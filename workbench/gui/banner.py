@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
 
 from workbench.core.problem import ProblemRecord
+from workbench.gui.card import empty
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
@@ -79,10 +80,7 @@ class Banner(QFrame):
         label.setVisible(bool(text))
 
     def _offer(self, remedies: list[Remedy]) -> None:
-        while self._buttons.count():
-            old = self._buttons.takeAt(0).widget()
-            if old is not None:
-                old.deleteLater()
+        empty(self._buttons)
         for text, act in remedies:
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, act=act: act())
@@ -103,12 +101,3 @@ def _line(role: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
-
-
-def under(banner: Banner, page: QWidget, *, margin: int) -> QVBoxLayout:
-    """A column with the banner above a page."""
-    column = QVBoxLayout()
-    column.setContentsMargins(margin, margin, margin, margin)
-    column.addWidget(banner)
-    column.addWidget(page, 1)
-    return column

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.gui.theme import theme
+
+
+def empty(layout: QLayout) -> None:
+    """Take every widget out of a layout and let it go."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
 
 
 class Caption(QLabel):
@@ -62,6 +71,8 @@ class Card(QFrame):
         self._column.setContentsMargins(0, 0, 0, px(8))
         self._column.setSpacing(px(4))
         self._column.addLayout(self.header)
+        self._holder = QVBoxLayout()
+        self._column.addLayout(self._holder, 1)
         self._body: QWidget | None = None
         self.set_title(title)
 
@@ -89,11 +100,9 @@ class Card(QFrame):
     def set_body(self, body: QWidget, *, margin: int = 12) -> None:
         """Fill the card; a former body is let go. `margin` is the room left and right in grid pixels."""
         if self._body is not None:
-            self._column.removeWidget(self._body)
+            self._holder.removeWidget(self._body)
             self._body.setParent(None)
         self._body = body
         side = theme().pixels(margin)
-        holder = body
-        if margin:
-            body.setContentsMargins(side, 0, side, 0)
-        self._column.addWidget(holder, 1)
+        self._holder.setContentsMargins(side, 0, side, 0)
+        self._holder.addWidget(body)

@@ -14,9 +14,7 @@ from workbench.gui.theme import theme, tokens
 from workbench.gui.words import number
 
 
-def ask_closing(
-    parent: QWidget, *, waiting: int, keep_on: Callable[[], None], stop: Callable[[], None]
-) -> QMessageBox:
+def ask_closing(parent: QWidget, *, waiting: int, keep_on: Callable[[], None], stop: Callable[[], None]) -> QMessageBox:
     """Ask what becomes of the work when its window closes."""
     box = QMessageBox(parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

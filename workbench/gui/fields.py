@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QValidator, QWheelEvent
+from PySide6.QtGui import QPaintEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -18,6 +18,9 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QWidget,
 )
 
@@ -154,7 +157,36 @@ def _log_step(value: float, steps: int) -> float:
     return float(f"{mantissa:g}e{exponent}")
 
 
-class ChoiceField(QComboBox):
+class Combo(QComboBox):
+    """A list that ends a long entry in an ellipsis and leaves the wheel to the page it lies on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        _stretch(self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = self.fontMetrics().elidedText(
+            option.currentText, Qt.TextElideMode.ElideRight, room.width() - 4
+        )
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        _wheel(self, event, super().wheelEvent)
+
+    def showPopup(self) -> None:
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 32)
+        super().showPopup()
+
+
+class ChoiceField(Combo):
     """One of the declared choices."""
 
     edited = Signal()
@@ -162,8 +194,6 @@ class ChoiceField(QComboBox):
     def __init__(self, knob: Knob) -> None:
         super().__init__()
         self.addItems(list(knob.choices))
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        _stretch(self)
         self.currentIndexChanged.connect(lambda _: self.edited.emit())
 
     def value(self) -> str:
@@ -173,9 +203,6 @@ class ChoiceField(QComboBox):
         blocked = self.blockSignals(True)
         self.setCurrentText(str(value))
         self.blockSignals(blocked)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        _wheel(self, event, super().wheelEvent)
 
 
 class SwitchField(QCheckBox):
@@ -248,7 +275,7 @@ class PathField(QWidget):
         self.edited.emit()
 
 
-class BackboneField(QComboBox):
+class BackboneField(Combo):
     """A pretrained model: those that the worker found, or a folder of one's own."""
 
     edited = Signal()
@@ -257,8 +284,6 @@ class BackboneField(QComboBox):
     def __init__(self, knob: Knob) -> None:
         super().__init__()
         self._last = ""
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        _stretch(self)
         self.set_value(knob.default)
         self.activated.connect(self._picked)
 
@@ -286,9 +311,6 @@ class BackboneField(QComboBox):
             self.addItem(str(one.get("title") or one["address"]) + detail, one["address"])
             self.setItemData(self.count() - 1, _backbone_tip(one), Qt.ItemDataRole.ToolTipRole)
         self.set_value(chosen)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        _wheel(self, event, super().wheelEvent)
 
     def _picked(self, position: int) -> None:
         address = self.itemData(position)

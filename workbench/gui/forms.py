@@ -36,15 +36,23 @@ class _Row:
         self.fault.setProperty("role", "error")
         self.fault.setWordWrap(True)
         self.fault.hide()
+        self.note = QLabel(knob.help)
+        self.note.setProperty("role", "small")
+        self.note.setWordWrap(True)
 
-    def place(self, grid: QGridLayout, line: int) -> None:
-        grid.addWidget(self.label, 2 * line, 0)
-        grid.addWidget(self.field, 2 * line, 1)
-        grid.addWidget(self.fault, 2 * line + 1, 0, 1, 2)
+    def place(self, grid: QGridLayout, line: int, *, explain: bool) -> None:
+        grid.addWidget(self.label, 3 * line, 0)
+        grid.addWidget(self.field, 3 * line, 1)
+        grid.addWidget(self.fault, 3 * line + 1, 0, 1, 2)
+        if explain:
+            self.note.setContentsMargins(0, 0, 0, theme().pixels(8))
+            grid.addWidget(self.note, 3 * line + 2, 1)
 
     def show_if(self, applies: bool) -> None:
         self.label.setVisible(applies)
         self.field.setVisible(applies)
+        if self.note.parent() is not None:
+            self.note.setVisible(applies)
         if not applies:
             self.fault.hide()
 
@@ -86,13 +94,14 @@ class Form(QWidget):
     """Editors for every knob of a parameter class, except those in `hide`.
 
     Knobs that the other values leave without an effect are not shown; those declared `more` fold
-    away. Values are told by name.
+    away. Values are told by name. With `explain` every knob's help stands below it.
     """
 
     changed = Signal()
 
-    def __init__(self, declared: type[Params], *, hide: Collection[str] = ()) -> None:
+    def __init__(self, declared: type[Params], *, hide: Collection[str] = (), explain: bool = False) -> None:
         super().__init__()
+        self._explain = explain
         self.undo_stack = QUndoStack(self)
         self._rows = {one.name: _Row(one) for one in knobs(declared) if one.name not in hide}
         self._hidden = {one.name: one.default for one in knobs(declared) if one.name in hide}
@@ -188,7 +197,7 @@ class Form(QWidget):
         grid.setColumnMinimumWidth(0, theme().pixels(LABEL_PX))
         grid.setColumnStretch(1, 1)
         for line, row in enumerate(rows):
-            row.place(grid, line)
+            row.place(grid, line, explain=self._explain)
         return holder
 
     def _fold_button(self) -> QPushButton:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
-from workbench.gui.card import Caption
+from workbench.gui.card import Caption, empty
 from workbench.gui.icons import icon
 from workbench.gui.link import Link
 from workbench.gui.theme import theme, tokens
@@ -53,7 +53,8 @@ class JobPanel(QFrame):
         """Tell how far the running job is, where somebody reads it anyway."""
         self._running = {run: state}
         for at in range(self._list.count()):
-            row = self._list.itemAt(at).widget()
+            item = self._list.itemAt(at)
+            row = item.widget() if item is not None else None
             if isinstance(row, _JobRow) and row.run == run:
                 row.about.set_whole(describe(state))
 
@@ -88,10 +89,7 @@ class JobPanel(QFrame):
         if facts == self._drawn and not again:
             return
         self._drawn = facts
-        while self._list.count():
-            old = self._list.takeAt(0).widget()
-            if old is not None:
-                old.deleteLater()
+        empty(self._list)
         if state.running:
             self._list.addWidget(self._running_row(state))
         for place, run in enumerate(state.queue):
@@ -158,5 +156,5 @@ class _JobRow(QWidget):
         button.setIcon(icon(picture, tokens().text))
         button.setToolTip(tip)
         button.setAccessibleName(f"{tip}: {self.run}")
-        button.clicked.connect(lambda: do())
+        button.clicked.connect(lambda _=False: do())
         self._row.addWidget(button)

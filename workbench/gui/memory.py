@@ -19,6 +19,7 @@ class WindowMemory(QObject):
     def __init__(self, path: Path, collect: Callable[[], dict[str, Any]], parent: QObject) -> None:
         super().__init__(parent)
         self._path, self._collect = path, collect
+        self._stopped = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SAVE_AFTER_MS)
@@ -30,12 +31,20 @@ class WindowMemory(QObject):
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Any])
         return {}
 
+    def stop(self) -> None:
+        """Never save again."""
+        self._stopped = True
+        self._timer.stop()
+
     def touch(self) -> None:
         """Something changed: save soon."""
-        self._timer.start()
+        if not self._stopped:
+            self._timer.start()
 
     def save(self) -> None:
         """Save now; a full disk costs the layout, never the work."""
+        if self._stopped:
+            return
         self._timer.stop()
         scratch = self._path.with_suffix(".tmp")
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ class Palette(QFrame):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self._window = window
         self.setObjectName("palette")
         self._actions: list[QAction] = []
         self._line = QLineEdit()
@@ -54,7 +55,7 @@ class Palette(QFrame):
 
     def place(self) -> None:
         """Under the top edge of the window, in the middle."""
-        window, px = self.parentWidget(), theme().pixels
+        window, px = self._window, theme().pixels
         width = min(px(WIDTH_PX), window.width() - px(32))
         height = min(px(HEIGHT_PX), window.height() - px(96))
         self.setGeometry((window.width() - width) // 2, px(48), width, height)

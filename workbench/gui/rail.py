@@ -38,7 +38,9 @@ class Rail(QFrame):
         """An entry; returns the action that chooses it, for the palette."""
         button = QToolButton()
         button.setCheckable(True)
-        button.setText(title)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setText(f"  {title}")
+        button.setAccessibleName(title)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setIconSize(QSize(theme().pixels(16), theme().pixels(16)))
         button.setFixedWidth(theme().pixels(WIDTH_PX - 17))

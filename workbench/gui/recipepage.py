@@ -247,10 +247,18 @@ class RecipePage(QWidget):
             "Run claim", "Train every arm of the paper's claim on this data and judge it", "", "", self._want_claim
         )
         self.claim_action.setVisible(self.recipe.claim is not None)
-        self.copy_action = make("Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command)
+        self.copy_action = make(
+            "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
+        )
         self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
         self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
-        make("Undo change of a knob", "Take the last change of the form back", "", "Ctrl+Z", self.setup.form.undo_stack.undo)
+        make(
+            "Undo change of a knob",
+            "Take the last change of the form back",
+            "",
+            "Ctrl+Z",
+            self.setup.form.undo_stack.undo,
+        )
         make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
         make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
         self._refresh_actions()

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.params import Params, knob, values_of
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
+from workbench.gui.fields import Combo
 from workbench.gui.forms import Form
 from workbench.gui.inputs import Inputs, make_inputs
 from workbench.gui.link import Link
@@ -118,13 +119,16 @@ class Setup(QWidget):
     def _told(self) -> None:
         preset = self.nearest_preset()
         changed = len(self._differences(preset))
+        last = self.preset.count() - 1
         with QSignalBlocker(self.preset):
-            self.preset.setCurrentText(preset if not changed else CUSTOM)
-        self._card.set_caption(f"{preset} with {count(changed, 'change')}" if changed else "")
+            self.preset.setItemText(last, f"{preset}, {count(changed, 'change')}" if changed else CUSTOM)
+            self.preset.setCurrentIndex(last if changed else self.preset.findText(preset))
         self.changed.emit()
 
-    def _preset_box(self) -> QComboBox:
-        box = QComboBox()
+    def _preset_box(self) -> Combo:
+        box = Combo()
+        box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        box.setFixedWidth(theme().pixels(144))
         box.addItems([*[name for name in PRESETS if name in self.recipe.presets], CUSTOM])
         box.setAccessibleName("Preset")
         box.setToolTip("Set every knob at once: smoke ends in seconds, desk in minutes, paper as published")

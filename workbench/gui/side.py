@@ -82,11 +82,11 @@ class Side(QSplitter):
         card.set_body(self.log)
         card.setMinimumHeight(theme().pixels(96))
         self.addWidget(card)
-        self.setStretchFactor(0, 4)
+        self.setStretchFactor(0, 3)
         self.setStretchFactor(1, 1)
-        placed = {slot for row in recipe.layout for slot in row}
+        self.setSizes([640, 200])
         for name, kind in recipe.writes.items():
-            if kind is Curve and name not in placed:
+            if kind is Curve:
                 self._chart(name)
 
     def show_metric(self, model: RunModel, name: str, step: int | None) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core.kinds import Sample, Slot
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Caption
-from workbench.gui.fields import choose_path
+from workbench.gui.fields import Combo, choose_path
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
@@ -28,8 +28,7 @@ class SlotField(QFrame):
         self.name, self.slot = name, slot
         self.setObjectName("dropZone")
         self.setAcceptDrops(True)
-        self._list = QComboBox()
-        self._list.setMinimumWidth(64)
+        self._list = Combo()
         self._list.setAccessibleName(slot.title)
         for sample in slot.samples:
             self._list.addItem(sample.title + (" (generated)" if sample.generated else ""), sample.address)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
 from workbench.core.kinds import ArtifactKind, Curve, Outcomes
@@ -20,12 +20,24 @@ from workbench.gui.words import in_words
 if TYPE_CHECKING:
     from workbench.gui.views import View
 
+PLACE_PX = 264
+COMING = {
+    "confusion": "True against predicted class.\nClick a cell to read its examples.",
+    "embedding": "A map of the examples as the model sees them.\nDraw around points to list them.",
+    "table": "Figures, row by row.",
+    "spans": "Texts with what the model marks in them.",
+    "attention": "How much each token looks at each other one.",
+    "text": "A passage of text.",
+}
+
 
 def rows_of(recipe: Recipe) -> list[list[str]]:
-    """Slots in rows: as declared, otherwise two by two; curves that no row names stand at the side."""
-    if recipe.layout:
-        return [[slot for slot in row if slot in recipe.writes] for row in recipe.layout]
+    """Slots in rows: as declared, otherwise two by two; curves stand at the side, wherever a row names them."""
     drawn = [name for name, kind in recipe.writes.items() if kind not in (Curve, Outcomes)]
+    if recipe.layout:
+        rows = [[slot for slot in row if slot in drawn] for row in recipe.layout]
+        rows.append([slot for slot in drawn if not any(slot in row for row in rows)])
+        return [row for row in rows if row]
     return [drawn[start : start + 2] for start in range(0, len(drawn), 2)]
 
 
@@ -38,9 +50,10 @@ class Place(Card):
     def __init__(self, slot: str, kind: ArtifactKind) -> None:
         super().__init__(in_words(slot))
         self.slot, self.kind = slot, kind
+        self.setMinimumSize(theme().pixels(200), theme().pixels(PLACE_PX))
         self.view: View | None = None
         self._shown: tuple[Path, str] | None = None
-        self.set_body(_hint(f"{kind.help[:1].upper()}{kind.help[1:]}.\nAppears while the run goes on."))
+        self.set_body(_hint(_coming(kind)))
         self._zoom = QToolButton()
         self._zoom.setIcon(icon("mdi6.arrow-expand", tokens().dim))
         self._zoom.setToolTip("Show only this (again: show all)")
@@ -67,7 +80,7 @@ class Place(Card):
         self.set_caption("")
         self.set_title(in_words(self.slot))
         if self.view is not None:
-            self.view.clear(f"{self.kind.help[:1].upper()}{self.kind.help[1:]}.")
+            self.view.clear(_coming(self.kind))
 
     def _make_view(self) -> None:
         from workbench.gui.views import drawable, make_view
@@ -97,13 +110,17 @@ class Stage(QWidget):
         self.rows = QSplitter(Qt.Orientation.Vertical)
         self.rows.setHandleWidth(theme().pixels(8))
         self.rows.setChildrenCollapsible(False)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.rows)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.rows)
-        wanted = [row for row in rows_of(recipe) if row]
+        column.addWidget(area)
+        wanted = rows_of(recipe)
         for row in wanted:
             self._add_row(row, recipe)
-        self.rows.setSizes([30 if place == 0 else 20 for place in range(len(wanted))])
+        self.rows.setSizes([240 if place == 0 else 200 for place in range(len(wanted))])
 
     def show_slot(self, model: RunModel, slot: str, step: int | None) -> None:
         """Draw a slot as it stood at a step (None: newest)."""
@@ -124,7 +141,7 @@ class Stage(QWidget):
         """Show one place alone, or all again."""
         self._lone = "" if self._lone == slot else slot
         for row in self._rows():
-            cards = [row.widget(at) for at in range(row.count())]
+            cards = [card for card in self.places.values() if card.parent() is row]
             for card in cards:
                 card.setVisible(not self._lone or card is self.places[self._lone])
             row.setVisible(any(not card.isHidden() for card in cards))
@@ -153,3 +170,7 @@ def _hint(text: str) -> QLabel:
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setWordWrap(True)
     return label
+
+
+def _coming(kind: ArtifactKind) -> str:
+    return COMING.get(kind.name, f"{kind.help[:1].upper()}{kind.help[1:]}.")

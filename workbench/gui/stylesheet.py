@@ -55,6 +55,10 @@ QPushButton[role="primary"]:disabled { background: $raised; color: $faint; borde
 QPushButton[role="flat"] { background: transparent; border: 1px solid transparent; padding: 0 ${p6}px; }
 QPushButton[role="flat"]:hover { background: $raised; }
 QPushButton[role="flat"]:focus { border: 1px solid $accent; }
+QPushButton[role="link"] { background: transparent; border: 1px solid transparent; padding: 0 ${p4}px;
+    text-align: left; min-height: ${p24}px; }
+QPushButton[role="link"]:hover { color: $accent; }
+QPushButton[role="link"]:focus { border: 1px solid $accent; }
 QPushButton[role="fold"] { background: transparent; border: 1px solid transparent; padding: 0; text-align: left;
     color: $dim; min-height: ${p24}px; }
 QPushButton[role="fold"]:hover { color: $text; }
@@ -62,26 +66,28 @@ QPushButton[role="fold"]:focus { color: $accent; }
 QToolButton { border: 1px solid transparent; border-radius: ${p6}px; background: transparent; padding: ${p3}px; }
 QToolButton:hover { background: $raised; }
 QToolButton:focus { border: 1px solid $accent; }
-QToolButton[role="title"] { font-size: ${pt15}pt; font-weight: 600; padding: 0 ${p20}px 0 ${p4}px;
-    min-height: ${p32}px; }
+QToolButton[role="title"] { font-size: ${pt15}pt; font-weight: 600; padding: 0 ${p20}px 0 0;
+    min-height: ${p32}px; border: none; margin-left: -${p6}px; }
 QToolButton[role="title"]::menu-indicator { image: url($chevron); width: ${p12}px; subcontrol-position: right center;
     right: ${p4}px; }
+QToolButton[role="title"][alone="true"] { padding: 0; }
 QToolButton[role="title"][alone="true"]::menu-indicator { image: none; }
+QToolButton[role="title"]:hover { background: transparent; }
 
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit, QTextEdit {
+QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QTextEdit {
     background: $field; border: 1px solid $line; border-radius: ${p6}px; padding: 0 ${p8}px; }
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: ${p26}px; max-height: ${p26}px; }
+QLineEdit, QAbstractSpinBox, QComboBox { min-height: ${p26}px; max-height: ${p26}px; }
 QPlainTextEdit, QTextEdit { padding: ${p4}px; }
-QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover, QComboBox:hover { border-color: $edge; }
-QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus {
+QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: $edge; }
+QLineEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus, QTextEdit:focus {
     border: 1px solid $accent; }
-QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $faint;
+QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { color: $faint;
     background: $surface; }
 *[wrong="true"] { border: 1px solid $error; }
-QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
-    width: ${p16}px; border: none; background: transparent; }
-QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url($up); width: ${p8}px; height: ${p8}px; }
-QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url($down); width: ${p8}px; height: ${p8}px; }
+QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 ${p6}px; background: transparent; min-height: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: ${p16}px; border: none; background: transparent; }
+QAbstractSpinBox::up-arrow { image: url($up); width: ${p8}px; height: ${p8}px; }
+QAbstractSpinBox::down-arrow { image: url($down); width: ${p8}px; height: ${p8}px; }
 QComboBox { padding-right: ${p20}px; }
 QComboBox::drop-down { border: none; width: ${p20}px; }
 QComboBox::down-arrow { image: url($chevron); width: ${p10}px; height: ${p10}px; }
@@ -102,7 +108,7 @@ QTableView::item:hover, QTreeView::item:hover, QListView::item:hover { backgroun
 QTableView::item:selected, QTreeView::item:selected, QListView::item:selected { background: $tint; color: $text; }
 QHeaderView { background: transparent; border: none; }
 QHeaderView::section { background: transparent; color: $dim; border: none; border-bottom: 1px solid $line;
-    padding: 0 ${p8}px; min-height: ${p28}px; font-weight: 500; }
+    padding: 0 ${p11}px; min-height: ${p28}px; font-weight: 500; }
 QTableCornerButton::section { background: transparent; border: none; }
 QMenu { background: $raised; border: 1px solid $line; border-radius: ${p6}px; padding: ${p4}px; }
 QMenu::item { padding: ${p6}px ${p24}px ${p6}px ${p12}px; border-radius: ${p4}px; }
@@ -166,7 +172,9 @@ def stylesheet(now: Tokens, scale: float = 1.0) -> str:
         "edge": now.blend(now.dim, 0.5, now.line), "tint": now.blend(now.accent, 0.18),
         "handle": now.blend(now.dim, 0.35),
     }  # fmt: skip
-    sizes = {f"p{n}": str(max(1, round(n * scale))) for n in (2, 3, 4, 6, 7, 8, 10, 11, 12, 16, 20, 24, 26, 28, 30, 32, 88)}
+    sizes = {
+        f"p{n}": str(max(1, round(n * scale))) for n in (2, 3, 4, 6, 7, 8, 10, 11, 12, 16, 20, 24, 26, 28, 30, 32, 88)
+    }
     points = {f"pt{n}": f"{n * scale:g}" for n in (9, 11, 12, 15)}
     return _SHEET.substitute(colours, **sizes, **points, **_pictures(now))
 
@@ -188,7 +196,9 @@ def _stroke(path: str, colour: str) -> str:
 
 def _switch(ground: str, knob: str, *, right: bool) -> str:
     x = 22 if right else 8
-    return _svg(30, 16, f'<rect width="30" height="16" rx="8" fill="{ground}"/><circle cx="{x}" cy="8" r="6" fill="{knob}"/>')
+    return _svg(
+        30, 16, f'<rect width="30" height="16" rx="8" fill="{ground}"/><circle cx="{x}" cy="8" r="6" fill="{knob}"/>'
+    )
 
 
 def _svg(width: int, height: int, body: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -70,6 +71,8 @@ class MainWindow(QMainWindow):
             self.stack.addWidget(self.pages[name])
         page = self.pages[name]
         self.stack.setCurrentWidget(page)
+        page.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        page.setFocus(Qt.FocusReason.OtherFocusReason)
         if isinstance(page, RecipePage):
             self._recipe_of_tab[page.recipe.tab.name] = page.recipe.id
             self.rail.mark(page.recipe.tab.name)
@@ -103,6 +106,11 @@ class MainWindow(QMainWindow):
         page.setup.inputs.set_inputs({slot: one.default for slot, one in page.recipe.reads.items() if one.default})
         page.setup.choose_preset("desk")
         page.start()
+
+    def forget(self) -> None:
+        """Start from delivered shapes and save none (for pictures)."""
+        self.memory.stop()
+        self._remembered = {}
 
     def recipe_page(self) -> RecipePage | None:
         """The recipe's page in front, if one is."""
@@ -162,6 +170,7 @@ class MainWindow(QMainWindow):
         page = RecipePage(recipe, self.link, self._tabs()[recipe.tab.name])
         page.set_values(self._remembered.get("recipes", {}).get(name, {}))
         page.recipe_wanted.connect(self.open_recipe)
+        page.claim_wanted.connect(lambda config: self.run_claim(name, config))
         page.setup.changed.connect(self.memory.touch)
         for splitter in page.splitters.values():
             splitter.splitterMoved.connect(lambda *_: self.memory.touch())
@@ -173,6 +182,15 @@ class MainWindow(QMainWindow):
             self.status.show_job(state)
         if page.model is not None:
             self.jobs.show_job(page.model.folder.id, state)
+
+    def run_claim(self, name: str, config: Any) -> None:
+        """Queue every arm of a recipe's claim on this data and follow them to the verdict."""
+        from workbench.gui.claimwindow import ClaimWindow
+
+        window = ClaimWindow(self, self.recipes[name], self.link)
+        window.run_opened.connect(self.open_run)
+        window.show()
+        window.begin(config)
 
     # First moments
 
@@ -275,11 +293,14 @@ class MainWindow(QMainWindow):
         self._command("Job panel", "Ctrl+J", self.toggle_jobs)
         self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
         self._command("Help on this recipe", "F1", self.show_help)
-        self._command("Full screen", "F11", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen))
+        self._command(
+            "Full screen", "F11", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+        )
         self._command("Close the window", "Ctrl+Q", self.close)
         for recipe in self.recipes.values():
-            self._command(f"Open {recipe.title} ({recipe.id})", "", lambda name=recipe.id: self.open_recipe(name))
-            self._command(f"Try {recipe.title} ({recipe.id})", "", lambda name=recipe.id: self.try_recipe(name))
+            name = f"{recipe.title} ({recipe.id})"
+            self._command(f"Open {name}", "", functools.partial(self.open_recipe, recipe.id))
+            self._command(f"Try {name}", "", functools.partial(self.try_recipe, recipe.id))
 
     def _command(self, text: str, key: str, do: Callable[[], Any]) -> None:
         action = QAction(text, self)

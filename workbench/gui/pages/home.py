@@ -87,7 +87,9 @@ class HomePage(PageFrame):
     def __init__(self, recipes: Iterable[Recipe], link: Link) -> None:
         super().__init__("Home")
         self.link = link
-        self._cards = [self._card(one) for one in recipes]
+        known = list(recipes)
+        self._titles = {one.id: one.title for one in known}
+        self._cards = [self._card(one) for one in known]
         self._across = 0
         holder = QWidget()
         holder.setObjectName("scrolled")
@@ -143,27 +145,33 @@ class HomePage(PageFrame):
 
     def _show_recent(self, rows: list[RunRow]) -> None:
         body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        for row in rows[:RECENT]:
-            column.addWidget(self._recent_row(row))
+        grid = QGridLayout(body)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme().pixels(16))
+        grid.setVerticalSpacing(0)
+        grid.setColumnStretch(2, 1)
+        for line, row in enumerate(rows[:RECENT]):
+            self._recent_row(grid, line, row)
         if not rows:
-            column.addWidget(Caption("No runs yet. Try on a card above starts one on sample data."))
+            grid.addWidget(QLabel("No runs yet. Try on a card above starts one on sample data."), 0, 0)
         self._recent.set_caption(count(len(rows), "run") if rows else "")
-        self._recent.set_body(body)
+        self._recent.set_body(body, margin=8)
 
-    def _recent_row(self, row: RunRow) -> QWidget:
-        line = QWidget()
-        cells = QHBoxLayout(line)
-        cells.setContentsMargins(0, 0, 0, 0)
-        name = QPushButton(row.id)
-        name.setProperty("role", "flat")
-        name.setToolTip("Show this run in its tab")
+    def _recent_row(self, grid: QGridLayout, line: int, row: RunRow) -> None:
+        config = row.config
+        name = QPushButton(self._titles.get(config.recipe, config.recipe))
+        name.setProperty("role", "link")
+        name.setToolTip(f"Show this run in its tab\n{row.id}")
+        name.setAccessibleName(f"Show run {row.id}")
         name.clicked.connect(lambda: self.run_opened.emit(row.id))
-        when = QLabel(moment(row.config.created))
-        when.setProperty("role", "dim")
-        cells.addWidget(name)
-        cells.addWidget(Caption(describe(row.state)), 1)
-        cells.addWidget(when)
-        return line
+        facts = [config.preset, config.arm, f"seed {config.seed}"]
+        grid.addWidget(name, line, 0)
+        grid.addWidget(_dim(" · ".join(fact for fact in facts if fact)), line, 1)
+        grid.addWidget(Caption(describe(row.state)), line, 2)
+        grid.addWidget(_dim(moment(config.created)), line, 3, Qt.AlignmentFlag.AlignRight)
+
+
+def _dim(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "dim")
+    return label

@@ -71,7 +71,7 @@ class RunsPage(PageFrame):
     def _button(self, text: str, tip: str, do: Any) -> QPushButton:
         button = QPushButton(text)
         button.setToolTip(tip)
-        button.clicked.connect(lambda: do())
+        button.clicked.connect(lambda _=False: do())
         self.controls.addWidget(button)
         return button
 

@@ -23,7 +23,7 @@ class SettingsPage(PageFrame):
     def __init__(self, link: Link) -> None:
         super().__init__("Settings")
         self.link = link
-        self.form = Form(Settings)
+        self.form = Form(Settings, explain=True)
         self.form.set_values(values_of(link.settings))
         self.form.changed.connect(self._take)
         defaults = QPushButton("Back to defaults")

@@ -1,0 +1,155 @@
+"""A paper's claim being carried out: every arm and seed, then the verdict on every statement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.core.job import ENDED, JobState
+from workbench.core.recipe import Recipe
+from workbench.gui.card import Caption, Card
+from workbench.gui.link import Link
+from workbench.gui.sheet import Sheet
+from workbench.gui.theme import theme
+from workbench.gui.topline import describe
+from workbench.gui.words import count, number
+from workbench.store.runfolder import RunConfig, RunFolder
+
+LOOK_EVERY_MS = 1000
+VERDICTS = ("verdict", "statement", "metric", "margin", "95 % interval", "at least")
+
+
+class ClaimWindow(QDialog):
+    """Queues the arms, follows them, and judges when the last has ended; the runs go on without it."""
+
+    run_opened = Signal(str)
+
+    def __init__(self, parent: QWidget, recipe: Recipe, link: Link) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Claim: {recipe.title}")
+        self.resize(theme().pixels(920), theme().pixels(600))
+        self.recipe, self.link = recipe, link
+        self.runs: dict[str, dict[int, RunFolder]] = {}
+        self._seeds: list[int] = []
+        self._looking = False
+        self.sheet = Sheet(("arm", "seed", "state", "run"), numbers=("seed",))
+        self.sheet.opened.connect(self.run_opened)
+        self.verdicts = Sheet(VERDICTS, numbers=("margin", "at least"), wide="statement")
+        self.headline = QLabel("Making the runs…")
+        self.headline.setProperty("role", "title")
+        self.notes = QLabel()
+        self.notes.setProperty("role", "dim")
+        self.notes.setWordWrap(True)
+        self._arms, self._table = Card("Arms"), Card("Verdict", "when the last run has ended")
+        self._lay_out()
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.timeout.connect(self._look)
+
+    def begin(self, config: RunConfig) -> None:
+        """Queue every arm with this data, device and first seed; arms keep their own knobs."""
+        link, recipe = self.link, self.recipe
+        amount = recipe.claim.seeds if recipe.claim is not None else 1
+        self._seeds = list(range(config.seed, config.seed + amount))
+
+        def submit() -> list[tuple[RunConfig, RunFolder]]:
+            from workbench.runner.claims import plan
+
+            planned = plan(recipe, self._seeds, {}, inputs=config.inputs, device=config.device)
+            return [(one, link.runner.submit(one)) for one in planned]
+
+        link.background(submit, then=self._submitted, failed=self._refused, owner=self)
+
+    def follow(self, runs: dict[str, dict[int, RunFolder]]) -> None:
+        """Watch runs that were queued before."""
+        self.runs = runs
+        self._seeds = sorted({seed for some in runs.values() for seed in some})
+        self._timer.start()
+        self._look()
+
+    def _submitted(self, made: list[tuple[RunConfig, RunFolder]]) -> None:
+        runs: dict[str, dict[int, RunFolder]] = {}
+        for config, folder in made:
+            runs.setdefault(config.arm, {})[config.seed] = folder
+        self.follow(runs)
+        self.link.runs_changed.emit()
+
+    def _refused(self, record: Any) -> None:
+        self.headline.setText("The claim cannot be run.")
+        self.notes.setText(record.text())
+
+    def _look(self) -> None:
+        if self._looking:
+            return
+        self._looking = True
+        runs = [(arm, seed, folder) for arm, some in self.runs.items() for seed, folder in some.items()]
+        self.link.background(
+            lambda: [(arm, seed, folder, folder.state()) for arm, seed, folder in runs], then=self._seen, owner=self
+        )
+
+    def _seen(self, found: list[tuple[str, int, RunFolder, JobState]]) -> None:
+        self._looking = False
+        rows = [[arm, str(seed), describe(state), folder.id] for arm, seed, folder, state in found]
+        self.sheet.set_rows(rows, keys=[folder.id for _, _, folder, _ in found])
+        ended = sum(state.phase in ENDED for *_, state in found)
+        self.headline.setText(f"{ended} of {count(len(found), 'run')} done")
+        if found and ended == len(found):
+            self._timer.stop()
+            recipe, runs, seeds = self.recipe, self.runs, self._seeds
+            self.link.background(
+                lambda: _judge(recipe, runs, seeds), then=self._judged, failed=self._refused, owner=self
+            )
+
+    def _judged(self, result: Any) -> None:
+        self.headline.setText("The claim holds here." if result.holds else "The claim is not shown here.")
+        self.notes.setText("  ".join([*[_gate(one) for one in result.gates], *result.notes]))
+        self.verdicts.set_rows(
+            [_verdict(one) for one in result.statements], keys=[one.text for one in result.statements]
+        )
+        self._table.set_caption(f"{count(len(result.seeds), 'seed')} · asserted statements decide")
+
+    def _lay_out(self) -> None:
+        px = theme().pixels
+        self._arms.set_body(self.sheet, margin=4)
+        self._table.set_body(self.verdicts, margin=4)
+        close = QPushButton("Close")
+        close.setToolTip("Close this window; the runs go on")
+        close.clicked.connect(self.close)
+        look = QPushButton("Show run")
+        look.setToolTip("Show the chosen run in its tab")
+        look.setEnabled(False)
+        look.clicked.connect(self.sheet.open_chosen)
+        self.sheet.chosen.connect(lambda run: look.setEnabled(bool(run)))
+        top, foot = QHBoxLayout(), QHBoxLayout()
+        top.addWidget(self.headline)
+        top.addWidget(Caption(self.recipe.claim.note if self.recipe.claim else ""), 1)
+        foot.addWidget(self.notes, 1)
+        foot.addWidget(look)
+        foot.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(px(16), px(16), px(16), px(16))
+        column.setSpacing(px(8))
+        column.addLayout(top)
+        column.addWidget(self._arms, 1)
+        column.addWidget(self._table, 1)
+        column.addLayout(foot)
+
+
+def _judge(recipe: Recipe, runs: dict[str, dict[int, RunFolder]], seeds: list[int]) -> Any:
+    from workbench.runner.claims import judge
+
+    return judge(recipe, runs, seeds=seeds)
+
+
+def _verdict(one: Any) -> list[str]:
+    low, high = one.interval
+    said = one.verdict if one.asserted else f"{one.verdict} (reported)"
+    interval = f"{number(low, 3)} … {number(high, 3)}"
+    return [said, one.text, one.metric, number(one.margin, 3), interval, number(one.by, 3)]
+
+
+def _gate(one: Any) -> str:
+    return f"Gate {'met' if one.met else 'not met'}: {one.text} ({number(one.value, 3)})."

@@ -1,0 +1,155 @@
+"""A picture of a tab with a run on it, made without a person: reports, checks and documents use it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
+
+from workbench.core.events import WorkerState
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.recipe import Recipe
+from workbench.core.settings import load
+from workbench.gui.link import Link
+from workbench.gui.theme import theme
+from workbench.gui.window import MainWindow
+from workbench.recipes import recipes
+from workbench.store.home import Home
+from workbench.store.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import msgspec
+
+    from workbench.store.runfolder import RunConfig
+
+PATIENCE_S = 30.0
+SETTLE_S = 0.3
+
+
+class NoRunner:
+    """A runner that only has a home: pictures need no worker."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def prepare(self, config: RunConfig) -> RunFolder:
+        raise KnownTrouble("A picture starts no runs.")
+
+    def submit(self, config: RunConfig, *, first: bool = False) -> RunFolder:
+        raise KnownTrouble("A picture starts no runs.")
+
+    def cancel(self, run: str, *, keep: bool = False) -> Future[None]:
+        return Future()
+
+    def pause(self, run: str) -> Future[None]:
+        return Future()
+
+    def resume(self, run: str) -> Future[None]:
+        return Future()
+
+    def reorder(self, runs: Sequence[str]) -> Future[None]:
+        return Future()
+
+    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+        return Future()
+
+    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
+        return Future()
+
+    def state(self) -> WorkerState:
+        return WorkerState()
+
+    def watch(self, tell: Callable[[WorkerState], None]) -> Callable[[], None]:
+        return lambda: None
+
+    def attach(self) -> Future[WorkerState]:
+        return Future()
+
+    def shutdown(self, *, now: bool = False) -> Future[None]:
+        return Future()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def take(
+    home: Home,
+    tab: str,
+    run: RunFolder | None,
+    out: Path,
+    *,
+    theme_name: Literal["dark", "light"] = "dark",
+    size: tuple[int, int] = (1600, 1000),
+    known: Mapping[str, Recipe] | None = None,
+) -> Path:
+    """Render a tab ('text', 'home', 'runs', …) to a PNG, with a run drawn to its last event.
+
+    Works on any Qt platform, offscreen included, and starts no worker. `size` is in pixels.
+    Raises InputError for an unknown tab or a run whose recipe is not there.
+    """
+    from workbench.app import application
+
+    application()
+    known = recipes() if known is None else known
+    page = _page(tab, run, known)
+    theme().use(theme_name, scale_percent=load(home.settings).settings.scale)
+    link = Link(NoRunner(home), load(home.settings).settings)
+    window = MainWindow(link, known, demo=False)
+    try:
+        window.forget()
+        window.resize(*size)
+        window.show()
+        window.open_page(page)
+        _serve(SETTLE_S)
+        _draw_run(window, run)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not window.grab().save(str(out)):
+            raise KnownTrouble("The picture could not be written.", expected="a writable place", received=str(out))
+    finally:
+        window.close()
+        window.deleteLater()
+        _serve(0)
+    return out
+
+
+def _page(tab: str, run: RunFolder | None, known: Mapping[str, Recipe]) -> str:
+    if run is not None:
+        name = run.config().recipe
+        if name in known:
+            return f"recipe:{name}"
+        raise InputError(
+            "The recipe of this run is not installed.", expected=", ".join(known), received=name, field="run"
+        )
+    tabs = {one.tab.name for one in known.values()} | {"home", "runs", "models", "settings"}
+    if tab in tabs or tab.removeprefix("recipe:") in known:
+        return tab
+    raise InputError("There is no such tab.", expected=", ".join(sorted(tabs)), received=tab, field="tab")
+
+
+def _draw_run(window: MainWindow, run: RunFolder | None) -> None:
+    page = window.recipe_page()
+    if run is None or page is None:
+        return
+    model = page.show_run(run)
+    page.setup.load(model.config)
+    end = time.monotonic() + PATIENCE_S
+    while not (model.caught_up or not run.events_path.exists()) and time.monotonic() < end:
+        _serve(0.05)
+    page.showing.paint_all()
+    _serve(SETTLE_S)
+
+
+def _serve(seconds: float) -> None:
+    """Let the event loop work for a while."""
+    end = time.monotonic() + seconds
+    while True:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        if time.monotonic() >= end:
+            return
+        time.sleep(0.005)
