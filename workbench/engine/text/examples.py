@@ -170,6 +170,9 @@ def split(
     """
     if len(examples) < 3:
         raise _too_few(len(examples), field)
+    by_digest = getattr(examples, "divided", None)
+    if by_digest is not None and group is None:
+        return _from_store(examples, by_digest(seed, validation=validation, test=test), field)
     marks = np.asarray(example_keys(examples, "split"), dtype=object)
     labels = example_keys(examples, "label")
     groups = [group(one) for one in examples] if group else _groups(examples)
@@ -186,17 +189,30 @@ def split(
     return Splits(Subset(examples, rest), Subset(examples, parts["validation"]), Subset(examples, parts["test"]), given)
 
 
+def _from_store(examples: Any, positions: dict[str, np.ndarray], field: str) -> Splits[Any]:
+    """The splits that a store on disk drew by itself (see textstore)."""
+    _check_known(examples.labels, positions, field, names=examples.names)
+    train, validation, test = (Subset(examples, positions[name]) for name in ("train", "validation", "test"))
+    if not (len(train) and len(validation) and len(test)):
+        raise _too_few(len(examples), field)
+    return Splits(train, validation, test, examples.came_divided)
+
+
 def _groups(examples: Sequence[Any]) -> list[Hashable]:
+    """What must stay together: the given group, else the context, else the very same text."""
+    if isinstance(examples[0], QuestionAnswer):
+        return [one.group or one.context for one in examples]
     groups = example_keys(examples, "group")
-    return groups if any(groups) else example_keys(examples, "text")
+    return groups if any(groups) else [text_key(str(text)) for text in example_keys(examples, "text")]
 
 
-def _check_known(labels: Sequence[Hashable], parts: dict[str, np.ndarray], field: str) -> None:
+def _check_known(labels: Any, parts: dict[str, np.ndarray], field: str, *, names: Sequence[str] = ()) -> None:
     known = {labels[at] for at in parts["train"]}
     for name in ("test", "validation"):
         unknown = {labels[at] for at in parts[name]} - known
         if unknown:
-            listed = ", ".join(sorted(map(repr, unknown))[:5])
+            shown = [names[one] for one in unknown] if names else unknown
+            listed = ", ".join(sorted(map(repr, shown))[:5])
             raise InputError(
                 f"The {name} part holds a label that the training part never shows.",
                 expected="every label of the test data somewhere in the training data",

@@ -22,8 +22,15 @@ PER_LIBRARY = 1_000
 LOADERS = {
     "docstrings-library": "workbench.engine.text.samples:library_sentences",
     "docstrings-punctuation": "workbench.engine.text.samples:punctuated_sentences",
+    "generated-punctuation": "workbench.engine.generators.grammar:punctuation_sample",
+    "generated-pos": "workbench.engine.generators.grammar:pos_sample",
     "generated-entities": "workbench.engine.text.generated:entities",
     "generated-questions": "workbench.engine.text.generated:questions",
+    "mini-turkish-sentiment": "workbench.engine.generators.mini_turkish_sets:sentiment",
+    "mini-turkish-topics": "workbench.engine.generators.mini_turkish_sets:topics",
+    "mini-turkish-entities": "workbench.engine.generators.mini_turkish_sets:entities",
+    "mini-turkish-questions": "workbench.engine.generators.mini_turkish_sets:questions",
+    "mini-turkish-corpus": "workbench.engine.generators.mini_turkish_sets:corpus",
 }
 """Sample name → 'module:function', called with seed and limit and returning Loaded."""
 
