@@ -55,7 +55,8 @@ class Index:
             return self._read(str(self.path))
         except sqlite3.DatabaseError as error:
             # A locked or read-only file is somebody else's to mend; a damaged one is thrown away.
-            return self._read(_MEMORY) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_THE_WAY else self.rebuild()
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            return self._read(_MEMORY) if code in _IN_THE_WAY else self.rebuild()
         except msgspec.DecodeError:
             return self.rebuild()
 

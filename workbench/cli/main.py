@@ -1,0 +1,255 @@
+"""The commands, their flags and their help; `main` runs one and returns the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from workbench import __version__
+from workbench.cli import applying, doctor, models, running, runs, workers
+from workbench.cli.listing import describe, list_recipes
+from workbench.cli.output import report, tell
+from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, use_settings
+from workbench.core.problem import InputError, Problem, did_you_mean
+from workbench.recipes import recipes
+
+Subparsers = argparse._SubParsersAction
+Arguments = Callable[[Parser], object]
+"""Adds a command's own arguments to its parser."""
+GUIDE = """\
+Without a command the window opens. Examples:
+  workbench run berturk-nlu --preset desk --epochs 2 --input data=reviews.csv
+  workbench claim punctuation-adversarial --seeds 1,2,3 --json
+  workbench runs compare last 3f9a
+Exit status: 0 done, 1 the run failed, 2 bad arguments or input."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the words after 'workbench' say; problems are printed, never raised."""
+    try:
+        return _obey(list(words))
+    except Problem as problem:
+        return report(problem)
+    except KeyboardInterrupt:
+        tell("\nInterrupted.")
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone (| head); nothing is left to say to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _obey(words: list[str]) -> int:
+    parser = build(words)
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command and command not in COMMANDS:
+        raise InputError(
+            f"There is no command {command!r}.",
+            expected="one of " + ", ".join(COMMANDS),
+            received=command,
+            fix=did_you_mean(command, COMMANDS),
+        )
+    asked = parse(parser, words)
+    if not hasattr(asked, "act"):
+        parser.print_help()
+        return 2
+    use_settings(asked.settings, asked.problems)
+    return int(asked.act(asked))
+
+
+def build(words: Sequence[str] = ()) -> Parser:
+    """The whole parser; knobs are added for the recipe that the words name."""
+    parser = Parser(prog="workbench", description="Use pretrained models, and see what transfers.", epilog=GUIDE)
+    parser.add_argument("--version", action="version", version=f"workbench {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
+    for name, add in COMMANDS.items():
+        add(commands, name, words)
+    return parser
+
+
+def _command(commands: Subparsers[Parser], name: str, act: Act, help: str, arguments: Arguments) -> None:
+    parser = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".")
+    arguments(parser)
+    add_common(parser)
+    finish(parser, act)
+
+
+def _nothing(_: Parser) -> None:
+    pass
+
+
+def _recipes(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    _command(commands, name, list_recipes, "what exists, by tab, with its paper", _nothing)
+
+
+def _run(commands: Subparsers[Parser], name: str, words: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="run a recipe; 'run NAME --help' shows its knobs")
+    _name_and_knobs(parser, name, words)
+    parser.add_argument("--preset", default="desk", metavar="smoke|desk|paper", help="where the knobs start")
+    parser.add_argument("--seed", default="0", metavar="N", help="the one source of chance")
+    parser.add_argument("--title", default="", help="a name for the history")
+    parser.add_argument("--first", action="store_true", help="before the others in the queue")
+    parser.add_argument("--detach", action="store_true", help="queue it and return")
+    add_common(parser)
+    finish(parser, running.run)
+
+
+def _claim(commands: Subparsers[Parser], name: str, words: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="carry out a paper's claim: every arm, same data and budget")
+    _name_and_knobs(parser, name, words)
+    parser.add_argument("--seeds", default="", metavar="A,B,C", help="one run of every arm per seed")
+    add_common(parser)
+    finish(parser, running.claim)
+
+
+def _name_and_knobs(parser: Parser, command: str, words: Sequence[str]) -> None:
+    parser.add_argument("name", metavar="NAME", help="a recipe; 'workbench recipes' lists them")
+    parser.add_argument("--input", action="append", default=[], metavar="SLOT=PATH", help="a file, or sample:NAME")
+    parser.add_argument("--device", default="", metavar="auto|cpu|cuda|mps", help="where to compute")
+    if list(words[:1]) == [command]:
+        named = next((word for word in words[1:] if word in recipes()), "")
+        if named:
+            parser.prog = f"{parser.prog} {named}"
+            parser.usage = f"workbench {command} {named} [--KNOB VALUE ...] [--input SLOT=PATH ...] [...]"
+            parser.description = describe(recipes()[named])
+            add_knobs(parser, recipes()[named])
+
+
+def _apply(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    def arguments(parser: Parser) -> None:
+        parser.add_argument("model", metavar="RUN|MODEL", help="a run (id, part of it, 'last') or a model's folder")
+        parser.add_argument(
+            "--input",
+            action="append",
+            default=[],
+            metavar="SLOT=VALUE",
+            help="text=WORDS, text=@FILE, question=WORDS, attribute=true",
+        )
+        parser.add_argument("--device", default="", metavar="auto|cpu|cuda|mps", help="where to compute")
+
+    _command(commands, name, applying.apply, "put an input to a trained model and to its base", arguments)
+
+
+def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="the history: list, compare, replay, export, resume …")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+
+    def of_run(*more: Arguments) -> Arguments:
+        def arguments(deed: Parser) -> None:
+            deed.add_argument("run", metavar="RUN", help="an id, a unique part of it, a folder, or 'last'")
+            for add in more:
+                add(deed)
+
+        return arguments
+
+    def listing(deed: Parser) -> None:
+        deed.add_argument("--recipe", default="", metavar="NAME", help="only runs of this recipe")
+        deed.add_argument("--limit", type=int, default=30, metavar="N", help="at most so many")
+
+    def several(deed: Parser) -> None:
+        deed.add_argument("runs", metavar="RUN", nargs="+", help="two runs or more")
+
+    def detach(deed: Parser) -> object:
+        return deed.add_argument("--detach", action="store_true", help="return at once")
+
+    _command(deeds, "list", runs.list_, "the runs, newest first", listing)
+    _command(deeds, "show", runs.show, "a run's configuration, state, numbers and files", of_run())
+    _command(deeds, "compare", runs.compare, "differing knobs and numbers side by side", several)
+    _command(
+        deeds,
+        "replay",
+        runs.replay,
+        "a run's events again",
+        of_run(
+            lambda deed: deed.add_argument(
+                "--speed", type=float, default=0.0, metavar="X", help="1: as it was; 0: at once"
+            )
+        ),
+    )
+    _command(
+        deeds,
+        "export",
+        runs.export,
+        "a run as .zip, or its numbers as .csv",
+        of_run(
+            lambda deed: deed.add_argument("--out", type=Path, default=None, metavar="FILE", help="RUN.zip by default")
+        ),
+    )
+    _command(
+        deeds,
+        "import",
+        runs.import_,
+        "an exported run into the history",
+        lambda deed: deed.add_argument("file", type=Path, metavar="FILE.zip"),
+    )
+    _command(deeds, "resume", runs.resume, "go on: a paused run, or one with a checkpoint", of_run(detach))
+    _command(
+        deeds,
+        "cancel",
+        runs.cancel,
+        "end a run",
+        of_run(lambda deed: deed.add_argument("--keep", action="store_true", help="stop early and keep the model")),
+    )
+    _command(deeds, "pause", runs.pause, "hold a run still", of_run())
+
+
+def _models(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="trained models and backbones: list, add, download, verify")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+
+    def folder(deed: Parser) -> None:
+        deed.add_argument("folder", type=Path, metavar="FOLDER", help="a folder in Hugging Face format")
+        deed.add_argument("--name", default="", help="its name here; the folder's by default")
+
+    def hub(deed: Parser) -> None:
+        deed.add_argument("model", metavar="ORG/NAME", help="a public model's id on the hub")
+        deed.add_argument("--yes", action="store_true", help="accept its licence without being asked")
+
+    _command(deeds, "list", models.list_, "what can be applied or started from", _nothing)
+    _command(deeds, "add", models.add, "copy a model folder into the home, without code or pickles", folder)
+    _command(deeds, "download", models.download, "fetch a model when the network is allowed", hub)
+    _command(
+        deeds,
+        "verify",
+        models.verify,
+        "check weights and digests",
+        lambda deed: deed.add_argument("model", nargs="?", default="", metavar="MODEL"),
+    )
+
+
+def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    _command(
+        commands,
+        name,
+        doctor.doctor,
+        "what this machine offers and lacks, with fixes",
+        lambda parser: parser.add_argument("--no-worker", action="store_true", help="do not start one"),
+    )
+
+
+def _worker(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="the background process: status, stop")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+    _command(deeds, "status", workers.status, "what it does", _nothing)
+    _command(
+        deeds,
+        "stop",
+        workers.stop,
+        "end it when it is idle",
+        lambda deed: deed.add_argument("--now", action="store_true", help="stop its run too; resumable"),
+    )
+
+
+COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = {
+    "recipes": _recipes,
+    "run": _run,
+    "claim": _claim,
+    "apply": _apply,
+    "runs": _runs,
+    "models": _models,
+    "doctor": _doctor,
+    "worker": _worker,
+}
