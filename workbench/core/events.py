@@ -230,6 +230,8 @@ class WorkerState(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, 
     device: str = ""
     memory_bytes: int = 0
     memory_total_bytes: int = 0
+    silent: bool = False
+    """Said by the runner, not the worker: it has stopped answering and may be ended by force."""
 
 
 AnyAnswer = Reply | WorkerState

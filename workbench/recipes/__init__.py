@@ -1,9 +1,15 @@
-"""One folder per paper: recipe.py declares, method.py does, data.py makes data of the paper's own."""
+"""One folder per paper: recipe.py declares, method.py does, data.py makes data of the paper's own.
+
+Third-party recipes come through the entry-point group `workbench.recipes`; while one is being
+written, WORKBENCH_PLUGINS names its module without an installation: "my_lab.denoise.recipe", or
+several, separated by commas, each with ":name" where the recipe is not called `run`.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import os
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -14,9 +20,10 @@ from workbench.core.recipe import Recipe
 
 @functools.cache
 def recipes() -> Mapping[str, Recipe]:
-    """Every recipe by id: this package's folders, then third parties' entry points."""
+    """Every recipe by id: this package's folders, then third parties' entry points and plug-ins."""
     found = [_load(f"{folder}.recipe") for folder in _folders()]
     found += [point.load() for point in entry_points(group="workbench.recipes")]
+    found += [_load(*_parts(named)) for named in os.environ.get("WORKBENCH_PLUGINS", "").split(",") if named.strip()]
     return {one.id: one for one in found}
 
 
@@ -30,10 +37,15 @@ def _folders() -> list[str]:
     ]
 
 
-def _load(module: str) -> Recipe:
-    declared = importlib.import_module(module).run
+def _parts(named: str) -> tuple[str, str]:
+    module, _, name = named.strip().partition(":")
+    return module, name or "run"
+
+
+def _load(module: str, name: str = "run") -> Recipe:
+    declared = getattr(importlib.import_module(module), name)
     if not isinstance(declared, Recipe):
-        raise TypeError(f"{module}.run is not declared with @recipe")
+        raise TypeError(f"{module}.{name} is not declared with @recipe")
     return declared
 
 

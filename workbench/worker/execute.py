@@ -27,15 +27,18 @@ def execute(
     """Do the run and write its last event, whatever happens; returns the job for inspection."""
     config = folder.config()
     job = RunningJob(
-        folder, control=control, watch=watch, device=device,
+        folder, control=control, watch=watch, device=device, precision=settings.precision,
         preview_share=settings.preview_share, checkpoint_every=settings.checkpoint_every,
     )  # fmt: skip
     began = time.monotonic()
     job.say(ev.Started, pid=os.getpid(), device=device, attempt=folder.state().attempt + 1)
     try:
+        if (checkpoint := job.checkpoint()) is not None:
+            job.say(ev.Resumed, step=int(checkpoint.name.split("-")[1]))
         declared = recipe(config.recipe)
         declared.run(job, check(declared.params, config.params))
         spent = time.monotonic() - began
+        job.tell_progress()
         job.say(ev.Finished, results=dict(job.results), seconds=spent, kept_early=job.kept_early)
     except JobCancelled:
         job.say(ev.Cancelled, resumable=job.checkpoint() is not None)

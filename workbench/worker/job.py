@@ -174,7 +174,7 @@ class RunningJob:
     def phase(self, name: str, total: int = 0) -> None:
         self._phase, self._total = name, total
         self._phase_began, self._phase_step = self._clock(), self._step
-        self._tell_progress()
+        self.tell_progress()
 
     def step(self, step: int) -> bool:
         self._step = step
@@ -185,7 +185,7 @@ class RunningJob:
         if self.writer.trouble is not None:
             raise self.writer.trouble
         if self._clock() - self._last_progress >= PROGRESS_S:
-            self._tell_progress()
+            self.tell_progress()
         if self._control.keep.is_set():
             self.kept_early = True
             return False
@@ -203,7 +203,8 @@ class RunningJob:
         self._phase_began += self._clock() - began
         self.say(ev.Resumed, step=self._step)
 
-    def _tell_progress(self) -> None:
+    def tell_progress(self) -> None:
+        """Say where the run stands, now."""
         now = self._last_progress = self._clock()
         done, spent = self._step - self._phase_step, now - self._phase_began
         rate = done / spent if done > 0 and spent > 0 else 0.0

@@ -1,0 +1,1 @@
+"""A recipe that can do everything a recipe should not."""

@@ -1,0 +1,149 @@
+"""The interactive lane's process: one question at a time, with models kept warm between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from workbench.core.events import Apply, Inspect
+from workbench.core.job import JobCancelled
+from workbench.core.problem import InputError, KnownTrouble, record_of
+from workbench.core.settings import Settings, load
+from workbench.recipes import recipe
+from workbench.store.home import Home
+from workbench.worker.messages import Answer, Ask, Forget, Message, Order
+
+WARM_OBJECTS = 8
+WARM_UP_AFTER_S = 1.5
+"""How long the lane stays free for light questions before it loads the heavy libraries."""
+
+log = logging.getLogger("workbench.interactive")
+
+
+class WarmCache(OrderedDict[Any, Any]):
+    """Objects kept between questions; beyond the bound the one unused for longest goes."""
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        self.move_to_end(key)
+        return value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        while len(self) > WARM_OBJECTS:
+            self.popitem(last=False)
+
+
+@dataclasses.dataclass
+class ApplyContext:
+    """What a recipe's apply() and the inspectors are given in place of a job.
+
+    `cache` outlives the question: keep loaded models there under a key that changes with their
+    files. A long answer asks `cancelled()` now and then and may raise JobCancelled.
+    """
+
+    device: str
+    home: Home
+    settings: Settings
+    cache: dict[Any, Any]
+    cancelled: Callable[[], bool] = lambda: False
+
+    def log(self, message: str) -> None:
+        """Add a line to the worker's log."""
+        log.info("%s", message)
+
+
+class Reporting(Protocol):
+    """The part of the pipes to the worker that this lane uses."""
+
+    def report(self, message: Message) -> None:
+        """Tell the worker."""
+
+    def listen(self, obey: Callable[[Order], None]) -> None:
+        """Obey orders on another thread."""
+
+
+def serve(home: Home, line: Reporting) -> None:
+    """Answer questions until the worker goes."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s interactive %(message)s")
+    questions, forgotten = queue.SimpleQueue[Ask](), set[int]()
+
+    def obey(order: Order) -> None:
+        if isinstance(order, Ask):
+            questions.put(order)
+        elif isinstance(order, Forget):
+            forgotten.add(order.number)
+
+    line.listen(obey)
+    cache = WarmCache()
+    warm = False
+    while True:
+        try:
+            asked = questions.get(timeout=None if warm else WARM_UP_AFTER_S)
+        except queue.Empty:
+            warm = _warm_up()
+            continue
+        line.report(answer(asked, home, cache, lambda number=asked.number: number in forgotten))  # type: ignore[misc]
+        forgotten.discard(asked.number)
+
+
+def _warm_up() -> bool:
+    from workbench.worker.child import warm_up
+
+    warm_up()
+    return True
+
+
+def answer(asked: Ask, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Answer:
+    """The answer to one question, a problem included; never raises."""
+    try:
+        document = _work_out(asked.request, home, cache, cancelled)
+        result = document if isinstance(document, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(document))
+        return Answer(number=asked.number, result=result)
+    except JobCancelled:
+        return Answer(number=asked.number, problem=KnownTrouble("The question was abandoned.").record())
+    except BaseException as error:
+        log.info("%s", error, exc_info=not isinstance(error, InputError))
+        return Answer(number=asked.number, problem=record_of(error))
+
+
+def _work_out(request: Apply | Inspect, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Any:
+    from workbench.worker.child import place
+
+    settings: Settings = load(home.settings).settings
+    if isinstance(request, Inspect):
+        from workbench.worker.inspectors import inspect
+
+        context = ApplyContext(settings.device, home, settings, cache, cancelled)
+        return inspect(request.what, request.arguments, context)
+    context = ApplyContext(place(request.device, settings.device), home, settings, cache, cancelled)
+    declared = recipe(request.recipe)
+    if declared.apply is None:
+        raise InputError(
+            f"The recipe {request.recipe} does not serve its models.", expected="a recipe with apply()",
+            received=request.recipe, fix="Pick a recipe whose tab has a try-it box.", field="recipe",
+        )  # fmt: skip
+    return declared.apply(context, model_folder(Path(request.model)), request.inputs)
+
+
+def model_folder(path: Path) -> Path:
+    """The model's folder: the path itself, or `model` in a run folder.
+
+    Raises InputError when there is no finished model.
+    """
+    folder = path / "model" if (path / "run.json").exists() else path
+    if (folder / "workbench.json").exists():
+        return folder
+    raise InputError(
+        "There is no model here yet.", expected=f"a model card at {folder / 'workbench.json'}",
+        received="an unfinished run" if folder != path else "no such file",
+        fix="Wait for the run to finish, or stop it with 'Stop and keep'.", field="model", place=str(path),
+    )  # fmt: skip
