@@ -25,6 +25,8 @@ from workbench.gui.views.words import short, small, span_of_time
 
 DIRECT_LABELS_PX = 300
 """Narrower plots name their lines in a row above instead of at the lines' ends."""
+STRIP_FROM_PX = 150
+"""Lower views hide their row of switches; keys and the context menu still work."""
 SMOOTH_FROM_POINTS = 60
 """Below this many points a line is drawn as it is, whatever the slider says."""
 
@@ -61,6 +63,7 @@ class CurveView(View):
         self.better = "high"
         self._time = self._log = False
         self._hover_x: float | None = None
+        self._marked: int | None = None
         self._untouched = True
         self.plot = Plot(self)
         self.plot.painted = self._paint_over
@@ -141,15 +144,26 @@ class CurveView(View):
             return
         for line in self.lines:
             self._add_items(line)
+        self._offer_smoothing()
         self._refill()
         self.reveal()
         self._tell_best()
+
+    def _offer_smoothing(self) -> None:
+        noisy = any(len(line.values) >= SMOOTH_FROM_POINTS for line in self.lines)
+        self.smooth_button.setVisible(noisy)
+        self.slider.setVisible(noisy)
 
     def _add_items(self, line: Line) -> None:
         line.faint = pg.PlotCurveItem(connect="finite", antialias=True)
         line.strong = pg.PlotCurveItem(connect="finite", antialias=True)
         for item in (line.faint, line.strong):
             self.plot.addItem(item)
+
+    def mark(self, step: int | None) -> None:
+        """Draw a line at a step: where the time slider stands; None draws none."""
+        self._marked = step
+        self.plot.viewport().update()
 
     def read(self, folder: Path, artifact: ev.Artifact) -> Any:
         raise InputError(
@@ -320,6 +334,7 @@ class CurveView(View):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
+        self.strip.setVisible(self.height() >= STRIP_FROM_PX)
         self._make_room()
         self._thin()
 
@@ -327,6 +342,7 @@ class CurveView(View):
         if not self.lines:
             return
         painter.setFont(small(self.font()))
+        self._paint_mark(painter)
         self._paint_best(painter)
         if self._direct():
             self._paint_ends(painter)
@@ -334,6 +350,16 @@ class CurveView(View):
             self._paint_legend(painter)
         if self._hover_x is not None:
             self._paint_readout(painter, self._hover_x)
+
+    def _paint_mark(self, painter: QPainter) -> None:
+        if self._marked is None:
+            return
+        line = max(self.lines, key=lambda one: len(one.steps))
+        at = float(np.interp(self._marked, line.steps, self._x(line)))
+        area, x = self.plot.area(), self.plot.to_pixels(at, 0).x()
+        if area.left() <= x <= area.right():
+            painter.setPen(QPen(QColor(self.tokens.accent), 1.2))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def _paint_best(self, painter: QPainter) -> None:
         line, at = self.best()
