@@ -6,11 +6,15 @@ its own regularisation picked on the validation data.
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction import DictVectorizer
@@ -26,19 +30,18 @@ STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
 class NgramClassifier:
-    """TF-IDF over character 2- to 5-grams (within word bounds) and words, then logistic regression."""
+    """TF-IDF over character 2- to 5-grams within word bounds, then logistic regression."""
 
-    def __init__(self, *, balanced: bool = False, words: bool = False) -> None:
-        self.balanced, self.words = balanced, words
+    def __init__(self, *, balanced: bool = False) -> None:
+        self.balanced = balanced
         self.strength = 0.0
         self.validation = 0.0
         """Macro F1 on the validation data at the chosen strength."""
-        self._vectorizer: Any = None
+        self._vectorizer = _ngrams()
         self._model: Any = None
 
     def fit(self, train: Sequence[LabelledText], validation: Sequence[LabelledText]) -> NgramClassifier:
         """Learn from `train`; C is the one with the best macro F1 on `validation`."""
-        self._vectorizer = _vectorizer(words=self.words)
         features = self._vectorizer.fit_transform([one.text for one in train])
         held_out = self._vectorizer.transform([one.text for one in validation])
         labels, truth = [one.label for one in train], [one.label for one in validation]
@@ -47,23 +50,52 @@ class NgramClassifier:
         )
         return self
 
+    def features(self, texts: Sequence[str]) -> csr_matrix:
+        """TF-IDF rows (N, V)."""
+        return self._vectorizer.transform(list(texts))
+
+    def probabilities(self, texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+        """The classes and the probability of each for every text, (N, K)."""
+        return [str(one) for one in self._model.classes_], self._model.predict_proba(self.features(texts))
+
     def predict(self, texts: Sequence[str]) -> list[str]:
         """A class for every text."""
-        return [str(label) for label in self._model.predict(self._vectorizer.transform(list(texts)))]
+        return [str(label) for label in self._model.predict(self.features(texts))]
 
-    def scores(self, text: str) -> dict[str, float]:
-        """The probability of every class for one text."""
-        chances = self._model.predict_proba(self._vectorizer.transform([text]))[0]
-        return dict(zip(map(str, self._model.classes_), map(float, chances), strict=True))
+    def save(self, folder: Path) -> None:
+        """Write the n-grams (JSON) and the weights (safetensors)."""
+        vocabulary = {term: int(at) for term, at in self._vectorizer.vocabulary_.items()}
+        _save(folder, self._model, {"ngrams": vocabulary}, {"idf": self._vectorizer.idf_})
+
+    @staticmethod
+    def load(folder: Path) -> NgramClassifier:
+        """A saved classifier."""
+        one = NgramClassifier()
+        one._model, facts, arrays = _load(folder)
+        one._vectorizer = _ngrams(facts["ngrams"])
+        one._vectorizer.idf_ = arrays["idf"]
+        return one
 
 
-def _vectorizer(*, words: bool) -> Any:
-    from sklearn.pipeline import FeatureUnion
+def _ngrams(vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, vocabulary=vocabulary)
 
-    parts = [("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=1))]
-    if words:
-        parts.append(("words", TfidfVectorizer(analyzer="word", ngram_range=(1, 2), sublinear_tf=True)))
-    return FeatureUnion(parts)
+
+def _save(folder: Path, model: Any, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = facts | {"classes": [str(one) for one in model.classes_]}
+    (folder / "classical.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    weights = {"weight": model.coef_, "bias": model.intercept_} | arrays
+    save_file({name: np.ascontiguousarray(one) for name, one in weights.items()}, folder / "classical.safetensors")
+
+
+def _load(folder: Path) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
+    facts = json.loads((folder / "classical.json").read_text(encoding="utf-8"))
+    arrays = load_file(folder / "classical.safetensors")
+    model = LogisticRegression()
+    model.classes_ = np.asarray(facts["classes"])
+    model.coef_, model.intercept_ = arrays["weight"], arrays["bias"]
+    return model, facts, arrays
 
 
 def _tuned(
@@ -93,12 +125,11 @@ class AffixTagger:
         self.strength = 0.0
         self.validation = 0.0
         """Entity F1 on the validation data at the chosen strength."""
-        self._vectorizer: Any = None
+        self._vectorizer: Any = DictVectorizer()
         self._model: Any = None
 
     def fit(self, train: Sequence[TaggedSentence], validation: Sequence[TaggedSentence]) -> AffixTagger:
         """Learn from `train`; C is the one with the best entity F1 on `validation`."""
-        self._vectorizer = DictVectorizer()
         features = self._vectorizer.fit_transform(row for one in train for row in word_features(one.tokens))
         tags = [tag for one in train for tag in one.tags]
         truth = [list(one.tags) for one in validation]
@@ -114,6 +145,19 @@ class AffixTagger:
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """BIO tags for every sentence's words."""
         return [self._tags(tokens) if tokens else [] for tokens in sentences]
+
+    def save(self, folder: Path) -> None:
+        """Write the feature names (JSON) and the weights (safetensors)."""
+        _save(folder, self._model, {"features": list(self._vectorizer.feature_names_)}, {})
+
+    @staticmethod
+    def load(folder: Path) -> AffixTagger:
+        """A saved tagger."""
+        one = AffixTagger()
+        one._model, facts, _ = _load(folder)
+        one._vectorizer.feature_names_ = facts["features"]
+        one._vectorizer.vocabulary_ = {name: at for at, name in enumerate(facts["features"])}
+        return one
 
     def _tags(self, tokens: Sequence[str]) -> list[str]:
         return [str(tag) for tag in self._model.predict(self._vectorizer.transform(word_features(tokens)))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ MOST_FOR_BASE = 2000
 class Classifying:
     """The objective, and what is shown of it."""
 
-    better = "high"
+    better: Literal["high", "low"] = "high"
 
     def __init__(self, study: Study, splits: Splits[LabelledText]) -> None:
         self.study, self.splits, self.steps = study, splits, 0

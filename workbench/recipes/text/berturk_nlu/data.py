@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.core.job import Job
-from workbench.engine.text import samples
+from workbench.engine.text import readers
 from workbench.engine.text.examples import Loaded, Splits, split
 
 from .recipe import BerturkNlu
@@ -30,6 +30,14 @@ def load(job: Job, p: BerturkNlu) -> Any:
 
 
 def _loaded(address: str, p: BerturkNlu, seed: int) -> Loaded[Any]:
-    if address.startswith(samples.PREFIX):
-        return samples.load(address, seed=seed, limit=p.limit, field=SLOT)
-    raise NotImplementedError
+    match p.task:
+        case "entities":
+            return readers.load_tagged(address, seed=seed, limit=p.limit, field=SLOT)
+        case "questions":
+            return readers.load_questions(address, seed=seed, limit=p.limit, field=SLOT)
+        case "masked words":
+            return readers.load_plain(address, seed=seed, limit=p.limit, field=SLOT)
+        case _:
+            return readers.load_labelled(
+                address, text_column=p.text_column, label_column=p.label_column, seed=seed, limit=p.limit, field=SLOT
+            )

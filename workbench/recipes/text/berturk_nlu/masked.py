@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ HELD_OUT = 400
 class Masking:
     """The objective, and what is shown of it; `texts` are plain passages."""
 
-    better = "low"
+    better: Literal["high", "low"] = "low"
 
     def __init__(self, study: Study, texts: Sequence[str]) -> None:
         if len(texts) < 10:
@@ -43,7 +43,7 @@ class Masking:
         learned = [texts[at] for at in order[held_out:]]
         if study.fresh:
             study.tokenizer = new_tokenizer(learned, study.p.vocabulary)
-        self.model: nn.Module = _network(study)
+        self.model: Any = _network(study)
         self.blocks = packed(study, learned)
         self.checks = packed(study, self.held_out)[:64]
         self.heads = common.head_names(self.model)
@@ -179,18 +179,17 @@ def new_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     pieces.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pieces.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=special))
     pieces.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=pieces, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-        mask_token="[MASK]", model_max_length=256,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )  # fmt: skip
+    named = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    make: Any = PreTrainedTokenizerFast
+    return make(tokenizer_object=pieces, model_max_length=256, model_input_names=inputs, **named)
 
 
 def packed(study: Study, texts: Sequence[str]) -> list[list[int]]:
@@ -233,6 +232,7 @@ def fill(model: nn.Module, study: Study, text: str, *, every: int = 6) -> Spanne
         chances = logits[row, at].softmax(-1)
         best = int(chances.argmax())
         said = study.tokenizer.convert_ids_to_tokens(best)
-        spans.append(Span(*offsets[at], label=said, score=round(float(chances[best]), 3)))
-    gold = [Span(*offsets[at], label=study.tokenizer.convert_ids_to_tokens(ids[at])) for at in places]
+        spans.append(Span(offsets[at][0], offsets[at][1], said, round(float(chances[best]), 3)))
+    names = study.tokenizer.convert_ids_to_tokens(ids)
+    gold = [Span(offsets[at][0], offsets[at][1], names[at]) for at in places]
     return SpannedText(text, spans, gold)

@@ -40,9 +40,7 @@ class BerturkNlu(Training, TextEncoder):
         "none", "Balanced gives rare classes as much say as frequent ones",
         when={"task": ("classification", "entities")}, more=True,
     )  # fmt: skip
-    head_rate: float = knob(
-        1.0, "Factor on the learning rate of the new head", low=0.1, high=100.0, log=True, more=True
-    )
+    head_rate: float = knob(1.0, "Factor on the head's learning rate", low=0.1, high=100.0, log=True, more=True)
     language: Literal["english", "turkish", "other"] = knob(
         "english",
         "Turkish folds I to ı and İ to i before an uncased tokenizer; English ignores articles in answers",
@@ -100,7 +98,7 @@ DATA = Slot(
             generated=True, sets={"task": "classification", "backbone": STARTER},
         ),
         Sample(
-            "mini-turkish-entities", "Mini-Turkish: names (generated)", "Invented names; verb and case tell their type.",
+            "mini-turkish-entities", "Mini-Turkish: names (generated)", "Invented names; verb and case tell the type.",
             generated=True, sets={"task": "entities", "backbone": STARTER},
         ),
         Sample(
