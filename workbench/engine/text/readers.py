@@ -54,7 +54,7 @@ def load_labelled(
     folder = look(path, field=field)
     log = RowLog(field=field, place=str(path))
     details: list[str] = []
-    found = _labelled_rows(folder, {"text_column": text_column, "label_column": label_column}, log, details)
+    found = labelled_rows(folder, {"text_column": text_column, "label_column": label_column}, log, details)
     examples = _gathered(found, folder, limit, seed, facts=(text_column, label_column))
     log.judge(len(examples))
     _check_labels(examples, label_column, field, str(path))
@@ -85,9 +85,7 @@ def _reservoir(found: Iterator[T], limit: int, seed: int) -> list[T]:
     return [kept[slot] for slot in np.argsort(order)]
 
 
-def _labelled_rows(
-    folder: Folder, chosen: Mapping[str, str], log: RowLog, details: list[str]
-) -> Iterator[LabelledText]:
+def labelled_rows(folder: Folder, chosen: Mapping[str, str], log: RowLog, details: list[str]) -> Iterator[LabelledText]:
     for part in folder.parts:
         if part.label:
             details += [folder.detail]
@@ -226,7 +224,7 @@ def load_tagged(
     log = RowLog(field=field, place=address)
     details: list[str] = []
     chosen = {"tokens_column": tokens_column, "tags_column": tags_column}
-    found = (one for part in folder.parts for one in _tagged_part(part, folder, chosen, log, details))
+    found = (one for part in folder.parts for one in tagged_part(part, folder, chosen, log, details))
     examples = _reservoir(found, limit, seed) if limit > 0 else list(found)
     log.judge(len(examples), unit="line")
     if not any(tag != "O" for one in examples for tag in one.tags):
@@ -235,10 +233,10 @@ def load_tagged(
     return Loaded(examples, log.problems, f"{len(examples):,} sentences, {words:,} words; {details[0]}", log.count)
 
 
-def _tagged_part(
+def tagged_part(
     part: Part, folder: Folder, chosen: Mapping[str, str], log: RowLog, details: list[str]
 ) -> Iterator[TaggedSentence]:
-    if not _is_table(part.paths[0], log.field):
+    if not is_table(part.paths[0], log.field):
         for path in part.paths:
             details += [f"{folder.detail}; CoNLL" if folder.detail else "CoNLL"]
             yield from tagged_file(path, log, tags_column=chosen["tags_column"], split=part.split)
@@ -263,7 +261,7 @@ def _tagged_part(
                 yield TaggedSentence(words, marks, (), row.number, part.split)
 
 
-def _is_table(path: Path, field: str) -> bool:
+def is_table(path: Path, field: str) -> bool:
     """Whether a file is JSON, Parquet or Arrow rather than lines of words and tags."""
     with enc.reading(path, field), path.open("rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -290,12 +288,17 @@ def load_questions(address: str, *, seed: int = 0, limit: int = 0, field: str = 
         return _of_kind(samples.load(address, seed=seed, limit=limit, field=field), QuestionAnswer, field)
     folder = look(Path(address), field=field)
     log = RowLog(field=field, place=address)
-    found = (one for part in folder.parts for one in questions_file(part, folder, log, tables_of))
+    found = (one for part in folder.parts for one in question_part(part, folder, log))
     examples = _reservoir(found, limit, seed) if limit > 0 else list(found)
     log.judge(len(examples), unit="question")
     contexts = len({one.context for one in examples})
     detail = f"{len(examples):,} questions on {contexts:,} contexts"
     return Loaded(examples, log.problems, f"{detail}; {folder.detail}" if folder.detail else detail, log.count)
+
+
+def question_part(part: Part, folder: Folder, log: RowLog) -> Iterator[QuestionAnswer]:
+    """The questions of one part, row by row."""
+    return questions_file(part, folder, log, tables_of)
 
 
 def load_plain(address: str, *, limit: int = 0, seed: int = 0, field: str = "data") -> Loaded[LabelledText]:
@@ -305,13 +308,13 @@ def load_plain(address: str, *, limit: int = 0, seed: int = 0, field: str = "dat
         return Loaded([LabelledText(one.text, "", one.source, one.split) for one in found.examples], [], found.detail)
     folder = look(Path(address), field=field)
     log = RowLog(field=field, place=address)
-    texts = (one for part in folder.parts for one in _plain_part(part, folder, log))
+    texts = (one for part in folder.parts for one in plain_part(part, folder, log))
     examples = _gathered(texts, folder, limit, seed, facts=("plain",))
     log.judge(len(examples), unit="line")
     return Loaded(examples, log.problems, f"{len(examples):,} lines of text", log.count)
 
 
-def _plain_part(part: Part, folder: Folder, log: RowLog) -> Iterator[LabelledText]:
+def plain_part(part: Part, folder: Folder, log: RowLog) -> Iterator[LabelledText]:
     if part.label or part.paths[0].suffix.lower() in (".txt", ""):
         yield from (one for path in part.paths for one in _plain_file(path, part, log))
         return
