@@ -117,6 +117,21 @@ class DataPreview(msgspec.Struct, omit_defaults=True):
     problem_count: int = 0
 
 
+class ExamplesPage(msgspec.Struct, omit_defaults=True):
+    """Some rows of a data set as they are labelled now, for correcting them.
+
+    A text's `title` is its class (or the question), its `spans` are entities or answers, `source`
+    its row or line; `words` gives each text's words as (first character, end), where labels sit on words.
+    """
+
+    kind: Literal["class", "spans", "answer"]
+    total: int
+    offset: int
+    labels: list[str]
+    texts: list[SpannedText]
+    words: list[list[tuple[int, int]]] = []
+
+
 class BackboneInfo(msgspec.Struct, omit_defaults=True):
     """A pretrained encoder that can be chosen; `problem` says why it cannot be loaded, if so.
 
@@ -131,6 +146,20 @@ class BackboneInfo(msgspec.Struct, omit_defaults=True):
     licence: str = ""
     size_bytes: int = 0
     problem: str = ""
+
+
+class ExamplesDoc(msgspec.Struct, omit_defaults=True):
+    """All examples of a data set as they can be relabelled: `items` with classes, or `texts` with spans.
+
+    `splits` names each example's part (train, validation, test), empty where the data comes undivided;
+    `whole` is False where only the first examples are listed.
+    """
+
+    items: list[Item] = []
+    texts: list[SpannedText] = []
+    labels: list[str] = []
+    splits: list[str] = []
+    whole: bool = True
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
