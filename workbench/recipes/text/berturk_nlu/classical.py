@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,18 @@ Result = tuple[dict[str, float], dict[str, Any], np.ndarray]
 def run_classical(job: Job, p: BerturkNlu, splits: Splits[Any]) -> tuple[dict[str, float], dict[str, Any]]:
     """Fit, show, save; returns the final numbers and the card's facts."""
     job.phase("fitting", 1)
-    fitted = {"entities": tag, "questions": answer}.get(p.task, classify_texts)
-    numbers, facts, outcomes = fitted(job, p, splits, job.model_folder())
+    numbers, facts, outcomes = fit_classical(job, p, splits, job.model_folder())
     reports.outcomes(job, "outcomes", outcomes)
     job.step(1)
-    return numbers, facts | {"task": p.task, "classical": True}
+    return numbers, facts
+
+
+def fit_classical(job: Job, p: BerturkNlu, splits: Splits[Any], folder: Path) -> Result:
+    """The task's own method."""
+    methods: dict[str, Callable[..., Result]] = {"entities": tag, "questions": answer}
+    fitted = methods.get(p.task, classify_texts)
+    numbers, facts, outcomes = fitted(job, p, splits, folder)
+    return numbers, facts | {"task": p.task, "classical": True}, outcomes
 
 
 def classify_texts(job: Job, p: BerturkNlu, splits: Splits[LabelledText], folder: Path) -> Result:

@@ -13,9 +13,9 @@ from .recipe import BerturkNlu
 SLOT = "data"
 
 
-def load(job: Job, p: BerturkNlu) -> Any:
-    """Splits of the task's examples; a list of texts for masked words."""
-    address = job.inputs.get(SLOT, "sample:docstrings-library")
+def load(job: Job, p: BerturkNlu, *, address: str = "") -> Any:
+    """Splits of the task's examples; a list of texts for masked words. `address` overrides the slot's."""
+    address = address or job.inputs.get(SLOT, "sample:docstrings-library")
     loaded = _loaded(address, p, job.seed)
     job.log(f"Data: {loaded.detail}.")
     if loaded.problem_count or loaded.problems:

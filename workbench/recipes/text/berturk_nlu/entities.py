@@ -202,12 +202,11 @@ class Tagging:
         """Weigh the words around one name of a fixed sentence for the type that it has."""
         study = self.study
         sentence, word = explained(self.splits.test)
-        first = _word_place(study, sentence, word)
         model: nn.Module = WordProbe(self.model, self.base) if before and self.base else self.model
+        target = (sentence.offsets[word][0], self.place[sentence.tags[word]])
         found = attribution.integrated_gradients(
-            AtWord(model, first), study.tokenizer, study.fold(sentence.text), self.place[sentence.tags[word]],
-            max_length=study.p.max_length,
-        )  # fmt: skip
+            model, study.tokenizer, study.fold(sentence.text), target, max_length=study.p.max_length
+        )
         found.title = title
         found.note = f"what makes {sentence.tokens[word]!r} a {sentence.tags[word]}"
         study.job.artifact("attribution", Spans, SpansDoc([found], mode="scores"), title=title)
@@ -259,25 +258,6 @@ class WordProbe(nn.Module):
 
         hidden = self.base_model(**inputs).last_hidden_state
         return TokenClassifierOutput(logits=hidden @ self.weight_t.to(hidden) + self.bias.to(hidden))
-
-
-class AtWord(nn.Module):
-    """A tagger seen at one piece only, as a classifier (B, K)."""
-
-    def __init__(self, model: nn.Module, place: int) -> None:
-        super().__init__()
-        self.model, self.place = model, place
-        self.config = model.config
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The word embeddings, where attribution starts."""
-        return self.model.get_input_embeddings()  # type: ignore[operator, no-any-return]
-
-    def forward(self, **inputs: Any) -> Any:
-        """Logits (B, K) at the place."""
-        from transformers.modeling_outputs import SequenceClassifierOutput
-
-        return SequenceClassifierOutput(logits=self.model(**inputs).logits[:, self.place])
 
 
 def tags_of(splits: Splits[TaggedSentence]) -> list[str]:
@@ -342,7 +322,9 @@ def counts_of(sentences: Sequence[TaggedSentence], guesses: Sequence[Sequence[st
 # ---------------------------------------------------------------- pictures
 
 
-def spanned(sentence: TaggedSentence, tags: Sequence[str], sure: Sequence[float] | None = None) -> list[Span]:
+def spanned(
+    sentence: TaggedSentence, tags: Sequence[str], sure: Sequence[float] | np.ndarray | None = None
+) -> list[Span]:
     """Entities as characters of the sentence's text."""
     offsets = sentence.offsets
     return [
@@ -354,7 +336,7 @@ def spanned(sentence: TaggedSentence, tags: Sequence[str], sure: Sequence[float]
 
 def show_sentences(
     job: Any, sentences: Sequence[TaggedSentence], guesses: Sequence[Sequence[str]],
-    sure: Sequence[Sequence[float]], *, title: str,
+    sure: Sequence[Sequence[float] | np.ndarray], *, title: str,
 ) -> None:  # fmt: skip
     """Examples with predicted and true names, the table by type, the sentences with the surest mistakes."""
     kinds = sorted({kind for one in sentences for kind, _, _ in spans_of(one.tags)})
@@ -436,13 +418,3 @@ def explained(test: Sequence[TaggedSentence]) -> tuple[TaggedSentence, int]:
     fitting = (one for one in named if 5 <= len(one.tokens) <= 24)
     sentence = next(fitting, named[0] if named else test[0])
     return sentence, next((at for at, tag in enumerate(sentence.tags) if tag != "O"), 0)
-
-
-def _word_place(study: Study, sentence: TaggedSentence, word: int) -> int:
-    """The position of a word's first piece when the text is tokenized as a whole."""
-    encoded = study.tokenizer(
-        study.fold(sentence.text), truncation=True, max_length=study.p.max_length, return_offsets_mapping=True
-    )
-    begin = sentence.offsets[word][0]
-    offsets = encoded["offset_mapping"]
-    return next((at for at, (left, right) in enumerate(offsets) if left <= begin < right), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from workbench.core.job import Job
@@ -56,12 +57,12 @@ def run_task(job: Job, p: BerturkNlu) -> None:
     job.write_card(**facts)
 
 
-def make_study(job: Job, p: BerturkNlu) -> Study:
-    """The place, the tokenizer, the folder."""
+def make_study(job: Job, p: BerturkNlu, folder: Path | None = None) -> Study:
+    """The place, the tokenizer, the folder that receives the model."""
     place = devices.place_of(job)
     new = p.task == "masked words" and p.model == "random init"
     tokenizer = None if new else backbones.load_tokenizer(p.backbone)
-    return Study(job, p, place, tokenizer, job.model_folder())
+    return Study(job, p, place, tokenizer, folder or job.model_folder())
 
 
 def make_task(study: Study, source: Any) -> Learned:

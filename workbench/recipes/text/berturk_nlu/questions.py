@@ -27,29 +27,10 @@ BASE_WINDOWS = 150
 OTHERS_PER_WINDOW = 12
 NOWHERE = "no answer"
 QUESTION_WORDS = frozenset(
-    [
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "where",
-        "when",
-        "which",
-        "why",
-        "how",
-        "kim",
-        "kimi",
-        "kimden",
-        "kime",
-        "ne",
-        "neyi",
-        "nerede",
-        "nereye",
-        "nereden",
-        "nereyi",
-        "hangi",
-        "kaç",
-    ]
+    {
+        *("who", "whom", "whose", "what", "where", "when", "which", "why", "how"),
+        *("kim", "kimi", "kimden", "kime", "ne", "neyi", "nerede", "nereye", "nereden", "nereyi", "hangi", "kaç"),
+    }
 )
 
 
