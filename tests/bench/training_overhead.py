@@ -10,10 +10,12 @@ default of every 500 steps. Order rotates between repeats; the first round warms
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import json
 import random
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,7 +31,22 @@ from workbench.store.runfolder import RunConfig, create_run
 from workbench.worker.job import RunningJob
 
 BATCH, RATE, SEED = 16, 5e-5, 1
-WORDS = "the array returns a new sparse matrix of given shape and type without copying when possible along axis".split()
+WORDS = [
+    "the",
+    "array",
+    "returns",
+    "a",
+    "new",
+    "sparse",
+    "matrix",
+    "of",
+    "given",
+    "shape",
+    "and",
+    "type",
+    "along",
+    "axis",
+]
 
 
 class Sentences:
@@ -102,34 +119,40 @@ def measure(steps: int, repeats: int, device: str) -> dict:
     tokenizer = backbones.load_tokenizer(MINILM)
     model = backbones.load_for(MINILM, "sequence", labels=[str(one) for one in range(10)], seed=0)
     start = copy.deepcopy(model.state_dict())
-    seconds = {name: [] for name in WAYS}
+    seconds, busy = {name: [] for name in WAYS}, {name: [] for name in WAYS}
     names = list(WAYS)
     for turn in range(repeats + 1):
         for name in names[turn % 3 :] + names[: turn % 3]:
             model.load_state_dict(start)
             data = Sentences(model.to(place.device), tokenizer, BATCH * max(steps // 2, 1))
             with tempfile.TemporaryDirectory() as folder:
-                began = time.perf_counter()
-                WAYS[name](data, steps, place, Path(folder))
-                place.synchronize()
+                began, began_busy = time.perf_counter(), time.process_time()
+                with contextlib.redirect_stdout(sys.stderr):
+                    WAYS[name](data, steps, place, Path(folder))
+                    place.synchronize()
                 seconds[name].append(time.perf_counter() - began)
-    kept = {name: values[1:] for name, values in seconds.items()}
-    return report(kept, steps, repeats, place)
+                busy[name].append(time.process_time() - began_busy)
+    for values in (*seconds.values(), *busy.values()):
+        values.pop(0)
+    return report(seconds, busy, steps, place)
 
 
-def report(seconds: dict[str, list[float]], steps: int, repeats: int, place) -> dict:
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    paired = {
-        other: statistics.median(one / two for one, two in zip(seconds["fit"], seconds[other], strict=True))
-        for other in ("bare", "trainer")
-    }
+def report(seconds: dict[str, list[float]], busy: dict[str, list[float]], steps: int, place) -> dict:
+    """Ratios are medians of pairs from the same round; processor time is the steadier one under load."""
+
+    def ratio(values: dict[str, list[float]], other: str) -> float:
+        return statistics.median(one / two for one, two in zip(values["fit"], values[other], strict=True))
+
+    over_bare, over_trainer = ratio(seconds, "bare"), ratio(seconds, "trainer")
     return {
         "bench": "training_overhead", "device": place.name, "torch": torch.__version__, "steps": steps,
-        "batch": BATCH, "repeats": repeats, "threads": torch.get_num_threads(), "median_s": median,
+        "batch": BATCH, "repeats": len(seconds["fit"]), "threads": torch.get_num_threads(),
+        "median_s": {name: statistics.median(values) for name, values in seconds.items()},
         "least_s": {name: min(values) for name, values in seconds.items()},
-        "fit_over_bare": paired["bare"], "fit_over_trainer": paired["trainer"],
+        "fit_over_bare": over_bare, "fit_over_trainer": over_trainer,
+        "processor_fit_over_bare": ratio(busy, "bare"), "processor_fit_over_trainer": ratio(busy, "trainer"),
         "goal": "fit_over_bare <= 1.03, fit_over_trainer <= 1",
-        "met": paired["bare"] <= 1.03 and paired["trainer"] <= 1.0,
+        "met": over_bare <= 1.03 and over_trainer <= 1.0,
     }  # fmt: skip
 
 

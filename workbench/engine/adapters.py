@@ -229,6 +229,6 @@ def load_model(folder: Path) -> tuple[nn.Module, Any]:
     resolve(str(folder))
     quiet()
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    kind = getattr(transformers, (config.architectures or ["AutoModel"])[0])
-    model = kind.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True)
+    kind = getattr(transformers, (config.architectures or ["AutoModel"])[0], transformers.AutoModel)
+    model = kind.from_pretrained(folder, config=config, dtype=torch.float32, local_files_only=True, weights_only=True)
     return model.eval(), load_tokenizer(folder)
