@@ -64,7 +64,10 @@ def _started(page: RecipePage) -> RunFolder:
         _serve(0.1)
     if page.model is None:
         raise KnownTrouble(
-            "The run did not start.", received=page.banner.text(), fix="'workbench doctor' may know why."
+            "The run did not start.",
+            expected=f"a run within {START_WITHIN_S:g} s",
+            received="none",
+            fix="'workbench doctor' may know why.",
         )
     return page.model.folder
 
