@@ -137,9 +137,6 @@ class Job(Protocol):
     def checkpoint(self) -> Path | None:
         """The folder to continue from, or None when starting afresh."""
 
-    def resumed(self, step: int) -> None:
-        """Say that the run goes on from a checkpoint at `step`; later numbers written before are void."""
-
     def model_folder(self) -> Path:
         """The folder that receives the model and its card."""
 

@@ -125,7 +125,10 @@ class _Fit:
     def run(self) -> FitResult:
         """Steps until the end, the last evaluation, the best weights."""
         self.resume()
+        self.job.step(self.step)
         self.job.phase("training", self.total)
+        if self.step in self.evaluate_at:
+            self.look()
         self.train_mode()
         try:
             while not self.stopped and self.step < self.total:
@@ -303,11 +306,8 @@ class _Fit:
         if load_state := getattr(self.objective, "load_state", None):
             load_state(tree["objective"])
         rng.restore(tree["rng"])
-        self.job.resumed(self.step)
         self.job.log(f"Resumed at step {self.step} of {self.total}.")
         self.check_patience()
-        if self.step in self.evaluate_at:
-            self.look()
 
 
 def _check(objective: Objective) -> None:

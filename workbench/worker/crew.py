@@ -127,6 +127,7 @@ class Crew:
 
     def _spawn(self, role: Role) -> Child:
         network = {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+        network["WORKBENCH_OFFLINE"] = str(bool(self._offline)).lower()
         if self._offline:
             network |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
         return Child(

@@ -248,6 +248,7 @@ class RunningJob:
                 shutil.rmtree(old, ignore_errors=True)
         self._last_checkpoint = self._clock()
         self.say(ev.Checkpoint, step=step, path=self._relative(final))
+        self.writer.flush()
 
     @staticmethod
     def _free_name(path: Path) -> Path:
@@ -258,10 +259,6 @@ class RunningJob:
     def checkpoint(self) -> Path | None:
         steps = sorted(self._run.checkpoint.glob("step-*"))
         return steps[-1] if steps else None
-
-    def resumed(self, step: int) -> None:
-        self._step = step
-        self.say(ev.Resumed, step=step)
 
     def model_folder(self) -> Path:
         self._run.model.mkdir(exist_ok=True)
