@@ -32,7 +32,10 @@ def apply(asked: Namespace) -> int:
                 received="nothing", fix="Give at least one --input.", field="--input",
             )
         )  # fmt: skip
-    model, name = find_model(home, asked.model)
+    try:
+        model, name = find_model(home, asked.model)
+    except InputError as problem:
+        problems.append(problem)
     stop_at(problems)
     with runner_of(home) as runner:
         future = runner.apply(name, str(model), inputs, device=asked.device or "")

@@ -130,4 +130,6 @@ def print_end(folder: RunFolder, state: JobState, *, as_json: bool) -> int:
         say(f"{state.phase} after {seconds:.1f} s: {folder.path}")
     if state.resumable:
         tell(f"It can go on from step {state.checkpoint_step}: workbench runs resume {folder.id}")
+    if state.problem is not None and state.problem.severity == "input":
+        return 2  # the recipe found what no check before it could: the data were at fault
     return 0 if state.phase == "finished" else 1

@@ -161,7 +161,7 @@ def whole_number(word: str, name: str, problems: list[Problem], *, low: int = 0,
     if not low <= number <= high:
         problems.append(
             InputError(
-                f"{name} cannot be {word!r}.", expected=f"a whole number from {low} to {high}", received=word,
+                f"This cannot be {word!r}.", expected=f"a whole number from {low} to {high}", received=word,
                 fix="Choose another number.", field=name,
             )
         )  # fmt: skip

@@ -41,7 +41,7 @@ def run(asked: Namespace) -> int:
         recipe=declared.id,
         params=given_knobs(asked),
         inputs=pairs(asked.input, "--input", problems),
-        seed=whole_number(asked.seed, "seed", problems),
+        seed=whole_number(asked.seed, "--seed", problems),
         device=device_of(asked, home, problems),
         preset=asked.preset,
         title=asked.title,
@@ -95,7 +95,7 @@ def claim(asked: Namespace) -> int:
     inputs = pairs(asked.input, "--input", problems)
     device = device_of(asked, home, problems)
     words = asked.seeds.split(",") if asked.seeds else [str(seed) for seed in range(_seed_count(declared))]
-    seeds = [whole_number(word.strip(), "seeds", problems) for word in words]
+    seeds = [whole_number(word.strip(), "--seeds", problems) for word in words]
     overrides = _checked(declared, given_knobs(asked), problems)
     stop_at(problems)
     for config in plan(declared, seeds, overrides, inputs=inputs, device=device):

@@ -7,9 +7,11 @@ import csv
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +25,10 @@ MOST_FILES = 200_000
 SPARE_BYTES = 256 << 20
 """Room that an import must leave on the disk."""
 _NAME = re.compile(r"\w[\w.\- ]{0,180}")
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
+)  # fmt: skip
+"""What reading a damaged zip may raise."""
 _STORED = {".npy", ".png", ".wav", ".mp4", ".safetensors"}
 
 
@@ -86,7 +92,7 @@ def import_run(archive: Path, runs: Path, *, most_bytes: int = MOST_BYTES) -> Ru
                 folder = RunFolder(Path(scratch) / name)
                 _settle(folder, archive)
                 folder.path.replace(runs / name)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except _DAMAGE as error:
         raise _refusal(archive, "cannot be read", "a zip made by 'runs export'", str(error)) from None
     return RunFolder(runs / name)
 
@@ -120,6 +126,8 @@ def _fault_of(entry: zipfile.ZipInfo) -> str:
         return "has a path that leads outside"
     if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "holds a link or a device"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in an unusual way"
     return "is encrypted" if entry.flag_bits & 1 else ""
 
 
