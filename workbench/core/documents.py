@@ -121,7 +121,8 @@ class ExamplesPage(msgspec.Struct, omit_defaults=True):
     """Some rows of a data set as they are labelled now, for correcting them.
 
     A text's `title` is its class (or the question), its `spans` are entities or answers, `source`
-    its row or line; `words` gives each text's words as (first character, end), where labels sit on words.
+    its row or line, its `note` its part of divided data; `words` gives each text's words as (first
+    character, end), where labels sit on words, and `prefixed` whether their tags are written B-… and I-….
     """
 
     kind: Literal["class", "spans", "answer"]
@@ -130,6 +131,7 @@ class ExamplesPage(msgspec.Struct, omit_defaults=True):
     labels: list[str]
     texts: list[SpannedText]
     words: list[list[tuple[int, int]]] = []
+    prefixed: bool = True
 
 
 class BackboneInfo(msgspec.Struct, omit_defaults=True):
@@ -146,20 +148,6 @@ class BackboneInfo(msgspec.Struct, omit_defaults=True):
     licence: str = ""
     size_bytes: int = 0
     problem: str = ""
-
-
-class ExamplesDoc(msgspec.Struct, omit_defaults=True):
-    """All examples of a data set as they can be relabelled: `items` with classes, or `texts` with spans.
-
-    `splits` names each example's part (train, validation, test), empty where the data comes undivided;
-    `whole` is False where only the first examples are listed.
-    """
-
-    items: list[Item] = []
-    texts: list[SpannedText] = []
-    labels: list[str] = []
-    splits: list[str] = []
-    whole: bool = True
 
 
 class Answer(msgspec.Struct, omit_defaults=True):

@@ -100,7 +100,8 @@ class TryIt(QWidget):
         self._answers.setContentsMargins(0, 0, 8, 0)
         self._answers.setSpacing(12)
         for panel in self.panels:
-            self._answers.addWidget(panel, 1, Qt.AlignmentFlag.AlignTop)
+            self._answers.addWidget(panel, 0, Qt.AlignmentFlag.AlignTop)
+        self._answers.addStretch(1)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
@@ -261,6 +262,8 @@ class TryIt(QWidget):
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         if self._answers.direction() != direction:
             self._answers.setDirection(direction)
+            for at, stretch in enumerate((1, 1, 0) if wide else (0, 0, 1)):
+                self._answers.setStretch(at, stretch)
         for panel in self.panels:
             panel.bars.show_most(BARS if wide else BARS_NARROW)
 

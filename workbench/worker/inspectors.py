@@ -195,7 +195,8 @@ def _examples(arguments: dict[str, Any], context: ApplyContext) -> ExamplesPage:
     if isinstance(page[0], TaggedSentence):
         kinds = sorted({tag[2:] if tag[:2] in ("B-", "I-") else tag for tag in found.labels} - {"O"})
         words = [one.offsets for one in page]
-        return ExamplesPage("spans", total, offset, kinds, [entities_of(one) for one in page], words)
+        prefixed = any(tag[:2] in ("B-", "I-") for tag in found.labels)
+        return ExamplesPage("spans", total, offset, kinds, [entities_of(one) for one in page], words, prefixed)
     if isinstance(page[0], QuestionAnswer):
         return ExamplesPage("answer", total, offset, ["answer"], [_answered(one) for one in page])
     texts = [SpannedText(one.text, [], title=one.label, note=one.split, source=one.source) for one in page]
