@@ -43,6 +43,9 @@ class Inputs(QWidget):
     def set_knobs(self, values: Mapping[str, Any]) -> None:
         """Show these column knobs."""
 
+    def set_params(self, values: Mapping[str, Any]) -> None:
+        """Take the form's knobs as they stand; some decide how data is read."""
+
     def implied(self) -> dict[str, Any]:
         """Knobs that the chosen samples imply."""
         sets: dict[str, Any] = {}
@@ -63,4 +66,6 @@ class Inputs(QWidget):
 
 def make_inputs(recipe: Recipe, link: Link) -> Inputs:
     """The data panel of a recipe."""
-    return Inputs(recipe, link)
+    from workbench.gui.datapanel import DataPanel
+
+    return DataPanel(recipe, link)

@@ -51,7 +51,9 @@ class Setup(QWidget):
         self.inputs.changed.connect(self._told)
         self.form.changed.connect(self._told)
         self.repeat.changed.connect(self._told)
+        self.form.changed.connect(self._read_anew)
         self._imply(self.inputs.implied())
+        self._read_anew()
 
     def config(self, **more: Any) -> RunConfig:
         """The run as the fields stand now."""
@@ -115,6 +117,9 @@ class Setup(QWidget):
     def _imply(self, sets: Mapping[str, Any]) -> None:
         if sets:
             self.form.set_values(sets)
+
+    def _read_anew(self) -> None:
+        self.inputs.set_params(self.form.values())
 
     def _told(self) -> None:
         preset = self.nearest_preset()

@@ -38,6 +38,7 @@ class SlotField(QFrame):
         self._list.currentIndexChanged.connect(lambda _: self._told())
         self._hint = Caption(role="small")
         self._fault = QLabel()
+        self._fault.setTextFormat(Qt.TextFormat.PlainText)
         self._fault.setProperty("role", "error")
         self._fault.setWordWrap(True)
         self._fault.hide()
