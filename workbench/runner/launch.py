@@ -23,6 +23,9 @@ from workbench.store.home import Home
 
 START_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.03
+START_AGAIN_AFTER_S = 0.5
+ALREADY_THERE = 75
+"""The exit status of a worker that found another one: quicker than itself, or about to leave."""
 LONGEST_LOG_BYTES = 1 << 20
 
 
@@ -32,6 +35,7 @@ class Launcher:
     def __init__(self, home: Home, closed: threading.Event) -> None:
         self._home, self._closed = home, closed
         self._started: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
 
     def is_running(self) -> bool:
         """Whether a worker has announced itself and its process lives."""
@@ -48,6 +52,7 @@ class Launcher:
             address = announced(self._home)
             try:
                 if address is not None and (channel := self._call(address)) is not None:
+                    self._started = None
                     return _greet(channel, client)
                 self._start_unless_starting()
             except NotAnswering:
@@ -67,12 +72,12 @@ class Launcher:
     def _start_unless_starting(self) -> None:
         if self._started is not None:
             status = self._started.poll()
-            if status is None:
+            if status is None or time.monotonic() - self._started_at < START_AGAIN_AFTER_S:
                 return
-            if status not in (0, 75):  # 75: another one was quicker, or is about to leave
+            if status not in (0, ALREADY_THERE):
                 self._started = None
                 raise self._trouble(f"exit status {status}")
-        self._started = self._start()
+        self._started, self._started_at = self._start(), time.monotonic()
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:

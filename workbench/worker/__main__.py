@@ -18,7 +18,6 @@ from workbench.worker.server import Supervisor
 
 ALREADY_THERE = 75
 """Exit status when another worker holds the home."""
-LOCK_PATIENCE_S = 3.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         home = open_home(asked.home)
-        with FileLock(home.worker_lock, timeout=LOCK_PATIENCE_S):
+        with FileLock(home.worker_lock, timeout=0):
             Supervisor(home, load(home.settings).settings).run()
     except Timeout:
         logging.warning("Another worker already serves this home.")

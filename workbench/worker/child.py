@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import psutil
@@ -27,7 +28,8 @@ from workbench.worker.execute import execute
 from workbench.worker.job import Control
 from workbench.worker.messages import Begin, Ended, Held, Message, Order, Ready, Tell, WentOn, Word, decode_order
 
-HEAVY = ("torch", "transformers")
+HEAVY = "torch,transformers"
+"""What is loaded ahead of need; WORKBENCH_WARM names other modules, or none."""
 ORPHANED = 70
 """Exit status when the worker disappeared."""
 
@@ -79,11 +81,20 @@ def step_back() -> None:
         Path("/proc/self/oom_score_adj").write_text("600")
 
 
-def warm_up() -> None:
+def warm_up(lane: Literal["batch", "interactive"]) -> None:
     """Load what nearly every job needs; a broken installation is reported by the job that needs it."""
-    for name in HEAVY:
-        with contextlib.suppress(ImportError):
+    for name in os.environ.get("WORKBENCH_WARM", HEAVY).split(","):
+        with contextlib.suppress(ImportError, ValueError):
             importlib.import_module(name)
+    share_cores(lane)
+
+
+def share_cores(lane: Literal["batch", "interactive"]) -> None:
+    """Give torch, once it is loaded, as many threads as the lane may have."""
+    if "torch" in sys.modules:
+        from workbench.engine.devices import set_threads
+
+        set_threads(lane)
 
 
 def place(*choices: str) -> str:
@@ -134,8 +145,8 @@ def batch(home: Home, line: Line) -> None:
             obey_word(control, order.word)
 
     line.listen(obey)
-    warm_up()
-    line.report(Ready(device=place("auto")))
+    warm_up("batch")
+    line.report(Ready(device=place(load(home.settings).settings.device)))
     line.report(do(RunFolder(Path(begins.get().run)), load(home.settings).settings, control, line))
 
 

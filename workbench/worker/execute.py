@@ -14,6 +14,7 @@ from workbench.core.settings import Settings
 from workbench.recipes import recipe
 from workbench.store.runfolder import RunFolder
 from workbench.worker.job import Control, RunningJob
+from workbench.worker.ranks import helpers, processes
 
 
 def execute(
@@ -36,7 +37,8 @@ def execute(
         if (checkpoint := job.checkpoint()) is not None:
             job.say(ev.Resumed, step=int(checkpoint.name.split("-")[1]))
         declared = recipe(config.recipe)
-        declared.run(job, check(declared.params, config.params))
+        with helpers(folder, count=processes(settings, device), device=device, precision=settings.precision):
+            declared.run(job, check(declared.params, config.params))
         spent = time.monotonic() - began
         job.tell_progress()
         job.say(ev.Finished, results=dict(job.results), seconds=spent, kept_early=job.kept_early)

@@ -18,6 +18,7 @@ from workbench.core.problem import InputError, KnownTrouble, record_of
 from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
 from workbench.store.home import Home
+from workbench.worker.child import place, share_cores, warm_up
 from workbench.worker.messages import Answer, Ask, Forget, Message, Order
 
 WARM_OBJECTS = 8
@@ -56,6 +57,11 @@ class ApplyContext:
     cache: dict[Any, Any]
     cancelled: Callable[[], bool] = lambda: False
 
+    @property
+    def precision(self) -> str:
+        """The number format that the settings ask for."""
+        return str(self.settings.precision)
+
     def log(self, message: str) -> None:
         """Add a line to the worker's log."""
         log.info("%s", message)
@@ -89,17 +95,11 @@ def serve(home: Home, line: Reporting) -> None:
         try:
             asked = questions.get(timeout=None if warm else WARM_UP_AFTER_S)
         except queue.Empty:
-            warm = _warm_up()
+            warm_up("interactive")
+            warm = True
             continue
         line.report(answer(asked, home, cache, lambda number=asked.number: number in forgotten))  # type: ignore[misc]
         forgotten.discard(asked.number)
-
-
-def _warm_up() -> bool:
-    from workbench.worker.child import warm_up
-
-    warm_up()
-    return True
 
 
 def answer(asked: Ask, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Answer:
@@ -116,14 +116,13 @@ def answer(asked: Ask, home: Home, cache: dict[Any, Any], cancelled: Callable[[]
 
 
 def _work_out(request: Apply | Inspect, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Any:
-    from workbench.worker.child import place
-
     settings: Settings = load(home.settings).settings
     if isinstance(request, Inspect):
         from workbench.worker.inspectors import inspect
 
         context = ApplyContext(settings.device, home, settings, cache, cancelled)
         return inspect(request.what, request.arguments, context)
+    share_cores("interactive")
     context = ApplyContext(place(request.device, settings.device), home, settings, cache, cancelled)
     declared = recipe(request.recipe)
     if declared.apply is None:

@@ -19,7 +19,7 @@ from workbench.core.problem import InputError, KnownTrouble, ProblemRecord
 from workbench.store.home import Home
 from workbench.store.index import Index
 from workbench.store.runfolder import RunFolder
-from workbench.worker.children import is_child_of
+from workbench.worker.children import is_alive, is_child_of
 from workbench.worker.messages import Ended
 
 log = logging.getLogger("workbench.worker")
@@ -58,6 +58,16 @@ class Ledger:
         """Whether a run can go on from where it was."""
         return any(self.folder(run).checkpoint.glob("step-*"))
 
+    def _note_checkpoint(self, run: str, state: JobState) -> bool:
+        """Whether a run has a checkpoint; one that its process had no time to announce is announced."""
+        standing = sorted(self.folder(run).checkpoint.glob("step-*"))
+        if not standing:
+            return False
+        step = int(standing[-1].name.split("-")[1])
+        if step != state.checkpoint_step:
+            self.append(run, ev.Checkpoint, step=step, path=f"checkpoint/{standing[-1].name}")
+        return True
+
     def append(self, run: str, kind: type[ev.AnyEvent], /, **fields: Any) -> None:
         """Add an event to a run without a process."""
         self._unwritten.append((run, kind(t=time.time(), **fields)))
@@ -93,9 +103,10 @@ class Ledger:
         """Give a run whose process is gone its last event, unless the process wrote it itself."""
         if ended is not None and ended.written:
             return
-        if self.folder(run).state().phase in ENDED:
+        state = self.folder(run).state()
+        if state.phase in ENDED:
             return
-        resumable = self.has_checkpoint(run)
+        resumable = self._note_checkpoint(run, state)
         if cancelled:
             self.append(run, ev.Cancelled, forced=True, resumable=resumable)
             return
@@ -148,10 +159,10 @@ class Ledger:
                 process.kill()
                 process.wait(5)
             return True
-        return not psutil.pid_exists(state.pid)
+        return not is_alive(state.pid)
 
     def _mark_lost(self, run: str, state: JobState) -> None:
-        resumable = self.has_checkpoint(run)
+        resumable = self._note_checkpoint(run, state)
         lost = KnownTrouble(
             "The worker stopped while this run was going on.",
             expected="a worker that outlives its runs",

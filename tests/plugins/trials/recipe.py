@@ -98,6 +98,8 @@ def _save(folder: Path, step: int, value: float) -> None:
 
 
 def _misbehave(job: Job, behaviour: str) -> None:
+    if behaviour in ("exit", "sys-exit", "segfault"):
+        _leave(behaviour)
     match behaviour:
         case "raise":
             raise RuntimeError("the recipe fell over")
@@ -112,12 +114,6 @@ def _misbehave(job: Job, behaviour: str) -> None:
             print("printed by the recipe")
             os.write(1, b"written to descriptor 1\n")
             print("said on stderr", file=sys.stderr)
-        case "exit":
-            os._exit(7)
-        case "sys-exit":
-            sys.exit(3)
-        case "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
         case "leak":
             job.leaked = bytearray(300_000_000)  # type: ignore[attr-defined]
         case "ignore":
@@ -129,3 +125,11 @@ def _misbehave(job: Job, behaviour: str) -> None:
                     job.step(0)
                 except BaseException:
                     time.sleep(0.05)
+
+
+def _leave(behaviour: str) -> None:
+    if behaviour == "exit":
+        os._exit(7)
+    if behaviour == "sys-exit":
+        sys.exit(3)
+    os.kill(os.getpid(), signal.SIGSEGV)

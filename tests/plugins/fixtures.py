@@ -1,0 +1,103 @@
+"""Fixtures around the trials recipe and a real worker; conftest files import what they need."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from workbench.core import events as ev
+from workbench.core.job import ENDED, JobState
+from workbench.recipes import recipes
+from workbench.runner.local import LocalRunner
+from workbench.store.address import announced
+from workbench.store.home import Home
+from workbench.store.runfolder import RunConfig, RunFolder
+
+PATIENCE_S = 60.0
+"""Far beyond what anything here takes: running out of it means that it hangs."""
+
+
+def until(holds: Callable[[], Any], what: str = "") -> Any:
+    """The first true value of a condition; fails when it never comes."""
+    patience = time.monotonic() + PATIENCE_S
+    while time.monotonic() < patience:
+        value = holds()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"never came true: {what or holds}")
+
+
+def trial(behaviour: str = "good", **knobs: Any) -> RunConfig:
+    """A configuration of the trials recipe."""
+    return RunConfig("trials", {"behaviour": behaviour, **knobs}, device="cpu")
+
+
+def ended(folder: RunFolder) -> JobState:
+    """The state of a run once it has ended."""
+    return until(lambda: (state := folder.state()).phase in ENDED and state, f"{folder.id} ends")
+
+
+def reaches(folder: RunFolder, phase: str, attempt: int = 1) -> JobState:
+    """The state of a run once it is in a phase."""
+    return until(
+        lambda: (state := folder.state()).phase == phase and state.attempt >= attempt and state, f"{folder.id} {phase}"
+    )
+
+
+def last_metric_step(folder: RunFolder) -> int:
+    """The step of the newest number that a run has written."""
+    return max((event.step for event in folder.events() if isinstance(event, ev.Metric)), default=0)
+
+
+def wait_for_step(folder: RunFolder, step: int) -> None:
+    """Wait until a run has come so far."""
+    until(lambda: last_metric_step(folder) >= step, f"step {step} of {folder.id}")
+
+
+def worker_process(home: Home) -> psutil.Process:
+    """The process of the home's worker."""
+    address = announced(home)
+    assert address is not None
+    return psutil.Process(address.pid)
+
+
+def end_worker(home: Home) -> None:
+    """End the home's worker, kindly where it listens, and wait until all of it is gone."""
+    address = announced(home)
+    if address is None:
+        return
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(address.pid)
+        everyone = [process, *process.children(recursive=True)]
+        process.resume()
+        process.terminate()
+        _, alive = psutil.wait_procs(everyone, timeout=10)
+        for one in alive:
+            one.kill()
+        psutil.wait_procs(alive, timeout=5)
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The trials recipe known here and in workers, which load no torch for it."""
+    monkeypatch.setenv("WORKBENCH_PLUGINS", "tests.plugins.trials.recipe")
+    monkeypatch.setenv("WORKBENCH_WARM", "")
+    monkeypatch.setenv("WORKBENCH_DEVICE", "cpu")
+    recipes.cache_clear()
+    yield
+    recipes.cache_clear()
+
+
+@pytest.fixture
+def runner(trials: None, home: Home) -> Iterator[LocalRunner]:
+    """A runner whose worker ends with the test."""
+    one = LocalRunner(home, client="test")
+    yield one
+    end_worker(home)
+    one.close()
