@@ -24,6 +24,7 @@ class Settings(Params):
     precision: Literal["auto", "fp32", "bf16"] = knob(
         "auto", "Number format of training; auto takes bf16 where the device has it"
     )
+    gpus: int = knob(1, "GPUs that one run may train on together; 0 takes all of them", low=0, high=64, more=True)
     preview_share: float = knob(
         0.10, "Share of a run's time that live pictures may take", low=0.0, high=0.5, unit="of the time"
     )

@@ -277,8 +277,10 @@ class _Fit:
 
     def save(self) -> None:
         """Write all that resume needs to go on as if nothing had happened."""
-        began = time.monotonic()
         self.tell()
+        if self.parallel.rank > 0:
+            return
+        began = time.monotonic()
         state = getattr(self.objective, "state", None)
         tree = {
             "counters": [self.step, self.evaluated, self.waited, self.best_step, self.micro],
@@ -305,7 +307,10 @@ class _Fit:
         self.optimizer.load_state_dict(tree["optimizer"])
         if load_state := getattr(self.objective, "load_state", None):
             load_state(tree["objective"])
-        rng.restore(tree["rng"])
+        if self.parallel.rank == 0:
+            rng.restore(tree["rng"])
+        else:
+            rng.seed(self.job.seed + self.parallel.rank + self.step * self.parallel.world)
         self.job.log(f"Resumed at step {self.step} of {self.total}.")
         self.check_patience()
 
