@@ -206,20 +206,21 @@ def entity_f1(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 
 # ---------------------------------------------------------------- questions
 
+_NAME = r"\b[A-ZÀ-ÞĞİŞ]\w+(?: [A-ZÀ-ÞĞİŞ]\w+)*"
 _WANTS: Mapping[str, Mapping[str, str]] = {
     "turkish": {
         r"\b(ne zaman|hangi yıl\w*|kaç\w*)\b": r"\b\d+\b",
-        r"\b(nerede\w*|\w+[dt][ae] mi|hangi \w+[dt][ae])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'[dt][ae]\b",
-        r"\b(nereden|kimden|neden|hangi \w+[dt][ae]n)\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'[dt][ae]n\b",
-        r"\b(nereye|kime|neye|hangi \w+[ae])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'y?[ae]\b",
-        r"\b(nereyi|kimi|neyi|hangi \w+[ıiuü])\b": r"(?P<a>[\wçğıöşü]+(?: [A-ZÇĞİÖŞÜ]\w+)?)'y?[ıiuü]\b",
+        r"\b(nerede\w*|hangi \w+[dt][ae])\b": rf"({_NAME})'[dt][ae]\b",
+        r"\b(nereden|kimden|neden|hangi \w+[dt][ae]n)\b": rf"({_NAME})'[dt][ae]n\b",
+        r"\b(nereye|kime|neye|hangi \w+[ae])\b": rf"({_NAME})'y?[ae]\b",
+        r"\b(nereyi|kimi|neyi|hangi \w+[ıiuü])\b": rf"({_NAME})'y?[ıiuü]\b",
     },
     "english": {
         r"\b(when|what year|which year|how many|how much|how old)\b": r"\b\d[\d.,]*\b",
-        r"\bwhere\b": r"\b(?:in|at|to|from|near) ((?:the )?(?:[A-Z]\w+ ?)+)",
+        r"\bwhere\b": rf"\b(?:in|at|to|from|near) ((?:the )?{_NAME})",
     },
-}  # fmt: skip
-_NAME = r"\b[A-ZÀ-ÞĞİŞ][\w]+(?: [A-ZÀ-ÞĞİŞ]\w+)*"
+}
+"""Question word → what an answer looks like, by language; the first that fits a question counts."""
 
 
 class OverlapAnswerer:
