@@ -12,48 +12,27 @@ import gc
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from workbench.core.job import Job, JobCancelled
 from workbench.core.mixins import Training
-from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.problem import KnownTrouble
 from workbench.engine import checkpoints, rng
 from workbench.engine.amounts import duration, size
 from workbench.engine.batches import Order, schedule
 from workbench.engine.devices import Place, is_out_of_memory
+from workbench.engine.objective import Objective, check, groups, is_frozen
 from workbench.engine.parallel import Parallel
+
+__all__ = ["FitResult", "Objective", "fit"]
 
 TELL_S = 0.1
 """On a GPU, losses are read at most this often: reading one waits for the device."""
 CHECKPOINT_SHARE = 0.05
 """Checkpoints take at most this share of the time, however large the model."""
-
-
-class Objective(Protocol):
-    """What a recipe optimises.
-
-    Optional beside these: `parameter_groups() -> list[dict]`, `lengths: Sequence[int]` (batches of
-    similar length), `progress(fraction)` before each step, `state() -> tree` and `load_state(tree)`.
-    """
-
-    model: nn.Module
-    """Holds every parameter that learns."""
-
-    @property
-    def examples(self) -> int:
-        """How many training examples there are."""
-
-    def collate(self, indices: list[int]) -> Any:
-        """A batch (tensors in dicts, lists or tuples, on the CPU) of the examples at these positions."""
-
-    def weight(self, batch: Any) -> float:
-        """The number of loss terms in a batch, so that accumulated micro-batches add up exactly."""
-
-    def loss(self, batch: Any) -> Tensor:
-        """The SUM of the batch's loss terms; fit divides by the effective batch's total weight."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,15 +79,15 @@ class _Fit:
         evaluate: Callable[[int], float] | None,
         better: Literal["high", "low"],
     ) -> None:
-        _check(objective)
+        check(objective)
         self.job, self.objective, self.params, self.place = job, objective, params, place
         self.evaluate, self.sign = evaluate, 1.0 if better == "high" else -1.0
         self.model = objective.model.to(place.device)
         self.parallel = Parallel(self.model, objective.loss, place)
         rng.seed(job.seed + self.parallel.rank)
-        self.optimizer = torch.optim.AdamW(_groups(objective, params), fused=place.device.type != "mps")
+        self.optimizer = torch.optim.AdamW(groups(objective, params), fused=place.device.type != "mps")
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.frozen = [one for one in self.model.modules() if _is_frozen(one)]
+        self.frozen = [one for one in self.model.modules() if is_frozen(one)]
         lengths = getattr(objective, "lengths", None)
         self.order = Order(objective.examples, params.batch, job.seed, lengths=lengths)
         self.total, looks = params.max_steps or params.epochs * self.order.per_epoch, params.evaluations
@@ -313,39 +292,3 @@ class _Fit:
             rng.seed(self.job.seed + self.parallel.rank + self.step * self.parallel.world)
         self.job.log(f"Resumed at step {self.step} of {self.total}.")
         self.check_patience()
-
-
-def _check(objective: Objective) -> None:
-    if not objective.examples:
-        raise InputError(
-            "There is nothing to learn from.",
-            expected="at least one training example",
-            received="none",
-            fix="Check the data and the columns that were chosen.",
-            field="data",
-        )
-    if not any(one.requires_grad for one in objective.model.parameters()):
-        raise InputError(
-            "Nothing in this model learns.",
-            expected="at least one parameter to learn",
-            received="a frozen model without a head",
-            fix="Choose another adaptation than 'linear probe', or add a head.",
-            field="adapt",
-        )
-
-
-def _groups(objective: Objective, params: Training) -> list[dict[str, Any]]:
-    if own := getattr(objective, "parameter_groups", None):
-        groups: list[dict[str, Any]] = own()
-        return groups
-    learning = [one for one in objective.model.parameters() if one.requires_grad]
-    common = {"lr": params.learning_rate}
-    return [
-        {"params": [one for one in learning if one.ndim > 1], "weight_decay": params.weight_decay, **common},
-        {"params": [one for one in learning if one.ndim <= 1], "weight_decay": 0.0, **common},
-    ]
-
-
-def _is_frozen(module: nn.Module) -> bool:
-    own = list(module.parameters())
-    return bool(own) and not any(one.requires_grad for one in own)
