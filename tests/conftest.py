@@ -38,7 +38,7 @@ def no_process_left_behind(own_home: Path) -> Iterator[None]:
     before = set(psutil.Process().children(recursive=True))
     yield
     suspects = set(psutil.Process().children(recursive=True)) - before | _worker_of(own_home)
-    left = [one for one in suspects if not _is_tracker(one)]
+    left = [one for one in suspects if not _is_tracker(one) and not _belongs_to(one, before)]
     _, alive = psutil.wait_procs(left, timeout=ENDS_WITHIN_S) if left else ([], [])
     told = [_told(one) for one in alive]
     for one in alive:
@@ -60,6 +60,13 @@ def _worker_of(root: Path) -> set[psutil.Process]:
     with contextlib.suppress(psutil.Error):
         return {psutil.Process(address.pid)} if address is not None else set()
     return set()
+
+
+def _belongs_to(process: psutil.Process, others: set[psutil.Process]) -> bool:
+    # A worker that several tests share may start children during one of them.
+    with contextlib.suppress(psutil.Error):
+        return any(one in others for one in process.parents())
+    return False
 
 
 def _is_tracker(process: psutil.Process) -> bool:

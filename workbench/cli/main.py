@@ -20,7 +20,8 @@ Subparsers = argparse._SubParsersAction
 Arguments = Callable[[Parser], object]
 """Adds a command's own arguments to its parser."""
 GUIDE = """\
-Without a command the window opens. Examples:
+Without a command the window opens; 'workbench snapshot TAB --out FILE.png' takes a picture of it.
+Examples:
   workbench run berturk-nlu --preset desk --epochs 2 --input data=reviews.csv
   workbench claim punctuation-adversarial --seeds 1,2,3 --json
   workbench runs compare last 3f9a
@@ -50,7 +51,7 @@ def _obey(words: list[str]) -> int:
             f"There is no command {command!r}.",
             expected="one of " + ", ".join(COMMANDS),
             received=command,
-            fix=did_you_mean(command, COMMANDS),
+            fix=did_you_mean(command, [*COMMANDS, "snapshot"]),
         )
     asked = parse(parser, words)
     if not hasattr(asked, "act"):
