@@ -77,6 +77,13 @@ def questions(*, seed: int = 0, limit: int = 0) -> Loaded[QuestionAnswer]:
     return _loaded(rows, limit, seed, "questions")
 
 
+def bundle(*, seed: int = 0, limit: int = 0) -> Loaded[LabelledText]:
+    """What a look at all four sets at once shows: the reviews, and the sizes of the others."""
+    found = sentiment(seed=seed, limit=limit)
+    sizes = "; ".join(f"{name} {train}/{validation}/{test}" for name, (train, validation, test) in SIZES.items())
+    return Loaded(found.examples, [], f"four mini-Turkish sets (generated), train/validation/test: {sizes}")
+
+
 def corpus(*, seed: int = 0, limit: int = 0) -> Loaded[LabelledText]:
     """Plain texts, forty thousand sentences in all; the same for every seed."""
     texts = mini_turkish.corpus(CORPUS_SEED)

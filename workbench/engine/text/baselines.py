@@ -6,6 +6,7 @@ its own regularisation picked on the validation data.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import warnings
@@ -25,7 +26,7 @@ from sklearn.metrics import f1_score
 from workbench.engine.text.examples import LabelledText, QuestionAnswer, TaggedSentence
 from workbench.engine.text.spans import normalise
 
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """The values of C that are tried on the validation data."""
 
 
@@ -103,14 +104,15 @@ def _tuned(
 ) -> tuple[Any, float, float]:
     """(best model, its C, its score): the smallest C among the equally good."""
     best: tuple[Any, float, float] | None = None
+    model = LogisticRegression(max_iter=1000, class_weight="balanced" if balanced else None, warm_start=True)
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced" if balanced else None)
+        model.set_params(C=strength)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features, labels)
         reached = float(score(model))
         if best is None or reached > best[2]:
-            best = model, strength, reached
+            best = copy.deepcopy(model), strength, reached
     assert best is not None
     return best
 

@@ -30,6 +30,7 @@ LOADERS = {
     "mini-turkish-topics": "workbench.engine.generators.mini_turkish_sets:topics",
     "mini-turkish-entities": "workbench.engine.generators.mini_turkish_sets:entities",
     "mini-turkish-questions": "workbench.engine.generators.mini_turkish_sets:questions",
+    "mini-turkish": "workbench.engine.generators.mini_turkish_sets:bundle",
     "mini-turkish-corpus": "workbench.engine.generators.mini_turkish_sets:corpus",
 }
 """Sample name → 'module:function', called with seed and limit and returning Loaded."""

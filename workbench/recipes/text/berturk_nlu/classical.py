@@ -105,7 +105,7 @@ def answer(job: Job, p: BerturkNlu, splits: Splits[QuestionAnswer], folder: Path
     with job.preview("the end", force=True):
         questions.show_answers(job, test, found, p.language, title="test data")
     folder.mkdir(parents=True, exist_ok=True)
-    return numbers, {"language": p.language}, questions.per_question(said, test, p.language)
+    return numbers, {"language": p.language}, questions.per_question(said, test, p.language)[:, :1]
 
 
 def decoded(text: str, context: str) -> Decoded:

@@ -19,8 +19,10 @@ from . import common
 from .common import BaseHead, Part, Study
 
 SHOWN = 8
+MOST_LOOKED_AT = 250
+"""Validation examples of each look: the same ones every time."""
 MOST_MAPPED = 400
-MOST_FOR_BASE = 2000
+MOST_FOR_BASE = 600
 
 
 class Classifying:
@@ -39,7 +41,7 @@ class Classifying:
         self.ids = common.tokenized(study, [one.text for one in splits.train])
         self.targets = positions(splits.train, self.labels)
         self.weights = common.class_weights(self.targets, len(self.labels), study.p)
-        self.held_out = list(splits.validation)[:MOST_MAPPED]
+        self.held_out = [splits.validation[at] for at in _spread(len(splits.validation), MOST_LOOKED_AT)]
         self.held_out_ids = common.tokenized(study, [one.text for one in self.held_out])
         self.base: BaseHead | None = None
 

@@ -182,7 +182,9 @@ def new_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
     pieces.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    pieces.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=special))
+    pieces.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=special, show_progress=False)
+    )
     pieces.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )

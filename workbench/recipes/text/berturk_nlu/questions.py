@@ -136,7 +136,7 @@ class Answering:
             self._show(found, test, title="test data, after tuning")
             self._explain("after tuning", base=None)
         said = [one.text for one in found.answers]
-        reports.outcomes(study.job, "outcomes", per_question(said, test, study.p.language), columns=("f1", "exact"))
+        reports.outcomes(study.job, "outcomes", per_question(said, test, study.p.language)[:, :1], columns=("f1",))
         adapters.save_model(self.model, study.tokenizer, study.folder)
         return question_metrics(said, test, study.p.language)
 

@@ -107,17 +107,20 @@ DATA = Slot(
         ),
         Sample(
             "mini-turkish-corpus", "Mini-Turkish: text to pretrain on (generated)", "Forty thousand plain sentences.",
-            generated=True, sets={"task": "masked words", "model": "random init"},
+            generated=True,
+            sets={"task": "masked words", "model": "random init", "limit": 0, "max_length": 128,
+                  "learning_rate": 1.5e-3},
         ),
         Sample(
             "mini-turkish", "Mini-Turkish: all four tasks (generated)", "Sentiment, names, questions and topics.",
-            generated=True, sets={"task": "all four", "backbone": STARTER, "language": "turkish"},
+            generated=True,
+            sets={"task": "all four", "backbone": STARTER, "language": "turkish", "max_steps": 200, "max_length": 128},
         ),
     ),
     columns=("text_column", "label_column"),
 )  # fmt: skip
 
-DESK = BerturkNlu(epochs=2, batch=16, learning_rate=2e-4, max_length=64, limit=1500, head_rate=5.0)
+DESK = BerturkNlu(epochs=1, batch=16, learning_rate=2e-4, max_length=48, limit=3000, head_rate=5.0, evaluations=5)
 FOUR = BerturkNlu(
     task="all four", backbone=STARTER, language="turkish", batch=16, learning_rate=5e-4, max_steps=200,
     max_length=128, evaluations=4,
