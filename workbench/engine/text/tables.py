@@ -21,6 +21,7 @@ SNIFF_ROWS = 200
 SNIFF_CHARACTERS = 200_000
 LARGEST_JSON_BYTES = 512 << 20
 LARGEST_FIELD = 2_000_000
+MOST_COLUMNS = 2_000
 
 
 class Row(NamedTuple):
@@ -58,8 +59,22 @@ class Table:
 def open_table(path: Path, *, field: str = "data") -> Table:
     """Look at a file's bytes and open it as a table; the name only decides between like formats.
 
-    Raises InputError when it is empty, binary, or has no rows.
+    Raises InputError when it is empty, binary, has no rows, or over two thousand columns.
     """
+    table = _opened(path, field)
+    if len(table.columns) > MOST_COLUMNS:
+        raise InputError(
+            "This table has too many columns to be one of texts.",
+            expected=f"at most {MOST_COLUMNS:,} columns",
+            received=f"{len(table.columns):,}",
+            fix="Keep the columns with the text and the label.",
+            field=field,
+            place=str(path),
+        )
+    return table
+
+
+def _opened(path: Path, field: str) -> Table:
     with enc.reading(path, field):
         with path.open("rb") as file:
             magic = file.read(8)
