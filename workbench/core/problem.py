@@ -10,6 +10,7 @@ Problem                 base; carries the four sentences and where it happened
 from __future__ import annotations
 
 import difflib
+import errno
 import traceback
 from collections.abc import Iterable
 from typing import Literal
@@ -123,11 +124,14 @@ class Problems(InputError):
         return msgspec.structs.replace(super().record(), others=rest)
 
 
+_NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
 def record_of(error: BaseException) -> ProblemRecord:
     """Any exception as a record; an unforeseen one is a bug and carries its trace."""
     if isinstance(error, Problem):
         return error.record()
-    if isinstance(error, OSError) and error.errno == 28:
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return KnownTrouble(
             "The disk is full.",
             received=str(error),

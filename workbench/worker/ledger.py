@@ -65,12 +65,13 @@ class Ledger:
             return False
         step = int(standing[-1].name.split("-")[1])
         if step != state.checkpoint_step:
-            self.append(run, ev.Checkpoint, step=step, path=f"checkpoint/{standing[-1].name}")
+            path = f"checkpoint/{standing[-1].name}"
+            self.append(run, ev.Checkpoint, not_before=state.started_at, step=step, path=path)
         return True
 
-    def append(self, run: str, kind: type[ev.AnyEvent], /, **fields: Any) -> None:
-        """Add an event to a run without a process."""
-        self._unwritten.append((run, kind(t=time.time(), **fields)))
+    def append(self, run: str, kind: type[ev.AnyEvent], /, *, not_before: float = 0.0, **fields: Any) -> None:
+        """Add an event to a run without a process; a clock set back does not put it before its cause."""
+        self._unwritten.append((run, kind(t=max(time.time(), not_before), **fields)))
         self._write()
 
     def save_queue(self, runs: Sequence[str]) -> None:
@@ -108,10 +109,11 @@ class Ledger:
             return
         resumable = self._note_checkpoint(run, state)
         if cancelled:
-            self.append(run, ev.Cancelled, forced=True, resumable=resumable)
+            self.append(run, ev.Cancelled, not_before=state.started_at, forced=True, resumable=resumable)
             return
         problem = ended.problem if ended is not None else None
-        self.append(run, ev.Failed, problem=problem or self._unexpected(run, how), resumable=resumable)
+        problem = problem or self._unexpected(run, how)
+        self.append(run, ev.Failed, not_before=state.started_at, problem=problem, resumable=resumable)
 
     def _unexpected(self, run: str, how: str) -> ProblemRecord:
         killed = "SIGKILL" in how
@@ -170,7 +172,7 @@ class Ledger:
             fix="Its folder is intact. Press Resume: "
             + ("it continues from its checkpoint." if resumable else "it starts over, as it had no checkpoint yet."),
         )
-        self.append(run, ev.Failed, problem=lost.record(), resumable=resumable)
+        self.append(run, ev.Failed, not_before=state.started_at, problem=lost.record(), resumable=resumable)
 
 
 def _tail(path: Path) -> str:
