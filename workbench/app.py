@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,18 +49,20 @@ def make_window(
     home: Home,
     *,
     demo: bool = True,
-    runner: Runner | None = None,
+    make_runner: Callable[[], Runner] | None = None,
     recipes: Mapping[str, Recipe] | None = None,
 ) -> MainWindow:
-    """The window over a home; the local worker runs its jobs unless another runner is given."""
+    """The window over a home; the local worker runs its jobs unless another one is made."""
     from workbench.gui.link import Link
     from workbench.gui.theme import theme
     from workbench.gui.window import MainWindow
 
     loaded = load(home.settings)
-    theme().use(loaded.settings.theme, scale_percent=loaded.settings.scale)
-    link = Link(runner or _local(home), loaded.settings)
+    look = {"choice": loaded.settings.theme, "scale_percent": loaded.settings.scale}
+    theme().choose(**look)
+    link = Link(home, make_runner or (lambda: _local(home)), loaded.settings)
     window = MainWindow(link, _known() if recipes is None else recipes, demo=demo)
+    theme().use(**look)
     if loaded.trouble:
         window.banner.show_note(loaded.trouble)
     return window

@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPixmap
 
 from workbench.gui.theme import tokens
 
-_SIZES_PX = (16, 20, 24, 32, 48)
+_SIZES_PX = (16, 20)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
@@ -30,9 +31,12 @@ class Link(QObject):
     """A run was made or has ended: lists read the index again."""
     _arrived = Signal(object)
 
-    def __init__(self, runner: Runner, settings: Settings) -> None:
+    def __init__(self, home: Home, make_runner: Callable[[], Runner], settings: Settings) -> None:
         super().__init__()
-        self.runner, self.settings = runner, settings
+        self.home, self.settings = home, settings
+        self._make_runner = make_runner
+        self._runner: Runner | None = None
+        self._making = threading.Lock()
         self.state = WorkerState()
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="window")
         self._arrived.connect(self._invoke)
@@ -40,12 +44,18 @@ class Link(QObject):
         self._closed = False
 
     @property
-    def home(self) -> Home:
-        """Where runs, models and settings live."""
-        return self.runner.home
+    def runner(self) -> Runner:
+        """Who does the work; made on first use, since the first paint need not wait for its imports."""
+        with self._making:
+            if self._runner is None:
+                self._runner = self._make_runner()
+            return self._runner
 
     def attach(self) -> None:
         """Find or start the worker; its states arrive as `worker_changed` from now on."""
+        self.background(lambda: self.runner, then=lambda _: self._attach())
+
+    def _attach(self) -> None:
         self._unwatch = self.runner.watch(lambda state: self._post(lambda: self._take_state(state)))
         self.deliver(self.runner.attach(), then=self._take_state)
 
@@ -82,6 +92,8 @@ class Link(QObject):
         if self._unwatch is not None:
             self._unwatch()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._runner is not None:
+            self._runner.close()
 
     def _post(self, call: Callable[[], None]) -> None:
         if not self._closed and shiboken6.isValid(self):

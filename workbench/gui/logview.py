@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QFont, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit
 
 from workbench.core import events as ev
-from workbench.gui.theme import fixed_font, theme, tokens
+from workbench.gui.theme import base_font, theme, tokens
 
 MOST_LINES = 5000
 
@@ -22,7 +22,7 @@ class LogView(QPlainTextEdit):
         self.setObjectName("log")
         self.setReadOnly(True)
         self.setMaximumBlockCount(MOST_LINES)
-        self.setFont(fixed_font())
+        self.setFont(_font())
         self.setAccessibleName("Log of the run")
         self.setPlaceholderText("What the run says appears here.")
         self._lines: list[ev.Log] = []
@@ -60,8 +60,14 @@ class LogView(QPlainTextEdit):
         cursor.endEditBlock()
 
     def _redraw(self) -> None:
-        self.setFont(fixed_font())
+        self.setFont(_font())
         self.show_lines(list(self._lines))
+
+
+def _font() -> QFont:
+    font = base_font(theme().scale)
+    font.setPointSizeF(font.pointSizeF() * 0.9)
+    return font
 
 
 def _format(colour: str) -> QTextCharFormat:

@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
-from workbench.gui.theme import theme
+from workbench.gui.card import Card
+from workbench.gui.theme import theme, tokens
 
 WIDTH_PX, HEIGHT_PX = 560, 400
+KEY_ROLE = int(Qt.ItemDataRole.UserRole) + 1
+
+
+def name_of(action: QAction) -> str:
+    """An action's text, with the card it belongs to where several cards offer the same."""
+    text, owner = action.text().replace("&", "").rstrip("…"), action.parent()
+    while owner is not None and not isinstance(owner, Card):
+        owner = owner.parent()
+    return f"{owner.title()}: {text}" if isinstance(owner, Card) else text
+
+
+class _WithKeys(QStyledItemDelegate):
+    """Draws an entry's key at its right end."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        key = index.data(KEY_ROLE)
+        if key:
+            painter.save()
+            painter.setPen(QColor(tokens().dim))
+            box = option.rect.adjusted(0, 0, -theme().pixels(12), 0)  # type: ignore[attr-defined]
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(key))
+            painter.restore()
 
 
 class Palette(QFrame):
@@ -22,7 +57,7 @@ class Palette(QFrame):
         super().__init__(window)
         self._window = window
         self.setObjectName("palette")
-        self._actions: list[QAction] = []
+        self._actions: list[tuple[str, QAction]] = []
         self._line = QLineEdit()
         self._line.setPlaceholderText("Type a command")
         self._line.setAccessibleName("Command")
@@ -30,6 +65,7 @@ class Palette(QFrame):
         self._line.returnPressed.connect(self._do)
         self._line.installEventFilter(self)
         self._list = QListWidget()
+        self._list.setItemDelegate(_WithKeys(self._list))
         self._list.setAccessibleName("Commands")
         self._list.itemActivated.connect(lambda _: self._do())
         self._list.itemClicked.connect(lambda _: self._do())
@@ -43,9 +79,8 @@ class Palette(QFrame):
 
     def open(self, actions: Iterable[QAction]) -> None:
         """Show these actions; those that cannot be done now are left out."""
-        self._actions = sorted(
-            (one for one in actions if one.isEnabled() and one.isVisible() and one.text()), key=lambda one: one.text()
-        )
+        able = (one for one in actions if one.isEnabled() and one.isVisible() and one.text())
+        self._actions = sorted(((name_of(one), one) for one in able), key=lambda pair: pair[0])
         self._line.clear()
         self._filter("")
         self.place()
@@ -83,12 +118,12 @@ class Palette(QFrame):
     def _filter(self, text: str) -> None:
         words = text.lower().split()
         self._list.clear()
-        for action in self._actions:
-            label = action.text().replace("&", "").rstrip("…")
+        for label, action in self._actions:
             if not all(word in label.lower() for word in words):
                 continue
             key = action.shortcut().toString()
-            entry = QListWidgetItem(f"{label}    {key}" if key else label)
+            entry = QListWidgetItem(label)
+            entry.setData(KEY_ROLE, key)
             entry.setData(Qt.ItemDataRole.UserRole, action)
             entry.setToolTip(action.statusTip())
             self._list.addItem(entry)

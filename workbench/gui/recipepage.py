@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
@@ -15,9 +15,9 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
+from workbench.gui.labelplace import LabelPlace
 from workbench.gui.link import Link
 from workbench.gui.picked import PickedCard
-from workbench.gui.runmodel import RunModel
 from workbench.gui.setup import Setup
 from workbench.gui.showing import Showing
 from workbench.gui.side import Side
@@ -27,6 +27,9 @@ from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
 from workbench.gui.tryplace import TryPlace
 from workbench.store.runfolder import RunConfig, RunFolder
+
+if TYPE_CHECKING:
+    from workbench.gui.runmodel import RunModel
 
 NARROW_PX = 1000
 
@@ -53,6 +56,11 @@ class RecipePage(QWidget):
         self.showing = Showing(self.stage, self.side, self.timeline, self)
         self.showing.state_changed.connect(self._state_changed)
         self.stage.picked.connect(self.picked.show_items)
+        self.labels = LabelPlace(link)
+        self.labels.retrain.connect(self._train_on)
+        self.labels.closed.connect(lambda: self._middles.setCurrentIndex(0))
+        self.picked.relabel.connect(self._relabel)
+        self.setup.label_button.clicked.connect(lambda _=False: self.label())
         self._waiting = False
         self._phase = "new"
         self._make_actions()
@@ -125,6 +133,13 @@ class RecipePage(QWidget):
         """The command line of the form as it stands."""
         return command_of(self.recipe, self.setup.config())
 
+    def label(self, text: str = "") -> None:
+        """Correct the labels of the chosen data in the place of the views; `text` is looked up first."""
+        slot = self.setup.labelled_slot()
+        if slot:
+            self._middles.setCurrentWidget(self.labels)
+            self.labels.begin(self.setup.config(), slot, text=text)
+
     def show_run(self, folder: RunFolder) -> RunModel:
         """Put a run on the stage, live or as it was."""
         self.banner.dismiss()
@@ -163,7 +178,8 @@ class RecipePage(QWidget):
         )
 
     def close_run(self) -> None:
-        """Stop reading the run shown."""
+        """Stop reading the run shown; edits of labels are saved."""
+        self.labels.save_now()
         self.showing.close()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -260,6 +276,7 @@ class RecipePage(QWidget):
             self.setup.form.undo_stack.undo,
         )
         make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
+        make("Label the data", "Correct labels or spans in the place of the views", "", "Ctrl+Shift+E", self.label)
         make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
         self._refresh_actions()
 
@@ -290,6 +307,15 @@ class RecipePage(QWidget):
         self.pause_action.setStatusTip("Let the run go on" if paused else "Hold the run; its memory is kept")
         for action in (self.pause_action, self.cancel_action):
             action.setVisible(going)
+
+    def _relabel(self, items: list[Any]) -> None:
+        self.label(items[0].text if items else "")
+
+    def _train_on(self, path: str) -> None:
+        """Run again with the relabelled copy in the place of the data."""
+        self.setup.inputs.set_inputs({self.setup.labelled_slot(): path})
+        self._middles.setCurrentIndex(0)
+        self.start()
 
     def _want_claim(self) -> None:
         self.claim_wanted.emit(self.setup.config())
@@ -348,7 +374,10 @@ class RecipePage(QWidget):
         views.setStretchFactor(1, 1)
         column.addWidget(views, 1)
         column.addWidget(self.timeline)
-        return middle
+        self._middles = QStackedWidget()
+        self._middles.addWidget(middle)
+        self._middles.addWidget(self.labels)
+        return self._middles
 
 
 def command_of(recipe: Recipe, config: RunConfig) -> str:

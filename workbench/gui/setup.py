@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.params import Params, knob, values_of
 from workbench.core.problem import ProblemRecord
@@ -101,6 +101,10 @@ class Setup(QWidget):
         left = self.repeat.show_problems(self.form.show_problems(strangers))
         return [one for one in left if isinstance(one, ProblemRecord)]
 
+    def labelled_slot(self) -> str:
+        """The slot whose labels can be corrected in place; empty where there is none."""
+        return next((name for name, slot in self.recipe.reads.items() if slot.kind.name == "text-data"), "")
+
     def clear_problems(self) -> None:
         """Acquit every field."""
         self.form.clear_problems()
@@ -133,7 +137,7 @@ class Setup(QWidget):
     def _preset_box(self) -> Combo:
         box = Combo()
         box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        box.setFixedWidth(theme().pixels(144))
+        box.setFixedWidth(theme().pixels(160))
         box.addItems([*[name for name in PRESETS if name in self.recipe.presets], CUSTOM])
         box.setAccessibleName("Preset")
         box.setToolTip("Set every knob at once: smoke ends in seconds, desk in minutes, paper as published")
@@ -150,6 +154,11 @@ class Setup(QWidget):
         gap = theme().pixels(8)
         data = Card("Data")
         data.set_body(self.inputs)
+        self.label_button = QPushButton("Label…")
+        self.label_button.setProperty("role", "flat")
+        self.label_button.setToolTip("Look through the examples, correct labels or spans, train again from a copy")
+        self.label_button.setVisible(self.labelled_slot() != "")
+        data.header.addWidget(self.label_button)
         knobs_ = QWidget()
         column = QVBoxLayout(knobs_)
         column.setContentsMargins(0, 0, 0, 0)

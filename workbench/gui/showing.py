@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from workbench.gui.runmodel import Change, RunModel
 from workbench.gui.side import Side
 from workbench.gui.stage import Stage
 from workbench.gui.timeline import Timeline
 from workbench.store.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from workbench.gui.runmodel import Change, RunModel
 
 PAINT_EVERY_MS = 33
 PAINT_BUDGET_S = 0.006
@@ -41,6 +44,8 @@ class Showing(QObject):
         self._stage.clear()
         self._side.clear()
         self._timeline.reset()
+        from workbench.gui.runmodel import RunModel  # numpy waits until there is something to count
+
         self.model = RunModel(folder, parent=self)
         self.model.changed.connect(self._take)
         self.model.start()

@@ -11,11 +11,11 @@ from workbench.core.kinds import Curve
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
 from workbench.gui.logview import LogView
-from workbench.gui.runmodel import MetricTrack, RunModel
 from workbench.gui.theme import theme
 from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
+    from workbench.gui.runmodel import MetricTrack, RunModel
     from workbench.gui.views.curve import CurveView
 
 CHART_PX = 148

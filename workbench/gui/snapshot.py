@@ -99,7 +99,7 @@ def take(
     known = recipes() if known is None else known
     page = _page(tab, run, known)
     theme().use(theme_name, scale_percent=load(home.settings).settings.scale)
-    link = Link(NoRunner(home), load(home.settings).settings)
+    link = Link(home, lambda: NoRunner(home), load(home.settings).settings)
     window = MainWindow(link, known, demo=False)
     try:
         window.forget()

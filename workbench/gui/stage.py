@@ -13,11 +13,11 @@ from workbench.core.kinds import ArtifactKind, Curve, Outcomes
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
 from workbench.gui.icons import icon
-from workbench.gui.runmodel import RunModel
 from workbench.gui.theme import theme, tokens
 from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
+    from workbench.gui.runmodel import RunModel
     from workbench.gui.views import View
 
 PLACE_PX = 264

@@ -73,9 +73,18 @@ class Theme(QObject):
         self._worn: tuple[Tokens, float] | None = None
         self._listening = False
 
+    def choose(self, choice: Choice, *, scale_percent: int = 100) -> None:
+        """Settle colours and sizes without drawing them yet.
+
+        A window that is built before its style sheet is in force is polished once as a whole
+        instead of once for every widget that finds its parent.
+        """
+        self.choice, self.scale = choice, scale_percent / 100
+        self.now = _chosen(choice)
+
     def use(self, choice: Choice, *, scale_percent: int = 100) -> None:
         """Dress the application; 'system' follows the desktop's own switch from now on."""
-        self.choice, self.scale = choice, scale_percent / 100
+        self.choose(choice, scale_percent=scale_percent)
         self._listen()
         self._dress()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel
 
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
@@ -11,20 +13,34 @@ from workbench.gui.link import Link
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
+if TYPE_CHECKING:
+    from workbench.gui.tryit import TryIt
+
+EMPTY_PX, FULL_PX = 96, 264
+
 
 class TryPlace(Card):
-    """Empty until a run has a model; hidden for recipes that do not serve theirs."""
+    """Says what will come until a run has a model; hidden for recipes that do not serve theirs."""
 
     def __init__(self, recipe: Recipe, link: Link) -> None:
         super().__init__("Try it", "Ctrl+Enter")
         self.recipe, self.link = recipe, link
-        self._box: QWidget | None = None
-        self.setMinimumHeight(theme().pixels(96))
-        hint = QLabel("Type a sentence of your own here\nonce the run has a model.")
-        hint.setProperty("role", "dim")
-        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.set_body(hint)
+        self.box: TryIt | None = None
+        self.setMinimumHeight(theme().pixels(EMPTY_PX))
+        self._hint = QLabel("Type a sentence of your own here\nonce the run has a model.")
+        self._hint.setProperty("role", "dim")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.set_body(self._hint)
         self.setVisible(recipe.apply is not None)
 
     def show_model(self, folder: RunFolder) -> None:
         """Try the model of this run, when it has one."""
+        if self.recipe.apply is None or not (folder.model / "workbench.json").exists():
+            return
+        if self.box is None:
+            from workbench.gui.tryit import TryIt
+
+            self.box = TryIt(self.link)
+            self.set_body(self.box)
+            self.setMinimumHeight(theme().pixels(FULL_PX))
+        self.box.show_model(folder)
