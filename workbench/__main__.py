@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.core.problem import InputError, Problem
+from workbench.core.problem import InputError, KnownTrouble, Problem
 
 OF_THE_WINDOW = ("--home", "--set", "--headless", "--no-demo")
 """Words that can stand first without naming a command."""
@@ -47,6 +47,12 @@ def _window(words: Sequence[str]) -> int:
     asked = parse(parser, words)
     use_settings(asked.settings, asked.problems)
     stop_at(asked.problems)
+    if not _has_display():
+        # Qt would abort the process with words that help nobody.
+        raise KnownTrouble(
+            "There is no display to open the window on.", expected="DISPLAY or WAYLAND_DISPLAY in the environment",
+            received="neither", fix="packaging/run brings a virtual one; 'workbench --help' lists what needs none.",
+        )  # fmt: skip
     if asked.headless is not None:
         from workbench.headless import demonstrate
 
@@ -75,13 +81,18 @@ def _snapshot(words: Sequence[str]) -> int:
     stop_at(asked.problems)
     home = open_home(asked.home)
     run = find_run(home.runs, asked.run) if asked.run else None
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and sys.platform.startswith("linux"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if not _has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from workbench.gui.snapshot import take
 
     taken = take(home, asked.tab, run, asked.out, theme_name=asked.theme, size=size)
     _told(taken, as_json=asked.json)
     return 0
+
+
+def _has_display() -> bool:
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in named)
 
 
 def _size(text: str, problems: list[Problem]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from workbench import __version__
 from workbench.cli import applying, doctor, models, running, runs, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
-from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, use_settings
+from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
 from workbench.core.problem import InputError, Problem, did_you_mean
 from workbench.recipes import recipes
 
@@ -55,6 +55,7 @@ def _obey(words: list[str]) -> int:
         )
     asked = parse(parser, words)
     if not hasattr(asked, "act"):
+        stop_at(asked.problems)
         parser.print_help()
         return 2
     use_settings(asked.settings, asked.problems)
