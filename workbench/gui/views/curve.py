@@ -365,7 +365,10 @@ class CurveView(View):
         line, at = self.best()
         if line is None:
             return
-        spot = self.plot.to_pixels(self._x(line)[at], self._shown(line.values)[at])
+        height = self._shown(line.values)[at]
+        if not np.isfinite(height):
+            return
+        spot = self.plot.to_pixels(self._x(line)[at], height)
         if self.plot.area().adjusted(-1, -1, 1, 1).contains(spot):
             painter.setPen(QPen(line.colour, 1.6))
             painter.setBrush(QColor(self.tokens.surface))

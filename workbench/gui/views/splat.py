@@ -29,8 +29,7 @@ def _inside(symbol: str, x: NDArray[np.float64], y: NDArray[np.float64], radius:
     if symbol == "diamond":
         return abs(x) + abs(y) <= radius * 1.253
     if symbol == "triangle":
-        size = radius * 1.35
-        return (y <= size * 0.75) & (abs(x) * 1.5 <= (y + size * 1.15) * 0.85)
+        return (y <= radius * 0.778) & (abs(x) <= (y + radius * 1.555) * 0.577)
     return x * x + y * y <= radius * radius
 
 

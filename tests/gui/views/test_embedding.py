@@ -1,0 +1,125 @@
+"""The embedding map."""
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+
+from workbench.core import events as ev
+from workbench.gui.views.embedding import EmbeddingView
+
+from . import artifacts
+
+
+@pytest.fixture
+def view(qtbot, tmp_path):
+    shown = EmbeddingView()
+    qtbot.addWidget(shown)
+    shown.resize(600, 460)
+    shown.show()
+    shown.show_artifact(tmp_path, artifacts.embedding(tmp_path, artifacts.items(400)))
+    return shown
+
+
+def pixel(view, at):
+    x, y = view.map.to_pixels(view.content.points[[at]])[0]
+    return QPoint(round(x), round(y))
+
+
+def drag(qtbot, widget, corners):
+    qtbot.mousePress(widget, Qt.MouseButton.LeftButton, pos=corners[0])
+    for corner in corners[1:]:
+        qtbot.mouseMove(widget, corner)
+    qtbot.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=corners[-1])
+
+
+def test_that_a_lasso_tells_the_items_inside(qtbot, view):
+    box = view.map.rect().adjusted(1, 1, -1, -1)
+    corners = [box.topLeft(), QPoint(box.center().x(), 1), QPoint(box.center().x(), box.bottom()), box.bottomLeft()]
+    with qtbot.waitSignal(view.picked) as caught:
+        drag(qtbot, view.map, corners)
+    inside = view.map.to_pixels(view.content.points)[:, 0] < box.center().x()
+    assert abs(len(caught.args[0]) - inside.sum()) <= 3
+    assert 0 < len(view.map.selected) < 400
+    assert view.picked_title.endswith("of 400 points")
+
+
+def test_that_a_click_tells_one_point_and_beside_all_drops_the_marks(qtbot, view):
+    with qtbot.waitSignal(view.picked) as caught:
+        qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=pixel(view, 7))
+    assert len(caught.args[0]) == 1
+    qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=QPoint(1, 1))
+    assert len(view.map.selected) == 0
+
+
+def test_that_ctrl_a_and_enter_work_from_the_keyboard(qtbot, view):
+    with qtbot.waitSignal(view.picked) as caught:
+        view.map.select_all()
+    assert len(caught.args[0]) == 400
+    with qtbot.waitSignal(view.picked):
+        qtbot.keyClick(view.map, Qt.Key.Key_Return)
+
+
+def test_that_colours_stand_for_what_is_chosen(view):
+    offered = [view.colour_by.itemData(at) for at in range(view.colour_by.count())]
+    assert offered == ["label", "predicted", "error", "group"]
+    view.colour("error")
+    wrong = [item.label != item.predicted for item in view.content.items]
+    assert view.map.groups.numbers.astype(bool).tolist() == wrong
+    view.colour("group")
+    assert view.map.groups.names == ["test", "validation"]
+    assert [entry[0] for entry in view.legend.entries] == ["test", "validation"]
+
+
+def test_that_points_without_items_are_shown_plainly(view, tmp_path):
+    np.save(tmp_path / "bare.npy", np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32))
+    view.show_artifact(tmp_path, ev.Artifact(slot="embedding", kind="embedding", path="bare.npy"))
+    assert view.problem is None
+    assert not view.colour_by.isEnabled()
+    assert view.map.describe(3) == "point 3"
+
+
+def test_that_points_that_are_not_numbers_do_no_harm(view, tmp_path):
+    points = np.full((20, 2), np.nan, np.float32)
+    points[:5] = np.arange(10).reshape(5, 2)
+    np.save(tmp_path / "holes.npy", points)
+    view.show_artifact(tmp_path, ev.Artifact(slot="embedding", kind="embedding", path="holes.npy"))
+    view.grab()
+    assert view.problem is None
+    assert view.map.nearest(QPointF(pixel(view, 0))) == 0
+
+
+def test_that_zooming_keeps_the_place_under_the_pointer(view):
+    about = QPointF(pixel(view, 11))
+    view.map.magnify(3.0, about)
+    moved = QPointF(pixel(view, 11)) - about
+    assert abs(moved.x()) <= 1 and abs(moved.y()) <= 1
+    view.map.fit()
+    inside = view.map.to_pixels(view.content.points)
+    assert inside.min() >= 0 and (inside[:, 0] <= view.map.width()).all()
+
+
+def test_that_the_view_of_a_zoomed_map_stays_when_the_next_step_arrives(view, tmp_path):
+    view.map.magnify(3.0, QPointF(100, 100))
+    zoom = view.map.zoom
+    view.show_artifact(tmp_path, artifacts.embedding(tmp_path, artifacts.items(400), seed=5))
+    assert view.map.zoom == zoom
+
+
+def test_that_a_singled_out_group_limits_the_lasso(qtbot, view):
+    view.legend.single_out(2)
+    box = view.map.rect().adjusted(1, 1, -1, -1)
+    with qtbot.waitSignal(view.picked) as caught:
+        drag(qtbot, view.map, [box.topLeft(), box.topRight(), box.bottomRight(), box.bottomLeft()])
+    assert {item.label for item in caught.args[0]} == {view.map.groups.names[2]}
+
+
+def test_that_markup_in_a_text_does_not_reach_the_tooltip_as_markup():
+    from workbench.gui.views.words import wrapped
+
+    assert "<img" not in wrapped("<img src=x>") and "&lt;img" in wrapped("<img src=x>")
+
+
+def test_that_many_groups_share_the_colour_of_others(view):
+    numbered = view._categories([str(number % 100) for number in range(1000)])
+    assert len(numbered.names) == 60 and numbered.names[-1] == "others"
+    assert numbered.numbers.max() == 59

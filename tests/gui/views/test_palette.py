@@ -1,0 +1,38 @@
+"""Colours of data."""
+
+import numpy as np
+
+from workbench.gui.theme import DARK, LIGHT
+from workbench.gui.views import palette
+
+
+def test_that_ramps_are_even_in_lightness():
+    for now in (DARK, LIGHT):
+        ramp = palette.ramp(now.surface, now.accent)
+        light = np.array([palette.lightness("#{:02X}{:02X}{:02X}".format(*row)) for row in ramp[::16]])
+        steps = np.diff(light)
+        assert (np.sign(steps) == np.sign(steps[0])).all()
+        assert np.abs(steps - steps.mean()).max() < 0.006
+
+
+def test_that_thirty_two_categories_differ_in_colour_or_shape():
+    for now in (DARK, LIGHT):
+        looks = {(palette.category(at, now).name(), palette.symbol(at, now)) for at in range(32)}
+        assert len(looks) == 32
+
+
+def test_that_no_category_vanishes_on_its_ground():
+    for now in (DARK, LIGHT):
+        ground = palette.lightness(now.surface)
+        for at in range(8):
+            assert abs(palette.lightness(palette.category(at, now).name()) - ground) > 0.15
+
+
+def test_that_train_and_validation_keep_their_colours():
+    assert palette.series("validation", 0, DARK) == palette.series("validation", 3, DARK)
+    assert palette.series("train", 0, DARK) != palette.series("validation", 0, DARK)
+
+
+def test_that_words_on_a_colour_can_be_read():
+    assert palette.on("#FFFFFF").lightness() < 60
+    assert palette.on("#000000").lightness() > 200
