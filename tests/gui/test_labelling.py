@@ -42,6 +42,7 @@ def make(qtbot, link):
         box.resize(760, 520)
         box.show()
         box.activateWindow()
+        qtbot.waitUntil(box.isActiveWindow)
         return box
 
     return made

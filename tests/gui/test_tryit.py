@@ -40,6 +40,7 @@ def make(qtbot, home):
         box.resize(520, 420)
         box.show()
         box.activateWindow()
+        qtbot.waitUntil(box.isActiveWindow)
         box.show_model(create_run(home.runs, RunConfig("berturk-nlu", params or {})))
         box.text.setPlainText(TEXT)
         return box
