@@ -373,3 +373,25 @@ def test_that_every_sample_names_what_fits_it():
 
     for sample in RECIPE.reads["data"].samples:
         check(RECIPE.params, sample.sets, base=RECIPE.preset("desk"))
+
+
+def test_that_grouping_by_length_changes_no_loss(tiny):
+    import torch
+
+    from workbench.engine import backbones
+    from workbench.recipes.text.berturk_nlu import common
+
+    model = backbones.load_for(str(tiny), "token", labels=["O", "B", "I"], seed=0).eval()
+    chance = torch.Generator().manual_seed(0)
+    ids = [torch.randint(5, 100, (length,), generator=chance).tolist() for length in (3, 40, 7, 12, 5, 9, 30, 6, 4)]
+    batch = common.padded(backbones.load_tokenizer(str(tiny)), ids)
+    batch["labels"] = torch.where(batch["attention_mask"] > 0, batch["input_ids"] % 3, common.IGNORED)
+
+    def loss(part):
+        logits = model(input_ids=part["input_ids"], attention_mask=part["attention_mask"]).logits.flatten(0, 1)
+        return torch.nn.functional.cross_entropy(logits, part["labels"].flatten(), reduction="sum")
+
+    groups = common.trimmed(batch)
+    assert len(groups) == 3
+    assert groups[0]["input_ids"].shape[1] < groups[-1]["input_ids"].shape[1]
+    torch.testing.assert_close(sum(loss(group) for group in groups), loss(batch))

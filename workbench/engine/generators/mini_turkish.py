@@ -340,18 +340,18 @@ def _life(draw: random.Random, part: Part, count: int) -> _Life:
     return _Life(_name(draw, part, "PER"), str(draw.randint(1850, 2005)), facts)
 
 
-def _strangers(draw: random.Random, part: Part) -> list[_Life]:
-    """Two lives that share no name, in any order."""
+def _strangers(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life]:
+    """Lives of so many facts each that share no name, in any order."""
     while True:
-        lives = [_life(draw, part, draw.choice((3, 4))), _life(draw, part, 2)]
+        lives = [_life(draw, part, count) for count in counts]
         said = " ".join(f"{life.person} {life.year} {' '.join(fact.value for fact in life.facts)}" for life in lives)
         if len(set(said.split())) == len(said.split()):
-            return draw.sample(lives, 2)
+            return draw.sample(lives, len(lives))
 
 
 def _ask(draw: random.Random, part: Part) -> Asked:
     """Two short lives told one after the other, and a question about one of them."""
-    lives = _strangers(draw, part)
+    lives = _strangers(draw, part, (draw.choice((3, 4)), 2))
     context = " ".join(sentence for life in lives for sentence in life.tell(draw))
     life = draw.choice(lives)
     fact: _Fact | None = draw.choice((*life.facts, None))
@@ -362,13 +362,12 @@ def _ask(draw: random.Random, part: Part) -> Asked:
 
 
 def _biography(draw: random.Random) -> str:
-    """A corpus text: a life, then some of it told again in other words."""
-    life = _life(draw, "corpus", draw.choice((2, 3)))
-    told = life.tell(draw)
-    again = [f"{life.person} {fact.told_again()}" for fact in draw.sample(life.facts, 2)]
-    if draw.random() < 0.3:
-        again[0] = f"{life.person} {life.year} yılında dünyaya geldi"
-    return " ".join((*told, *map(_sentence, again)))
+    """A corpus text: one life or two, then some of it told again in other words."""
+    lives = _strangers(draw, "corpus", draw.choice(((2,), (3,), (2, 2), (3, 2))))
+    told = [sentence for life in lives for sentence in life.tell(draw)]
+    again = [f"{life.person} {fact.told_again()}" for life in lives for fact in draw.sample(life.facts, 1)]
+    again += [f"{life.person} {life.year} yılında dünyaya geldi" for life in lives if draw.random() < 0.3]
+    return " ".join((*told, *map(_sentence, draw.sample(again, len(again)))))
 
 
 def _wondering(draw: random.Random) -> str:

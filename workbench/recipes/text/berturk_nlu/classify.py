@@ -60,6 +60,9 @@ class Classifying:
         return float(self.weights[batch["labels"].cpu()].sum())
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self._loss(part) for part in common.trimmed(batch)]).sum()
+
+    def _loss(self, batch: dict[str, Tensor]) -> Tensor:
         inputs = {name: one for name, one in batch.items() if name != "labels"}
         logits = self.model(**inputs).logits.float()
         return nn.functional.cross_entropy(logits, batch["labels"], weight=self.weights.to(logits), reduction="sum")
@@ -74,7 +77,8 @@ class Classifying:
             return
         held_out = self._measure(self.held_out_ids, self.held_out)
         if not study.fresh:
-            chosen = _spread(len(self.ids), MOST_FOR_BASE)
+            wanted = len(self.ids) if study.p.adapt == "linear probe" else MOST_FOR_BASE
+            chosen = _spread(len(self.ids), wanted)
             known = self._measure([self.ids[at] for at in chosen], None).features
             truth = np.asarray([self.targets[at] for at in chosen])
             self.base = common.fit_base_head(

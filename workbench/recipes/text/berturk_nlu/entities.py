@@ -110,6 +110,9 @@ class Tagging:
         return float(self.weights[labels[labels != IGNORED]].sum())
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self._loss(part) for part in common.trimmed(batch)]).sum()
+
+    def _loss(self, batch: dict[str, Tensor]) -> Tensor:
         inputs = {name: one for name, one in batch.items() if name != "labels"}
         logits = self.model(**inputs).logits.float().flatten(0, 1)
         return nn.functional.cross_entropy(
