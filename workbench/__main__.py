@@ -19,6 +19,8 @@ OF_THE_WINDOW = ("--home", "--set", "--headless", "--no-demo")
 def main(words: Sequence[str] | None = None) -> int:
     """Open the window, take a picture of it, or run a command; returns the exit status."""
     words = list(sys.argv[1:] if words is None else words)
+    if getattr(sys, "frozen", False) and words[:1] == ["-m"]:
+        return _module(words[1], words[2:])
     if words and words[0] != "snapshot" and words[0].partition("=")[0] not in OF_THE_WINDOW:
         from workbench.cli.main import main as command
 
@@ -31,6 +33,15 @@ def main(words: Sequence[str] | None = None) -> int:
         return report(problem)
     except KeyboardInterrupt:
         return 1
+
+
+def _module(name: str, words: Sequence[str]) -> int:
+    """Do what `python -m` would: a packed program has no Python beside it to start its worker with."""
+    import runpy
+
+    sys.argv = [name, *words]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _window(words: Sequence[str]) -> int:

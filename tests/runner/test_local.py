@@ -29,6 +29,7 @@ def test_that_clients_that_come_together_share_one_worker(trials: None, home: Ho
     crowd = [LocalRunner(home, client=f"client {number}") for number in range(4)]
     futures = [one.attach() for one in crowd]
     assert len({future.result(60).pid for future in futures}) == 1
+    until(lambda: len(psutil.Process().children()) == 1, "those that came too late leave")
     end_worker(home)
     for one in crowd:
         one.close()

@@ -107,8 +107,7 @@ class Launcher:
 
 
 def _command() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "worker"]
+    """An installed program without a Python of its own understands -m as well (see __main__)."""
     return [sys.executable, "-m", "workbench.worker"]
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import faulthandler
 import importlib
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -27,11 +25,10 @@ from workbench.store.runfolder import RunFolder
 from workbench.worker.execute import execute
 from workbench.worker.job import Control
 from workbench.worker.messages import Begin, Ended, Held, Message, Order, Ready, Tell, WentOn, Word, decode_order
+from workbench.worker.orphans import ORPHANED, leave_with
 
 HEAVY = "torch,transformers"
 """What is loaded ahead of need; WORKBENCH_WARM names other modules, or none."""
-ORPHANED = 70
-"""Exit status when the worker disappeared."""
 
 
 class Line:
@@ -61,15 +58,6 @@ class Line:
             os._exit(ORPHANED)
 
         threading.Thread(target=loop, name="orders", daemon=True).start()
-
-
-def leave_with(parent: int) -> None:
-    """Die with the worker even while stuck in C code (Linux); elsewhere the order pipe must do."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(ORPHANED)
 
 
 def step_back() -> None:

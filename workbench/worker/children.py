@@ -40,8 +40,9 @@ class Child:
         self.role, self.status = role, 0
         self._heard, self._ended = heard, ended
         self._orders: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        place = ["--home", str(home.root), "--parent", str(os.getpid())]
         self._process = subprocess.Popen(
-            [*_command(), role, "--home", str(home.root), "--parent", str(os.getpid())],
+            [sys.executable, "-m", "workbench.worker.child", role, *place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
@@ -111,12 +112,6 @@ class Child:
         self._threads[1].join(LAST_WORDS_S)
         self._orders.put(None)
         self._ended(self)
-
-
-def _command() -> list[str]:
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "worker-child"]
-    return [sys.executable, "-m", "workbench.worker.child"]
 
 
 def is_alive(pid: int) -> bool:

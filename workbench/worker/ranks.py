@@ -23,6 +23,7 @@ from workbench.core.settings import Settings
 from workbench.recipes import recipe
 from workbench.store.runfolder import RunFolder
 from workbench.worker.job import RunningJob
+from workbench.worker.orphans import leave_with
 
 GRACE_S = 5.0
 
@@ -46,7 +47,7 @@ def helpers(folder: RunFolder, *, count: int, device: str, precision: str = "aut
     group = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1"}
     group["MASTER_PORT"] = str(_free_port())
     command = [sys.executable, "-m", "workbench.worker.ranks", str(folder.path)]
-    command += ["--device", device, "--precision", precision]
+    command += ["--device", device, "--precision", precision, "--parent", str(os.getpid())]
     started = [
         subprocess.Popen(command, env=os.environ | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(1, count)
@@ -107,7 +108,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--device", required=True)
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--parent", type=int, required=True)
     asked = parser.parse_args()
+    leave_with(asked.parent)
     help_with(RunFolder(asked.run), device=asked.device, precision=asked.precision)
 
 

@@ -32,6 +32,8 @@ log = logging.getLogger("workbench.worker")
 Happening: TypeAlias = Callable[[], None]
 TICK_S = 0.2
 TELL_S = 1.0
+SPARE_AFTER_S = 1.0
+"""A spare process loads for seconds: the window that has just started the worker goes first."""
 
 
 class Supervisor:
@@ -48,6 +50,7 @@ class Supervisor:
         self._memory_total = psutil.virtual_memory().total
         self._told, self._told_at = ev.WorkerState(), 0.0
         self._over = False
+        self._began = time.monotonic()
 
     def run(self) -> None:
         """Serve until idle for long enough or told to end."""
@@ -80,8 +83,13 @@ class Supervisor:
     def tick(self) -> None:
         """Time went by."""
         self.ledger.retry()
-        self.crew.keep_spare(wanted=self.lanes.ending != "now")
+        self.crew.keep_spare(wanted=self.spare_wanted())
         self.happened(la.Tick())
+
+    def spare_wanted(self) -> bool:
+        """Whether another run may start soon: none runs, or more are waiting."""
+        soon = self.lanes.running is None or bool(self.lanes.queue)
+        return soon and self.lanes.ending != "now" and time.monotonic() - self._began >= SPARE_AFTER_S
 
     def end(self) -> None:
         """Told by a signal to end now."""
