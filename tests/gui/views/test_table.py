@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from workbench.core import events as ev
 from workbench.core.documents import Column, Item, ItemsDoc, TableDoc, write
 from workbench.gui.views.items import ItemsList
-from workbench.gui.views.table import TableModel, TableView, written
+from workbench.gui.views.table import TableModel, TableView, shared, written
 
 from . import artifacts
 
@@ -149,3 +149,10 @@ def test_that_scores_sort_as_numbers(listed):
     listed.table.sortByColumn(3, Qt.SortOrder.DescendingOrder)
     scores = [listed.model.item(row).score for row in range(20)]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_that_texts_take_what_is_left_and_give_way_while_numbers_are_never_cut():
+    assert shared([100, 50, 50], [96, 40, 40], [0], 300) == [200, 50, 50]
+    assert shared([200, 50, 50], [96, 50, 50], [0], 220) == [120, 50, 50]
+    assert shared([200, 50, 50], [96, 40, 40], [0], 100) == [96, 40, 40]
+    assert shared([], [], [], 100) == []

@@ -27,6 +27,8 @@ DIRECT_LABELS_PX = 300
 """Narrower plots name their lines in a row above instead of at the lines' ends."""
 STRIP_FROM_PX = 150
 """Lower views hide their row of switches; keys and the context menu still work."""
+THICK_UP_TO_POINTS = 600
+"""Qt paints long lines several times slower when they are wider than one pixel."""
 SMOOTH_FROM_POINTS = 60
 """Below this many points a line is drawn as it is, whatever the slider says."""
 
@@ -64,6 +66,7 @@ class CurveView(View):
         self._time = self._log = False
         self._hover_x: float | None = None
         self._marked: int | None = None
+        self._best: tuple[Line | None, int] = (None, -1)
         self._untouched = True
         self.plot = Plot(self)
         self.plot.painted = self._paint_over
@@ -263,7 +266,7 @@ class CurveView(View):
             return np.nan, np.nan
         if len(finite) < SMOOTH_FROM_POINTS:
             return float(finite.min()), float(finite.max())
-        low, high = np.percentile(finite, [0.2, 99.8])
+        low, high = np.percentile(finite[:: max(len(finite) // 20_000, 1)], [0.2, 99.8])
         return float(low), float(high)
 
     def _thin(self) -> None:
@@ -275,11 +278,11 @@ class CurveView(View):
             x, weight = self._x(line), self._weight(line)
             raw = thinned(x, self._shown(line.values), low=low, high=high, columns=columns)
             if weight:
-                calm = thinned(x, self._shown(line.smooth(weight)), low=low, high=high, columns=columns)
-                line.faint.setData(*raw)
-                line.strong.setData(*calm)
+                calm = thinned(x, self._shown(line.smooth(weight)), low=low, high=high, columns=columns // 4)
+                _put(line.faint, raw)
+                _put(line.strong, calm)
             else:
-                line.strong.setData(*raw)
+                _put(line.strong, raw)
             line.faint.setVisible(bool(weight))
         self._dress_lines()
 
@@ -288,12 +291,14 @@ class CurveView(View):
             pale = QColor(line.colour)
             pale.setAlphaF(0.35 if self.tokens.dark else 0.4)
             line.faint.setPen(pg.mkPen(pale, width=1))
-            line.strong.setPen(pg.mkPen(line.colour, width=1 if len(line.values) > 5000 else 1.6))
+            few = line.strong.xData is None or len(line.strong.xData) <= THICK_UP_TO_POINTS
+            line.strong.setPen(pg.mkPen(line.colour, width=1.6 if few else 1))
 
     # Words
 
     def _tell_best(self) -> None:
-        line, at = self.best()
+        self._best = self.best()
+        line, at = self._best
         if line is None:
             self.set_caption("")
             return
@@ -362,7 +367,7 @@ class CurveView(View):
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def _paint_best(self, painter: QPainter) -> None:
-        line, at = self.best()
+        line, at = self._best
         if line is None:
             return
         height = self._shown(line.values)[at]
@@ -469,6 +474,11 @@ def _line(label: str, track: Track, colour: QColor, origin: float) -> Line:
     values = np.asarray(track.values, dtype=np.float64)[kept]
     seconds = np.maximum.accumulate(np.asarray(track.times, dtype=np.float64)[kept] - origin)
     return Line(label, steps[kept], seconds, values, colour)
+
+
+def _put(item: Any, points: tuple[Floats, Floats]) -> None:
+    # A dense line is little but upright strokes: smoothing its edges is not seen and costs most of the frame.
+    item.setData(*points, antialias=len(points[0]) <= THICK_UP_TO_POINTS)
 
 
 def _series_rank(series: str) -> tuple[int, str]:

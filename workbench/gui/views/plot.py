@@ -16,7 +16,22 @@ from workbench.gui.views.words import small, span_of_time
 _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800)
 
 
-class StepAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph carries no types
+class QuickAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph carries no types
+    """Draws its ticks directly: replaying pyqtgraph's recorded picture looks its fonts up each time."""
+
+    _specs: Any = None
+
+    def paint(self, painter: QPainter, option: Any, widget: QWidget | None) -> None:
+        if self.picture is None:
+            self._specs = self.generateDrawSpecs(painter)
+            self.picture = pg.QtGui.QPicture()
+        painter.save()
+        if self._specs:
+            self.drawPicture(painter, *self._specs)
+        painter.restore()
+
+
+class StepAxis(QuickAxis):
     """The horizontal axis: whole steps, or elapsed time on round minutes and hours."""
 
     time = False
@@ -48,7 +63,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.hovered: Callable[[float | None], None] = lambda _x: None
         self.ranged: Callable[[], None] = lambda: None
         self.refit: Callable[[], None] = lambda: None
-        super().__init__(parent, axisItems={"bottom": StepAxis("bottom")}, background=None)
+        super().__init__(parent, axisItems={"bottom": StepAxis("bottom"), "left": QuickAxis("left")}, background=None)
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)

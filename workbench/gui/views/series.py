@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_BLOCK = 128
+_BLOCK = 32
 
 
 class Track(Protocol):
@@ -40,6 +40,9 @@ def smoothed(values: Floats, weight: float) -> Floats:
     if weight <= 0 or len(values) == 0:
         return values
     there = np.isfinite(values)
+    if there.all():
+        share = (1 - weight ** np.arange(1.0, len(values) + 1)) / (1 - weight)
+        return _decayed(values, weight) / share
     total = _decayed(np.where(there, values, 0.0), weight)
     share = _decayed(there.astype(np.float64), weight)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -47,17 +50,15 @@ def smoothed(values: Floats, weight: float) -> Floats:
 
 
 def _decayed(values: Floats, weight: float) -> Floats:
-    """y[n] = weight · y[n−1] + (1 − weight) · x[n], (N,) to (N,)."""
+    """y[n] = weight · y[n−1] + x[n], (N,) to (N,): blocks by a matrix, their ends by the same function."""
     count = len(values)
     blocks = np.zeros((-(-count // _BLOCK), _BLOCK))
     blocks.reshape(-1)[:count] = values
     lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
-    kernel = np.where(lag >= 0, (1 - weight) * weight ** np.maximum(lag, 0), 0.0)
-    inner = blocks @ kernel.T
-    carry, fade = 0.0, weight ** np.arange(1, _BLOCK + 1)
-    for at in range(len(inner)):
-        inner[at] += carry * fade
-        carry = inner[at, -1]
+    inner = blocks @ np.where(lag >= 0, weight ** np.maximum(lag, 0), 0.0).T
+    if len(inner) > 1:
+        ends = _decayed(inner[:, -1], weight**_BLOCK)
+        inner[1:] += ends[:-1, None] * weight ** np.arange(1, _BLOCK + 1)
     return np.asarray(inner.ravel()[:count])
 
 

@@ -79,13 +79,15 @@ def _stamp_all(
 
 
 def _coloured(owner: NDArray[np.uint16], cover: NDArray[np.uint8], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    picture = np.zeros((len(owner), 4), np.uint8)
+    """Bytes R, G, B, A by pixel; every colour at every coverage is worked out beforehand."""
+    strength = np.arange(256)[None, :] * colours[:, 3:].astype(np.int64) // 255
+    table = np.empty((len(colours), 256, 4), np.uint8)
+    table[..., :3] = colours[:, None, :3] * strength[..., None] // 255
+    table[..., 3] = strength
+    picture = np.zeros(len(owner), np.uint32)
     painted = np.flatnonzero(cover)
-    shade = colours[owner[painted]].astype(np.uint16)
-    strength = cover[painted].astype(np.uint16)[:, None] * shade[:, 3:] // 255
-    picture[painted, :3] = shade[:, :3] * strength // 255
-    picture[painted, 3] = strength[:, 0]
-    return picture
+    picture[painted] = table.view(np.uint32)[..., 0][owner[painted], cover[painted]]
+    return picture.view(np.uint8).reshape(-1, 4)
 
 
 def within(polygon: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QColor, QFont, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from workbench.core import events as ev
 from workbench.core.documents import Column, Item, TableDoc, read
@@ -23,6 +23,7 @@ Role = Qt.ItemDataRole
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _TEXT_NAMES = ("text", "sentence", "item", "question")
+LEAST_PX = 96
 _LABEL_NAMES = ("true", "label", "gold", "expected")
 
 
@@ -168,13 +169,19 @@ class TableView(View):
             self._size_columns()
         self.set_caption(document.caption or f"{len(document.rows):,} rows")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._size_columns()
+
     def _size_columns(self) -> None:
-        header = self.table.horizontalHeader()
-        for at, column in enumerate(self.model.document.columns):
-            stretch = column.kind == "text" and column.name.lower() in _TEXT_NAMES
-            mode = QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.ResizeToContents
-            header.setSectionResizeMode(at, mode)
-        header.setStretchLastSection(False)
+        """Share the width: numbers take what they need, texts take the rest or give way."""
+        header, columns = self.table.horizontalHeader(), self.model.document.columns
+        contents = [self.table.sizeHintForColumn(at) for at in range(len(columns))]
+        full = [max(content, header.sectionSizeHint(at)) for at, content in enumerate(contents)]
+        texts = [at for at, column in enumerate(columns) if column.kind == "text"]
+        least = [min(need, LEAST_PX) if at in texts else need for at, need in enumerate(contents)]
+        for at, width in enumerate(shared(full, least, texts, self.table.viewport().width())):
+            header.resizeSection(at, width)
 
     def rows(self) -> tuple[Sequence[str], Rows]:
         document = self.model.document
@@ -208,6 +215,19 @@ class TableView(View):
         )
 
 
+def shared(full: Sequence[int], least: Sequence[int], texts: Sequence[int], room: int) -> list[int]:
+    """Widths of columns between what they need at `least` and in `full`: numbers are never cut, names are.
+
+    What is left over goes to the texts; where even the least is too much, the rest is scrolled.
+    """
+    spare = room - sum(full)
+    if spare >= 0:
+        return [width + (spare // len(texts) if at in texts else 0) for at, width in enumerate(full)]
+    slack = sum(full) - sum(least)
+    kept = max((room - sum(least)) / slack, 0.0) if slack > 0 else 0.0
+    return [int(low + (high - low) * kept) for low, high in zip(least, full, strict=True)]
+
+
 def _first(values: dict[str, Any], names: Sequence[str], otherwise: Any) -> Any:
     return next((values[name] for name in names if values.get(name) is not None), otherwise)
 
@@ -227,6 +247,7 @@ def quiet_table(table: QTableView) -> QTableView:
     rows.setDefaultSectionSize(round(table.fontMetrics().height() * 1.7))
     header = table.horizontalHeader()
     header.setHighlightSections(False)
+    header.setTextElideMode(Qt.TextElideMode.ElideRight)
     header.setSortIndicatorClearable(True)
     header.setFont(small(table.font()))
     return table
