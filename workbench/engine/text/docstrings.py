@@ -39,7 +39,7 @@ SKIPPED_FOLDERS = frozenset({"tests", "testing", "test", "_vendor", "externals",
 LARGEST_FILE_BYTES = 400_000
 LEAST_QUOTED = 0.25
 """A file with a smaller share of docstrings is not worth the time to parse it."""
-MOST_PER_FILE = 40
+MOST_PER_FILE = 60
 WORDS = (7, 45)
 
 
@@ -123,7 +123,8 @@ def prose(docstring: str) -> Iterator[str]:
         lines = paragraph.strip("\n").split("\n")
         if any(line[:1].isspace() for line in lines) or any(_NOT_PROSE.search(line) for line in lines):
             continue
-        yield from filter(is_prose, map(clean, split_sentences(" ".join(lines))))
+        whole = [one for one in split_sentences(" ".join(lines)) if one.count(" ") >= WORDS[0] - 1 and one[0].isupper()]
+        yield from filter(is_prose, map(clean, whole))
 
 
 def _running_text(docstring: str) -> str:
@@ -171,7 +172,7 @@ def clean(sentence: str) -> str:
     return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(sentence.split()))
 
 
-_CODE = re.compile(r"[=\\{}|@<>$~^`#_*]|https?:|www\.|\w\(|\w\.\w+\.|--|\[|\]|\.\.\.|::")
+_CODE = re.compile(r"[=\\{}|@<>$~^`#_*]|https?:|www\.|\w\(|\w{2}\.\w+\.\w|--|\[|\]|\.\.\.|::")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*[.,;:!?)\"']*$")
 
 

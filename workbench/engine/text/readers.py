@@ -50,27 +50,37 @@ def load_labelled(
     """
     if address.startswith(samples.PREFIX):
         return _of_kind(samples.load(address, seed=seed, limit=limit, field=field), LabelledText, field)
-    path = Path(address)
-    folder = look(path, field=field)
-    log = RowLog(field=field, place=str(path))
-    details: list[str] = []
+    folder = look(Path(address), field=field)
+    facts = (*_stamps(folder), text_column, label_column)
+    large = not limit and _size(folder) > IN_MEMORY_BYTES
+    if large and (known := textstore.existing(*facts)):
+        return Loaded(known[0], known[1].problems, known[1].detail, known[1].problem_count)
+    log, details = RowLog(field=field, place=address), list[str]()
     found = labelled_rows(folder, {"text_column": text_column, "label_column": label_column}, log, details)
-    examples = _gathered(found, folder, limit, seed, facts=(text_column, label_column))
+    examples = _gathered(found, limit, seed, facts if large else ())
     log.judge(len(examples))
-    _check_labels(examples, label_column, field, str(path))
+    _check_labels(examples, label_column, field, address)
     detail = f"{len(examples):,} texts, {len(label_counts(examples))} classes; {details[0]}"
+    if isinstance(examples, textstore.StoredTexts):
+        textstore.note(examples, textstore.Notes(log.problems, log.count, detail))
     return Loaded(examples, log.problems, detail, log.count)
 
 
-def _gathered(found: Iterator[LabelledText], folder: Folder, limit: int, seed: int, *, facts: tuple[str, ...]) -> Any:
-    """A list, a random sample of `limit`, or a store on disk for what is too large for memory."""
+def _size(folder: Folder) -> int:
+    return sum(path.stat().st_size for part in folder.parts for path in part.paths)
+
+
+def _stamps(folder: Folder) -> list[str]:
+    """What tells these files from others, and from themselves after a change."""
     files = [path for part in folder.parts for path in part.paths]
+    return [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+
+
+def _gathered(found: Iterator[LabelledText], limit: int, seed: int, facts: tuple[object, ...]) -> Any:
+    """A random sample of `limit`, a store on disk where `facts` name one, or else a list."""
     if limit > 0:
         return _reservoir(found, limit, seed)
-    if sum(path.stat().st_size for path in files) <= IN_MEMORY_BYTES:
-        return list(found)
-    stats = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return textstore.stored(found, stats, *facts)
+    return textstore.stored(found, *facts) if facts else list(found)
 
 
 def _reservoir(found: Iterator[T], limit: int, seed: int) -> list[T]:
@@ -309,7 +319,8 @@ def load_plain(address: str, *, limit: int = 0, seed: int = 0, field: str = "dat
     folder = look(Path(address), field=field)
     log = RowLog(field=field, place=address)
     texts = (one for part in folder.parts for one in plain_part(part, folder, log))
-    examples = _gathered(texts, folder, limit, seed, facts=("plain",))
+    large = not limit and _size(folder) > IN_MEMORY_BYTES
+    examples = _gathered(texts, limit, seed, (*_stamps(folder), "plain") if large else ())
     log.judge(len(examples), unit="line")
     return Loaded(examples, log.problems, f"{len(examples):,} lines of text", log.count)
 

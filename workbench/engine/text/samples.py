@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from workbench.engine.text import cache, docstrings
 from workbench.engine.text.examples import LabelledText, Loaded, TaggedSentence, take_balanced
 
 PREFIX = "sample:"
-EDITION = 4
+EDITION = 6
 """Raised when the same packages would give other sentences, so that an old cache is not read."""
 
 PER_LIBRARY = 1_000
@@ -101,7 +102,17 @@ def _kept_sentences() -> list[Kept]:
 
 
 def _collect(libraries: tuple[str, ...], path: Path) -> None:
-    found = [one for name in libraries for one in docstrings.sentences(name, most=PER_LIBRARY * 6 // 5)]
+    collecting = gc.isenabled()
+    gc.disable()  # syntax trees are large and free of cycles: the collector only costs time
+    try:
+        _write_sentences(libraries, path)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _write_sentences(libraries: tuple[str, ...], path: Path) -> None:
+    found = [one for name in libraries for one in docstrings.sentences(name, most=PER_LIBRARY * 11 // 10)]
     divided = docstrings.divide(docstrings.without_near_duplicates(found), per_library=PER_LIBRARY)
     kept = [Kept(one.text, one.library, one.file, split) for one, split in divided.items()]
     kept.sort(key=lambda one: cache.digest(one.text))  # mixed, so that a preview shows several classes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, overload
 import msgspec
 import numpy as np
 
+from workbench.core.documents import RowProblem
 from workbench.engine.text import cache
 from workbench.engine.text.examples import LabelledText, text_key
 
@@ -18,6 +21,7 @@ SPLITS = ("", "train", "validation", "test")
 KEPT_STORES = 3
 _ARRAYS = {"ends": np.int64, "labels": np.int32, "sources": np.int64, "splits": np.int8, "keys": np.int64}
 _FLUSH_ROWS = 50_000
+_BLOCK = 1 << 18
 MOST_HELD_OUT = 20_000
 """Looking at more rows than this eight times a run would take longer than the training."""
 
@@ -25,13 +29,17 @@ MOST_HELD_OUT = 20_000
 class StoredTexts(Sequence[LabelledText]):
     """A folder of texts.bin and one small array per column, memory-mapped."""
 
+    _file: Any
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.names: list[str] = msgspec.json.decode((folder / "labels.json").read_bytes(), type=list[str])
         self.ends, self.labels, self.sources, self.splits, self.keys = (
             np.memmap(folder / f"{name}.bin", dtype=kind, mode="r") for name, kind in _ARRAYS.items()
         )
-        self._texts = np.memmap(folder / "texts.bin", dtype=np.uint8, mode="r")
+        # Read and not mapped: pages of a mapped gigabyte would count as this process's memory.
+        self._file = (folder / "texts.bin").open("rb", buffering=0)
+        self._reading = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -47,7 +55,9 @@ class StoredTexts(Sequence[LabelledText]):
         if not 0 <= at < len(self):
             raise IndexError(index)
         begin = int(self.ends[at - 1]) if at else 0
-        text = self._texts[begin : int(self.ends[at])].tobytes().decode("utf-8")
+        with self._reading:
+            self._file.seek(begin)
+            text = self._file.read(int(self.ends[at]) - begin).decode("utf-8")
         split: Any = SPLITS[int(self.splits[at])]
         return LabelledText(text, self.names[int(self.labels[at])], int(self.sources[at]), split)
 
@@ -85,8 +95,7 @@ class StoredTexts(Sequence[LabelledText]):
 def stored(examples: Iterable[LabelledText], *facts: object) -> StoredTexts:
     """Write examples to the cache, one at a time; `facts` name the place (path, size, columns …).
 
-    The examples are walked even where the store exists already, for a reader judges its rows
-    while they pass; see `existing`.
+    It counts for later runs once its reader has judged the rows and calls `note`.
     """
     folder = cache.folder("texts") / cache.digest(*facts)
     scratch = folder.with_name(folder.name + ".tmp")
@@ -100,6 +109,27 @@ def stored(examples: Iterable[LabelledText], *facts: object) -> StoredTexts:
         shutil.rmtree(scratch, ignore_errors=True)
     _forget_old(folder.parent)
     return StoredTexts(folder)
+
+
+class Notes(msgspec.Struct):
+    """What the reader said of the rows that went into a store."""
+
+    problems: list[RowProblem]
+    problem_count: int
+    detail: str
+
+
+def note(texts: StoredTexts, notes: Notes) -> None:
+    """Keep what the reader found, so that the same file need not be read again."""
+    (texts.folder / "notes.json").write_bytes(msgspec.json.encode(notes))
+
+
+def existing(*facts: object) -> tuple[StoredTexts, Notes] | None:
+    """The store of an earlier run on the same file with the same choices, when it is whole."""
+    folder = cache.folder("texts") / cache.digest(*facts)
+    with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
+        return StoredTexts(folder), msgspec.json.decode((folder / "notes.json").read_bytes(), type=Notes)
+    return None
 
 
 def _write(examples: Iterable[LabelledText], folder: Path) -> None:
@@ -149,11 +179,23 @@ def hashed_split(
     train stays there.
     """
     test, validation = (min(share, MOST_HELD_OUT / max(len(positions), 1)) for share in (test, validation))
-    with np.errstate(over="ignore"):
-        mixed = (texts.keys[positions].view(np.uint64) ^ np.uint64(seed * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
-    draw = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
-    part = np.where(draw < test, 2, np.where(draw < test + validation, 1, 0)).astype(np.int8)
+    part = np.concatenate(
+        [np.zeros(0, np.int8)]
+        + [
+            _drawn(texts.keys[positions[at : at + _BLOCK]], seed, validation, test)
+            for at in range(0, len(positions), _BLOCK)
+        ]
+    )
     labels = texts.labels[positions]
     in_train = np.bincount(labels[part == 0], minlength=len(texts.names))
     part[(in_train == 0)[labels]] = 0
     return {name: positions[part == at] for at, name in enumerate(("train", "validation", "test"))}
+
+
+def _drawn(keys: np.ndarray, seed: int, validation: float, test: float) -> np.ndarray:
+    """0 (train), 1 (validation) or 2 (test) for each digest, (N,) int8."""
+    with np.errstate(over="ignore"):
+        mixed = (keys.view(np.uint64) ^ np.uint64(seed * 2 + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    draw = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return np.where(draw < test, 2, np.where(draw < test + validation, 1, 0)).astype(np.int8)
