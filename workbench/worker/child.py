@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     line = Line()
     leave_with(asked.parent)
     faulthandler.enable(file=2)
+    os.environ["WORKBENCH_HOME"] = str(asked.home)  # the engine keeps its caches below it
     if asked.role == "batch":
         step_back()
         batch(Home(asked.home), line)
