@@ -27,7 +27,7 @@ from workbench.store.home import open_home
 
 home = open_home()
 app = application()
-window = make_window(home, demo=False, runner=ScriptedRunner(home))
+window = make_window(home, demo=False, make_runner=lambda: ScriptedRunner(home))
 window.show()
 for page in ("home", "runs", "models", "settings", *(f"recipe:{name}" for name in recipes())):
     window.open_page(page)
