@@ -153,3 +153,10 @@ def test_that_names_at_line_ends_keep_apart():
     gaps = np.diff(placed)
     assert (gaps >= 12 - 1e-9).all()
     assert placed[-1] <= 94 and placed[0] >= 6
+
+
+def test_that_a_single_value_is_a_dot(view):
+    view.show_metric("f1", {"validation": track([0.2, 0.8]), "test": track([0.5], steps=[1])}, "high")
+    spot = view.plot.to_pixels(1.0, 0.5).toPoint()
+    colour = view.plot.grab().toImage().pixelColor(spot)
+    assert colour.name() == palette.series("test", 0, view.tokens).name()

@@ -156,3 +156,16 @@ def test_that_texts_take_what_is_left_and_give_way_while_numbers_are_never_cut()
     assert shared([200, 50, 50], [96, 50, 50], [0], 220) == [120, 50, 50]
     assert shared([200, 50, 50], [96, 40, 40], [0], 100) == [96, 40, 40]
     assert shared([], [], [], 100) == []
+
+
+def test_that_no_value_is_best_where_all_are_equal():
+    model = TableModel()
+    model.show(TableDoc([Column("F1", best="high")], [[0.0], [0.0]]))
+    assert model.data(model.index(0, 0), Qt.ItemDataRole.FontRole) is None
+
+
+def test_that_columns_fill_the_table_when_it_is_resized(qtbot, view):
+    header = view.table.horizontalHeader()
+    for width in (420, 700):
+        view.resize(width, 300)
+        qtbot.waitUntil(lambda: abs(header.length() - view.table.viewport().width()) <= 5, timeout=2000)

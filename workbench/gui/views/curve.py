@@ -348,6 +348,7 @@ class CurveView(View):
             return
         painter.setFont(small(self.font()))
         self._paint_mark(painter)
+        self._paint_lone(painter)
         self._paint_best(painter)
         if self._direct():
             self._paint_ends(painter)
@@ -365,6 +366,14 @@ class CurveView(View):
         if area.left() <= x <= area.right():
             painter.setPen(QPen(QColor(self.tokens.accent), 1.2))
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
+    def _paint_lone(self, painter: QPainter) -> None:
+        """A line of one value (a test at the end, a baseline) is a dot."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        for line in self.lines:
+            if len(line.values) == 1 and np.isfinite(height := self._shown(line.values)[0]):
+                painter.setBrush(line.colour)
+                painter.drawEllipse(self.plot.to_pixels(self._x(line)[0], height), 3.5, 3.5)
 
     def _paint_best(self, painter: QPainter) -> None:
         line, at = self._best

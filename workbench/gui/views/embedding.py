@@ -46,6 +46,7 @@ class EmbeddingView(View):
         self.map.describe = self.describe
         self.colour_by = QComboBox()
         self.colour_by.setAccessibleName("Colour by")
+        self.colour_by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.colour_by.setToolTip("What the colours stand for")
         self.colour_by.currentIndexChanged.connect(lambda _index: self._group())
         self.legend = Legend()

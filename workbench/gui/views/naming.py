@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSizeF
 
 Floats = NDArray[np.float64]
+FEWEST_NAMED = 4
+"""A name would hide smaller groups; the legend has them."""
 _RING = [(math.cos(turn * math.tau / 12), math.sin(turn * math.tau / 12)) for turn in range(12)]
 
 
@@ -25,7 +27,7 @@ def anchors(points: Floats, groups: NDArray[np.int64], count: int) -> list[tuple
     found: list[tuple[int, int, Floats]] = []
     for group in range(count):
         mine = points[groups == group]
-        if len(mine) == 0:
+        if len(mine) < FEWEST_NAMED:
             continue
         middle = np.median(mine, axis=0)
         own, everyone = (float(np.median(np.linalg.norm(some - middle, axis=1))) for some in (mine, spread))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -19,15 +19,29 @@ _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 class QuickAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph carries no types
     """Draws its ticks directly: replaying pyqtgraph's recorded picture looks its fonts up each time."""
 
+    picture: Any
     _specs: Any = None
 
     def paint(self, painter: QPainter, option: Any, widget: QWidget | None) -> None:
         if self.picture is None:
             self._specs = self.generateDrawSpecs(painter)
             self.picture = pg.QtGui.QPicture()
+        if not self._specs:
+            return
+        (pen, start, end), ticks, texts = self._specs
+        shades: dict[tuple[int, float], tuple[Any, list[QLineF]]] = {(-1, 0.0): (pen, [QLineF(start, end)])}
+        for pen, start, end in ticks:
+            key = (pen.color().rgba(), pen.widthF())
+            shades.setdefault(key, (pen, []))[1].append(QLineF(start, end))
         painter.save()
-        if self._specs:
-            self.drawPicture(painter, *self._specs)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for pen, lines in shades.values():
+            painter.setPen(pen)
+            painter.drawLines(lines)
+        painter.setFont(self.style["tickFont"] or self.font())
+        painter.setPen(self.textPen())
+        for box, flags, text in texts:
+            painter.drawText(box, int(flags), text)
         painter.restore()
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont, QResizeEvent
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from workbench.core import events as ev
@@ -52,7 +52,7 @@ class TableModel(QAbstractTableModel):
 
     def _best_of(self, at: int, column: Column) -> float | None:
         values: list[float] = [row[at] for row in self.document.rows if is_number(row[at])]
-        if not column.best or len(values) < 2:
+        if not column.best or len(set(values)) < 2:
             return None
         return max(values) if column.best == "high" else min(values)
 
@@ -148,6 +148,7 @@ class TableView(View):
         self.table.setSortingEnabled(True)
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         self.table.doubleClicked.connect(lambda index: self._choose([index]))
+        self.table.viewport().installEventFilter(self)
         self.set_body(self.table)
         self.setFocusProxy(self.table)
         self.add_action("List the row's item", self._choose_selected, key="Return")
@@ -169,9 +170,11 @@ class TableView(View):
             self._size_columns()
         self.set_caption(document.caption or f"{len(document.rows):,} rows")
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._size_columns()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The viewport, not the view, says how much room there is: it is laid out later."""
+        if event.type() == QEvent.Type.Resize:
+            self._size_columns()
+        return super().eventFilter(watched, event)
 
     def _size_columns(self) -> None:
         """Share the width: numbers take what they need, texts take the rest or give way."""
