@@ -64,9 +64,10 @@ _WORDS = {
 }
 
 OPENERS = ("meanwhile", "however", "today", "sometimes", "tonight", "indeed", "finally")
-FRONTING = ("although", "if", "unless", "when", "while", "after")
-TRAILING = ("because", "until", "before", "since", "when", "while")
-FRONTING_PREPOSITIONS = ("during", "despite", "after", "without")
+# No word opens both kinds of clause or phrase: "they sail when it starts they stop" could not be told.
+FRONTING = ("although", "if", "unless", "while", "after")
+TRAILING = ("because", "until", "before", "since")
+FRONTING_PREPOSITIONS = ("during", "despite", "after", "beyond")
 TRAILING_PREPOSITIONS = ("in", "near", "behind", "with", "under", "without")
 MODALS = ("will", "can", "must", "should")
 EMBEDDING = ("know", "see", "hear", "remember")

@@ -30,7 +30,7 @@ from workbench.engine.text.examples import TaggedSentence
 from workbench.engine.training import fit
 
 from . import readers, show
-from .data import Reader, Stream, masked_mean, spread, stream
+from .data import READ_BATCH, Reader, Stream, masked_mean, spread, stream
 from .recipe import PunctuationAdversarial
 from .serve import Restorer
 from .windows import IGNORED
@@ -225,6 +225,8 @@ def train(job: Job, params: PunctuationAdversarial) -> None:
     eye.show(force=True)
     if fitted.best_value is not None:
         job.result("dev_f1", fitted.best_value)
+    if (accuracy := eye.discriminator_accuracy()) is not None:
+        job.result("discriminator_accuracy", accuracy)
     _test(job, model, reader, streams)
     _probe(job, reader, streams, seed=job.seed)
     if base is not None:
@@ -298,20 +300,18 @@ class _Eye:
             self.job.metric("f1", score.f1, series=name, step=step)
         chosen = np.maximum(self.seen[np.arange(len(dev.gold)), dev.gold], 1e-9)
         self.job.metric("loss", float(-np.log(chosen).mean()), series="validation", step=step)
-        self._discriminate(step)
+        if (accuracy := self.discriminator_accuracy()) is not None:
+            self.job.metric("joint", accuracy, series="discriminator accuracy, held out", step=step)
         self.show()
         return scores["overall"].f1
 
-    def _discriminate(self, step: int) -> None:
+    def discriminator_accuracy(self) -> float | None:
+        """How often the discriminator names the task of held-out windows, both tasks weighing the same."""
         discriminator, held_out = self.model.discriminator, self.streams.tags_held_out
         if discriminator is None or held_out is None:
-            return
-        right = [
-            float((self._ask(discriminator, one) == task).mean())
-            for task, one in enumerate((self.streams.dev, held_out))
-        ]
-        self.job.metric("joint", sum(right) / 2, series="discriminator accuracy, held out", step=step)
-        self.job.result("discriminator_accuracy", sum(right) / 2)
+            return None
+        pair = enumerate((self.streams.dev, held_out))
+        return float(np.mean([(self._ask(discriminator, one) == task).mean() for task, one in pair]))
 
     @torch.no_grad()
     def _ask(self, discriminator: nn.Module, one: Stream) -> NDArray[np.int64]:
@@ -399,11 +399,12 @@ def _base_head(one: Stream, reader: Reader) -> dict[str, Tensor]:
     from sklearn.linear_model import LogisticRegression
 
     features, labels = list[NDArray[np.float32]](), list[NDArray[np.int64]]()
-    for row in spread(len(one), max(1, int(BASE_WORDS / max(one.labels_per_window, 1)))):
-        found, _ = reader.features(one, [row])
-        there = one.labels[row] != IGNORED
-        features.append(found[0].cpu().numpy()[there])
-        labels.append(one.labels[row][there])
+    rows = spread(len(one), max(1, int(BASE_WORDS / max(one.labels_per_window, 1))))
+    for at in range(0, len(rows), READ_BATCH):
+        some = rows[at : at + READ_BATCH]
+        there = one.labels[some] != IGNORED
+        features.append(reader.features(one, some)[0].cpu().numpy()[there])
+        labels.append(one.labels[some][there])
     fitted = LogisticRegression(max_iter=300).fit(np.concatenate(features), np.concatenate(labels))
     weight = torch.zeros(len(readers.MARKS), features[0].shape[1])
     bias = torch.full((len(readers.MARKS),), -1e4)

@@ -145,7 +145,7 @@ def _carved(sentences: list[TaggedSentence], name: str, path: Path) -> Corpus:
     seen |= {one.tokens for one in dev}
     test = [one for one in sentences[edges[1] :] if one.tokens not in seen]
     if min(len(train), len(dev), len(test)) < 2:
-        raise _too_little(len(sentences), path, "sentences")
+        raise _too_little(len({one.tokens for one in sentences}), path, "different sentences")
     repeats = len(sentences) - len(train) - len(dev) - len(test)
     return Corpus(train, dev, test, (), f"{name}: {len(train):,} training sentences, {repeats:,} repeats left out")
 
