@@ -56,6 +56,7 @@ class WholeField(QSpinBox):
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType if high > 1000 else self.stepType())
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setKeyboardTracking(False)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)
         _stretch(self)
         self.valueChanged.connect(lambda _: self.edited.emit())
 
@@ -81,6 +82,7 @@ class DecimalField(QAbstractSpinBox):
         self._value = 0.0
         self._step = _linear_step(self._low, self._high)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)
         _stretch(self)
         self.editingFinished.connect(self._take_text)
 

@@ -43,7 +43,7 @@ class _WithKeys(QStyledItemDelegate):
         if key:
             painter.save()
             painter.setPen(QColor(tokens().dim))
-            box = option.rect.adjusted(0, 0, -theme().pixels(12), 0)  # type: ignore[attr-defined]
+            box = option.rect.adjusted(0, 0, -theme().pixels(12), 0)
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(key))
             painter.restore()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from workbench.gui.runmodel import Change, RunModel
 
 PAINT_EVERY_MS = 33
-PAINT_BUDGET_S = 0.006
+"""One thing is drawn at a time: its repaint then falls into a turn of the event loop of its own."""
+AGAIN_AFTER_S = 0.2
+"""The same thing is drawn anew no more than five times a second, however fast its numbers come."""
+
+Thing = tuple[str, str]
+"""'metric' or 'slot', and its name."""
 
 
 class Showing(QObject):
@@ -30,8 +36,8 @@ class Showing(QObject):
         super().__init__(parent)
         self.model: RunModel | None = None
         self._stage, self._side, self._timeline = stage, side, timeline
-        self._metrics: dict[str, None] = {}
-        self._slots: dict[str, None] = {}
+        self._waiting: dict[Thing, None] = {}
+        self._painted: dict[Thing, float] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAINT_EVERY_MS)
@@ -58,13 +64,13 @@ class Showing(QObject):
             self.model.close()
             self.model.deleteLater()
         self.model = None
-        self._metrics.clear()
-        self._slots.clear()
+        self._waiting.clear()
+        self._painted.clear()
 
     def paint_all(self) -> None:
         """Draw everything that waits, now (for pictures of the window)."""
-        while self._metrics or self._slots:
-            self._paint_one()
+        while self._waiting:
+            self._paint_one(next(iter(self._waiting)))
 
     def _take(self, change: Change) -> None:
         model = self.model
@@ -75,9 +81,9 @@ class Showing(QObject):
             self._side.log.show_lines(model.log)
         else:
             self._side.log.add_lines(change.log)
-        self._metrics.update(dict.fromkeys(change.metrics))
+        self._want("metric", change.metrics)
         if self._timeline.step is None:
-            self._slots.update(dict.fromkeys(change.slots))
+            self._want("slot", change.slots)
         if change.slots or change.reset:
             self._timeline.set_steps(model.steps())
         self._timeline.set_running(model.alive)
@@ -88,29 +94,32 @@ class Showing(QObject):
 
     def _look_at(self, step: int | None) -> None:
         if self.model is not None:
-            self._slots.update(dict.fromkeys(self.model.artifacts))
+            self._want("slot", self.model.artifacts)
+            self._painted.clear()
             self._side.mark(step)
             self._arm()
 
+    def _want(self, kind: str, names: Iterable[str]) -> None:
+        self._waiting.update(dict.fromkeys((kind, name) for name in names))
+
     def _arm(self) -> None:
-        if (self._metrics or self._slots) and not self._timer.isActive():
+        if self._waiting and not self._timer.isActive():
             self._timer.start()
 
     def _paint(self) -> None:
-        began = time.perf_counter()
-        while (self._metrics or self._slots) and time.perf_counter() - began < PAINT_BUDGET_S:
-            self._paint_one()
+        now = time.monotonic()
+        due = [thing for thing in self._waiting if now - self._painted.get(thing, 0.0) >= AGAIN_AFTER_S]
+        if due:
+            self._paint_one(due[0])
         self._arm()
 
-    def _paint_one(self) -> None:
-        model = self.model
-        if model is None:
+    def _paint_one(self, thing: Thing) -> None:
+        self._waiting.pop(thing, None)
+        self._painted[thing] = time.monotonic()
+        if self.model is None:
             return
-        if self._metrics:
-            name = next(iter(self._metrics))
-            del self._metrics[name]
-            self._side.show_metric(model, name, self._timeline.step)
-            return
-        slot = next(iter(self._slots))
-        del self._slots[slot]
-        self._stage.show_slot(model, slot, self._timeline.step)
+        kind, name = thing
+        if kind == "metric":
+            self._side.show_metric(self.model, name, self._timeline.step)
+        else:
+            self._stage.show_slot(self.model, name, self._timeline.step)

@@ -81,6 +81,10 @@ class Theme(QObject):
         """
         self.choice, self.scale = choice, scale_percent / 100
         self.now = _chosen(choice)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.setFont(base_font(self.scale))
+            app.setPalette(_palette(self.now))
 
     def use(self, choice: Choice, *, scale_percent: int = 100) -> None:
         """Dress the application; 'system' follows the desktop's own switch from now on."""
@@ -110,7 +114,6 @@ class Theme(QObject):
         self._worn = (self.now, self.scale)
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            app.setFont(base_font(self.scale))
             app.setPalette(_palette(self.now))
             app.setStyleSheet(stylesheet(self.now, self.scale))
         self.changed.emit(self.now)

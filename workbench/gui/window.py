@@ -316,18 +316,19 @@ class MainWindow(QMainWindow):
         working = bool(self.link.state.running) and not self._leaving
         if working:
             event.ignore()
-            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self._leave, stop=self._stop_and_leave)
+            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self.leave_quietly, stop=self._stop_and_leave)
             return
         self._tidy()
         event.accept()
 
-    def _leave(self) -> None:
+    def leave_quietly(self) -> None:
+        """Close without asking; running work goes on."""
         self._leaving = True
         self.close()
 
     def _stop_and_leave(self) -> None:
         asked = self.link.runner.cancel(self.link.state.running, keep=True)
-        self.link.deliver(asked, then=lambda _: self._leave(), failed=lambda _: self._leave(), owner=self)
+        self.link.deliver(asked, then=lambda _: self.leave_quietly(), failed=lambda _: self.leave_quietly(), owner=self)
 
     def _tidy(self) -> None:
         self.memory.save()

@@ -1,0 +1,66 @@
+"""A window over a scripted runner, and the checks that hold after every test of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from pytestqt.qtbot import QtBot
+
+from workbench.app import make_window
+from workbench.core.problem import InputError
+from workbench.gui.theme import theme
+from workbench.gui.window import MainWindow
+from workbench.runner.scripted import ScriptedRunner
+from workbench.store.home import Home
+
+HARMLESS = ("propagateSizeHints", "This plugin does not support raise", "setPointSizeF")
+
+
+@pytest.fixture(autouse=True)
+def qt_is_quiet() -> Iterator[None]:
+    """A warning of Qt is a fault of the program: it fails the test that drew it."""
+    said: list[str] = []
+
+    def hear(kind: QtMsgType, _context: object, text: str) -> None:
+        if kind != QtMsgType.QtDebugMsg and not any(word in text for word in HARMLESS):
+            said.append(text)
+
+    before = qInstallMessageHandler(hear)
+    yield
+    qInstallMessageHandler(before)
+    assert said == []
+
+
+@pytest.fixture(autouse=True)
+def dressed(qapp: Any) -> None:
+    """The dark theme at 100 %, whatever a test before has chosen."""
+    theme().use("dark", scale_percent=100)
+
+
+@pytest.fixture
+def scripted(home: Home) -> ScriptedRunner:
+    """A runner whose scripts the test plays by hand."""
+    answers = {"backbones": [], "data": InputError("No worker looks at data here.")}
+    return ScriptedRunner(home, by_hand=True, answers=answers)
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, home: Home, scripted: ScriptedRunner) -> Iterator[Callable[..., MainWindow]]:
+    """Open windows that are closed, with everything they started, after the test."""
+    windows: list[MainWindow] = []
+
+    def make(*, demo: bool = False, **more: Any) -> MainWindow:
+        window = make_window(home, demo=demo, make_runner=lambda: scripted, **more)
+        windows.append(window)
+        window.resize(1366, 768)
+        window.show()
+        qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=10_000)
+        return window
+
+    yield make
+    for window in windows:
+        window.leave_quietly()
+        window.deleteLater()
