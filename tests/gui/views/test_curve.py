@@ -8,7 +8,8 @@ from PySide6.QtCore import QRectF
 
 from workbench.gui.theme import DARK, LIGHT
 from workbench.gui.views import palette
-from workbench.gui.views.curve import CurveView, apart
+from workbench.gui.views.curve import CurveView
+from workbench.gui.views.marks import apart
 
 
 def track(values, *, steps=None, every=1):

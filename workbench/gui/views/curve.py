@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
 
@@ -19,6 +19,7 @@ from workbench.core.problem import InputError
 from workbench.gui.theme import Tokens
 from workbench.gui.views import palette
 from workbench.gui.views.base import Rows, View
+from workbench.gui.views.marks import apart, paint_box
 from workbench.gui.views.plot import Plot
 from workbench.gui.views.series import Floats, Track, best_of, smoothed, thinned, valid
 from workbench.gui.views.words import short, small, span_of_time
@@ -63,6 +64,7 @@ class CurveView(View):
         self.lines: list[Line] = []
         self.metric_name = ""
         self.better = "high"
+        self._by_series = True
         self._time = self._log = False
         self._hover_x: float | None = None
         self._marked: int | None = None
@@ -120,19 +122,15 @@ class CurveView(View):
     def show_metric(self, name: str, tracks: Mapping[str, Track], best: str = "high") -> None:
         """Show one metric's series; `best` ('high' or 'low') picks the value that is marked."""
         ordered = sorted(tracks, key=_series_rank)
-        colours = [palette.series(series, position, self.tokens) for position, series in enumerate(ordered)]
-        self.show_lines(name, [(series, tracks[series]) for series in ordered], best, colours=colours)
+        self._show(name, [(series, tracks[series]) for series in ordered], best, by_series=True)
 
-    def show_lines(
-        self,
-        name: str,
-        tracks: Sequence[tuple[str, Track]],
-        best: str = "high",
-        *,
-        colours: Sequence[QColor] | None = None,
-    ) -> None:
+    def show_lines(self, name: str, tracks: Sequence[tuple[str, Track]], best: str = "high") -> None:
         """Overlay labelled tracks of any number of runs."""
-        shades = colours or [palette.category(position, self.tokens) for position in range(len(tracks))]
+        self._show(name, tracks, best, by_series=False)
+
+    def _show(self, name: str, tracks: Sequence[tuple[str, Track]], best: str, *, by_series: bool) -> None:
+        self._by_series = by_series
+        shades = [self._shade(label, position) for position, (label, _) in enumerate(tracks)]
         if name != self.metric_name:
             self._untouched = True
         self.metric_name, self.better = name, best
@@ -151,6 +149,11 @@ class CurveView(View):
         self._refill()
         self.reveal()
         self._tell_best()
+
+    def _shade(self, label: str, position: int) -> QColor:
+        if self._by_series:
+            return palette.series(label, position, self.tokens)
+        return palette.category(position, self.tokens)
 
     def _offer_smoothing(self) -> None:
         noisy = any(len(line.values) >= SMOOTH_FROM_POINTS for line in self.lines)
@@ -318,10 +321,8 @@ class CurveView(View):
     def recolour(self) -> None:
         self.plot.set_theme(self.tokens)
         self.strip.setStyleSheet(strip_style(self.tokens))
-        named = all(line.label in (*palette.SERIES_ORDER, "") for line in self.lines)
         for position, line in enumerate(self.lines):
-            shade = palette.series(line.label, position, self.tokens) if named else None
-            line.colour = shade or palette.category(position, self.tokens)
+            line.colour = self._shade(line.label, position)
         self._dress_lines()
 
     # Painting over the plot
@@ -447,34 +448,6 @@ def strip_style(now: Tokens) -> str:
         f"QToolButton:hover, QToolButton:checked {{ color: {now.text}; background: {now.raised}; }}"
         f"QToolButton:focus {{ border: 1px solid {now.accent}; }}"
     )
-
-
-def paint_box(painter: QPainter, rows: Sequence[tuple[str, QColor]], area: QRectF, now: Tokens, *, left: bool) -> None:
-    """Lines of coloured words in a small box at the top left (or right) of an area."""
-    metrics = QFontMetricsF(painter.font())
-    width = max(metrics.horizontalAdvance(words) for words, _ in rows) + 16
-    x = area.left() + 6 if left else area.right() - width - 6
-    box = QRectF(x, area.top() + 4, width, metrics.height() * len(rows) + 8)
-    painter.setPen(QPen(QColor(now.line), 1))
-    painter.setBrush(QColor(now.raised))
-    painter.drawRoundedRect(box, 4, 4)
-    for number, (words, colour) in enumerate(rows):
-        painter.setPen(colour)
-        painter.drawText(QPointF(box.left() + 8, box.top() + 4 + metrics.ascent() + number * metrics.height()), words)
-
-
-def apart(wanted: Sequence[float], least: float, area: QRectF) -> list[float]:
-    """Heights near the wanted ones (ascending) with at least `least` between them, inside the area."""
-    placed: list[float] = []
-    for y in wanted:
-        placed.append(max(y, placed[-1] + least) if placed else max(y, area.top() + least / 2))
-    overflow = placed[-1] - (area.bottom() - least / 2) if placed else 0
-    for number in range(len(placed) - 1, -1, -1):
-        if overflow <= 0:
-            break
-        placed[number] -= overflow
-        overflow = placed[number - 1] + least - placed[number] if number else 0
-    return placed
 
 
 def _line(label: str, track: Track, colour: QColor, origin: float) -> Line:

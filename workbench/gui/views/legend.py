@@ -74,7 +74,7 @@ class Legend(QWidget):
         for at, entry in enumerate(self.entries):
             width = metrics.horizontalAdvance(entry[0]) + 15
             rest = len(self.entries) - at - 1
-            if x + width + (28 if rest else 0) > self.width():
+            if x + width + (metrics.horizontalAdvance(f"+{rest}") + 10 if rest else 0) > self.width():
                 painter.setPen(QColor(self.tokens.dim))
                 painter.drawText(QPointF(x, self._baseline(metrics)), f"+{rest + 1}")
                 break

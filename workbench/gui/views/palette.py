@@ -43,10 +43,10 @@ def symbol(index: int, now: Tokens) -> str:
 
 
 def series(name: str, position: int, now: Tokens) -> QColor:
-    """The colour of a line: train, validation and test always look the same."""
+    """The colour of a line: train, validation and test always look the same, others never like them."""
     if name in SERIES_ORDER:
         return category(SERIES_ORDER.index(name), now)
-    return category(position, now)
+    return category(len(SERIES_ORDER) + position, now)
 
 
 def _legible(colour: str, now: Tokens) -> str:

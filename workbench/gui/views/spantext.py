@@ -219,6 +219,9 @@ def _displayed(text: str, marks: Sequence[Chip]) -> tuple[str, list[tuple[int, i
                 pieces.append(tag)
                 length += _units(tag)
             ends[at] = length
+            if tag and not text[cut : cut + 1].isspace():
+                pieces.append(_NARROW_NBSP)
+                length += 1
         for at, mark in enumerate(marks):
             if mark.start == cut:
                 starts[at] = length
