@@ -15,6 +15,8 @@ PAGE = Path(__file__).resolve().parent.parent / "resources" / "licences.md"
 PRODUCT = "transfer-workbench"
 STRONG = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)", re.IGNORECASE)
 WEAK = re.compile(r"\b(LGPL|GNU Lesser|GNU Library|MPL|Mozilla)", re.IGNORECASE)
+ACCELERATOR = re.compile(r"nvidia-|cuda-|triton$")
+"""What only torch's CUDA builds bring; NVIDIA's own licences, installed by whoever chooses such a build."""
 CLASSIFIER = "License :: OSI Approved :: "
 KNOWN = {
     # The metadata says less than the files do.
@@ -30,6 +32,7 @@ HEAD = """# Licences of the packages that the workbench needs
 The workbench is under Apache-2.0 (see LICENSE). This page is written by `packaging/licences.py` from
 what the installed packages state; none of them is under the GPL or AGPL. PySide6 (Qt) is under the
 LGPL-3.0: it is installed by pip as unmodified shared libraries, which anyone may replace by their own.
+NVIDIA's libraries, which come only with a CUDA build of torch, are under NVIDIA's licences and not listed.
 A package under a copyleft licence that would bind the program stays optional and in a process of its
 own; so far there is none.
 
@@ -41,7 +44,7 @@ own; so far there is none.
 def required(name: str, seen: set[str]) -> Iterator[str]:
     """A package and everything that it needs here, extras left out."""
     normal = re.sub(r"[-_.]+", "-", name).lower()
-    if normal in seen:
+    if normal in seen or ACCELERATOR.match(normal):
         return
     seen.add(normal)
     try:
