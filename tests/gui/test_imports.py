@@ -24,7 +24,8 @@ heavy_at_first = [name for name in ("numpy", "pyqtgraph") if name in sys.modules
 app.processEvents()
 for page in ("home", "runs", "models", "settings"):
     window.open_page(page)
-import workbench.gui.views, workbench.gui.runmodel, workbench.gui.claimwindow, workbench.gui.labelling, workbench.gui.tryit
+import workbench.gui.views, workbench.gui.runmodel, workbench.gui.claimwindow
+import workbench.gui.labelling, workbench.gui.tryit
 import workbench.runner.local, workbench.runner.claims
 found = [name for name in sys.argv[2].split(",") if name in sys.modules]
 print("heavy", found, "early", heavy_at_first)

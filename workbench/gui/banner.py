@@ -23,6 +23,7 @@ class Banner(QFrame):
         super().__init__()
         self.setObjectName("banner")
         self.record: ProblemRecord | None = None
+        self._offered: dict[str, Callable[[], None]] = {}
         px = theme().pixels
         self._what = _line("heading")
         self._detail = _line("dim")
@@ -70,6 +71,14 @@ class Banner(QFrame):
         self._offer(list(remedies))
         self._dress("info")
 
+    def remedies(self) -> list[str]:
+        """What is offered."""
+        return list(self._offered)
+
+    def press(self, remedy: str) -> None:
+        """Do what a button offers."""
+        self._offered[remedy]()
+
     def dismiss(self) -> None:
         """Hide the message."""
         self.record = None
@@ -81,6 +90,7 @@ class Banner(QFrame):
 
     def _offer(self, remedies: list[Remedy]) -> None:
         empty(self._buttons)
+        self._offered = dict(remedies)
         for text, act in remedies:
             button = QPushButton(text)
             button.clicked.connect(lambda _=False, act=act: act())

@@ -46,7 +46,7 @@ class JobPanel(QFrame):
         column.addWidget(area, 1)
         self._drawn: object = None
         link.worker_changed.connect(self._show)
-        theme().changed.connect(lambda _: self._show(self.link.state, again=True))
+        theme().follow(self, lambda: self._show(self.link.state, again=True))
         self.hide()
 
     def show_job(self, run: str, state: JobState) -> None:

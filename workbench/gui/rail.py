@@ -61,6 +61,14 @@ class Rail(QFrame):
         """What follows stands at the bottom."""
         self._column.addStretch(1)
 
+    def names(self) -> list[str]:
+        """The entries, from the top."""
+        return list(self._buttons)
+
+    def marked(self) -> str:
+        """The entry whose page is open."""
+        return next((name for name, button in self._buttons.items() if button.isChecked()), "")
+
     def mark(self, name: str) -> None:
         """Show which page is open."""
         if name in self._buttons:

@@ -60,7 +60,7 @@ class Place(Card):
         self._zoom.setAccessibleName(f"Enlarge {in_words(slot)}")
         self._zoom.clicked.connect(lambda: self.zoomed.emit(self.slot))
         self.header.addWidget(self._zoom)
-        theme().changed.connect(lambda now: self._zoom.setIcon(icon("mdi6.arrow-expand", now.dim)))
+        theme().follow(self, lambda: self._zoom.setIcon(icon("mdi6.arrow-expand", tokens().dim)))
 
     def show_artifact(self, folder: Path, artifact: ev.Artifact) -> None:
         """Draw an artifact, unless it is drawn already."""

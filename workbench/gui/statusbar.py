@@ -39,7 +39,7 @@ class StatusBar(QFrame):
         row.addWidget(self._commands)
         self._state = WorkerState()
         self.show_state(self._state)
-        theme().changed.connect(lambda _: self.show_state(self._state))
+        theme().follow(self, lambda: self.show_state(self._state))
 
     def show_state(self, state: WorkerState) -> None:
         """Tell what the worker does."""
@@ -50,6 +50,11 @@ class StatusBar(QFrame):
         self._device.setText(_device_words(state))
         self._device.setVisible(bool(state.device))
         self._queue.setText(f"queue {len(state.queue)}")
+
+    def text(self) -> str:
+        """Everything that is said."""
+        parts = (self._worker, self._device, self._queue, self._preview, self._pace)
+        return " · ".join(part.text() for part in parts if part.text())
 
     def show_job(self, state: JobState) -> None:
         """Tell the previews' share of the run on the stage."""

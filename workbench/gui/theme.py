@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
@@ -72,6 +74,7 @@ class Theme(QObject):
         self.now = DARK
         self._worn: tuple[Tokens, float] | None = None
         self._listening = False
+        self._followers: list[tuple[QObject, Callable[[], object]]] = []
 
     def choose(self, choice: Choice, *, scale_percent: int = 100) -> None:
         """Settle colours and sizes without drawing them yet.
@@ -91,6 +94,10 @@ class Theme(QObject):
         self.choose(choice, scale_percent=scale_percent)
         self._listen()
         self._dress()
+
+    def follow(self, owner: QObject, redraw: Callable[[], object]) -> None:
+        """Call `redraw` after every switch for as long as `owner` exists."""
+        self._followers.append((owner, redraw))
 
     def pixels(self, size: float) -> int:
         """A length of the 8-pixel grid at the chosen scale."""
@@ -117,6 +124,9 @@ class Theme(QObject):
             app.setPalette(_palette(self.now))
             app.setStyleSheet(stylesheet(self.now, self.scale))
         self.changed.emit(self.now)
+        self._followers = [(owner, redraw) for owner, redraw in self._followers if shiboken6.isValid(owner)]
+        for _, redraw in self._followers:
+            redraw()
 
 
 def _chosen(choice: Choice) -> Tokens:

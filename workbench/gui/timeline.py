@@ -68,6 +68,10 @@ class Timeline(QWidget):
         self._slider.blockSignals(blocked)
         self._describe()
 
+    def look_at(self, step: int) -> None:
+        """Go to the last stop at or before a step."""
+        self._slider.setValue(max(0, bisect.bisect_right(self._steps, step) - 1))
+
     def follow(self) -> None:
         """Go to the right end and stay there."""
         self._live = True

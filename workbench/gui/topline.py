@@ -59,7 +59,7 @@ class TopLine(QWidget):
             button.setProperty("role", "primary")
         button.clicked.connect(action.trigger)
         action.changed.connect(lambda: _dress(button, action, primary))
-        theme().changed.connect(lambda _: _dress(button, action, primary))
+        theme().follow(button, lambda: _dress(button, action, primary))
         _dress(button, action, primary)
         self._row.addWidget(button)
         return button
@@ -103,9 +103,13 @@ class ProgressLine(QWidget):
         button.setAutoRaise(True)
         button.clicked.connect(action.trigger)
         action.changed.connect(lambda: self._dress(button, action))
-        theme().changed.connect(lambda _: self._dress(button, action))
+        theme().follow(button, lambda: self._dress(button, action))
         self._dress(button, action)
         self._row.addWidget(button)
+
+    def text(self) -> str:
+        """What is said about the run."""
+        return self._text.text()
 
     def show_state(self, state: JobState, *, ahead: int = 0) -> None:
         """Tell a run's state; `ahead` is how many runs wait before it."""
