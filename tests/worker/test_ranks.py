@@ -25,7 +25,9 @@ def test_that_a_recipe_trains_in_two_processes_and_only_the_first_writes(tmp_pat
     declared = recipe("berturk-nlu")
     params = declared.preset("smoke")
     inputs = {name: slot.default for name, slot in declared.reads.items() if slot.default}
-    folder = create_run(tmp_path, RunConfig(recipe=declared.id, params=values_of(params), inputs=inputs, seed=1))
+    folder = create_run(
+        tmp_path / "runs", RunConfig(recipe=declared.id, params=values_of(params), inputs=inputs, seed=1)
+    )
     job = RunningJob(folder)
     with ranks.helpers(folder, count=2, device="cpu"):
         declared.run(job, params)
@@ -34,4 +36,4 @@ def test_that_a_recipe_trains_in_two_processes_and_only_the_first_writes(tmp_pat
     told = [step for step in steps if steps.count(step) == 1]
     assert told == sorted(set(steps))
     assert (folder.model / "config.json").is_file()
-    assert [one.name for one in tmp_path.iterdir()] == [folder.id]
+    assert [one.name for one in (tmp_path / "runs").iterdir()] == [folder.id]
