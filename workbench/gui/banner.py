@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from workbench.core.problem import ProblemRecord
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import empty
-from workbench.gui.icons import icon
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 
 Remedy = tuple[str, Callable[[], None]]
 
@@ -30,11 +30,7 @@ class Banner(QFrame):
         self._fix = _line("")
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(px(8))
-        close = QToolButton()
-        close.setIcon(icon("mdi6.close", tokens().dim))
-        close.setAccessibleName("Close this message")
-        close.setToolTip("Close this message")
-        close.clicked.connect(self.dismiss)
+        close = tool_button("mdi6.close", "Close this message", self.dismiss)
         words = QVBoxLayout()
         words.setSpacing(px(2))
         for label in (self._what, self._detail, self._fix):

@@ -308,9 +308,7 @@ class BackboneField(Combo):
         chosen = self._last
         self.clear()
         for one in found:
-            parameters = one.get("parameters") or 0
-            detail = f" · {parameters / 1e6:.3g} M" if parameters else ""
-            self.addItem(str(one.get("title") or one["address"]) + detail, one["address"])
+            self.addItem(str(one.get("title") or one["address"]), one["address"])
             self.setItemData(self.count() - 1, _backbone_tip(one), Qt.ItemDataRole.ToolTipRole)
         self.set_value(chosen)
 
@@ -339,6 +337,7 @@ def _backbone_title(address: str) -> str:
 
 def _backbone_tip(one: dict[str, Any]) -> str:
     facts = [one.get("address", ""), one.get("architecture", ""), one.get("licence", "")]
+    facts += [f"{one['parameters'] / 1e6:.3g} M parameters"] if one.get("parameters") else []
     facts += [size(one["size_bytes"])] if one.get("size_bytes") else []
     facts += [one["problem"]] if one.get("problem") else []
     return "\n".join(str(fact) for fact in facts if fact)

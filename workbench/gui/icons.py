@@ -13,9 +13,9 @@ from pathlib import Path
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPixmap
 
-from workbench.gui.theme import tokens
+from workbench.gui.theme import theme, tokens
 
-_SIZES_PX = (16, 20)
+SIDES_PX = (16, 20)
 
 
 @functools.cache
@@ -35,9 +35,9 @@ def _font() -> tuple[str, dict[str, str]]:
 
 
 @functools.cache
-def _drawn(name: str, colour: str, disabled: str) -> QIcon:
+def _drawn(name: str, colour: str, disabled: str, scale: float) -> QIcon:
     icon = QIcon()
-    for size in _SIZES_PX:
+    for size in (round(side * scale) for side in SIDES_PX):
         for ratio in (1, 2):
             icon.addPixmap(_pixmap(name, colour, size, ratio), QIcon.Mode.Normal)
         icon.addPixmap(_pixmap(name, disabled, size, 1), QIcon.Mode.Disabled)
@@ -67,4 +67,4 @@ def _pixmap(name: str, colour: str, size_px: int, ratio: int) -> QPixmap:
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon by its name ('mdi6.play'), in the text colour unless another is asked for."""
     now = tokens()
-    return _drawn(name, colour or now.text, now.blend(now.dim, 0.5))
+    return _drawn(name, colour or now.text, now.blend(now.dim, 0.5), theme().scale)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption, empty
-from workbench.gui.icons import icon
 from workbench.gui.link import Link
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 from workbench.gui.topline import describe
 
 HEIGHT_PX = 200
@@ -70,15 +70,10 @@ class JobPanel(QFrame):
         end.setToolTip("End the background process; a running run stays resumable")
         end.clicked.connect(lambda: self.link.deliver(self.link.runner.shutdown(now=True), owner=self))
         self._end = end
-        close = QToolButton()
-        close.setIcon(icon("mdi6.close", tokens().dim))
-        close.setToolTip("Close the job panel (Ctrl+J)")
-        close.setAccessibleName("Close the job panel")
-        close.clicked.connect(self.hide)
         head.addWidget(title)
         head.addWidget(self._caption, 1)
         head.addWidget(end)
-        head.addWidget(close)
+        head.addWidget(tool_button("mdi6.close", "Close the job panel (Ctrl+J)", self.hide))
         return head
 
     def _show(self, state: WorkerState, again: bool = False) -> None:
@@ -152,9 +147,4 @@ class _JobRow(QWidget):
 
     def add(self, picture: str, tip: str, do: Callable[[], None]) -> None:
         """A small button."""
-        button = QToolButton()
-        button.setIcon(icon(picture, tokens().text))
-        button.setToolTip(tip)
-        button.setAccessibleName(f"{tip}: {self.run}")
-        button.clicked.connect(lambda _=False: do())
-        self._row.addWidget(button)
+        self._row.addWidget(tool_button(picture, tip, do, name=f"{tip}: {self.run}"))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QToolButton
 
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import Card
-from workbench.gui.icons import icon
 from workbench.gui.link import Link
-from workbench.gui.theme import tokens
 from workbench.store.runfolder import RunConfig
 
 if TYPE_CHECKING:
@@ -28,12 +26,7 @@ class LabelPlace(Card):
         self.link = link
         self.labelling: Labelling | None = None
         self._wanted = ""
-        close = QToolButton()
-        close.setIcon(icon("mdi6.close", tokens().dim))
-        close.setToolTip("Back to the views; edits are kept")
-        close.setAccessibleName("Close labelling")
-        close.clicked.connect(self.closed)
-        self.header.addWidget(close)
+        self.header.addWidget(tool_button("mdi6.close", "Back to the views; edits are kept", self.closed.emit))
 
     def begin(self, config: RunConfig, slot: str, *, text: str = "") -> None:
         """Load all examples of a slot and choose the one with this text."""

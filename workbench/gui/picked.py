@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QToolButton
 
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import Card
-from workbench.gui.icons import icon
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 
 if TYPE_CHECKING:
     from workbench.gui.views.items import ItemsList
@@ -26,12 +25,7 @@ class PickedCard(Card):
     def __init__(self) -> None:
         super().__init__("Picked")
         self.items: ItemsList | None = None
-        close = QToolButton()
-        close.setIcon(icon("mdi6.close", tokens().dim))
-        close.setToolTip("Close the list")
-        close.setAccessibleName("Close the list")
-        close.clicked.connect(self.hide)
-        self.header.addWidget(close)
+        self.header.addWidget(tool_button("mdi6.close", "Close the list", self.hide))
         self.setMinimumHeight(theme().pixels(HEIGHT_PX))
         self.hide()
 

@@ -25,7 +25,7 @@ from workbench.gui.stage import Stage
 from workbench.gui.theme import theme
 from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
-from workbench.gui.tryplace import TryPlace
+from workbench.gui.tryplace import FULL_PX, TryPlace
 from workbench.store.runfolder import RunConfig, RunFolder
 
 if TYPE_CHECKING:
@@ -188,6 +188,9 @@ class RecipePage(QWidget):
         wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
         if self._inner.orientation() != wanted:
             self._inner.setOrientation(wanted)
+            self.side.setOrientation(Qt.Orientation.Horizontal if narrow else Qt.Orientation.Vertical)
+            whole = self._inner.height() if narrow else self._inner.width()
+            self._inner.setSizes([whole * 13 // 20, whole * 7 // 20] if narrow else [whole - 288, theme().pixels(288)])
 
     def _backbones_found(self, raw: Any) -> None:
         import msgspec
@@ -360,7 +363,15 @@ class RecipePage(QWidget):
         left.addWidget(area)
         left.addWidget(self.tryplace)
         left.setStretchFactor(0, 1)
+        self._lefts = left
+        self.tryplace.filled.connect(self._make_room)
         return left
+
+    def _make_room(self) -> None:
+        """The try-it box gets what it wants, but never more than the form keeps."""
+        whole = sum(self._lefts.sizes())
+        wanted = min(theme().pixels(FULL_PX), whole * 45 // 100)
+        self._lefts.setSizes([whole - wanted, wanted])
 
     def _middle(self) -> QWidget:
         middle = QWidget()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workbench.core.kinds import Sample, Slot
 from workbench.core.recipe import Recipe
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption
 from workbench.gui.fields import Combo, choose_path
-from workbench.gui.icons import icon
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 
 
 class SlotField(QFrame):
@@ -92,12 +93,8 @@ class SlotField(QFrame):
         for name, text, folder in (("mdi6.file-outline", "file", False), ("mdi6.folder-outline", "folder", True)):
             if folder and not self.slot.kind.folder:
                 continue
-            button = QToolButton()
-            button.setIcon(icon(name, tokens().dim))
-            button.setToolTip(f"Choose a {text} for {self.slot.title.lower()}")
-            button.setAccessibleName(f"Choose a {text}")
-            button.clicked.connect(lambda _=False, folder=folder: self._choose(folder))
-            row.addWidget(button)
+            tip = f"Choose a {text} for {self.slot.title.lower()}"
+            row.addWidget(tool_button(name, tip, functools.partial(self._choose, folder)))
         column.addLayout(row)
         column.addWidget(self._hint)
         column.addWidget(self._fault)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
 from workbench.core.kinds import ArtifactKind, Curve, Outcomes
 from workbench.core.recipe import Recipe
+from workbench.gui.buttons import tool_button
 from workbench.gui.card import Card
-from workbench.gui.icons import icon
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
@@ -52,15 +52,13 @@ class Place(Card):
         self.slot, self.kind = slot, kind
         self.setMinimumSize(theme().pixels(200), theme().pixels(PLACE_PX))
         self.view: View | None = None
+        self._stage = ""
         self._shown: tuple[Path, str] | None = None
         self.set_body(_hint(_coming(kind)))
-        self._zoom = QToolButton()
-        self._zoom.setIcon(icon("mdi6.arrow-expand", tokens().dim))
-        self._zoom.setToolTip("Show only this (again: show all)")
-        self._zoom.setAccessibleName(f"Enlarge {in_words(slot)}")
-        self._zoom.clicked.connect(lambda: self.zoomed.emit(self.slot))
-        self.header.addWidget(self._zoom)
-        theme().follow(self, lambda: self._zoom.setIcon(icon("mdi6.arrow-expand", tokens().dim)))
+        zoom = tool_button(
+            "mdi6.arrow-expand", "Show only this (again: show all)", self._tell_zoomed, name=f"Enlarge {in_words(slot)}"
+        )
+        self.header.addWidget(zoom)
 
     def show_artifact(self, folder: Path, artifact: ev.Artifact) -> None:
         """Draw an artifact, unless it is drawn already."""
@@ -69,16 +67,16 @@ class Place(Card):
         self._shown = (folder, artifact.path)
         if self.view is None:
             self._make_view()
-        if artifact.title:
-            self.set_title(artifact.title)
+        self._stage = artifact.title
         if self.view is not None:
             self.view.show_artifact(folder, artifact)
+            self._describe(self.view.caption)
 
     def clear(self) -> None:
         """Back to the sentence that says what will come."""
         self._shown = None
+        self._stage = ""
         self.set_caption("")
-        self.set_title(in_words(self.slot))
         if self.view is not None:
             self.view.clear(_coming(self.kind))
 
@@ -90,8 +88,15 @@ class Place(Card):
             return
         self.view = make_view(self.kind.name)
         self.view.picked.connect(self._tell_picked)
-        self.view.captioned.connect(self.set_caption)
+        self.view.captioned.connect(self._describe)
         self.set_body(self.view, margin=8)
+
+    def _describe(self, said: str) -> None:
+        """What the view says, after what the recipe calls this state of things."""
+        self.set_caption(" · ".join(part for part in (self._stage, said) if part))
+
+    def _tell_zoomed(self) -> None:
+        self.zoomed.emit(self.slot)
 
     def _tell_picked(self, items: Any) -> None:
         title = self.view.picked_title if self.view is not None else ""

@@ -41,6 +41,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #statusBar QPushButton:focus { border: 1px solid $accent; padding: 0 ${p7}px; }
 #jobPanel { background: $surface; border-top: 1px solid $line; }
 
+QPushButton { icon-size: ${p16}px; }
 QPushButton, QToolButton[role="button"] { background: $raised; border: 1px solid $line; border-radius: ${p6}px;
     padding: 0 ${p12}px; min-height: ${p28}px; }
 QPushButton:hover, QToolButton[role="button"]:hover { background: $raised2; }

@@ -62,7 +62,8 @@ class Timeline(QWidget):
         self._steps = steps
         blocked = self._slider.blockSignals(True)
         self._slider.setEnabled(len(steps) > 1)
-        self._slider.setRange(0, max(0, len(steps) - 1))
+        # A single stop stands at the right end, where 'live' is.
+        self._slider.setRange(0 if len(steps) > 1 else -1, max(0, len(steps) - 1))
         last = max(0, len(steps) - 1)
         self._slider.setValue(last if held is None else min(last, bisect.bisect_left(steps, held)))
         self._slider.blockSignals(blocked)

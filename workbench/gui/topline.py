@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushBut
 
 from workbench.core.job import JobState
 from workbench.core.recipe import Recipe
+from workbench.gui.buttons import show_icon
 from workbench.gui.card import Caption
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
@@ -127,7 +128,7 @@ class ProgressLine(QWidget):
 
     def _dress(self, button: QToolButton, action: QAction) -> None:
         key = action.shortcut().toString()
-        button.setIcon(icon(str(action.data()), tokens().dim))
+        show_icon(button, str(action.data()))
         button.setVisible(action.isVisible() and action.isEnabled())
         button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))
         button.setAccessibleName(action.text())

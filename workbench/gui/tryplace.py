@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel
 
 from workbench.core.recipe import Recipe
@@ -16,11 +16,14 @@ from workbench.store.runfolder import RunFolder
 if TYPE_CHECKING:
     from workbench.gui.tryit import TryIt
 
-EMPTY_PX, FULL_PX = 96, 264
+EMPTY_PX, FULL_PX = 96, 280
 
 
 class TryPlace(Card):
     """Says what will come until a run has a model; hidden for recipes that do not serve theirs."""
+
+    filled = Signal()
+    """The box is there and wants room."""
 
     def __init__(self, recipe: Recipe, link: Link) -> None:
         super().__init__("Try it", "Ctrl+Enter")
@@ -42,5 +45,5 @@ class TryPlace(Card):
 
             self.box = TryIt(self.link)
             self.set_body(self.box)
-            self.setMinimumHeight(theme().pixels(FULL_PX))
+            self.filled.emit()
         self.box.show_model(folder)

@@ -67,6 +67,8 @@ class SettingsPage(PageFrame):
             self.form.show_problems(problems.problems)
             return
         assert isinstance(settings, Settings)
+        if settings.scale != self.link.settings.scale:
+            self.banner.show_note("Text has its new size now; spaces and icons follow when the window opens again.")
         self.link.settings = settings
         self.link.settings_changed.emit(settings)
         path = self.link.home.settings
