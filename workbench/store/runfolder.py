@@ -175,6 +175,11 @@ class EventTail:
             return None
 
 
+def away_mark(folder: RunFolder) -> Path:
+    """A file that stands while another machine does the run: this one's worker leaves it alone."""
+    return folder.path / "away"
+
+
 def create_run(runs: Path, config: RunConfig) -> RunFolder:
     """Make the folder of a new run and write its frozen configuration."""
     now = time.time()

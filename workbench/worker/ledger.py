@@ -18,7 +18,7 @@ from workbench.core.job import ALIVE, ENDED, JobState
 from workbench.core.problem import InputError, KnownTrouble, ProblemRecord
 from workbench.store.home import Home
 from workbench.store.index import Index
-from workbench.store.runfolder import RunFolder
+from workbench.store.runfolder import RunFolder, away_mark
 from workbench.worker.children import is_alive, is_child_of
 from workbench.worker.messages import Ended
 
@@ -132,7 +132,7 @@ class Ledger:
         The order stands in home.queue; runs that only their own folder knows to be queued follow,
         the oldest first.
         """
-        states = self._states()
+        states = {run: state for run, state in self._states().items() if not away_mark(self.folder(run)).exists()}
         for run, state in states.items():
             if state.phase in ALIVE and self._is_lost(state):
                 self._mark_lost(run, state)
