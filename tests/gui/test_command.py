@@ -16,7 +16,7 @@ def test_that_only_what_differs_from_the_preset_is_written() -> None:
 
 def test_that_a_line_read_back_gives_the_same_parameters() -> None:
     declared = recipe("berturk-nlu")
-    params = values_of(declared.preset("paper")) | {"explain": "it's a \"test\" & more", "warmup": 0.125, "batch": 7}
+    params = values_of(declared.preset("paper")) | {"explain": 'it\'s a "test" & more', "warmup": 0.125, "batch": 7}
     line = command_line(
         declared, preset="paper", params=params, inputs={"data": "/tmp/my data.csv"}, seed=3, device="cpu"
     )

@@ -63,9 +63,7 @@ def test_that_nothing_is_told_to_what_is_gone_or_was_cancelled(link: Link, qtbot
     assert told == []
 
 
-def test_that_the_workers_states_arrive_after_attaching(
-    link: Link, scripted: ScriptedRunner, qtbot: QtBot
-) -> None:
+def test_that_the_workers_states_arrive_after_attaching(link: Link, scripted: ScriptedRunner, qtbot: QtBot) -> None:
     states: list[WorkerState] = []
     link.worker_changed.connect(states.append)
     link.attach()

@@ -71,9 +71,7 @@ def test_that_resuming_takes_back_what_came_after_the_checkpoint(
     assert [one.step for one in model.artifacts["map"]] == [4]
 
 
-def test_that_a_second_attempt_without_checkpoint_begins_anew(
-    folder: RunFolder, model: RunModel, qtbot: QtBot
-) -> None:
+def test_that_a_second_attempt_without_checkpoint_begins_anew(folder: RunFolder, model: RunModel, qtbot: QtBot) -> None:
     folder.append(ev.Started(attempt=1), *metrics((1, 1.0), (2, 1.0)), ev.Failed())
     qtbot.waitUntil(lambda: model.state.phase == "failed")
     folder.append(ev.Started(attempt=2), *metrics((1, 3.0)))

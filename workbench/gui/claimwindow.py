@@ -15,6 +15,8 @@ from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
 from workbench.gui.topline import describe
 from workbench.gui.words import count, number
+from workbench.store.home import Home
+from workbench.store.index import Index
 from workbench.store.runfolder import RunConfig, RunFolder
 
 LOOK_EVERY_MS = 1000
@@ -62,6 +64,19 @@ class ClaimWindow(QDialog):
             return [(one, link.runner.submit(one)) for one in planned]
 
         link.background(submit, then=self._submitted, failed=self._refused, owner=self)
+
+    def find_last(self) -> None:
+        """Follow the claim of this recipe that was run last."""
+        home, recipe = self.link.home, self.recipe.id
+        self.headline.setText("Looking for the last claim…")
+        self.link.background(lambda: _last(home, recipe), then=self._found, failed=self._refused, owner=self)
+
+    def _found(self, runs: dict[str, dict[int, RunFolder]]) -> None:
+        if runs:
+            self.follow(runs)
+        else:
+            self.headline.setText("This claim was never run here.")
+            self.notes.setText("Run claim, beside Run, queues every arm.")
 
     def follow(self, runs: dict[str, dict[int, RunFolder]]) -> None:
         """Watch runs that were queued before."""
@@ -136,6 +151,14 @@ class ClaimWindow(QDialog):
         column.addWidget(self._arms, 1)
         column.addWidget(self._table, 1)
         column.addLayout(foot)
+
+
+def _last(home: Home, recipe: str) -> dict[str, dict[int, RunFolder]]:
+    from workbench.runner.claims import collect
+
+    rows = Index(home.index, home.runs).refresh()
+    claim = next((row.config.claim for row in rows if row.config.recipe == recipe and row.config.claim), "")
+    return collect(home.runs, claim) if claim else {}
 
 
 def _judge(recipe: Recipe, runs: dict[str, dict[int, RunFolder]], seeds: list[int]) -> Any:

@@ -39,7 +39,7 @@ class RecipePage(QWidget):
 
     recipe_wanted = Signal(str)
     claim_wanted = Signal(object)
-    """A RunConfig whose data, budget and seed all arms shall share."""
+    """A RunConfig whose data, device and first seed all arms shall share; None for the claim run last."""
     run_shown = Signal(str)
 
     def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
@@ -265,7 +265,12 @@ class RecipePage(QWidget):
         self.claim_action = make(
             "Run claim", "Train every arm of the paper's claim on this data and judge it", "", "", self._want_claim
         )
-        self.claim_action.setVisible(self.recipe.claim is not None)
+        last = make(
+            "Show the last claim", "The arms and the verdict of the claim run last", "", "",
+            lambda: self.claim_wanted.emit(None),
+        )  # fmt: skip
+        for action in (self.claim_action, last):
+            action.setVisible(self.recipe.claim is not None)
         self.copy_action = make(
             "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
         )

@@ -184,13 +184,16 @@ class MainWindow(QMainWindow):
             self.jobs.show_job(page.model.folder.id, state)
 
     def run_claim(self, name: str, config: Any) -> None:
-        """Queue every arm of a recipe's claim on this data and follow them to the verdict."""
+        """Queue every arm of a recipe's claim on this data, or find the last claim, and follow it to its verdict."""
         from workbench.gui.claimwindow import ClaimWindow
 
         window = ClaimWindow(self, self.recipes[name], self.link)
         window.run_opened.connect(self.open_run)
         window.show()
-        window.begin(config)
+        if config is None:
+            window.find_last()
+        else:
+            window.begin(config)
 
     # First moments
 
