@@ -15,7 +15,9 @@ from workbench.core.kinds import InputKind, Sample, Slot
 from workbench.core.params import Params, knob
 from workbench.core.problem import InputError, ProblemRecord, Problems
 from workbench.core.recipe import TEXT, Paper, Recipe
+from workbench.recipes import recipe
 from workbench.runner import claims
+from workbench.runner.scripted import ScriptedRunner
 from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, create_run
 
@@ -395,3 +397,26 @@ def test_that_the_runs_of_a_claim_are_found_again(home):
     found = claims.collect(home.runs, "demo-1")
     assert {arm: sorted(of_arm) for arm, of_arm in found.items()} == {"plain": [0, 1], "strong": [0, 1]}
     assert claims.collect(home.runs, "another") == {}
+
+
+def test_that_a_scripted_runner_carries_out_a_declared_claim(home):
+    declared = recipe("punctuation-adversarial")
+
+    def play(folder):
+        config = folder.config()
+        hits = 8.0 if config.params["init"] == "pretrained" else 3.0
+        counts = np.tile([[hits, 2.0, 2.0] * 3], (50, 1))
+        events = []
+        for slot in ("outcomes", "outcomes_asr"):
+            np.save(folder.artifacts / f"{slot}.npy", counts)
+            events.append(ev.Artifact(slot=slot, kind="outcomes", path=f"artifacts/{slot}.npy"))
+        f1 = float(claims.measured(counts.sum(0), len(counts), "f1"))
+        results = {"test_f1": f1, "asr_f1": f1, "dev_f1": 0.8}
+        return [*events, ev.Finished(results=results)]
+
+    result = claims.run_claim(ScriptedRunner(home, play), declared, [1, 2], lambda progress: None)
+    assert result.notes == []
+    assert result.holds
+    asserted = [one.verdict for one in result.statements if one.asserted]
+    assert asserted == ["holds"] * 3
+    assert {one.verdict for one in result.statements if not one.asserted} == {"does not hold"}

@@ -146,7 +146,7 @@ class Grammar:
 
     def sentence(self) -> Sentence:
         """One sentence with its marks; the last word carries PERIOD or QUESTION."""
-        asks = self._chance(0.22)
+        asks = self._chance(0.25)
         body = self._question() if asks else self._statement()
         body = _marked(body, "QUESTION" if asks else "PERIOD")
         return Sentence(
@@ -217,11 +217,11 @@ class Grammar:
 
     def _verb_phrase(self, plural: bool) -> _Phrase:
         return self._pick(
-            (58, lambda: self._predicate(plural)),
+            (62, lambda: self._predicate(plural)),
             (12, lambda: _words(self.rng.choice(MODALS), "AUX") + self._predicate(plural=True)),
             (8, lambda: self._denial(plural)),
             (12, lambda: _words("are" if plural else "is", "AUX") + self._quality()),
-            (10, lambda: self._embedding(plural)),
+            (6, lambda: self._embedding(plural)),
         )
 
     def _denial(self, plural: bool) -> _Phrase:
@@ -240,15 +240,15 @@ class Grammar:
         return verb + _words(self.rng.choice(("where", "why", "how", "when")), "ADV") + subject + self._predicate(many)
 
     def _predicate(self, plural: bool) -> _Phrase:
-        early = self._adverb() if self._chance(0.08) else []
+        early = self._adverb() if self._chance(0.05) else []
         phrase = early + self._pick(
             (30, lambda: self._inflected(self.rng.choice(self.lexicon.intransitive), plural)),
             (30, lambda: self._acting(self.lexicon.transitive, plural)),
             # Homographs take an object or none, so where the clause ends is not told by the word.
-            (18, lambda: self._acting(self.lexicon.homograph, plural)),
-            (22, lambda: self._inflected(self.rng.choice(self.lexicon.homograph), plural)),
+            (24, lambda: self._acting(self.lexicon.homograph, plural)),
+            (16, lambda: self._inflected(self.rng.choice(self.lexicon.homograph), plural)),
         )
-        if self._chance(0.1):
+        if self._chance(0.05):
             phrase = phrase + _words("and", "CCONJ") + self._acting(self.lexicon.transitive, plural)
         return phrase + self._tail()
 
@@ -273,7 +273,7 @@ class Grammar:
             return self._apposition(), False
         if roll < 0.20:
             return self._list(), True
-        if self._chance(0.25):
+        if self._chance(0.35):
             pronoun, plural = self.rng.choice((("she", False), ("he", False), ("they", True), ("we", True)))
             return _words(pronoun, "PRON"), plural
         if self._chance(0.25):
@@ -303,12 +303,15 @@ class Grammar:
         return before + items[-2] + _words("and", "CCONJ") + items[-1]
 
     def _noun_group(self, plural: bool) -> _Phrase:
-        determiners = ("the", "the", "some", "these", "many") if plural else ("the", "the", "this", "every", "a")
+        determiners = ("the", "the", "some", "these") if plural else ("the", "the", "this", "a")
         adjective = self._adjective() if self._chance(0.3) else []
         compound = _words(self._noun(), "NOUN") if self._chance(0.08) else []
         head = self._noun()
-        determiner = _words(self.rng.choice(determiners), "DET")
-        return determiner + adjective + compound + _words(s_form(head) if plural else head, "NOUN")
+        group = adjective + compound + _words(s_form(head) if plural else head, "NOUN")
+        determiner = self.rng.choice(determiners)
+        if determiner == "a" and group[0].text[0] in "aeiou":
+            determiner = "an"
+        return _words(determiner, "DET") + group
 
     def _noun(self) -> str:
         return self.rng.choice(self.lexicon.homograph if self._chance(0.45) else self.lexicon.noun)
