@@ -9,6 +9,7 @@ import pytest
 
 from tests.plugins.fixtures import ended, reaches, trial, until, wait_for_step, worker_process
 from workbench.core import events as ev
+from workbench.core.settings import Settings, save
 from workbench.runner.local import LocalRunner
 from workbench.store.home import Home
 from workbench.worker.children import is_alive
@@ -186,3 +187,23 @@ def test_that_a_terminated_worker_leaves_its_run_resumable(runner: LocalRunner, 
     psutil.wait_procs([worker], timeout=20)
     assert folder.state().resumable
     assert waiting.id.encode() in home.queue.read_bytes()
+
+
+def test_that_allowing_the_network_reaches_processes_that_are_already_warm(
+    runner: LocalRunner, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    runner.attach().result(60)
+    worker = worker_process(home)
+    (before,) = until(worker.children)
+    assert before.environ().get("HF_HUB_OFFLINE") == "1"
+    save(home.settings, Settings(offline=False))
+    until(lambda: any("HF_HUB_OFFLINE" not in environment(child) for child in worker.children()))
+
+
+def environment(process: psutil.Process) -> dict[str, str]:
+    """A process's environment, as if offline where it is just ending."""
+    try:
+        return process.environ() or {"HF_HUB_OFFLINE": "1"}
+    except psutil.Error:
+        return {"HF_HUB_OFFLINE": "1"}

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -13,7 +14,7 @@ import psutil
 
 from workbench.core.events import Apply, Inspect
 from workbench.core.problem import KnownTrouble
-from workbench.core.settings import Settings
+from workbench.core.settings import Settings, load
 from workbench.store.home import Home
 from workbench.store.runfolder import RunFolder
 from workbench.worker.children import Child, Role
@@ -38,6 +39,13 @@ Gone: TypeAlias = Callable[[Ended | None, str], None]
 MOST_STILLBORN = 3
 
 
+def _time_of(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 class Crew:
     """Starts, tells, listens to and kills child processes; used from the supervisor's thread alone."""
 
@@ -51,7 +59,7 @@ class Crew:
         answered: Callable[[Ticket, Answer], None],
     ) -> None:
         self.device = ""
-        self._home, self._offline = home, settings.offline
+        self._home, self._offline, self._settings_time = home, settings.offline, _time_of(home.settings)
         self._post, self._happened, self._answered = post, happened, answered
         self._spare: Child | None = None
         self._stillborn = 0
@@ -80,6 +88,23 @@ class Crew:
         """End the run's process by force."""
         if self._batch is not None:
             self._batch.kill()
+
+    def heed_settings(self) -> None:
+        """Replace warm processes when the network was allowed or forbidden: libraries read that once."""
+        changed = _time_of(self._home.settings)
+        if changed == self._settings_time:
+            return
+        self._settings_time = changed
+        offline = load(self._home.settings).settings.offline
+        if offline != self._offline:
+            self._offline = offline
+            retired, self._spare = [self._spare], None
+            if self._question is None:
+                retired.append(self._interactive)
+                self._interactive = None
+            for child in retired:
+                if child is not None:
+                    child.kill()
 
     def keep_spare(self, *, wanted: bool) -> None:
         """Have a process ready that has loaded the heavy libraries, unless they die in a row."""
