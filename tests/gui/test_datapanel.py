@@ -39,6 +39,9 @@ class Desk:
         self.asked.append((what, arguments, future))
         return future
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     def answer(self, document, at: int = -1) -> None:
         future = self.asked[at][2]
         settle = future.set_exception if isinstance(document, Exception) else future.set_result
@@ -55,7 +58,7 @@ def desk(own_home):
 
 @pytest.fixture
 def panel(qtbot, desk):
-    link = Link(desk, Settings())
+    link = Link(desk.home, lambda: desk, Settings())
     panel = DataPanel(recipe("berturk-nlu"), link)
     qtbot.addWidget(panel)
     panel.set_params({"task": "classification", "max_length": 64})
