@@ -315,3 +315,10 @@ def test_that_read_dispatches_by_task(tmp_path):
     assert len(read(put(tmp_path, "c.conll", CONLL), task="tag").examples) == 2
     assert len(read(put(tmp_path, "q.json", json.dumps(SQUAD)), task="answer").examples) == 3
     assert len(read(put(tmp_path, "p.txt", "Eins.\nZwei.\n"), task="plain").examples) == 2
+
+
+def test_that_a_table_with_a_header_and_no_rows_says_that_no_row_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "header.csv"
+    path.write_text("text,label\n")
+    with pytest.raises(InputError, match="There is no row in it"):
+        readers.load_labelled(str(path))

@@ -49,6 +49,9 @@ class RowLog:
             row, expected, fix = self._fatal_row[what]
             others = f" (and {count - 1:,} more)" if count > 1 else ""
             raise self._error(f"{unit.capitalize()} {row + 1:,} {what}{others}.", expected, what, fix)
+        if good == self.left_out == 0:
+            fix = "Choose another file, or export this one again with its rows."
+            raise self._error(f"There is no {unit} in it.", f"at least one {unit}", "a header or blank lines only", fix)
         if good == 0 or self.left_out > TOLERATED * (good + self.left_out):
             received = f"{self.left_out:,} of {good + self.left_out:,} cannot be used"
             received += f": {self._left_out_first}" if self._left_out_first else ""
