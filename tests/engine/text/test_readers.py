@@ -321,4 +321,4 @@ def test_that_a_table_with_a_header_and_no_rows_says_that_no_row_is_in_it(tmp_pa
     path = tmp_path / "header.csv"
     path.write_text("text,label\n")
     with pytest.raises(InputError, match="There is no row in it"):
-        readers.load_labelled(str(path))
+        load_labelled(str(path))
