@@ -80,7 +80,8 @@ def settled(runner: LocalRunner, folder: RunFolder) -> JobState:
         if state.phase in ENDED:
             return state
         time.sleep(0.02)
-    raise AssertionError(f"{folder.id} was left as {folder.state().phase}")
+    words = runner.home.worker_log.read_text(errors="replace")[-3000:]
+    raise AssertionError(f"{folder.id} was left as {folder.state()}\n{runner.state()}\n{words}")
 
 
 def running(folder: RunFolder, attempt: int) -> bool:

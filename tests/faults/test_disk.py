@@ -108,6 +108,27 @@ def test_that_a_run_of_a_living_process_is_left_alone(home: Home) -> None:
     assert folder.state().phase == "running"
 
 
+def test_that_a_number_given_to_another_process_does_not_pass_for_the_run(home: Home) -> None:
+    folder = create_run(home.runs, trial())
+    folder.append(ev.Started(pid=os.getpid()))
+    os.utime(folder.events_path, (1e9, 1e9))  # written long before this process began
+    Ledger(home).sweep()
+    assert folder.state().phase == "failed"
+
+
+def test_that_a_process_that_was_still_dying_at_the_start_is_marked_later(home: Home) -> None:
+    sleeper = subprocess.Popen(["sleep", "600"])
+    folder = create_run(home.runs, trial())
+    folder.append(ev.Started(pid=sleeper.pid))
+    ledger = Ledger(home)
+    ledger.sweep()
+    assert folder.state().phase == "running"
+    sleeper.kill()
+    sleeper.wait()
+    ledger.look_after_others()
+    assert folder.state().phase == "failed"
+
+
 def test_that_a_lost_queue_file_is_made_up_from_the_folders(home: Home) -> None:
     folders = [create_run(home.runs, trial()) for _ in range(3)]
     for place, folder in enumerate(folders):

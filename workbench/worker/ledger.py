@@ -25,6 +25,8 @@ from workbench.worker.messages import Ended
 log = logging.getLogger("workbench.worker")
 LOG_TAIL_BYTES = 4000
 RETRY_S = 2.0
+CLOCKS_DIFFER_S = 2.0
+"""A process's age and a file's are told by clocks that may differ by so much."""
 
 
 class Queue(msgspec.Struct):
@@ -41,6 +43,8 @@ class Ledger:
         self._unwritten: list[tuple[str, ev.AnyEvent]] = []
         self._queue: list[str] | None = None
         self._retry_at = 0.0
+        self._others: dict[str, int] = {}
+        """Running runs that this worker did not start, and whose process they are."""
 
     def folder(self, run: str) -> RunFolder:
         """The folder of a run of this home."""
@@ -133,9 +137,8 @@ class Ledger:
         the oldest first.
         """
         states = {run: state for run, state in self._states().items() if not away_mark(self.folder(run)).exists()}
-        for run, state in states.items():
-            if state.phase in ALIVE and self._is_lost(state):
-                self._mark_lost(run, state)
+        self._others = {run: state.pid for run, state in states.items() if state.phase in ALIVE}
+        self.look_after_others()
         waiting = [run for run, state in states.items() if state.phase == "queued"]
         saved = [run for run in self._saved_queue() if run in waiting]
         return saved + sorted((run for run in waiting if run not in saved), key=lambda run: states[run].queued_at)
@@ -153,15 +156,32 @@ class Ledger:
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return []
 
-    def _is_lost(self, state: JobState) -> bool:
+    def look_after_others(self) -> None:
+        """Mark runs of other processes once those are gone; a process that is just dying passes for alive."""
+        for run, pid in list(self._others.items()):
+            if self._is_lost(run, pid):
+                del self._others[run]
+                state = self.folder(run).state()
+                if state.phase in ALIVE and state.pid == pid:
+                    self._mark_lost(run, state)
+
+    def _is_lost(self, run: str, pid: int) -> bool:
         """Whether nobody works on a running run; a job process of the former worker is ended first."""
-        if is_child_of(self._home, state.pid):
+        if is_child_of(self._home, pid):
             with contextlib.suppress(psutil.Error):
-                process = psutil.Process(state.pid)
+                process = psutil.Process(pid)
                 process.kill()
                 process.wait(5)
             return True
-        return not is_alive(state.pid)
+        return not is_alive(pid) or self._is_newcomer(run, pid)
+
+    def _is_newcomer(self, run: str, pid: int) -> bool:
+        """Whether a process began after the run's last event: its number was given out again."""
+        try:
+            last_word = self.folder(run).events_path.stat().st_mtime
+            return bool(psutil.Process(pid).create_time() > last_word + CLOCKS_DIFFER_S)
+        except (OSError, psutil.Error):
+            return False
 
     def _mark_lost(self, run: str, state: JobState) -> None:
         resumable = self._note_checkpoint(run, state)

@@ -83,6 +83,7 @@ class Supervisor:
     def tick(self) -> None:
         """Time went by."""
         self.ledger.retry()
+        self.ledger.look_after_others()
         self.crew.heed_settings()
         self.crew.keep_spare(wanted=self.spare_wanted())
         self.happened(la.Tick())
