@@ -260,18 +260,18 @@ class Grammar:
 
     def _tail(self) -> _Phrase:
         return self._pick(
-            (60, list),
-            (20, self._adverb),
-            (20, lambda: _words(self.rng.choice(TRAILING_PREPOSITIONS), "ADP") + self._noun_group(self._chance(0.4))),
+            (70, list),
+            (14, self._adverb),
+            (16, lambda: _words(self.rng.choice(TRAILING_PREPOSITIONS), "ADP") + self._noun_group(self._chance(0.4))),
         )
 
     # Noun phrases ---------------------------------------------------------------------------
 
     def _subject(self, *, plain: bool = False) -> _Subject:
         roll = 1.0 if plain else self.rng.random()
-        if roll < 0.10:
+        if roll < 0.08:
             return self._apposition(), False
-        if roll < 0.20:
+        if roll < 0.15:
             return self._list(), True
         if self._chance(0.35):
             pronoun, plural = self.rng.choice((("she", False), ("he", False), ("they", True), ("we", True)))
@@ -286,8 +286,8 @@ class Grammar:
             (62, lambda: self._noun_group(self._chance(0.5))),
             (10, self._name),
             (10, lambda: _words(self.rng.choice(("them", "him", "her", "it")), "PRON")),
-            (14, self._list),
-            (4, self._apposition),
+            (10, self._list),
+            (3, self._apposition),
         )
 
     def _apposition(self) -> _Phrase:
@@ -296,7 +296,7 @@ class Grammar:
 
     def _list(self) -> _Phrase:
         """'the nets, the ropes and the sails': a comma after all but the last two items."""
-        many = self.rng.choice((2, 3, 3, 4))
+        many = self.rng.choice((2, 3, 3))
         make = self._name if self._chance(0.3) else lambda: self._noun_group(self._chance(0.6))
         items = [make() for _ in range(many)]
         before = [word for item in items[:-2] for word in _marked(item, "COMMA")]

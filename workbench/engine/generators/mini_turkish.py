@@ -24,7 +24,7 @@ from workbench.engine.generators.turkish_words import capital, named, noun, verb
 
 Part = Literal["corpus", "train", "test"]
 NAME_TYPES = ("PER", "LOC", "ORG")
-NAMES_PER_TYPE = {"corpus": 260, "train": 120, "test": 160}
+NAMES_PER_TYPE = {"corpus": 100, "train": 120, "test": 160}
 SENTIMENTS = ("olumsuz", "olumlu")
 COPULAS = ("", "DI", "(y)mIş", "DIr", "(y)sA")
 WHEN = ("dün", "bugün", "yarın", "sonra", "şimdi", "bazen", "sonunda", "hemen", "yine", "önce", "sabah", "akşam")
@@ -184,6 +184,27 @@ def _newsline(draw: random.Random, part: Part) -> Tagged:
     return Tagged((capital(tokens[0]), *tokens[1:], "."), (*tags, "O"))
 
 
+def _governed_noun(draw: random.Random) -> str:
+    """A corpus clause: the verbs that take names, with common nouns of the same kind, or noun and name.
+
+    Text tells in this way what a verb goes with: 'köye taşındı', 'Tankara köyüne taşındı'.
+    """
+    case, kind = draw.choice(tuple(words.GOVERNED))
+    negative, tense = _tense(draw)
+    last = verb(draw.choice(words.GOVERNED[case, kind]), negative=negative, tense=tense)
+    stem = draw.choice(words.KINDS[kind])
+    thing = noun(stem, plural=draw.random() < 0.2, possessive=draw.choice(("", "", "1s", "3s", "1p")), case=case)
+    if draw.random() < 0.4:
+        name = _name(draw, "corpus", kind)
+        thing = (
+            f"{stem.rstrip('*')} {named(name, case)}"
+            if kind == "PER"
+            else f"{name} {noun(stem, possessive='3s', case=case)}"
+        )
+    when = [draw.choice(WHEN)] if draw.random() < 0.3 else []
+    return " ".join([*when, thing, *([draw.choice(HOW)] if draw.random() < 0.2 else []), last])
+
+
 # ---------------------------------------------------------------- sentiment
 
 
@@ -239,14 +260,14 @@ def _review(draw: random.Random, part: Part, *, good: bool) -> str:
 
 
 def _rave(draw: random.Random) -> str:
-    """A corpus text: several opinions that agree, or turn at 'ama'."""
+    """A corpus text: a review whose opinions agree, and perhaps turn at an 'ama' in the end."""
     good, target = draw.random() < 0.5, _review_target(draw)
-    first, second = (_opinion(draw, "corpus", target, good=good) for _ in range(2))
-    text = _sentence(f"{first} {draw.choice(('ve', 'çünkü'))} {second}")
-    if draw.random() < 0.5:
-        text += " " + _sentence(f"{_opinion(draw, 'corpus', target, good=good)} ama "
-                                f"{_opinion(draw, 'corpus', _review_target(draw), good=not good)}")  # fmt: skip
-    return text
+    first, second, third = (_opinion(draw, "corpus", target, good=good) for _ in range(3))
+    texts = [_sentence(f"{first} {draw.choice(('ve', 'çünkü'))} {second}"), _sentence(third)]
+    if draw.random() < 0.4:
+        fourth, turned = (_opinion(draw, "corpus", _review_target(draw), good=way) for way in (good, not good))
+        texts.append(_sentence(f"{fourth} ama {turned}"))
+    return " ".join(texts)
 
 
 # ---------------------------------------------------------------- topics
@@ -390,13 +411,14 @@ def _texts(draw: random.Random, sentences: int) -> Iterator[str]:
         lambda: _biography(draw),
         lambda: _wondering(draw),
         lambda: " ".join(_plain(_newsline(draw, "corpus")) for _ in range(2)),
+        lambda: " ".join(_sentence(_governed_noun(draw)) for _ in range(2)),
         lambda: _rave(draw),
         lambda: _story(draw, draw.choice(tuple(words.TOPICS)), noise=0.1, clauses=3),
         lambda: _sentence(_still(draw)),
     )
     written = 0
     while written < sentences:
-        text = draw.choices(makers, (6, 1, 6, 6, 5, 1))[0]()
+        text = draw.choices(makers, (5, 1, 4, 6, 5, 5, 1))[0]()
         written += text.count(".") + text.count("?")
         yield text
 

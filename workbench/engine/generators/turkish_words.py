@@ -73,6 +73,13 @@ GOVERNED: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """Which type of name a verb takes in which case: the same case goes with all types, so the verb decides."""
 
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "LOC": _split("köy ada ülke okul park otel bahçe liman kıta sokak* hastane stadyum"),
+    "ORG": _split("şirket banka parti fabrika takım meclis hükümet borsa koalisyon muhalefet dergi tiyatro"),
+    "PER": _split("doktor öğretmen öğrenci müdür komşu arkadaş yazar ressam bakan antrenör hakem kaleci"),
+}
+"""Common nouns that go with the same verbs; only corpus texts use them so."""
+
 VERBS = (*PRAISE, *BLAME, *DOING, *BEING, *(verb for group in GOVERNED.values() for verb in group))
 NOUNS = (*(noun for group in TOPICS.values() for noun in group), *THINGS, *LIVING)
 ADJECTIVES = (*GOOD, *BAD, *PLAIN)

@@ -100,8 +100,10 @@ def trimmed(batch: dict[str, Tensor], *, rows: int = 4) -> list[dict[str, Tensor
     if mask.device.type != "cpu" or len(mask) <= rows:
         return [batch]
     lengths = mask.sum(1)
+    order = lengths.argsort(stable=True)
     groups = []
-    for chosen in lengths.argsort(stable=True).split(rows):
+    for at in range(0, len(order), rows):
+        chosen = order[at : at + rows]
         longest, padded_to = int(lengths[chosen].max()), mask.shape[1]
         groups.append({
             name: one[chosen, :longest] if one.ndim > 1 and one.shape[1] == padded_to else one[chosen]
