@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
+from workbench.core.problem import record_of
 from workbench.core.recipe import Recipe
 from workbench.core.settings import load
 from workbench.runner.base import Runner
@@ -28,7 +32,25 @@ def open_window(root: Path | None = None, *, demo: bool = True) -> int:
     app = application()
     window = make_window(home, demo=demo)
     window.show()
-    return app.exec()
+    with _watched(window):
+        return app.exec()
+
+
+@contextlib.contextmanager
+def _watched(window: MainWindow) -> Iterator[None]:
+    """Faults that nobody caught are shown in the window; Ctrl+C in its terminal closes it."""
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        window.link.problem.emit(record_of(error))
+
+    before, sys.excepthook = sys.excepthook, show
+    handler = signal.signal(signal.SIGINT, lambda *_: window.leave_quietly())
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+        signal.signal(signal.SIGINT, handler)
 
 
 def application() -> QApplication:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import write_run
 from workbench.core import events as ev
+from workbench.core.params import knobs
 from workbench.core.recipe import TABS
 from workbench.core.settings import load
 from workbench.gui.palette import name_of
@@ -248,3 +249,22 @@ def test_that_the_status_bar_tells_what_the_worker_does(
     qtbot.waitUntil(lambda: "worker busy" in window.status.text())
     scripted.fall_silent()
     qtbot.waitUntil(lambda: "does not answer" in window.status.text())
+
+
+def test_that_a_worker_that_fell_silent_can_be_ended(open_window: Open, scripted: ScriptedRunner, qtbot: QtBot) -> None:
+    window = open_window()
+    scripted.fall_silent()
+    qtbot.waitUntil(window.banner.isVisible)
+    window.banner.press("End the worker")
+    qtbot.waitUntil(lambda: window.link.state.pid == 0)
+    assert ("shutdown", "now") in scripted.asked
+    assert not window.banner.isVisible()
+
+
+def test_that_help_tells_what_the_recipe_does_and_every_knob(open_window: Open) -> None:
+    window = open_window()
+    page = window.open_recipe(NAME)
+    window.show_help()
+    text = window.findChild(QTextBrowser).toPlainText()
+    assert "**" not in text and "Adapt a pretrained text encoder" in text
+    assert all(one.flag in text for one in knobs(page.recipe.params))

@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QDialog, QMessageBox, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.params import Knob, knobs
@@ -60,7 +61,7 @@ def help_html(recipe: Recipe) -> str:
     arxiv = f', <a href="https://arxiv.org/abs/{say(paper.arxiv)}">arXiv {say(paper.arxiv)}</a>' if paper.arxiv else ""
     parts = [
         f"<h2>{say(recipe.title)}</h2><p>{say(paper.title)}, {paper.year}{arxiv}</p>",
-        *[f"<p>{say(block)}</p>" for block in recipe.help.split("\n\n")],
+        _from_markdown(recipe.help),
         "<h3>Inputs</h3>",
         *[
             f"<p><b>{say(slot.title)}</b>: {say(slot.kind.help)}. {say(slot.help)}</p>"
@@ -71,6 +72,13 @@ def help_html(recipe: Recipe) -> str:
         "</table>",
     ]
     return f"<style>a {{ color: {tokens().accent}; }}</style>" + "".join(parts)
+
+
+def _from_markdown(text: str) -> str:
+    """The docstring's emphasis and paragraphs, without the page's own frame."""
+    document = QTextDocument()
+    document.setMarkdown(text, QTextDocument.MarkdownFeature.MarkdownNoHTML)
+    return document.toHtml().partition("<body")[2].partition(">")[2].partition("</body>")[0]
 
 
 def _knob_row(one: Knob) -> str:

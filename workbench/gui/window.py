@@ -46,7 +46,7 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
-        self._begun = self._leaving = False
+        self._begun = self._leaving = self._silent = False
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link), StatusBar()
         self.pace = Pace(self)
@@ -235,11 +235,29 @@ class MainWindow(QMainWindow):
 
     def _worker_changed(self, state: WorkerState) -> None:
         self.status.show_state(state)
+        self._tell_silence(state)
         page = self.recipe_page()
         if page is not None:
             self._wake(page)
         if state.running and not self._shown(state.running):
             self._reattach(state.running)
+
+    def _tell_silence(self, state: WorkerState) -> None:
+        if state.silent and not self._silent:
+            record = ProblemRecord(
+                "The worker has stopped answering.",
+                expected="a word at least every ten seconds",
+                received=f"silence from process {state.pid}",
+                fix="It was stopped, or the machine is out of memory. Ended by force, its run stays resumable.",
+            )
+            self.banner.show_problem(record, ("End the worker", self._end_worker))
+        elif self._silent and not state.silent:
+            self.banner.dismiss()
+        self._silent = state.silent
+
+    def _end_worker(self) -> None:
+        self.banner.dismiss()
+        self.link.deliver(self.link.runner.shutdown(now=True), owner=self)
 
     def _shown(self, run: str) -> bool:
         pages = (page for page in self.pages.values() if isinstance(page, RecipePage))
