@@ -231,9 +231,10 @@ def describe(address: str) -> BackboneInfo:
 
 
 def licence_of(folder: Path) -> str:
-    """The licence that the model's card (README.md) names in its first block; empty if none."""
+    """The licence that the model's card (README.md, a starter's card.md) names in its first block; empty if none."""
+    card = next((path for path in (folder / "README.md", folder / "card.md") if path.is_file()), folder / "README.md")
     try:
-        head = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:8192].splitlines()
+        head = card.read_text(encoding="utf-8", errors="replace")[:8192].splitlines()
     except OSError:
         return ""
     found = [line.partition(":")[2].strip() for line in head if line.lower().startswith("license:")]
