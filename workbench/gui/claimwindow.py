@@ -20,6 +20,7 @@ from workbench.store.index import Index
 from workbench.store.runfolder import RunConfig, RunFolder
 
 LOOK_EVERY_MS = 1000
+COLOURS = {"holds": "ok", "does not hold": "error", "not separated": "warning", "gate not met": "warning"}
 VERDICTS = ("verdict", "statement", "metric", "margin", "95 % interval", "at least")
 
 
@@ -32,14 +33,14 @@ class ClaimWindow(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Claim: {recipe.title}")
-        self.resize(theme().pixels(920), theme().pixels(600))
+        self.resize(theme().pixels(1120), theme().pixels(640))
         self.recipe, self.link = recipe, link
         self.runs: dict[str, dict[int, RunFolder]] = {}
         self._seeds: list[int] = []
         self._looking = False
         self.sheet = Sheet(("arm", "seed", "state", "run"), numbers=("seed",))
         self.sheet.opened.connect(self.run_opened)
-        self.verdicts = Sheet(VERDICTS, numbers=("margin", "at least"), wide="statement")
+        self.verdicts = Sheet(VERDICTS, numbers=("margin", "at least"), wide="statement", colours=COLOURS)
         self.headline = QLabel("Making the runs…")
         self.headline.setProperty("role", "title")
         self.notes = QLabel()

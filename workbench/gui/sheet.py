@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -14,9 +14,10 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from workbench.gui.theme import theme
+from workbench.gui.theme import theme, tokens
 
 Index = QModelIndex | QPersistentModelIndex
 KEY_ROLE = int(Qt.ItemDataRole.UserRole)
@@ -24,8 +25,9 @@ SORT_ROLE = KEY_ROLE + 1
 
 
 class _Rows(QAbstractTableModel):
-    def __init__(self, columns: Sequence[str], numbers: Collection[str]) -> None:
+    def __init__(self, columns: Sequence[str], numbers: Collection[str], colours: Mapping[str, str]) -> None:
         super().__init__()
+        self._colours = colours
         self.columns, self._numbers = list(columns), {list(columns).index(one) for one in numbers}
         self.rows: list[list[str]] = []
         self.keys: list[str] = []
@@ -45,6 +47,9 @@ class _Rows(QAbstractTableModel):
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return self.rows[index.row()][index.column()]
+        if role == Qt.ItemDataRole.ForegroundRole:
+            token = self._colours.get(self.rows[index.row()][index.column()])
+            return QColor(getattr(tokens(), token)) if token else None
         if role == KEY_ROLE:
             return self.keys[index.row()]
         if role == SORT_ROLE:
@@ -66,15 +71,22 @@ class _Rows(QAbstractTableModel):
 
 
 class Sheet(QTableView):
-    """Rows by key; double-click or Return opens one."""
+    """Rows by key; double-click or Return opens one. `colours` maps a cell's text to the token it is drawn in."""
 
     opened = Signal(str)
     chosen = Signal(str)
     """The key of the row that is selected now; empty for none."""
 
-    def __init__(self, columns: Sequence[str], *, numbers: Collection[str] = (), wide: str = "") -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        numbers: Collection[str] = (),
+        wide: str = "",
+        colours: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
-        self._rows = _Rows(columns, numbers)
+        self._rows = _Rows(columns, numbers, colours or {})
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self._rows)
         self._sorted.setSortRole(SORT_ROLE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.gui.views import View
 
 PLACE_PX = 264
+ACROSS_PX = 248
+"""No row holds more places than fit at this width."""
 COMING = {
     "confusion": "True against predicted class.\nClick a cell to read its examples.",
     "embedding": "A map of the examples as the model sees them.\nDraw around points to list them.",
@@ -50,7 +53,7 @@ class Place(Card):
     def __init__(self, slot: str, kind: ArtifactKind) -> None:
         super().__init__(in_words(slot))
         self.slot, self.kind = slot, kind
-        self.setMinimumSize(theme().pixels(200), theme().pixels(PLACE_PX))
+        self.setMinimumSize(theme().pixels(160), theme().pixels(PLACE_PX))
         self.view: View | None = None
         self._stage = ""
         self._shown: tuple[Path, str] | None = None
@@ -104,17 +107,17 @@ class Place(Card):
 
 
 class Stage(QWidget):
-    """All places of a recipe, in rows that a person can resize."""
+    """All places of a recipe in the rows it asks for, broken where the window is too narrow for them."""
 
     picked = Signal(object, str)
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.places: dict[str, Place] = {}
+        self._wanted = rows_of(recipe)
+        self._placed: list[list[str]] = []
         self._lone = ""
-        self.rows = QSplitter(Qt.Orientation.Vertical)
-        self.rows.setHandleWidth(theme().pixels(8))
-        self.rows.setChildrenCollapsible(False)
+        self.places = {slot: self._make(slot, recipe) for row in self._wanted for slot in row}
+        self.rows = _splitter(Qt.Orientation.Vertical)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -122,10 +125,7 @@ class Stage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(area)
-        wanted = rows_of(recipe)
-        for row in wanted:
-            self._add_row(row, recipe)
-        self.rows.setSizes([240 if place == 0 else 200 for place in range(len(wanted))])
+        self._arrange(self._wanted)
 
     def show_slot(self, model: RunModel, slot: str, step: int | None) -> None:
         """Draw a slot as it stood at a step (None: newest)."""
@@ -145,28 +145,48 @@ class Stage(QWidget):
     def zoom(self, slot: str) -> None:
         """Show one place alone, or all again."""
         self._lone = "" if self._lone == slot else slot
-        for row in self._rows():
-            cards = [card for card in self.places.values() if card.parent() is row]
-            for card in cards:
-                card.setVisible(not self._lone or card is self.places[self._lone])
-            row.setVisible(any(not card.isHidden() for card in cards))
+        for place in self.places.values():
+            place.setVisible(self._lone in ("", place.slot))
+        for row in self._splitters():
+            row.setVisible(any(not place.isHidden() for place in self.places.values() if place.parent() is row))
 
-    def _rows(self) -> list[QSplitter]:
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        across = max(1, self.width() // theme().pixels(ACROSS_PX))
+        broken = [row[at : at + across] for row in self._wanted for at in range(0, len(row), across)]
+        if broken != self._placed and not self._lone:
+            self._arrange(broken)
+
+    def _make(self, slot: str, recipe: Recipe) -> Place:
+        place = Place(slot, recipe.writes[slot])
+        place.picked.connect(self.picked)
+        place.zoomed.connect(self.zoom)
+        return place
+
+    def _splitters(self) -> list[QSplitter]:
         found = (self.rows.widget(at) for at in range(self.rows.count()))
         return [row for row in found if isinstance(row, QSplitter)]
 
-    def _add_row(self, slots: list[str], recipe: Recipe) -> None:
-        row = QSplitter(Qt.Orientation.Horizontal)
-        row.setHandleWidth(theme().pixels(8))
-        row.setChildrenCollapsible(False)
-        for slot in slots:
-            place = Place(slot, recipe.writes[slot])
-            place.picked.connect(self.picked)
-            place.zoomed.connect(self.zoom)
-            self.places[slot] = place
-            row.addWidget(place)
-        row.setSizes([100] * len(slots))
-        self.rows.addWidget(row)
+    def _arrange(self, rows: list[list[str]]) -> None:
+        former, self._placed = self._splitters(), rows
+        for slots in rows:
+            row = _splitter(Qt.Orientation.Horizontal)
+            for slot in slots:
+                row.addWidget(self.places[slot])
+            row.setSizes([100] * len(slots))
+            self.rows.addWidget(row)
+        for row in former:
+            row.hide()
+            row.setParent(None)
+            row.deleteLater()
+        self.rows.setSizes([100] * len(rows))
+
+
+def _splitter(orientation: Qt.Orientation) -> QSplitter:
+    splitter = QSplitter(orientation)
+    splitter.setHandleWidth(theme().pixels(8))
+    splitter.setChildrenCollapsible(False)
+    return splitter
 
 
 def _hint(text: str) -> QLabel:

@@ -27,6 +27,8 @@ class Timeline(QWidget):
         self._slider.setAccessibleName("Time in the run")
         self._slider.setToolTip("Look at an earlier step (arrow keys; End returns to the newest)")
         self._slider.setEnabled(False)
+        self._slider.setRange(-1, 0)
+        self._slider.setValue(0)
         self._slider.valueChanged.connect(self._slid)
         self._end = QPushButton("live")
         self._end.setProperty("role", "flat")

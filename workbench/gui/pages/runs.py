@@ -15,6 +15,7 @@ from workbench.gui.theme import theme
 from workbench.gui.words import count, duration, moment, number
 from workbench.store.index import Index, RunRow
 
+COLOURS = {"failed": "error", "running": "accent", "paused": "warning"}
 COLUMNS = ("run", "recipe", "state", "preset", "seed", "steps", "best", "time", "started")
 
 
@@ -28,7 +29,7 @@ class RunsPage(PageFrame):
         super().__init__("Runs")
         self.link = link
         self._rows: dict[str, RunRow] = {}
-        self.sheet = Sheet(COLUMNS, numbers=("seed", "steps", "time"))
+        self.sheet = Sheet(COLUMNS, numbers=("seed", "steps", "time"), colours=COLOURS)
         self.sheet.setAccessibleName("Runs")
         self.sheet.opened.connect(self.run_opened)
         self.sheet.chosen.connect(self._chosen)
