@@ -182,7 +182,7 @@ def test_that_both_tasks_on_the_same_sentences_are_refused():
     same = readers.TagCorpus([TaggedSentence(one.tokens, one.tags) for one in corpus.train], [], ("A", "B"), "")
     with pytest.raises(InputError, match="nothing for the adversary"):
         readers.check_strangers(corpus, same)
-    others = readers.load_tags("sample:generated-pos", seed=0, generated=60, avoid=corpus.train)
+    others = readers.load_tags("sample:generated-pos", seed=0, generated=12, avoid=corpus.train)
     readers.check_strangers(corpus, others)
     assert not {one.tokens for one in others.train} & {one.tokens for one in others.held_out}
 
@@ -306,7 +306,7 @@ def test_that_frozen_layers_do_not_learn_and_the_rest_does(backbone):
 def joint(backbone, tokenizer):
     """A function that builds the joint objective on a small corpus, ready for its first step."""
     marks = readers.load_marks("sample:generated-punctuation", seed=0, generated=20)
-    tags = readers.load_tags("sample:generated-pos", seed=0, generated=60)
+    tags = readers.load_tags("sample:generated-pos", seed=0, generated=12)
 
     def build(**more):
         params = knobs(backbone, dropout=0.0, **more)

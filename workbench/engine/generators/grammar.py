@@ -146,7 +146,7 @@ class Grammar:
 
     def sentence(self) -> Sentence:
         """One sentence with its marks; the last word carries PERIOD or QUESTION."""
-        asks = self._chance(0.25)
+        asks = self._chance(0.33)
         body = self._question() if asks else self._statement()
         body = _marked(body, "QUESTION" if asks else "PERIOD")
         return Sentence(

@@ -9,6 +9,7 @@ Source: arXiv 2004.00248; branch sizes, weights and the schedule are our own spe
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,18 @@ class Joint:
     @property
     def examples(self) -> int:
         return len(self.marks)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The encoder at the learning rate, branches and discriminator at `branch_rate` times it."""
+        groups: list[dict[str, Any]] = []
+        for encoder, matrix in itertools.product((True, False), repeat=2):
+            chosen = [
+                one for name, one in self.model.named_parameters()
+                if one.requires_grad and name.startswith("encoder.") is encoder and (one.ndim > 1) is matrix
+            ]  # fmt: skip
+            rate = self.params.learning_rate * (1.0 if encoder else self.params.branch_rate)
+            groups.append({"params": chosen, "lr": rate, "weight_decay": self.params.weight_decay if matrix else 0.0})
+        return [group for group in groups if group["params"]]
 
     def progress(self, fraction: float) -> None:
         """Before each step: move the adversary along its schedule, count the steps, tell the last losses."""
@@ -268,7 +281,7 @@ def _load_tags(job: Job, params: PunctuationAdversarial, marks: readers.Corpus) 
             )
         return None
     avoid = [*marks.train, *marks.dev, *marks.test]
-    tags = readers.load_tags(address, seed=job.seed, generated=5 * params.sentences, avoid=avoid, limit=params.limit)
+    tags = readers.load_tags(address, seed=job.seed, generated=params.sentences, avoid=avoid, limit=params.limit)
     readers.check_strangers(marks, tags)
     job.log(f"Parts of speech: {tags.detail}; {len(tags.tags)} tags.")
     return tags

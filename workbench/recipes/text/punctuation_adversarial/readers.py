@@ -85,7 +85,7 @@ def load_marks(address: str, *, seed: int, generated: int, limit: int = 0) -> Co
 
 
 def _generated(seed: int, count: int) -> Corpus:
-    made = grammar.punctuation_corpus(seed, train=count, dev=max(count // 2, 10), test=2 * count)
+    made = grammar.punctuation_corpus(seed, train=count, dev=min(150, max(count // 2, 10)), test=min(600, 2 * count))
     parts = {name: [TaggedSentence(one.words, one.marks) for one in part] for name, part in made.items()}
     return Corpus(**parts, detail=f"{count:,} generated training sentences")
 
@@ -243,13 +243,14 @@ def load_tags(
 ) -> TagCorpus:
     """Sentences with parts of speech from the generated sample, a CoNLL-U or two-column file, or a folder.
 
-    Generated ones repeat no sentence of `avoid`. A tenth, at most 300 sentences, is held out.
+    `generated` is the number of training sentences of the other task. Generated ones repeat
+    no sentence of `avoid`. A tenth, at most 300 sentences, is held out.
     Raises InputError on field 'pos'.
     """
     if address == samples.PREFIX + "generated-pos":
-        made = grammar.pos_corpus(seed, count=generated, avoid=[one.tokens for one in avoid])
+        made = grammar.pos_corpus(seed, count=min(1500, 5 * generated), avoid=[one.tokens for one in avoid])
         sentences = [TaggedSentence(one.words, one.tags) for one in made]
-        detail = f"{generated:,} generated sentences with parts of speech"
+        detail = f"{len(made):,} generated sentences with parts of speech"
     elif address.startswith(samples.PREFIX):
         loaded = samples.load(address, seed=seed, limit=limit, field="pos")
         sentences, detail = list(loaded.examples), loaded.detail

@@ -46,7 +46,7 @@ class PunctuationAdversarial(Training):
         low=0.0, high=1.0, label="Adversary", when={"pos": (True,)},
     )  # fmt: skip
     sentences: int = knob(
-        300, "Training sentences of the generated sample; half as many to validate, twice to test, five times for tags",
+        1000, "Training sentences of the generated sample; beside them 150 to validate, 600 to test, 1,500 with tags",
         low=20, high=100_000, label="Generated sentences", unit="sentences", more=True,
     )  # fmt: skip
     limit: int = knob(
@@ -56,6 +56,10 @@ class PunctuationAdversarial(Training):
     branch_width: int = knob(128, "Width of each task's own layer", low=8, high=2048, more=True)
     branch_lstm: bool = knob(False, "A bidirectional LSTM (2 x 64) in each task's branch", more=True)
     dropout: float = knob(0.1, "Dropout in the branches", low=0.0, high=0.9, more=True)
+    branch_rate: float = knob(
+        5.0, "How many times faster the branches, which start at random, learn than the encoder", low=0.1, high=100.0,
+        log=True, more=True, unit="times",
+    )  # fmt: skip
     keep_model: bool = knob(True, "Save the trained model", more=True)
 
 
