@@ -23,6 +23,7 @@ MOST_LOOKED_AT = 250
 """Validation examples of each look: the same ones every time."""
 MOST_MAPPED = 400
 MOST_FOR_BASE = 600
+MOST_FOR_START = 2000
 
 
 class Classifying:
@@ -86,11 +87,62 @@ class Classifying:
                 validation=(held_out.features, np.asarray(positions(self.held_out, self.labels))),
             )  # fmt: skip
             self.base.save(study.folder)
+            self._start_head()
             held_out.logits = list(self.base.logits(held_out.features))
         self._numbers(held_out, step=0, series="validation" if self.base is None else "linear layer on frozen features")
         with job.preview("the start", force=True):
             self._show(held_out, self.held_out, title="before tuning")
             self._explain("before tuning", before=True)
+
+    def _start_head(self) -> None:
+        """Begin from the probe of what the head itself receives, so that tuning does not first undo the encoder.
+
+        Linear probing then fine-tuning: Kumar et al. 2022 (arXiv 2202.10054).
+        """
+        if self.study.p.head_start != "probe":
+            return
+        chosen = _spread(len(self.ids), MOST_FOR_START)
+        known = self._received([self.ids[at] for at in chosen])
+        if known is None:
+            self.study.job.log("This network's head is not one linear layer; it starts from random weights.", "warning")
+            return
+        seen = self._received(self.held_out_ids)
+        assert seen is not None
+        start = common.fit_base_head(
+            known, np.asarray([self.targets[at] for at in chosen]), len(self.labels),
+            balanced=self.study.p.class_weights == "balanced",
+            validation=(seen, np.asarray(positions(self.held_out, self.labels))),
+        )  # fmt: skip
+        layer = self._last_layer()
+        assert layer is not None
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(start.weight))
+            layer.bias.copy_(torch.from_numpy(start.bias))
+
+    def _last_layer(self) -> nn.Linear | None:
+        """The linear layer that gives the classes' logits and learns."""
+        found = [
+            one for one in self.model.modules()
+            if isinstance(one, nn.Linear) and one.out_features == len(self.labels) and one.weight.requires_grad
+        ]  # fmt: skip
+        return found[-1] if found and found[-1].bias is not None else None
+
+    def _received(self, ids: Sequence[list[int]]) -> np.ndarray | None:
+        """What the last layer is given for each text, (N, d); None where it is not one vector a text."""
+        layer = self._last_layer()
+        if layer is None:
+            return None
+        caught: list[Tensor] = []
+        hook = layer.register_forward_pre_hook(lambda _, given: caught.append(given[0].detach().float().cpu()))
+        features = np.zeros((len(ids), layer.in_features), np.float32)
+        try:
+            for at, _, _ in common.outputs(self.model, self.study, ids):
+                if not caught or caught[-1].shape != (len(at), layer.in_features):
+                    return None
+                features[at] = caught.pop().numpy()
+        finally:
+            hook.remove()
+        return features
 
     def evaluate(self, step: int) -> float:
         """Macro F1 on the validation data picks the best weights."""

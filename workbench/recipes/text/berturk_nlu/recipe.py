@@ -40,6 +40,11 @@ class BerturkNlu(Training, TextEncoder):
         "none", "Balanced gives rare classes as much say as frequent ones",
         when={"task": ("classification", "entities")}, more=True,
     )  # fmt: skip
+    head_start: Literal["random", "probe"] = knob(
+        "random",
+        "Where the new head starts: random weights, or logistic regression on the frozen encoder, then tuned on",
+        when={"task": ("classification",), "model": ("pretrained",)}, more=True,
+    )  # fmt: skip
     head_rate: float = knob(1.0, "Factor on the head's learning rate", low=0.1, high=100.0, log=True, more=True)
     language: Literal["english", "turkish", "other"] = knob(
         "english",
@@ -120,7 +125,7 @@ DATA = Slot(
     columns=("text_column", "label_column"),
 )  # fmt: skip
 
-DESK = BerturkNlu(epochs=1, batch=16, learning_rate=2e-4, max_length=48, limit=3000, head_rate=5.0, evaluations=5)
+DESK = BerturkNlu(epochs=1, batch=16, learning_rate=2e-4, max_length=48, limit=3000, head_start="probe", evaluations=5)
 FOUR = BerturkNlu(
     task="all four", backbone=STARTER, language="turkish", batch=16, learning_rate=5e-4, max_steps=200,
     max_length=128, evaluations=4,
