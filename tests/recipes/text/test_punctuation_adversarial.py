@@ -350,6 +350,14 @@ def test_that_alpha_scales_the_part_of_speech_loss_alone(joint):
     assert torch.allclose(two["punctuation.out.weight"], one["punctuation.out.weight"], atol=1e-7)
 
 
+def test_that_only_the_branches_learn_faster(joint):
+    objective = joint(learning_rate=1e-3, branch_rate=7.0)
+    rates = {id(one): group["lr"] for group in objective.parameter_groups() for one in group["params"]}
+    for name, one in objective.model.named_parameters():
+        expected = 7e-3 if name.startswith(("punctuation.", "pos.")) else 1e-3
+        assert rates.get(id(one)) == (pytest.approx(expected) if one.requires_grad else None), name
+
+
 def test_that_micro_batches_add_up_to_the_batch(joint):
     objective = joint()
     whole = objective.collate([0, 1, 2, 3])

@@ -124,14 +124,15 @@ class Joint:
         return len(self.marks)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The encoder at the learning rate, branches and discriminator at `branch_rate` times it."""
+        """The tasks' branches at `branch_rate` times the learning rate, encoder and discriminator at it.
+
+        A faster discriminator dies against the reversed gradient: its units go silent for good.
+        """
         groups: list[dict[str, Any]] = []
-        for encoder, matrix in itertools.product((True, False), repeat=2):
-            chosen = [
-                one for name, one in self.model.named_parameters()
-                if one.requires_grad and name.startswith("encoder.") is encoder and (one.ndim > 1) is matrix
-            ]  # fmt: skip
-            rate = self.params.learning_rate * (1.0 if encoder else self.params.branch_rate)
+        learning = [(name, one) for name, one in self.model.named_parameters() if one.requires_grad]
+        for own, matrix in itertools.product((False, True), repeat=2):
+            rate = self.params.learning_rate * (self.params.branch_rate if own else 1.0)
+            chosen = [one for name, one in learning if _is_branch(name) is own and (one.ndim > 1) is matrix]
             groups.append({"params": chosen, "lr": rate, "weight_decay": self.params.weight_decay if matrix else 0.0})
         return [group for group in groups if group["params"]]
 
@@ -196,6 +197,10 @@ class Joint:
 
     def load_state(self, state: dict[str, int]) -> None:
         self.steps = state["steps"]
+
+
+def _is_branch(name: str) -> bool:
+    return name.startswith(("punctuation.", "pos."))
 
 
 def _words_loss(logits: Tensor, labels: Tensor) -> Tensor:
