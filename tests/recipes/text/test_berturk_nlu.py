@@ -53,7 +53,7 @@ def reviews(count: int) -> list[tuple[str, str]]:
     rows = []
     for at in range(count):
         some, label = words[at % 2]
-        rows.append((f"the {THINGS[at % 6]} number {at} was really {some[at // 2 % 4]} today", label))
+        rows.append((f"the {THINGS[at // 2 % 6]} number {at} was really {some[at // 12 % 4]} today", label))
     return rows
 
 
@@ -138,12 +138,12 @@ def test_that_the_saved_model_is_plain_transformers_and_a_backbone_again(classif
 
 
 def test_that_the_base_answers_before_the_tuned_model_and_words_are_weighed(classified):
-    answers = ask(classified, text="the film was really awful today", attribute=True)
+    answers = ask(classified, text=f"the film number 1 was really {BAD[0]} today", attribute=True)
     assert [one.model for one in answers] == ["before tuning", "tuned"]
     assert answers[1].headline == "negative"
     assert sum(score for _, score in answers[1].scores) == pytest.approx(1.0, abs=1e-3)
     weights = {answers[1].attribution.text[one.start : one.end]: one.score for one in answers[1].attribution.spans}
-    assert max(weights, key=lambda word: abs(weights[word])) == "awful"
+    assert max(weights, key=lambda word: abs(weights[word])) == BAD[0]
 
 
 def test_that_the_second_answer_loads_nothing(classified, monkeypatch):
@@ -172,7 +172,8 @@ def test_that_every_adaptation_trains_saves_and_answers(tmp_path, tiny, adapt):
 
 
 def test_that_balanced_weights_find_the_rare_class(tmp_path, tiny):
-    rows = [row for row in reviews(240) if row[1] == "positive" or int(row[0].split()[3]) % 16 == 1]
+    said = [("awful", "negative") if at % 10 == 0 else ("good", "positive") for at in range(160)]
+    rows = [(f"the film number {at} was really {word} today", label) for at, (word, label) in enumerate(said)]
     data = write_csv(tmp_path / "reviews.csv", rows)
     folder = train(tmp_path, tiny, data=str(data), max_steps=60, class_weights="balanced")
     assert finished(folder)["macro_f1"] > 0.9
