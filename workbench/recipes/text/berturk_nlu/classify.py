@@ -45,6 +45,8 @@ class Classifying:
         self.held_out = [splits.validation[at] for at in _spread(len(splits.validation), MOST_LOOKED_AT)]
         self.held_out_ids = common.tokenized(study, [one.text for one in self.held_out])
         self.base: BaseHead | None = None
+        self.weighed: list[SpannedText] = []
+        """One sentence before and after tuning, to be read together."""
 
     @property
     def examples(self) -> int:
@@ -76,6 +78,7 @@ class Classifying:
         self.base = BaseHead.load(study.folder)
         if job.checkpoint() is not None:
             return
+        job.log("The score is macro F1: the mean over the classes, each with the same say.")
         held_out = self._measure(self.held_out_ids, self.held_out)
         if not study.fresh:
             wanted = len(self.ids) if study.p.adapt == "linear probe" else MOST_FOR_BASE
@@ -204,8 +207,7 @@ class Classifying:
         found = reports.classification_metrics(positions(shown, self.labels), guesses, self.labels)
         if self.base is None or step or series == "validation":
             job.metric("loss", part.loss, series=series, step=step)
-        for name in ("accuracy", "macro_f1"):
-            job.metric(name, found[name], series=series, step=step)
+        job.metric("accuracy", found["accuracy"], series=series, step=step)
         job.metric("score", found["macro_f1"], series=series, step=step)
         return found["macro_f1"]
 
@@ -234,7 +236,8 @@ class Classifying:
         )
         found.title = title
         found.note = f"towards {label!r}" if label else found.note
-        study.job.artifact("attribution", Spans, SpansDoc([found], mode="scores"), title=title)
+        self.weighed.append(found)
+        study.job.artifact("attribution", Spans, SpansDoc(list(self.weighed), mode="scores"), title=title)
 
 
 class Probe(nn.Module):

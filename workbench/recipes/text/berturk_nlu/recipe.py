@@ -169,7 +169,7 @@ FOUR = BerturkNlu(
         ),
         note="Generated mini-Turkish; names and inflections of the test are unseen in training.",
     ),
-    layout=(("loss", "score"), ("confusion", "embedding"), ("examples", "per_class"), ("attribution", "worst")),
+    layout=(("loss", "score"), ("confusion", "embedding"), ("examples", "per_class"), ("worst",), ("attribution",)),
 )  # fmt: skip
 def run(job: Job, p: BerturkNlu) -> None:
     """Adapt a pretrained text encoder to your own texts.
