@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHART_PX = 148
 LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
+UNJUDGED = ("learning_rate", "joint")
+"""Metrics of which no value is better than another: schedules, and losses that pull against each other."""
 
 
 class Chart(Card):
@@ -44,7 +46,8 @@ class Chart(Card):
             self.view.captioned.connect(self.set_caption)
             self.set_body(self.view, margin=8)
         low = any(word in self.name for word in LOW_IS_GOOD)
-        self.view.show_metric(self.name, tracks, best="low" if low else "high")
+        judged = self.name not in UNJUDGED
+        self.view.show_metric(self.name, tracks, best=("low" if low else "high") if judged else "")
         self.mark(step)
 
     def mark(self, step: int | None) -> None:

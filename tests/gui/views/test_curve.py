@@ -36,6 +36,12 @@ def test_that_the_best_validation_value_is_told_with_its_step(view):
     assert view.caption == "best 1.000 at step 3"
 
 
+def test_that_a_schedule_has_no_best_value(view):
+    view.show_metric("learning_rate", {"": track([1, 3, 2])}, "")
+    assert view.caption == ""
+    assert view.best() == (None, -1)
+
+
 def test_that_values_voided_by_a_resume_are_not_the_best(view):
     view.show_metric("loss", {"train": track([5, 4, 0.1, 3], steps=[1, 2, 3, 3])}, "low")
     assert view.caption == "best 3.000 at step 3"

@@ -120,7 +120,7 @@ class CurveView(View):
     # Content
 
     def show_metric(self, name: str, tracks: Mapping[str, Track], best: str = "high") -> None:
-        """Show one metric's series; `best` ('high' or 'low') picks the value that is marked."""
+        """Show one metric's series; `best` ('high', 'low', or '' for none) picks the value that is marked."""
         ordered = sorted(tracks, key=_series_rank)
         self._show(name, [(series, tracks[series]) for series in ordered], best, by_series=True)
 
@@ -310,6 +310,8 @@ class CurveView(View):
 
     def best(self) -> tuple[Line | None, int]:
         """The line and position of the best value: of the validation series where there is one."""
+        if not self.better:
+            return None, -1
         judged = [line for line in self.lines if line.label == "validation"] or self.lines
         found = [(line, best_of(line.values, self.better)) for line in judged]
         found = [(line, at) for line, at in found if at >= 0]
