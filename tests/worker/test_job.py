@@ -72,6 +72,16 @@ def test_that_watchers_hear_what_was_written(folder: RunFolder) -> None:
     assert heard == list(folder.events())
 
 
+def test_that_a_cancel_is_obeyed_between_phases_that_have_no_steps(folder: RunFolder) -> None:
+    control = Control()
+    job = RunningJob(folder, control=control)
+    job.phase("reading the data")
+    control.cancel.set()
+    with pytest.raises(JobCancelled):
+        job.phase("looking at the start")
+    job.writer.close()
+
+
 def test_that_cancel_keep_and_pause_are_obeyed_at_the_next_step(folder: RunFolder) -> None:
     control = Control()
     job = RunningJob(folder, control=control)

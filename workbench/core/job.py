@@ -117,7 +117,7 @@ class Job(Protocol):
         """Add a line to the log."""
 
     def phase(self, name: str, total: int = 0) -> None:
-        """Say what is being done now, with the steps it will take where known."""
+        """Say what is being done now, with the steps it will take where known; a cancel is obeyed here too."""
 
     def step(self, step: int) -> bool:
         """Call once a step: progress, pause and cancel happen here.

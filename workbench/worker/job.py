@@ -175,6 +175,8 @@ class RunningJob:
         self._phase, self._total = name, total
         self._phase_began, self._phase_step = self._clock(), self._step
         self.tell_progress()
+        if self._control.cancel.is_set():  # loading has no steps; its phases are where it can end
+            raise JobCancelled
 
     def step(self, step: int) -> bool:
         self._step = step
