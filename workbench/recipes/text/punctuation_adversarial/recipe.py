@@ -82,7 +82,10 @@ GENERATED_POS = Sample(
     generated=True,
 )
 
-_ARM = PunctuationAdversarial(keep_model=False)
+DESK = PunctuationAdversarial(
+    frozen_layers=1, batch=2, learning_rate=4e-4, warmup=0.2, max_steps=300, evaluations=4
+)  # calibrated on the validation part of a seed that no claim uses, so that the single task lies within the gate
+_ARM = DESK.replace(keep_model=False)
 _B = "B MiniLM"
 _D = "D MiniLM + POS + adversary"
 _ITEMS = "outcomes"
@@ -106,8 +109,8 @@ CLAIM = Claim(
     statements=(
         _better("The pretrained encoder beats the same encoder started at random, at the same rate",
                 _B, "A random", by=0.10),
-        _better("… and at a third of the rate", _B, "A random, rate 1e-4", by=0.10),
-        _better("… and at three times the rate", _B, "A random, rate 1e-3", by=0.10),
+        _better("… and at a quarter of the rate", _B, "A random, rate 1e-4", by=0.10),
+        _better("… and at two and a half times the rate", _B, "A random, rate 1e-3", by=0.10),
         _better("The adversarial part-of-speech task improves on the single task", _D, _B),
         _better("The part-of-speech task alone improves on the single task", "C MiniLM + POS", _B),
         _better("Reversing the gradient improves on the part-of-speech task alone", _D, "C MiniLM + POS"),
@@ -158,7 +161,7 @@ CLAIM = Claim(
         "smoke": PunctuationAdversarial(
             sentences=20, limit=200, window=24, batch=4, max_steps=4, evaluations=2, frozen_layers=5
         ),
-        "desk": PunctuationAdversarial(),
+        "desk": DESK,
         "paper": PunctuationAdversarial(
             backbone="hub:google-bert/bert-base-uncased", frozen_layers=0, window=256, batch=32, learning_rate=2e-5,
             epochs=4, max_steps=0, evaluations=8,
