@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--limit", type=int, default=3000, help="sentences of all parts together")
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--arms", default=",".join(ARMS))
     args = parser.parse_args()
     common = {"limit": args.limit, "epochs": args.epochs, "learning_rate": args.learning_rate}

@@ -131,7 +131,7 @@ DATA = Slot(
     columns=("text_column", "label_column"),
 )  # fmt: skip
 
-DESK = BerturkNlu(epochs=1, batch=16, learning_rate=2e-4, max_length=48, limit=3000, head_start="probe", evaluations=5)
+DESK = BerturkNlu(epochs=1, batch=16, learning_rate=1e-4, max_length=48, limit=3000, head_start="probe", evaluations=5)
 FOUR = BerturkNlu(
     task="all four", backbone=STARTER, language="turkish", batch=16, learning_rate=5e-4, max_steps=200,
     max_length=128, evaluations=4,
