@@ -267,20 +267,10 @@ def test_that_a_small_encoder_is_pretrained_from_nothing_and_serves_as_a_backbon
     finished(again)
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"language": "turkish"}, ["ısı", "isi", "şal", "izmir", "ışık"]),
-        ({"cased": True}, ["ısı", "isi", "şal", "İzmir", "IŞIK"]),
-    ],
-)
-def test_that_a_new_tokenizer_keeps_turkish_letters_apart(options, expected, tmp_path):
-    from transformers import AutoTokenizer
-
-    new_tokenizer(["ısı ısı isi isi şal sal ışık IŞIK İzmir"] * 5, 200, **options).save_pretrained(tmp_path)
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    for word, wanted in zip(("ısı", "isi", "şal", "İzmir", "IŞIK"), expected, strict=True):
-        assert tokenizer.decode(tokenizer(word, add_special_tokens=False)["input_ids"]).replace(" ", "") == wanted
+def test_that_a_new_tokenizer_keeps_turkish_letters_apart():
+    tokenizer = new_tokenizer(["ısı ısı isi isi şal sal ışık İzmir"] * 5, 200)
+    for word in ("ısı", "isi", "şal", "İzmir"):
+        assert tokenizer.decode(tokenizer(word, add_special_tokens=False)["input_ids"]).replace(" ", "") == word
 
 
 @pytest.mark.parametrize("task", ["classification", "entities", "questions"])

@@ -24,7 +24,7 @@ from workbench.engine.generators.turkish_words import capital, named, noun, verb
 
 Part = Literal["corpus", "train", "test"]
 NAME_TYPES = ("PER", "LOC", "ORG")
-NAMES_PER_TYPE: dict[Literal["train", "test"], int] = {"train": 120, "test": 160}
+NAMES_PER_TYPE = {"corpus": 100, "train": 120, "test": 160}
 SENTIMENTS = ("olumsuz", "olumlu")
 COPULAS = ("", "DI", "(y)mIş", "DIr", "(y)sA")
 WHEN = ("dün", "bugün", "yarın", "sonra", "şimdi", "bazen", "sonunda", "hemen", "yine", "önce", "sabah", "akşam")
@@ -66,61 +66,48 @@ _CODAS = ("", "", "l", "n", "r", "s", "m", "k")
 
 
 @functools.cache
-def names(part: Literal["train", "test"]) -> dict[str, tuple[str, ...]]:
-    """Invented name words by type; no word is in both parts, in two types, or a stem's spelling."""
+def names(part: Part) -> dict[str, tuple[str, ...]]:
+    """Invented name words by type; no word is in two parts, two types, or a stem's spelling."""
+    pool = _invented(sum(NAMES_PER_TYPE.values()) * len(NAME_TYPES))
+    start = 3 * sum(itertools.takewhile(lambda n: n != NAMES_PER_TYPE[part], NAMES_PER_TYPE.values()))
+    size = NAMES_PER_TYPE[part]
+    return {kind: tuple(pool[start + i * size : start + (i + 1) * size]) for i, kind in enumerate(NAME_TYPES)}
+
+
+def _invented(count: int) -> list[str]:
     draw = random.Random(1923)
-    sizes = [(of, kind, count) for of, count in NAMES_PER_TYPE.items() for kind in NAME_TYPES]
-    taken = dict[str, None]()
-    while len(taken) < sum(count for *_, count in sizes):
-        taken[_invented(draw)] = None
-    waiting = iter(taken)
-    pools = {(of, kind): tuple(itertools.islice(waiting, count)) for of, kind, count in sizes}
-    return {kind: pools[part, kind] for kind in NAME_TYPES}
-
-
-@functools.cache
-def _reserved() -> frozenset[str]:
-    return frozenset(word for part in ("train", "test") for pool in names(part).values() for word in pool)
-
-
-def _invented(draw: random.Random) -> str:
-    """A word of two or three syllables with one vowel harmony that is no stem."""
-    while True:
+    found: dict[str, None] = {}
+    stems = {stem.rstrip("*") for stem in words.STEMS}
+    while len(found) < count:
         vowels = draw.choice(("aıou", "eiöü"))
-        count = draw.choice((2, 2, 3))
-        word = "".join(draw.choice(_ONSETS) + draw.choice(vowels) + draw.choice(_CODAS) for _ in range(count))
-        if word not in _STEMS:
-            return capital(word)
-
-
-_STEMS = frozenset(stem.rstrip("*") for stem in words.STEMS)
-
-
-def _name_word(draw: random.Random, part: Part, kind: str) -> str:
-    """A word of the part's pool; the corpus invents ever new ones, but none of the pools'."""
-    if part != "corpus":
-        return draw.choice(names(part)[kind])
-    while (word := _invented(draw)) in _reserved():
-        pass
-    return word
+        word = "".join(
+            draw.choice("bcdghklmnprsştvyzç")
+            + draw.choice(vowels)
+            + draw.choice(("", "", "l", "n", "r", "s", "m", "k"))
+            for _ in range(draw.choice((2, 2, 3)))
+        )
+        if word not in stems:
+            found[capital(word)] = None
+    pool = list(found)
+    draw.shuffle(pool)
+    return pool
 
 
 def _name(draw: random.Random, part: Part, kind: str) -> str:
-    count = 2 if draw.random() < 0.25 else 1
-    found = {_name_word(draw, part, kind): None for _ in range(count)}
-    return " ".join(found)
+    pool = names(part)[kind]
+    return " ".join(draw.sample(pool, 2 if draw.random() < 0.25 else 1))
 
 
 # ---------------------------------------------------------------- clauses
 
 
 def _tense(draw: random.Random) -> tuple[bool, str]:
-    return draw.random() < 0.15, draw.choices(("past", "now", "future"), (6, 3, 1))[0]
+    return draw.random() < 0.2, draw.choices(("past", "now", "future"), (5, 3, 2))[0]
 
 
 def _inflected(draw: random.Random, stem: str, *, case: str) -> str:
-    possessive = draw.choices(("", "1s", "2s", "3s", "1p"), (12, 2, 1, 2, 1))[0]
-    return noun(stem, plural=draw.random() < 0.15, possessive=possessive, case=case)
+    possessive = draw.choice(("", "", "", "1s", "2s", "3s", "1p"))
+    return noun(stem, plural=draw.random() < 0.25, possessive=possessive, case=case)
 
 
 def _everyday(draw: random.Random, pick: Callable[[], str]) -> str:
@@ -128,7 +115,7 @@ def _everyday(draw: random.Random, pick: Callable[[], str]) -> str:
     stem = draw.choice(words.DOING)
     negative, tense = _tense(draw)
     parts = [draw.choice(WHEN)] if draw.random() < 0.35 else []
-    person = draw.choices(("1s", "2s", "3s", "1p", "3p"), (3, 1, 6, 1, 1))[0]
+    person = draw.choice(("1s", "2s", "3s", "1p", "3p"))
     if person == "3s":
         parts.append(_inflected(draw, pick(), case="nominative"))
     if draw.random() < 0.4:
@@ -340,10 +327,6 @@ class _Fact:
     relation: _Relation
     value: str
 
-    @property
-    def is_birth(self) -> bool:
-        return self.relation.stem == "doğ"
-
     def told(self, draw: random.Random) -> str:
         how = [draw.choice(HOW)] if draw.random() < 0.3 else []
         return " ".join((named(self.value, self.relation.case), *how, verb(self.relation.stem)))
@@ -361,10 +344,8 @@ class _Life:
 
     def tell(self, draw: random.Random) -> list[str]:
         """Sentences of one or two facts; the person is named once, the year goes with the birth."""
-        clauses = [
-            f"{self.year} yılında {fact.told(draw)}" if fact.is_birth else fact.told(draw) for fact in self.facts
-        ]
-        clauses[0] = f"{self.person} {draw.choice(WHEN)} {clauses[0]}"  # a word between two names
+        clauses = [fact.told(draw) for fact in self.facts]
+        clauses[0] = f"{self.person} {self.year} yılında {clauses[0]}"
         sentences = []
         while clauses:
             count = min(draw.choice((1, 2, 2)), len(clauses))
@@ -373,17 +354,17 @@ class _Life:
         return sentences
 
 
-def _lives(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life]:
-    """Lives of so many facts each that share no name, and now and then a kind of fact."""
+def _life(draw: random.Random, part: Part, count: int) -> _Life:
+    birth, *rest = _RELATIONS
+    relations = [birth, *draw.sample(rest, count - 1)]
+    facts = tuple(_Fact(relation, _name(draw, part, relation.kind)) for relation in relations)
+    return _Life(_name(draw, part, "PER"), str(draw.randint(1850, 2005)), facts)
+
+
+def _strangers(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life]:
+    """Lives of so many facts each that share no name, in any order."""
     while True:
-        order = draw.sample(_RELATIONS, sum(counts))
-        if draw.random() < 0.3:
-            order[-1] = order[0]
-        lives = []
-        for count in counts:
-            facts = tuple(_Fact(relation, _name(draw, part, relation.kind)) for relation in order[:count])
-            lives.append(_Life(_name(draw, part, "PER"), str(draw.randint(1850, 2005)), facts))
-            order = order[count:]
+        lives = [_life(draw, part, count) for count in counts]
         said = " ".join(f"{life.person} {life.year} {' '.join(fact.value for fact in life.facts)}" for life in lives)
         if len(set(said.split())) == len(said.split()):
             return draw.sample(lives, len(lives))
@@ -391,28 +372,22 @@ def _lives(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life
 
 def _ask(draw: random.Random, part: Part) -> Asked:
     """Two short lives told one after the other, and a question about one of them."""
-    lives = _lives(draw, part, (draw.choice((3, 4)), 2))
+    lives = _strangers(draw, part, (draw.choice((3, 4)), 2))
     context = " ".join(sentence for life in lives for sentence in life.tell(draw))
     life = draw.choice(lives)
-    fact = draw.choice(life.facts)
-    asks_year = fact.is_birth and draw.random() < 0.5
-    answer = life.year if asks_year else fact.value
-    question = draw.choice(_YEAR if asks_year else fact.relation.questions).format(p=life.person)
+    fact: _Fact | None = draw.choice((*life.facts, None))
+    answer = life.year if fact is None else fact.value
+    question = draw.choice(_YEAR if fact is None else fact.relation.questions).format(p=life.person)
     start = context.index(answer, context.index(life.person))
     return Asked(context, _sentence(question, "?"), answer, start)
 
 
 def _biography(draw: random.Random) -> str:
     """A corpus text: one life or two, then some of it told again in other words."""
-    lives = _lives(draw, "corpus", draw.choice(((2,), (3,), (2, 2), (3, 2))))
+    lives = _strangers(draw, "corpus", draw.choice(((2,), (3,), (2, 2), (3, 2))))
     told = [sentence for life in lives for sentence in life.tell(draw)]
-    again = [
-        f"{life.person} {draw.choice(WHEN)} {fact.told_again()}"
-        for life in lives
-        for fact in draw.sample(life.facts, 1)
-    ]
-    born = [life for life in lives if any(fact.is_birth for fact in life.facts)]
-    again += [f"{life.person} {life.year} yılında dünyaya geldi" for life in born if draw.random() < 0.5]
+    again = [f"{life.person} {fact.told_again()}" for life in lives for fact in draw.sample(life.facts, 1)]
+    again += [f"{life.person} {life.year} yılında dünyaya geldi" for life in lives if draw.random() < 0.3]
     return " ".join((*told, *map(_sentence, draw.sample(again, len(again)))))
 
 

@@ -46,8 +46,7 @@ class Masking:
         self.held_out = [texts[at] for at in order[:held_out]]
         learned = [texts[at] for at in order[held_out:]]
         if study.fresh:
-            p = study.p
-            study.tokenizer = new_tokenizer(learned, p.vocabulary, language=p.language, cased=p.cased)
+            study.tokenizer = new_tokenizer(learned, study.p.vocabulary)
         self.model: Any = _network(study)
         self.blocks = cut(study, learned)
         self.checks = sorted(cut(study, self.held_out), key=len)
@@ -171,7 +170,6 @@ def _network(study: Study) -> nn.Module:
         num_attention_heads=max(1, p.width // 48), intermediate_size=4 * p.width,
         max_position_embeddings=max(256, p.max_length), pad_token_id=study.tokenizer.pad_token_id,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-        initializer_range=0.7 * p.width**-0.5,  # the usual 0.02 is for width 768; narrow networks start too flat
     )  # fmt: skip
     return BertForMaskedLM(config)
 
@@ -182,20 +180,14 @@ def dropouts(config: Any, value: float) -> dict[str, float]:
     return {name: value for name in names if hasattr(config, name)}
 
 
-def new_tokenizer(texts: Sequence[str], vocabulary: int, *, language: str = "other", cased: bool = False) -> Any:
-    """A WordPiece tokenizer that keeps accents: ı and i, ş and s stay different letters.
-
-    Turkish capitals are folded by its own first step (I → ı, İ → i), so that every program that
-    loads it lower-cases them rightly.
-    """
+def new_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
+    """A cased WordPiece tokenizer that keeps accents: ı and i, ş and s stay different letters."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    plain = normalizers.BertNormalizer(lowercase=not cased, strip_accents=False)
-    folds = [normalizers.Replace("I", "ı"), normalizers.Replace("İ", "i")]
-    pieces.normalizer = normalizers.Sequence([*folds, plain]) if language == "turkish" and not cased else plain
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pieces.train_from_iterator(
         texts,

@@ -69,12 +69,6 @@ class BerturkNlu(Training, TextEncoder):
     layers: int = knob(
         4, "Layers of the new network", low=1, high=48, when={"task": MASKED, "model": ("random init",)}, more=True
     )
-    cased: bool = knob(
-        False,
-        "Whether the new tokenizer tells capitals apart",
-        when={"task": MASKED, "model": ("random init",)},
-        more=True,
-    )
     half: bool = knob(False, "Save the weights in half precision", more=True)
     explain: str = knob(
         "", "Sentence whose words are weighed before and after tuning; empty takes one of the test data", more=True
