@@ -65,6 +65,7 @@ def test_that_a_killed_window_leaves_its_queue(trials: None, home: Home) -> None
 def test_that_two_windows_on_one_home_share_queue_and_sight(trials: None, home: Home) -> None:
     one, two = LocalRunner(home, client="one"), LocalRunner(home, client="two")
     long = one.submit(trial(steps=100_000))
+    reaches(long, "running")
     waiting = [two.submit(trial(steps=3)) for _ in range(4)]
     ids = {folder.id for folder in waiting}
     until(lambda: set(one.state().queue) == set(two.state().queue) == ids)

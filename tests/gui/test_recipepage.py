@@ -133,9 +133,10 @@ def test_that_queueing_leaves_the_run_on_the_stage(running: RecipePage, scripted
 
 
 def test_that_the_command_copied_is_the_form(page: RecipePage) -> None:
-    page.setup.form.set_values({"learning_rate": 1e-4})
+    rate = recipe(NAME).presets["desk"].learning_rate / 4
+    page.setup.form.set_values({"learning_rate": rate})
     page.copy_action.trigger()
-    assert QGuiApplication.clipboard().text() == f"workbench run {NAME} --preset desk --learning-rate 0.0001"
+    assert QGuiApplication.clipboard().text() == f"workbench run {NAME} --preset desk --learning-rate {rate}"
 
 
 def test_that_a_sample_sets_the_knobs_it_implies(page: RecipePage) -> None:
