@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +30,24 @@ def open_window(root: Path | None = None, *, demo: bool = True) -> int:
     home cannot be written.
     """
     home = open_home(root)
+    gc.disable()  # nothing that is made on the way to the first paint is garbage; _swept takes over
     app = application()
     window = make_window(home, demo=demo)
     window.show()
-    with _watched(window):
+    with _watched(window), _swept(window):
         return app.exec()
+
+
+@contextlib.contextmanager
+def _swept(window: MainWindow) -> Iterator[None]:
+    from workbench.gui.sweeping import Sweeper
+
+    sweeper = Sweeper(window)
+    sweeper.start()
+    try:
+        yield
+    finally:
+        sweeper.stop()
 
 
 @contextlib.contextmanager
