@@ -77,3 +77,9 @@ def test_that_any_order_of_events_gives_a_state_that_is_alive_or_ended_or_neithe
     assert not (state.phase in ALIVE and state.phase in ENDED)
     assert state.ended_at > 0 or state.phase not in ENDED
     assert not state.resumable or state.phase in ENDED
+
+
+def test_that_the_share_done_is_of_steps_or_of_items_or_unknown() -> None:
+    assert JobState(step=3, total=6, done=1, of=9).share == 0.5
+    assert JobState(step=3, done=1, of=4).share == 0.25
+    assert JobState(step=3).share is None

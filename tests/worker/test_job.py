@@ -180,3 +180,31 @@ def test_that_a_value_that_is_no_number_is_written_as_none(folder: RunFolder) ->
     job.metric("loss", float("nan"))
     job.writer.close()
     assert [event.value for event in folder.events() if isinstance(event, ev.Metric)] == [None]
+
+
+def test_that_a_phase_without_steps_tells_how_far_it_is(folder: RunFolder) -> None:
+    now = [0.0]
+    job = RunningJob(folder, clock=lambda: now[0])
+    job.phase("reading texts")
+    now[0] = 2.0
+    job.progress(50, 200)
+    job.phase("training", 10)
+    now[0] = 4.0
+    job.progress(1, 2)
+    job.writer.close()
+    told = [event for event in folder.events() if isinstance(event, ev.Progress)]
+    assert [(one.phase, one.done, one.of) for one in told] == [
+        ("reading texts", 0, 0), ("reading texts", 50, 200), ("training", 0, 0),
+    ]  # fmt: skip
+    assert told[1].seconds_left == pytest.approx(6.0)
+
+
+def test_that_a_cancel_is_obeyed_within_a_phase_that_has_no_steps(folder: RunFolder) -> None:
+    control = Control()
+    job = RunningJob(folder, control=control)
+    job.phase("reading texts")
+    job.progress(1, 9)
+    control.cancel.set()
+    with pytest.raises(JobCancelled):
+        job.progress(2, 9)
+    job.writer.close()

@@ -110,7 +110,7 @@ class Live:
 
     def _line(self, state: JobState, note: str) -> str:
         parts = [f"{self.name}{note or state.doing or state.phase}"]
-        parts += [f"{state.step}/{state.total}"] if state.total else []
+        parts += [f"{state.step}/{state.total}"] if state.total else [f"{state.done}/{state.of}"] if state.of else []
         parts += [f"{state.steps_per_s:.1f} steps/s"] if state.steps_per_s else []
         parts += [f"{duration(state.seconds_left)} left"] if state.seconds_left > 0 else []
         parts += [f"{name} {number(value, 3)}" for name, value in list(self._numbers.items())[:3]]

@@ -34,10 +34,15 @@ class Started(Event, frozen=True):
 
 
 class Progress(Event, frozen=True):
-    """Where the run stands; a total of 0 means unknown, negative seconds mean no forecast yet."""
+    """Where the run stands; a total of 0 means unknown, negative seconds mean no forecast yet.
+
+    In a phase without steps, `done` of `of` items have been gone through.
+    """
 
     step: int = 0
     total: int = 0
+    done: int = 0
+    of: int = 0
     phase: str = ""
     steps_per_s: float = 0.0
     seconds_left: float = -1.0

@@ -24,6 +24,8 @@ class JobState(msgspec.Struct, frozen=True):
     phase: Phase = "new"
     step: int = 0
     total: int = 0
+    done: int = 0
+    of: int = 0
     doing: str = ""
     steps_per_s: float = 0.0
     seconds_left: float = -1.0
@@ -39,6 +41,12 @@ class JobState(msgspec.Struct, frozen=True):
     results: dict[str, float | None] = {}
     kept_early: bool = False
     problem: ProblemRecord | None = None
+
+    @property
+    def share(self) -> float | None:
+        """How much of the phase is done, 0 to 1; None where nobody knows."""
+        done, whole = (self.step, self.total) if self.total else (self.done, self.of)
+        return min(1.0, done / whole) if whole else None
 
     @property
     def resumable(self) -> bool:
@@ -59,7 +67,7 @@ def advance(state: JobState, event: ev.AnyEvent) -> JobState:
             )  # fmt: skip
         case ev.Progress():
             return change(
-                state, step=event.step, total=event.total, doing=event.phase,
+                state, step=event.step, total=event.total, done=event.done, of=event.of, doing=event.phase,
                 steps_per_s=event.steps_per_s, seconds_left=event.seconds_left,
                 memory_bytes=event.memory_bytes, preview_share=event.preview_share,
             )  # fmt: skip
@@ -118,6 +126,9 @@ class Job(Protocol):
 
     def phase(self, name: str, total: int = 0) -> None:
         """Say what is being done now, with the steps it will take where known; a cancel is obeyed here too."""
+
+    def progress(self, done: int, of: int) -> None:
+        """Say how far a phase without steps is; pause and cancel happen here too. During steps it does nothing."""
 
     def step(self, step: int) -> bool:
         """Call once a step: progress, pause and cancel happen here.

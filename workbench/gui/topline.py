@@ -115,12 +115,10 @@ class ProgressLine(QWidget):
     def show_state(self, state: JobState, *, ahead: int = 0) -> None:
         """Tell a run's state; `ahead` is how many runs wait before it."""
         self._text.setText(describe(state, ahead=ahead))
-        share = state.step / state.total if state.total else 0.0
-        if state.phase == "finished":
-            share = 1.0
-        unknown = state.phase == "running" and not state.total
+        share = 1.0 if state.phase == "finished" else state.share
+        unknown = state.phase == "running" and share is None
         self._bar.setRange(0, 0 if unknown else 1000)
-        self._bar.setValue(round(1000 * min(1.0, share)))
+        self._bar.setValue(round(1000 * (share or 0.0)))
         if self._bar.property("state") != state.phase:
             self._bar.setProperty("state", state.phase)
             self._bar.style().unpolish(self._bar)
@@ -150,9 +148,17 @@ def describe(state: JobState, *, ahead: int = 0) -> str:
     return " · ".join(_running(state))
 
 
+def _where(state: JobState) -> str:
+    if state.total:
+        return f"step {state.step} / {state.total}"
+    if state.of:
+        return f"{state.done:,} of {state.of:,}"
+    return f"step {state.step}" if state.step else ""
+
+
 def _running(state: JobState) -> list[str]:
     parts = [state.doing] if state.doing else []
-    parts.append(f"step {state.step} / {state.total}" if state.total else f"step {state.step}")
+    parts += [where] if (where := _where(state)) else []
     if state.phase == "paused":
         return [*parts, "paused"]
     if state.steps_per_s > 0:

@@ -48,7 +48,7 @@ class ApplyContext:
     """What a recipe's apply() and the inspectors are given in place of a job.
 
     `cache` outlives the question: keep loaded models there under a key that changes with their
-    files. A long answer asks `cancelled()` now and then and may raise JobCancelled.
+    files. A long answer calls `progress` or asks `cancelled()` now and then.
     """
 
     device: str
@@ -65,6 +65,11 @@ class ApplyContext:
     def log(self, message: str) -> None:
         """Add a line to the worker's log."""
         log.info("%s", message)
+
+    def progress(self, done: int, of: int) -> None:
+        """As a job's: the place where a long answer ends when nobody waits for it; raises JobCancelled."""
+        if self.cancelled():
+            raise JobCancelled
 
 
 class Reporting(Protocol):

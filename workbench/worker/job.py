@@ -112,6 +112,7 @@ class RunningJob:
         self._paused = 0.0
         self._step, self._total, self._phase = 0, 0, ""
         self._phase_began, self._phase_step = clock(), 0
+        self._done, self._of = 0, 0
         self._serial = len(list(folder.artifacts.glob("*"))) if folder.artifacts.exists() else 0
         self._process = psutil.Process()
 
@@ -174,18 +175,32 @@ class RunningJob:
     def phase(self, name: str, total: int = 0) -> None:
         self._phase, self._total = name, total
         self._phase_began, self._phase_step = self._clock(), self._step
+        self._done, self._of = 0, 0
         self.tell_progress()
         if self._control.cancel.is_set():  # loading has no steps; its phases are where it can end
             raise JobCancelled
 
-    def step(self, step: int) -> bool:
-        self._step = step
+    def progress(self, done: int, of: int) -> None:
+        if self._total:
+            return
+        if done < self._done:  # another pass within the phase
+            self._phase_began = self._clock()
+        self._done, self._of = done, of
+        self._obey()
+        if self._clock() - self._last_progress >= PROGRESS_S:
+            self.tell_progress()
+
+    def _obey(self) -> None:
         if self._control.cancel.is_set():
             raise JobCancelled
         if not self._control.go.is_set():
             self._hold()
         if self.writer.trouble is not None:
             raise self.writer.trouble
+
+    def step(self, step: int) -> bool:
+        self._step = step
+        self._obey()
         if self._clock() - self._last_progress >= PROGRESS_S:
             self.tell_progress()
         if self._control.keep.is_set():
@@ -208,11 +223,15 @@ class RunningJob:
     def tell_progress(self) -> None:
         """Say where the run stands, now."""
         now = self._last_progress = self._clock()
-        done, spent = self._step - self._phase_step, now - self._phase_began
-        rate = done / spent if done > 0 and spent > 0 else 0.0
-        left = (self._total - self._step) / rate if rate and self._total else -1.0
+        spent = now - self._phase_began
+        rate = max(self._step - self._phase_step, 0) / spent if spent > 0 else 0.0
+        left = -1.0
+        if rate and self._total:
+            left = (self._total - self._step) / rate
+        elif self._done and not self._total:
+            left = (self._of - self._done) * spent / self._done
         self.say(
-            ev.Progress, step=self._step, total=self._total, phase=self._phase,
+            ev.Progress, step=self._step, total=self._total, done=self._done, of=self._of, phase=self._phase,
             steps_per_s=rate, seconds_left=left, memory_bytes=self._process.memory_info().rss,
             preview_share=self.preview_share(),
         )  # fmt: skip

@@ -20,8 +20,10 @@ from workbench.recipes import recipe
 from workbench.recipes.text.berturk_nlu.four import TASKS
 from workbench.recipes.text.berturk_nlu.masked import new_tokenizer
 from workbench.runner.claims import measured, outcomes
+from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, RunFolder, create_run
 from workbench.worker.execute import execute
+from workbench.worker.interactive import ApplyContext
 from workbench.worker.job import Control
 
 RECIPE = recipe("berturk-nlu")
@@ -85,8 +87,12 @@ def slots(folder: RunFolder) -> set[str]:
     return {event.slot for event in folder.events() if isinstance(event, ev.Artifact)}
 
 
+def warm_context() -> ApplyContext:
+    return ApplyContext("cpu", open_home(), Settings(), cache={})
+
+
 def ask(folder: RunFolder, **inputs) -> list[documents.Answer]:
-    context = SimpleNamespace(device="cpu", cache={}, log=print, cancelled=lambda: False)
+    context = warm_context()
     made = RECIPE.apply(context, folder.model, inputs)
     return msgspec.json.decode(msgspec.json.encode(made), type=documents.AnswersDoc).answers
 
@@ -150,7 +156,7 @@ def test_that_the_base_answers_before_the_tuned_model_and_words_are_weighed(clas
 def test_that_the_second_answer_loads_nothing(classified, monkeypatch):
     from workbench.engine import adapters
 
-    context = SimpleNamespace(device="cpu", cache={}, log=print, cancelled=lambda: False)
+    context = warm_context()
     RECIPE.apply(context, classified.model, {"text": "a good film"})
     monkeypatch.setattr(adapters, "load_model", None)
     RECIPE.apply(context, classified.model, {"text": "a bad film"})

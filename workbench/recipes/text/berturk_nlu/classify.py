@@ -90,12 +90,13 @@ class Classifying:
                 validation=(held_out.features, np.asarray(positions(self.held_out, self.labels))),
             )  # fmt: skip
             self.base.save(study.folder)
-            self._start_head()
             held_out.logits = list(self.base.logits(held_out.features))
         self._numbers(held_out, step=0, series="validation" if self.base is None else "linear layer on frozen features")
         with job.preview("the start", force=True):
             self._show(held_out, self.held_out, title="before tuning")
             self._explain("before tuning", before=True)
+        if not study.fresh:
+            self._start_head()
 
     def _start_head(self) -> None:
         """Begin from the probe of what the head itself receives, so that tuning does not first undo the encoder.
@@ -104,6 +105,7 @@ class Classifying:
         """
         if self.study.p.head_start != "probe":
             return
+        self.study.job.phase("fitting the first head")
         chosen = _spread(len(self.ids), MOST_FOR_START)
         known = self._received([self.ids[at] for at in chosen])
         if known is None:

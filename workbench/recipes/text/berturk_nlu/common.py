@@ -125,7 +125,10 @@ def outputs(
 ) -> Iterator[tuple[list[int], Any, Tensor]]:
     """(positions, model output, last hidden states (B, T, d)) batch by batch, without dropout."""
     model.eval()
+    done = 0
     for positions in by_length(ids):
+        study.job.progress(done, len(ids))
+        done += len(positions)
         batch = padded(study.tokenizer, [ids[at] for at in positions], types and [types[at] for at in positions])
         batch = {name: one.to(study.place.device) for name, one in batch.items()}
         with study.place.autocast():
