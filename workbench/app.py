@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from workbench.core.problem import record_of
+from workbench.core.problem import ProblemRecord, record_of
 from workbench.core.recipe import Recipe
 from workbench.core.settings import load
 from workbench.runner.base import Runner
@@ -101,6 +101,8 @@ def make_window(
     theme().use(**look)
     if loaded.trouble:
         window.banner.show_note(loaded.trouble)
+    elif recipes is None and (broken := _broken_plugins()):
+        window.banner.show_problem(broken[0])
     return window
 
 
@@ -114,3 +116,9 @@ def _known() -> Mapping[str, Recipe]:
     from workbench.recipes import recipes
 
     return recipes()
+
+
+def _broken_plugins() -> tuple[ProblemRecord, ...]:
+    from workbench.recipes import faults
+
+    return faults()

@@ -102,12 +102,12 @@ def _missing_qt() -> list[str]:
 
 
 def _recipes() -> Finding:
-    from workbench.recipes import recipes
+    from workbench.recipes import faults, recipes
 
-    try:
-        return Finding("recipes", "ok", ", ".join(recipes()) or "none")
-    except Exception as error:  # a third party's module may raise anything
-        return Finding("recipes", "broken", f"{type(error).__name__}: {error}", "Uninstall or mend that recipe.")
+    names = ", ".join(recipes()) or "none"
+    if broken := faults():
+        return Finding("recipes", "missing", f"{names}; " + " ".join(one.text() for one in broken), broken[0].fix)
+    return Finding("recipes", "ok", names)
 
 
 def _display() -> Finding:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.cli.output import json_line, say
+from workbench.cli.output import json_line, say, tell
 from workbench.cli.parser import Namespace, stop_at
 from workbench.core.params import Knob, knobs, values_of
 from workbench.core.recipe import TABS, Recipe
-from workbench.recipes import recipes
+from workbench.recipes import faults, recipes
 
 
 def list_recipes(asked: Namespace) -> int:
@@ -24,6 +24,8 @@ def list_recipes(asked: Namespace) -> int:
             for one in found:
                 say(f"  {one.id:<26} {one.title}")
                 say(f"  {'':<26} {one.paper.title} ({one.paper.year})" + (", with its claim" if one.claim else ""))
+    for fault in faults():
+        tell(fault.text())
     return 0
 
 

@@ -191,11 +191,16 @@ def _check_pickle(path: Path) -> None:
         raise fault(
             "This checkpoint needs pickle, which can run any code, so it is not loaded.",
             expected="model.safetensors, or a .bin that holds nothing but tensors",
-            received=f"{path.name}: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}",
+            received=f"{path.name}: {_first_sentence(error)}",
             fix="Where you trust its source, load it there and save it with save_pretrained(folder): "
             "that writes model.safetensors.",
             place=path,
         ) from None
+
+
+def _first_sentence(error: Exception) -> str:
+    """What torch says went wrong, without its advice to load the file unsafely."""
+    return str(error).partition(". ")[0].partition("\n")[0][:200] or type(error).__name__
 
 
 def catalogue(folders: Iterable[Path] = ()) -> list[BackboneInfo]:

@@ -322,3 +322,10 @@ def test_that_a_table_with_a_header_and_no_rows_says_that_no_row_is_in_it(tmp_pa
     path.write_text("text,label\n")
     with pytest.raises(InputError, match="There is no row in it"):
         load_labelled(str(path))
+
+
+def test_that_json_lines_without_a_single_object_are_called_that(tmp_path):
+    with pytest.raises(InputError) as caught:
+        load_labelled(put(tmp_path, "cut.jsonl", '{"text": "a"'))
+    assert caught.value.what == "The file holds no JSON objects."
+    assert "is not a JSON object" in caught.value.received

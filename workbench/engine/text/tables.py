@@ -321,15 +321,30 @@ def _json_lines(path: Path, encoding: enc.Encoding, field: str) -> Table:
                 except (msgspec.DecodeError, ValueError, RecursionError):
                     yield number, None, "holds a NUL byte" if "\0" in line else "is not a JSON object"
 
-    columns = _keys([record for _, record, _ in itertools.islice(records(), SNIFF_ROWS)])
+    opening = list(itertools.islice(records(), SNIFF_ROWS))
+    columns = _keys([record for _, record, _ in opening])
     if not columns:
-        raise _no_rows(path, field)
+        raise _no_objects(path, field, opening) if opening else _no_rows(path, field)
 
     def walk() -> Iterator[Row]:
         for number, record, wrong in records():
             yield Row(number, (), wrong) if wrong else _object_row(number, record, columns)
 
     return Table(path, "JSON lines", f"JSON lines, {encoding.title}", columns, walk, field=field)
+
+
+def _no_objects(path: Path, field: str, opening: Sequence[tuple[int, Any, str]]) -> InputError:
+    number, _, wrong = opening[0]
+    return InputError(
+        "The file holds no JSON objects.",
+        expected='one object a line, such as {"text": "…", "label": "…"}',
+        received=f"line {number + 1} {wrong or 'is not a JSON object'}, nor is any of the first {len(opening):,}"
+        if len(opening) > 1
+        else f"one line, which {wrong or 'is not a JSON object'}",
+        fix="Check that the file is complete, and write one whole object on each line.",
+        field=field,
+        place=str(path),
+    )
 
 
 def _keys(records: Sequence[Any]) -> list[str]:
