@@ -353,6 +353,26 @@ def test_that_a_run_of_four_resumes_in_the_middle_with_the_same_numbers(tmp_path
     assert losses(folder) == pytest.approx(losses(whole), abs=1e-6)
 
 
+@pytest.mark.parametrize("task", ["classification", "entities", "questions"])
+def test_that_words_are_weighed_before_and_after_also_in_a_run_that_was_resumed(tmp_path, tiny, monkeypatch, task):
+    from workbench.engine import training
+
+    monkeypatch.setattr(training, "CHECKPOINT_SHARE", 1e9)
+    data = "docstrings-library" if task == "classification" else f"generated-{task}"
+    params = values_of(RECIPE.preset("smoke").replace(backbone=str(tiny), task=task, limit=60, max_length=96))
+    (tmp_path / "runs").mkdir()
+    folder = create_run(tmp_path / "runs", RunConfig("berturk-nlu", params, inputs={"data": f"sample:{data}"}))
+    control, watch = stop_at("train")
+    execute(folder, settings=Settings(checkpoint_every=0.0), control=control, watch=watch)
+    assert folder.state().resumable
+    execute(folder, settings=Settings())
+    finished(folder)
+    drawn = [event for event in folder.events() if isinstance(event, ev.Artifact) and event.slot == "attribution"]
+    assert [event.title for event in drawn] == ["before tuning", "after tuning"]
+    last = documents.read(folder.path / drawn[-1].path, documents.SpansDoc)
+    assert [text.title for text in last.texts] == ["before tuning", "after tuning"]
+
+
 def test_that_stopping_early_keeps_a_model_that_answers(tmp_path, tiny):
     control = Control()
 

@@ -45,8 +45,7 @@ class Classifying:
         self.held_out = [splits.validation[at] for at in _spread(len(splits.validation), MOST_LOOKED_AT)]
         self.held_out_ids = common.tokenized(study, [one.text for one in self.held_out])
         self.base: BaseHead | None = None
-        self.weighed: list[SpannedText] = []
-        """One sentence before and after tuning, to be read together."""
+        self.weighing = common.Weighing(study.job)
 
     @property
     def examples(self) -> int:
@@ -77,6 +76,7 @@ class Classifying:
         study, job = self.study, self.study.job
         self.base = BaseHead.load(study.folder)
         if job.checkpoint() is not None:
+            self._explain("before tuning", before=True)
             return
         job.log("The score is macro F1: the mean over the classes, each with the same say.")
         held_out = self._measure(self.held_out_ids, self.held_out)
@@ -236,10 +236,8 @@ class Classifying:
         found = attribution.integrated_gradients(
             model, study.tokenizer, study.fold(text), target, max_length=study.p.max_length
         )
-        found.title = title
         found.note = f"towards {label!r}" if label else found.note
-        self.weighed.append(found)
-        study.job.artifact("attribution", Spans, SpansDoc(list(self.weighed), mode="scores"), title=title)
+        self.weighing.add(found, title)
 
 
 class Probe(nn.Module):

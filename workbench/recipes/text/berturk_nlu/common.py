@@ -12,7 +12,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
+from workbench.core.documents import SpannedText, SpansDoc
 from workbench.core.job import Job
+from workbench.core.kinds import Spans
 from workbench.core.problem import InputError
 from workbench.engine import adapters
 from workbench.engine.devices import Place
@@ -141,6 +143,21 @@ def mean_features(hidden: Tensor, ids: Sequence[Sequence[int]]) -> np.ndarray:
     lengths = torch.tensor([len(one) for one in ids], device=hidden.device)
     mask = torch.arange(hidden.shape[1], device=hidden.device)[None, :] < lengths[:, None]
     return np.asarray(((hidden * mask[..., None]).sum(1) / lengths[:, None]).cpu().numpy())
+
+
+class Weighing:
+    """The words of one fixed text as the untouched and as the tuned model weigh them, shown together."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.shown: list[SpannedText] = []
+
+    def add(self, found: SpannedText, title: str) -> None:
+        """Show one more weighing; where a resumed run weighs the start again, its picture is there already."""
+        found.title = title
+        self.shown.append(found)
+        if len(self.shown) > 1 or self.job.checkpoint() is None:
+            self.job.artifact("attribution", Spans, SpansDoc(list(self.shown), mode="scores"), title=title)
 
 
 # ---------------------------------------------------------------- the base answer

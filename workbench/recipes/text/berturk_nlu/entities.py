@@ -83,6 +83,7 @@ class Tagging:
         self.weights = common.class_weights(said, len(self.tags), study.p)
         self.held_out = list(splits.validation)[:MOST_LOOKED_AT]
         self.base: BaseHead | None = None
+        self.weighing = common.Weighing(study.job)
 
     def _targets(self, at: int) -> list[int]:
         """The tag of every piece: a word's own on its first piece, nothing elsewhere."""
@@ -126,6 +127,7 @@ class Tagging:
         study, job = self.study, self.study.job
         self.base = BaseHead.load(study.folder)
         if job.checkpoint() is not None:
+            self._explain("before tuning", before=True)
             return
         found = self._read(self.held_out)
         series = "validation"
@@ -210,9 +212,8 @@ class Tagging:
         found = attribution.integrated_gradients(
             model, study.tokenizer, study.fold(sentence.text), target, max_length=study.p.max_length
         )
-        found.title = title
         found.note = f"what makes {sentence.tokens[word]!r} a {sentence.tags[word]}"
-        study.job.artifact("attribution", Spans, SpansDoc([found], mode="scores"), title=title)
+        self.weighing.add(found, title)
 
 
 class Reading:

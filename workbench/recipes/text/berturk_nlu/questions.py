@@ -56,6 +56,7 @@ class Answering:
         self.targets = [_target(window, splits.train[window.example]) for window in self.windows]
         self.held_out = list(splits.validation)[:MOST_LOOKED_AT]
         self.base: BaseHead | None = None
+        self.weighing = common.Weighing(study.job)
         study.job.log(f"{len(self.windows):,} windows over {len(splits.train):,} passages.")
 
     @property
@@ -87,6 +88,7 @@ class Answering:
         study, job = self.study, self.study.job
         self.base = BaseHead.load(study.folder)
         if job.checkpoint() is not None:
+            self._explain("before tuning", base=self.base)
             return
         series = "validation"
         if not study.fresh:
@@ -172,9 +174,7 @@ class Answering:
         """The heat of 'the answer starts or ends here' over one fixed passage."""
         one = next((some for some in self.splits.test if some.answers), self.splits.test[0])
         found = read(self.model, self.study, [one], base=base, may_refuse=self.may_refuse)
-        heat = heat_of(found, one)
-        heat.title = title
-        self.study.job.artifact("attribution", Spans, SpansDoc([heat], mode="scores"), title=title)
+        self.weighing.add(heat_of(found, one), title)
 
 
 class Reading:
