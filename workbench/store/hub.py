@@ -141,6 +141,8 @@ def drop_partial(home: Home, model: str) -> None:
     """Give up an interrupted download and free its room."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(partial_of(home, model))
+    with contextlib.suppress(OSError):
+        partial_of(home, model).with_suffix(".lock").unlink()
 
 
 def fetch(home: Home, offer: Offer, tell: Callable[[Fetched], None] = lambda _: None) -> Path:

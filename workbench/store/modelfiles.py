@@ -15,7 +15,7 @@ from workbench.core.problem import InputError
 from workbench.store.models import DIGESTS, noted_digests, origin_of, sha256_of, weight_fault
 
 CARDS = ("card.md", "README.md")
-LONGEST_CARD_BYTES = 256 << 10
+LONGEST_CARD_BYTES = 64 << 10
 State = Literal["sound", "readable", "unchecked", "damaged", "changed", "missing"]
 
 
