@@ -102,7 +102,7 @@ def test_that_every_model_is_in_one_list_under_where_it_came_from(page: ModelsPa
     assert (entry.parameters, entry.architecture, entry.recipes) == (384, "bert", (RECIPE,))
     assert RECIPE in page.list.entries[PACKAGE].recipes
     assert page.list.entries["/gone"].trouble == "There is no such backbone."
-    assert not page.list.isColumnHidden(3)
+    assert not page.list.isColumnHidden(7)
 
 
 def test_that_the_list_is_filtered_flattened_and_sorted(page: ModelsPage) -> None:

@@ -223,7 +223,6 @@ class LayerTree(QWidget):
         self.fault.setWordWrap(True)
         self.fault.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.fault.hide()
-        theme().follow(self, self.view.viewport().update)
         self._lay_out()
 
     def clear(self) -> None:

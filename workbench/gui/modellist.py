@@ -28,8 +28,8 @@ ORIGINS = {
     "folder": "Folders elsewhere",
     "trained": "Trained here",
 }
-COLUMNS = ("name", "parameters", "size", "trouble", "architecture", "licence", "used by", "from")
-WIDTHS = (208, 104, 72, 200, 112, 104, 136, 168)
+COLUMNS = ("name", "parameters", "size", "architecture", "licence", "used by", "from", "trouble")
+WIDTHS = (200, 104, 72, 112, 104, 136, 168, 224)
 _NUMBERS = (1, 2)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _TROUBLE = COLUMNS.index("trouble")
@@ -56,8 +56,8 @@ class ModelEntry:
     def cells(self) -> list[str]:
         """The row's texts."""
         return [
-            self.title, millions(self.parameters), size(self.size_bytes) if self.size_bytes else "", self.trouble,
-            self.architecture, self.licence, ", ".join(self.recipes), self.came_from,
+            self.title, millions(self.parameters), size(self.size_bytes) if self.size_bytes else "", self.architecture,
+            self.licence, ", ".join(self.recipes), self.came_from, self.trouble,
         ]  # fmt: skip
 
     def ranks(self) -> list[Any]:
@@ -107,12 +107,12 @@ def of_facts(found: Iterable[ModelFacts]) -> list[ModelEntry]:
 
 def _of_facts(one: ModelFacts) -> ModelEntry:
     trained = one.kind == "trained"
-    best = next((f", {in_words(name)} {number(value)}" for name, value in one.results.items()), "")
+    best = next((f"{in_words(name)} {number(value)}, " for name, value in one.results.items()), "")
     return ModelEntry(
-        key=one.path, title=f"{one.recipe or one.name} {one.name[-4:]}{best}" if trained else one.name,
+        key=one.path, title=f"{one.recipe or one.name} {one.name[-4:]}" if trained else one.name,
         origin="trained" if trained else "download" if one.origin.startswith("hub:") else "copy",
         address=one.path, path=one.path, architecture=one.architecture, parameters=one.parameters,
-        size_bytes=one.size_bytes, licence=one.licence, came_from=f"run {one.name}" if trained else one.origin,
+        size_bytes=one.size_bytes, licence=one.licence, came_from=f"{best}run {one.name}" if trained else one.origin,
         recipes=(one.recipe,) if one.recipe else (), trouble=one.problem, run=one.name if trained else "",
     )  # fmt: skip
 
@@ -176,8 +176,10 @@ class _Rows(QAbstractItemModel):
         entry = self.entry(index)
         if entry is None:
             return self._heading(index, role)
-        if role in (Role.DisplayRole, Role.ToolTipRole):
+        if role == Role.DisplayRole:
             return entry.cells()[index.column()]
+        if role == Role.ToolTipRole:
+            return f"{entry.cells()[index.column()]}\n{entry.trouble}".strip()
         if role == Role.TextAlignmentRole and index.column() in _NUMBERS:
             return _RIGHT
         if role == Role.ForegroundRole and entry.trouble and index.column() in (0, _TROUBLE):
@@ -211,19 +213,19 @@ class WideFirst(QTreeView):
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self._least = theme().pixels(widths[0])
+        self._asked_px = list(widths)
         self.setUniformRowHeights(True)
-        self.setIndentation(theme().pixels(12))
         self.setAllColumnsShowFocus(True)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._widths = [theme().pixels(width) for width in widths]
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        theme().follow(self, self.fit_columns)
 
     def fit_columns(self) -> None:
         """Widths as they were asked for; to be called when the model is in place."""
-        for column, width in enumerate(self._widths):
-            self.setColumnWidth(column, width)
+        self.setIndentation(theme().pixels(12))
+        for column, width in enumerate(self._asked_px):
+            self.setColumnWidth(column, theme().pixels(width))
         self._fit_first()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -233,7 +235,7 @@ class WideFirst(QTreeView):
     def _fit_first(self) -> None:
         columns = range(1, self.header().count())
         others = sum(self.columnWidth(column) for column in columns if not self.isColumnHidden(column))
-        self.setColumnWidth(0, max(self._least, self.viewport().width() - others))
+        self.setColumnWidth(0, max(theme().pixels(self._asked_px[0]), self.viewport().width() - others))
 
 
 class ModelList(WideFirst):
@@ -259,7 +261,6 @@ class ModelList(WideFirst):
         self.fit_columns()
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit(self.chosen_entry()))
         self.activated.connect(lambda _: self._open())
-        theme().follow(self, self.viewport().update)
 
     def set_entries(self, entries: Sequence[ModelEntry]) -> None:
         """Replace all rows; the choice stays where it can."""

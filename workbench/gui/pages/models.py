@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
@@ -59,6 +59,7 @@ class ModelsPage(PageFrame):
         self.setAcceptDrops(True)
         self._found = Card("All models", "asking the worker…")
         self._lay_out()
+        self._make_actions()
         self._wire()
         self._heed_settings()
 
@@ -202,6 +203,7 @@ class ModelsPage(PageFrame):
     def _heed_settings(self) -> None:
         offline = bool(self.link.settings.offline)
         self.download_button.setEnabled(not offline)
+        self._download_action.setEnabled(not offline)
         self.download_button.setText("Download (offline)" if offline else "Download…")
         tip = NO_NETWORK if offline else "Fetch a model from the hub; its licence is shown first"
         self.download_button.setToolTip(tip)
@@ -217,7 +219,7 @@ class ModelsPage(PageFrame):
         px = theme().pixels
         self.filter.setPlaceholderText("Filter: name, architecture, licence, recipe …")
         self.filter.setAccessibleName("Filter models")
-        self.filter.setToolTip("Only models with this text in some column")
+        self.filter.setToolTip("Only models with this text in some column (Ctrl+F)")
         self.filter.setClearButtonEnabled(True)
         self.group = QCheckBox("Group by origin")
         self.group.setChecked(True)
@@ -250,6 +252,23 @@ class ModelsPage(PageFrame):
             self.split.setStretchFactor(place, share)
         self.split.setSizes([100 * share for share in LIST_SHARE])
         self.column.addWidget(self.split, 1)
+
+    def _make_actions(self) -> None:
+        """What the command palette lists of this page."""
+        search = QAction("Filter the models", self)
+        search.setShortcut(QKeySequence(QKeySequence.StandardKey.Find))
+        search.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        search.triggered.connect(lambda: self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason))
+        self.addAction(search)
+        deeds = {"Add a model folder…": self.choose_folder, "Disk use of models and caches…": self.open_disk_use,
+                 "Verify the chosen model's files": self.detail.verify}  # fmt: skip
+        for text, act in deeds.items():
+            action = QAction(text, self)
+            action.triggered.connect(lambda _=False, act=act: act())
+            self.addAction(action)
+        self._download_action = QAction("Download a model from the hub…", self)
+        self._download_action.triggered.connect(self.open_downloads)
+        self.addAction(self._download_action)
 
     def _wire(self) -> None:
         self.filter.textChanged.connect(self._filter)
