@@ -199,19 +199,38 @@ def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _models(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="trained models and backbones: list, add, download, verify")
+    parser = commands.add_parser(name, help="trained models and backbones: list, show, tree, add, download …")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
 
     def folder(deed: Parser) -> None:
         deed.add_argument("folder", type=Path, metavar="FOLDER", help="a folder in Hugging Face format")
         deed.add_argument("--name", default="", help="its name here; the folder's by default")
+        deed.add_argument("--in-place", action="store_true", help="only remember where it lies; nothing is copied")
 
     def hub(deed: Parser) -> None:
         deed.add_argument("model", metavar="ORG/NAME", help="a public model's id on the hub")
         deed.add_argument("--yes", action="store_true", help="accept its licence without being asked")
+        deed.add_argument("--dry-run", action="store_true", help="only say its licence, files and sizes")
+        deed.add_argument("--commit", default="", metavar="SHA", help="this state of it; the newest by default")
+        deed.add_argument("--progress", action="store_true", help="JSON lines of what has arrived, too")
+
+    def removed(deed: Parser) -> None:
+        deed.add_argument("model", metavar="MODEL", help="its address, or its name in the home")
+        deed.add_argument("--yes", action="store_true", help="delete it without being asked")
+
+    def of_model(deed: Parser) -> object:
+        return deed.add_argument("model", metavar="ADDRESS", help="package:NAME, starter:NAME, hub:ORG/NAME, a folder, "
+                                 "a name in the home, or a run")  # fmt: skip
+
+    def searched(deed: Parser) -> None:
+        of_model(deed)
+        deed.add_argument("--search", default="", metavar="TEXT", help="only tensors whose names have these words")
 
     _command(deeds, "list", models.list_, "what can be applied or started from", _nothing)
     _command(deeds, "add", models.add, "copy a model folder into the home, without code or pickles", folder)
+    _command(deeds, "remove", models.remove, "forget a folder, or delete a copied or downloaded model", removed)
+    _command(deeds, "show", models.show, "a model's card, facts and files", of_model)
+    _command(deeds, "tree", models.tree, "a model's layers, from the headers of its weights", searched)
     _command(deeds, "download", models.download, "fetch a model when the network is allowed", hub)
     _command(
         deeds,

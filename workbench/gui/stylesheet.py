@@ -107,6 +107,9 @@ QTableView { gridline-color: transparent; }
 QTableView::item, QTreeView::item, QListView::item { padding: 0 ${p8}px; border: none; min-height: ${p28}px; }
 QTableView::item:hover, QTreeView::item:hover, QListView::item:hover { background: $hover; }
 QTableView::item:selected, QTreeView::item:selected, QListView::item:selected { background: $tint; color: $text; }
+QTreeView::indicator { width: ${p12}px; height: ${p12}px; border: 1px solid $edge; border-radius: ${p3}px;
+    background: $field; }
+QTreeView::indicator:checked { background: $accent; border-color: $accent; image: url($tick); }
 QHeaderView { background: transparent; border: none; }
 QHeaderView::section { background: transparent; color: $dim; border: none; border-bottom: 1px solid $line;
     padding: 0 ${p11}px; min-height: ${p28}px; font-weight: 500; }
@@ -158,6 +161,7 @@ QSplitter::handle:hover { background: $edge; }
 """)
 
 _CHEVRON = "M2 4 L6 8 L10 4"
+_TICK = "M2 6 L5 9 L10 3"
 _UP, _DOWN = "M2 8 L6 4 L10 8", "M2 4 L6 8 L10 4"
 
 
@@ -186,6 +190,7 @@ def _pictures(now: Tokens) -> dict[str, str]:
         "chevron": _file(_stroke(_CHEVRON, now.dim)),
         "up": _file(_stroke(_UP, now.dim)),
         "down": _file(_stroke(_DOWN, now.dim)),
+        "tick": _file(_stroke(_TICK, now.on_accent)),
         "on": _file(_switch(now.accent, now.on_accent, right=True)),
         "off": _file(_switch(now.blend(now.dim, 0.5, now.line), now.surface, right=False)),
     }

@@ -107,6 +107,19 @@ class MainWindow(QMainWindow):
         page.setup.choose_preset("desk")
         page.start()
 
+    def use_backbone(self, name: str, address: str) -> None:
+        """Open a recipe with this pretrained model in its form; nothing is started."""
+        from workbench.gui.modellist import backbone_knob
+
+        page = self.open_recipe(name)
+        page.setup.form.set_values({backbone_knob(page.recipe): address})
+        page.banner.show_note(f"{address} is in the form; press Run to start from it.")
+
+    def _offer_backbones(self, found: list[dict[str, Any]]) -> None:
+        for page in self.pages.values():
+            if isinstance(page, RecipePage):
+                page.setup.form.set_backbones(found)
+
     def forget(self) -> None:
         """Start from delivered shapes and save none (for pictures)."""
         self.memory.stop()
@@ -158,8 +171,10 @@ class MainWindow(QMainWindow):
         if name == "models":
             from workbench.gui.pages.models import ModelsPage
 
-            models = ModelsPage(self.link)
+            models = ModelsPage(self.link, self.recipes)
             models.run_opened.connect(self.open_run)
+            models.use_wanted.connect(self.use_backbone)
+            models.catalogue_changed.connect(self._offer_backbones)
             return models
         from workbench.gui.pages.settings import SettingsPage
 
@@ -357,6 +372,8 @@ class MainWindow(QMainWindow):
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.close_run()
+            elif isinstance(page, PageFrame):
+                page.closed()
         self.link.close()
 
     # Memory

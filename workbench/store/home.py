@@ -28,6 +28,16 @@ class Home:
         return self.root / "models"
 
     @property
+    def remembered(self) -> Path:
+        """Addresses of model folders elsewhere; see store/remembered.py."""
+        return self.root / "folders.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Downloads that wait or were interrupted; see gui/downloads.py."""
+        return self.root / "downloads.json"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
