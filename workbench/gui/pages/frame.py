@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -37,3 +39,10 @@ class PageFrame(QWidget):
 
     def opened(self) -> None:
         """Called whenever the page comes to the front."""
+
+    def closing(self) -> None:
+        """Called before the window goes: nothing that a person wrote may be lost."""
+
+    def values(self) -> dict[str, Any]:
+        """What is worth remembering of the page until the next start."""
+        return {}
