@@ -18,6 +18,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.gui.columnchooser import ColumnChooser
 from workbench.gui.pages.runs import RunsPage
 from workbench.gui.tagger import Tagger
+from workbench.gui.trashlist import TrashList
 from workbench.gui.window import MainWindow
 from workbench.runner.scripted import ScriptedRunner
 from workbench.store.archive import export_run
@@ -358,6 +359,36 @@ def test_that_a_deleted_run_is_asked_for_once_and_comes_back_with_undo(
     qtbot.waitUntil(lambda: [row.id for row in page.sheet.chosen_rows()] == [gone.id])
     assert page.sheet.shown() == 2
     assert read_notes(gone.path).note == "precious"
+
+
+def test_that_the_trash_is_looked_into_put_back_from_and_emptied_on_the_second_press(
+    page_of: PageOf, home: Home, qtbot: QtBot
+) -> None:
+    folders = [make(home), make(home)]
+    _, page = page_of()
+
+    def opened() -> TrashList:
+        page.do.trash.trigger()
+        qtbot.waitUntil(lambda: any(one.isVisible() for one in page.findChildren(TrashList)))
+        return next(one for one in page.findChildren(TrashList) if one.isVisible())
+
+    nothing = opened()
+    assert not nothing.empty.isEnabled()
+    nothing.reject()
+    page.do.delete_runs([one.id for one in folders])
+    qtbot.waitUntil(lambda: page.sheet.shown() == 0)
+    found = opened()
+    assert [found.list.item(place).text() for place in range(2)] == sorted((one.id for one in folders), reverse=True)
+    assert not found.back.isEnabled()
+    found.list.item(0).setSelected(True)
+    found.back.click()
+    qtbot.waitUntil(lambda: page.sheet.shown() == 1)
+    again = opened()
+    again.empty.click()
+    assert again.empty.text() == "Remove for good" and len(list(home.trash.iterdir())) == 1
+    again.empty.click()
+    qtbot.waitUntil(lambda: not list(home.trash.iterdir()))
+    assert page.sheet.shown() == 1
 
 
 def test_that_runs_are_exported_and_dropped_in_elsewhere(

@@ -118,7 +118,13 @@ class HistoryList(QTreeView):
 
     def chosen_rows(self) -> list[RunRow]:
         """The chosen runs, from top to bottom."""
-        ids = {str(index.data(int(Qt.ItemDataRole.UserRole))) for index in self.selectionModel().selectedRows()}
+        blocks: Any = self.selectionModel().selection()  # a list of ranges, whatever its stub says
+        found = [
+            row for block in blocks for row in self.model_.runs_between(block.parent(), block.top(), block.bottom())
+        ]
+        if len(found) < 2:
+            return found
+        ids = {row.id for row in found}
         return [row for row in self.model_.shown() if row.id in ids]
 
     def current_run(self) -> RunRow | None:
@@ -128,15 +134,9 @@ class HistoryList(QTreeView):
 
     def choose(self, *keys: str) -> None:
         """Choose runs and bring the first into sight."""
-        found = [index for key in keys if (index := self.model_.index_of(key)).isValid()]
-        selection = QItemSelection()
-        for index in found:
-            selection.select(index, index)
-        flags = QItemSelectionModel.SelectionFlag
-        self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
-        if found:
-            self.selectionModel().setCurrentIndex(found[0], flags.NoUpdate)
-            self.scrollTo(found[0])
+        self._choose(keys, focus=next((key for key in keys if self.model_.index_of(key).isValid()), ""))
+        if self.currentIndex().isValid():
+            self.scrollTo(self.currentIndex())
 
     def open_chosen(self) -> None:
         """Open the run with the focus, or the first chosen one."""
@@ -154,19 +154,16 @@ class HistoryList(QTreeView):
             yield
             if self.model_.resets != resets:
                 self._unfold()
-                self._choose_again(held, current.id if current is not None else "")
+                self._choose(held, focus=current.id if current is not None else "")
                 self.verticalScrollBar().setValue(place)
         self.chosen.emit()
 
-    def _choose_again(self, held: list[str], current: str) -> None:
+    def _choose(self, runs: Iterable[str], *, focus: str) -> None:
         flags, selection = QItemSelectionModel.SelectionFlag, QItemSelection()
-        wanted = set(held)
-        for key in self.ids() if wanted else ():
-            if key in wanted:
-                index = self.model_.index_of(key)
-                selection.select(index, index)
-        self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
-        focused = self.model_.index_of(current)
+        for first, last in self.model_.blocks_of(frozenset(runs)):
+            selection.select(first, last)
+        self.selectionModel().select(selection, flags.ClearAndSelect)
+        focused = self.model_.index_of(focus)
         if focused.isValid():
             self.selectionModel().setCurrentIndex(focused, flags.NoUpdate)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -53,6 +54,7 @@ class HistoryModel(QAbstractItemModel):
         self.wanted = Wanted()
         self.rows: list[RunRow] = []
         self._groups: list[tuple[str, list[RunRow]]] = []
+        self._places: dict[str, tuple[int, int]] = {}
         self._words: dict[str, str] = {}
         self.resets = 0
         """How often the rows were laid out anew; a view then has to find its place again."""
@@ -110,6 +112,7 @@ class HistoryModel(QAbstractItemModel):
         else:
             self.beginResetModel()
             self._groups = after
+            self._places = {row.id: (place, at) for place, (_, rows) in enumerate(after) for at, row in enumerate(rows)}
             self.endResetModel()
 
     def _arranged(self) -> list[tuple[str, list[RunRow]]]:
@@ -189,11 +192,29 @@ class HistoryModel(QAbstractItemModel):
 
     def index_of(self, run: str, column: int = 0) -> QModelIndex:
         """Where a run stands; an invalid index when it does not pass the filter."""
+        if run not in self._places:
+            return QModelIndex()
+        place, at = self._places[run]
+        return self.index(at, column, self.index(place, 0) if self.grouped else QModelIndex())
+
+    def runs_between(self, parent: AnyIndex, top: int, bottom: int) -> list[RunRow]:
+        """The runs of some lines below a group (below nothing when ungrouped)."""
+        if self.grouped and not parent.isValid():
+            return []
+        return self._groups[parent.row() if self.grouped else 0][1][top : bottom + 1] if self._groups else []
+
+    def blocks_of(self, runs: Collection[str]) -> Iterator[tuple[QModelIndex, QModelIndex]]:
+        """First and last line of each stretch of these runs: choosing hundreds by the stretch takes no time."""
+        last = len(self.columns) - 1
         for place, (_, rows) in enumerate(self._groups):
-            for at, row in enumerate(rows):
-                if row.id == run:
-                    return self.index(at, column, self.index(place, 0) if self.grouped else QModelIndex())
-        return QModelIndex()
+            parent = self.index(place, 0) if self.grouped else QModelIndex()
+            marks = [row.id in runs for row in rows]
+            begin = 0
+            for chosen, stretch in itertools.groupby(marks):
+                end = begin + len(list(stretch))
+                if chosen:
+                    yield self.index(begin, 0, parent), self.index(end - 1, last, parent)
+                begin = end
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
         row = self.run_at(index)

@@ -19,6 +19,7 @@ from workbench.gui.banner import Banner
 from workbench.gui.history import HistoryList
 from workbench.gui.link import Link
 from workbench.gui.tagger import Tagger
+from workbench.gui.trashlist import TrashList
 from workbench.gui.words import count
 from workbench.store import trash
 from workbench.store.archive import export_run, import_run
@@ -66,6 +67,7 @@ class RunActions(QObject):
         self.delete = make(
             "Delete", "Move the runs into the trash", "mdi6.delete-outline", ("Delete",), self._ask_delete
         )
+        self.trash = make("Deleted runs…", "Put deleted runs back, or empty the trash", "", (), self.ask_trash)
         undo, redo = self.annotations.undo_stack.undo, self.annotations.undo_stack.redo
         self.undo = make("Undo change of stars, tags and notes", "Take the last change back", "", ("Ctrl+Z",), undo)
         self.redo = make("Redo change of stars, tags and notes", "Do it again", "", ("Ctrl+Shift+Z",), redo)
@@ -282,6 +284,27 @@ class RunActions(QObject):
             lambda: [trash.restore(home, one) for one in gone],
             then=done, failed=self._banner.show_problem, owner=self,
         )  # fmt: skip
+
+    def ask_trash(self) -> None:
+        """Show what was deleted."""
+        home = self.link.home
+
+        def show(runs: list[trash.Discarded]) -> None:
+            dialog = TrashList(self._page, runs)
+            dialog.restored.connect(self.put_back)
+            dialog.emptied.connect(self.empty_trash)
+            dialog.open()
+
+        self.link.background(lambda: trash.discarded(home), then=show, failed=self._banner.show_problem, owner=self)
+
+    def empty_trash(self) -> None:
+        """Remove deleted runs for good."""
+        home = self.link.home
+
+        def told(gone: int) -> None:
+            self._banner.show_note(f"{count(gone, 'run')} removed for good.")
+
+        self.link.background(lambda: trash.empty(home), then=told, failed=self._banner.show_problem, owner=self)
 
     def _make(self, text: str, tip: str, picture: str, keys: Sequence[str], do: Callable[[], Any]) -> QAction:
         action = QAction(text, self)

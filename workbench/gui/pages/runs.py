@@ -238,7 +238,7 @@ class RunsPage(PageFrame):
         for action in (do.star, do.tag, do.note, do.folder):
             bar.add(action, button=action in (do.star, do.tag))
         bar.add_gap()
-        for action in (do.undo, do.redo):
+        for action in (do.undo, do.redo, do.trash):
             bar.add(action, button=False)
         self.bar = bar
         self._pages = QStackedWidget()
