@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workbench.core.job import JobState
-from workbench.core.metrics import better
 from workbench.core.problem import InputError
-from workbench.store.columns import column_of, columns_of, find_column, headline, ordered, search, value_of
+from workbench.store.columns import better_end, column_of, columns_of, find_column, headline, ordered, search, value_of
 from workbench.store.index import RunRow
 from workbench.store.notes import Notes
 from workbench.store.runfolder import RunConfig
@@ -24,7 +23,7 @@ A, B, C = row("a", 0.5, epochs=2), row("bb", 0.25, epochs=10, text="Review"), ro
 
 
 def test_that_best_is_the_lower_end_of_losses_and_the_higher_of_the_rest() -> None:
-    assert (better("loss/train"), better("macro_f1"), better("learning_rate")) == ("low", "high", "")
+    assert (better_end("loss/train"), better_end("macro_f1"), better_end("learning_rate")) == ("low", "high", "")
     assert (value_of(A, "best:loss/validation"), value_of(A, "last:loss/validation")) == (0.25, 0.5)
     assert value_of(A, "best:learning_rate") is None
 

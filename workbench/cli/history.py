@@ -11,10 +11,9 @@ from workbench.cli import output
 from workbench.cli.output import duration, json_line, number, say, table, tell
 from workbench.cli.parser import Namespace, stop_at
 from workbench.core.job import Phase
-from workbench.core.metrics import better
 from workbench.core.problem import InputError, did_you_mean
 from workbench.store import trash
-from workbench.store.columns import Column, columns_of, find_column, ordered, search, value_of
+from workbench.store.columns import Column, better_end, columns_of, find_column, ordered, search, value_of
 from workbench.store.home import Home, open_home
 from workbench.store.index import Index, RunRow
 from workbench.store.notes import change_notes, change_tags, read_notes
@@ -76,7 +75,7 @@ def _sorted(rows: list[RunRow], asked: Namespace, known: Mapping[str, Column]) -
 def _best_is_high(column: Column) -> bool:
     """Numbers begin with the best, moments with the newest, stars with the starred, words with a."""
     kind, _, name = column.key.partition(":")
-    judged = kind in ("result", "best", "last") and better(name) != "low"
+    judged = kind in ("result", "best", "last") and better_end(name) != "low"
     return judged or column.key in ("started", "star", "steps", "time")
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
+from workbench.core.judging import better
 from workbench.core.kinds import Curve
-from workbench.core.metrics import better
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
 from workbench.gui.logview import LogView

@@ -365,7 +365,7 @@ class MainWindow(QMainWindow):
             if isinstance(page, RecipePage):
                 page.close_run()
             elif isinstance(page, PageFrame):
-                page.closing()
+                page.closed()
         self.link.close()
 
     # Memory

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from workbench.core.metrics import better
+from workbench.core.judging import Better, better
 from workbench.core.problem import InputError, did_you_mean
 from workbench.store.index import RunRow
 
@@ -57,9 +57,14 @@ _FACTS: dict[str, tuple[Callable[[RunRow], Value], str, bool]] = {
 }
 
 
+def better_end(name: str) -> Better:
+    """Which end of 'metric/series' is the better one."""
+    return better(name.partition("/")[0])
+
+
 def _best(row: RunRow) -> dict[str, float]:
     sides = {"low": row.lowest, "high": row.highest}
-    return {name: sides[end][name] for name in row.last if (end := better(name)) and name in sides[end]}
+    return {name: sides[end][name] for name in row.last if (end := better_end(name)) and name in sides[end]}
 
 
 FACTS = {key: Column(key, key, "Run", help_, numeric) for key, (_, help_, numeric) in _FACTS.items()}
@@ -77,7 +82,7 @@ def headline(row: RunRow) -> tuple[str, float | None]:
     if row.state.results:
         return next(iter(row.state.results.items()))
     for key, value in row.highest.items():
-        if key.endswith(("/validation", "/test")) and better(key) == "high":
+        if key.endswith(("/validation", "/test")) and better_end(key) == "high":
             return key, value
     return next(iter(row.lowest.items()), ("", None))
 
@@ -88,7 +93,7 @@ def value_of(row: RunRow, key: str) -> Value:
         return _FACTS[key][0](row)
     kind, _, name = key.partition(":")
     if kind == "best":  # the one kind whose dictionary would have to be made
-        end = better(name)
+        end = better_end(name)
         return (row.lowest if end == "low" else row.highest).get(name) if end else None
     value = _KINDS[kind][3](row).get(name) if kind in _KINDS else None
     return value if isinstance(value, str | float | int | bool) or value is None else str(value)
@@ -115,7 +120,7 @@ def column_of(key: str, *, numeric: bool = True) -> Column:
     if kind not in _KINDS:
         raise InputError("There is no such column.", received=key, fix=did_you_mean(key, FACTS), field="column")
     group, title, help_, _ = _KINDS[kind]
-    end = "lowest" if better(name) == "low" else "highest"
+    end = "lowest" if better_end(name) == "low" else "highest"
     return Column(key, title.format(name), group, help_.format(name, end), numeric or kind in ("best", "last"))
 
 

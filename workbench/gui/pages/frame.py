@@ -37,12 +37,12 @@ class PageFrame(QWidget):
         self.column.addLayout(top)
         self.column.addWidget(self.banner)
 
-    def opened(self) -> None:
-        """Called whenever the page comes to the front."""
-
-    def closing(self) -> None:
-        """Called before the window goes: nothing that a person wrote may be lost."""
-
     def values(self) -> dict[str, Any]:
         """What is worth remembering of the page until the next start."""
         return {}
+
+    def opened(self) -> None:
+        """Called whenever the page comes to the front."""
+
+    def closed(self) -> None:
+        """Called when the window closes: let go of what is read."""

@@ -90,7 +90,7 @@ class RunsPage(PageFrame):
             self._to_choose = []
         self._describe()
 
-    def closing(self) -> None:
+    def closed(self) -> None:
         """Save what is being written."""
         self.do.closing()
 

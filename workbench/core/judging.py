@@ -1,4 +1,4 @@
-"""Which end of a metric is the good one, told from its name: charts, lists and comparisons agree on it."""
+"""Which end of a metric is the better one, told by its name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
 UNJUDGED = ("learning_rate", "joint")
 """Metrics of which no value is better than another: schedules, and losses that pull against each other."""
 
-Better = Literal["low", "high", ""]
+Better = Literal["high", "low", ""]
 
 
-def better(name: str) -> Better:
-    """'low' or 'high', or '' where no value is better; `name` may carry its series ('loss/validation')."""
-    metric = name.partition("/")[0]
+def better(metric: str) -> Better:
+    """'high', 'low', or '' where no value is better than another."""
     if metric in UNJUDGED:
         return ""
     return "low" if any(word in metric for word in LOW_IS_GOOD) else "high"
