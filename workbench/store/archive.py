@@ -135,7 +135,11 @@ def _fault_of(entry: zipfile.ZipInfo) -> str:
 
 def _settle(folder: RunFolder, archive: Path) -> None:
     """Check what was unpacked, and end a run that was exported while it was going on."""
-    folder.config()
+    try:
+        folder.config()
+    except InputError as problem:
+        problem.place = str(archive)  # not the folder that is about to vanish
+        raise
     for event in folder.events():
         files = [event.path, *event.parts.values()] if isinstance(event, ev.Artifact) else []
         if any(PurePosixPath(file).is_absolute() or re.search(r"(^|[/\\])\.\.([/\\]|$)|:", file) for file in files):
