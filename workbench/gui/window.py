@@ -90,10 +90,12 @@ class MainWindow(QMainWindow):
         assert isinstance(page, RecipePage)
         return page
 
-    def open_run(self, run: str) -> None:
-        """Show a run in its tab, live or as it was; its values are loaded into the form."""
+    def open_run(self, run: str, *, replay: bool = False) -> None:
+        """Show a run in its tab, live or as it was, or from its first step on; the form takes its values."""
         folder = RunFolder(self.link.home.runs / run)
-        self.link.background(folder.config, then=lambda config: self._show_run(folder, config.recipe), owner=self)
+        self.link.background(
+            folder.config, then=lambda config: self._show_run(folder, config.recipe, replay=replay), owner=self
+        )
 
     def fork_run(self, run: str) -> None:
         """Load a run's values into its recipe's form, to be changed and run again."""
@@ -130,7 +132,7 @@ class MainWindow(QMainWindow):
         page = self.stack.currentWidget()
         return page if isinstance(page, RecipePage) else None
 
-    def _show_run(self, folder: RunFolder, recipe: str) -> None:
+    def _show_run(self, folder: RunFolder, recipe: str, *, replay: bool = False) -> None:
         if recipe not in self.recipes:
             self.banner.show_problem(
                 ProblemRecord(f"The recipe {recipe!r} of this run is not installed.", place=folder.id)
@@ -139,6 +141,8 @@ class MainWindow(QMainWindow):
         page = self.open_recipe(recipe)
         if page.model is None or page.model.folder.path != folder.path:
             page.setup.load(page.show_run(folder).config)
+        if replay:
+            page.showing.replay()
 
     def _load_form(self, config: Any) -> None:
         if config.recipe in self.recipes:
@@ -166,7 +170,10 @@ class MainWindow(QMainWindow):
 
             runs = RunsPage(self.link)
             runs.run_opened.connect(self.open_run)
+            runs.run_replayed.connect(lambda run: self.open_run(run, replay=True))
             runs.forked.connect(self.fork_run)
+            runs.set_values(self._remembered.get("runs", {}))
+            runs.changed.connect(self.memory.touch)
             return runs
         if name == "models":
             from workbench.gui.pages.models import ModelsPage
@@ -390,7 +397,11 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        return {"page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape}
+        shown = self.pages.get("runs")
+        runs = shown.values() if isinstance(shown, PageFrame) else self._remembered.get("runs", {})
+        return {
+            "page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape, "runs": runs,
+        }  # fmt: skip
 
     def _restore_shape(self) -> None:
         shape = str(self._remembered.get("shape", ""))

@@ -24,6 +24,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def trash(self) -> Path:
+        """Deleted runs, whole, until somebody puts them back; made with the first one."""
+        return self.root / "trash"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -35,8 +37,12 @@ class PageFrame(QWidget):
         self.column.addLayout(top)
         self.column.addWidget(self.banner)
 
+    def values(self) -> dict[str, Any]:
+        """What is worth remembering of the page until the next start."""
+        return {}
+
     def opened(self) -> None:
         """Called whenever the page comes to the front."""
 
     def closed(self) -> None:
-        """Called once when the window goes."""
+        """Called when the window closes: let go of what is read."""
