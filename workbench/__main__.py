@@ -70,7 +70,13 @@ def _window(words: Sequence[str]) -> int:
         return demonstrate(asked.home, asked.headless)
     from workbench.app import open_window
 
-    return open_window(asked.home, demo=not asked.no_demo)
+    return open_window(asked.home, demo=not asked.no_demo, command_help=_command_help)
+
+
+def _command_help() -> dict[str, str]:
+    from workbench.cli.main import help_texts
+
+    return help_texts()
 
 
 def _snapshot(words: Sequence[str]) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.gui.actions import make_action
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
 from workbench.gui.labelplace import LabelPlace
@@ -259,44 +261,22 @@ class RecipePage(QWidget):
             self._state_changed(self.model.state)
 
     def _make_actions(self) -> None:
-        make = self._action
-        self.run_action = make("Run", "Train with these values", "mdi6.play", "Ctrl+R", self.run)
-        self.queue_action = make("Queue", "Add to the queue and stay here", "", "Ctrl+Shift+R", self.queue)
-        self.claim_action = make(
-            "Run claim", "Train every arm of the paper's claim on this data and judge it", "", "", self._want_claim
-        )
-        last = make(
-            "Show the last claim", "The arms and the verdict of the claim run last", "", "",
-            lambda: self.claim_wanted.emit(None),
-        )  # fmt: skip
+        make = functools.partial(make_action, self)
+        self.run_action = make("recipe.run", self.run)
+        self.queue_action = make("recipe.queue", self.queue)
+        self.claim_action = make("recipe.claim", self._want_claim)
+        last = make("recipe.verdict", lambda: self.claim_wanted.emit(None))
         for action in (self.claim_action, last):
             action.setVisible(self.recipe.claim is not None)
-        self.copy_action = make(
-            "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
-        )
-        self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
-        self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
-        make(
-            "Undo change of a knob",
-            "Take the last change of the form back",
-            "",
-            "Ctrl+Z",
-            self.setup.form.undo_stack.undo,
-        )
-        make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
-        make("Label the data", "Correct labels or spans in the place of the views", "", "Ctrl+Shift+E", self.label)
-        make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
+            action.setProperty("why", "this recipe has no claim")
+        self.copy_action = make("recipe.copy", self.copy_command)
+        self.pause_action = make("recipe.pause", self.pause)
+        self.cancel_action = make("recipe.cancel", self.cancel)
+        make("recipe.undo", self.setup.form.undo_stack.undo)
+        make("recipe.redo", self.setup.form.undo_stack.redo)
+        make("recipe.label", self.label)
+        make("recipe.newest", self.timeline.follow)
         self._refresh_actions()
-
-    def _action(self, text: str, tip: str, picture: str, key: str, do: Callable[[], Any]) -> QAction:
-        action = QAction(text, self)
-        action.setStatusTip(tip)
-        action.setData(picture)
-        if key:
-            action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
-        return action
 
     def _refresh_actions(self) -> None:
         phase = self.model.state.phase if self.model is not None else "new"
@@ -315,6 +295,7 @@ class RecipePage(QWidget):
         self.pause_action.setStatusTip("Let the run go on" if paused else "Hold the run; its memory is kept")
         for action in (self.pause_action, self.cancel_action):
             action.setVisible(going)
+            action.setProperty("why", "nothing runs here")
 
     def _relabel(self, items: list[Any]) -> None:
         self.label(items[0].text if items else "")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from workbench.core.commands import Command
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
+from workbench.gui import finding
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.banner import Banner
-from workbench.gui.dialogs import ask_closing, help_page
+from workbench.gui.dialogs import ask_closing
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
@@ -26,7 +29,12 @@ from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
+from workbench.store.index import Index
 from workbench.store.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from workbench.gui.helpbrowser import HelpBrowser
+    from workbench.gui.helptopics import Topic
 
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
@@ -41,8 +49,12 @@ class MainWindow(QMainWindow):
     def __init__(self, link: Link, recipes: Mapping[str, Recipe], *, demo: bool = True) -> None:
         super().__init__()
         self.link, self.recipes, self._demo = link, recipes, demo
+        self.command_help: Callable[[], Mapping[str, str]] | None = None
+        """Texts of the command line's help, from whoever knows it."""
+        self._topics: dict[str, Topic] = {}
+        keymap().use(link.settings.keys)
         self.setWindowTitle("Transfer Workbench")
-        self.setMinimumSize(theme().pixels(880), theme().pixels(560))
+        self.setMinimumSize(880, 560)
         self.resize(1440, 900)
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
@@ -56,6 +68,7 @@ class MainWindow(QMainWindow):
         self._make_actions()
         self.memory = WindowMemory(link.home.window_state, self._collect, self)
         self._remembered = self.memory.read()
+        self.palette_.recent = [str(one) for one in self._remembered.get("recent", [])]
         self._restore_shape()
         self._wire()
         self.open_page(self._first_page())
@@ -68,6 +81,7 @@ class MainWindow(QMainWindow):
             name = f"recipe:{self._recipe_of_tab.get(name) or self._tabs()[name][0].id}"
         if name not in self.pages:
             self.pages[name] = self._make_page(name)
+            self.pages[name].setProperty("help", name if name.startswith("recipe:") else f"page:{name}")
             self.stack.addWidget(self.pages[name])
         page = self.pages[name]
         self.stack.setCurrentWidget(page)
@@ -282,15 +296,37 @@ class MainWindow(QMainWindow):
     # Commands
 
     def actions_known(self) -> list[QAction]:
-        """Every command that can be given now: the window's, and those of the page in front."""
+        """Every action of the window and of the page in front, those that cannot be done now among them."""
         page = self.stack.currentWidget()
         elsewhere = [one for one in self.pages.values() if one is not page]
         found = [one for one in self.findChildren(QAction) if not any(_below(one, other) for other in elsewhere)]
-        return [one for one in found if one.menu() is None and not one.isSeparator()]
+        known = [one for one in found if one.menu() is None and not one.isSeparator()]
+        keymap().adopt(known)
+        return known
 
     def open_palette(self) -> None:
         """Show the command palette."""
-        self.palette_.open(self.actions_known())
+        self.palette_.open(self._findable())
+        home = self.link.home
+        self.link.background(
+            lambda: Index(home.index, home.runs).refresh(),
+            then=lambda rows: self.palette_.add(finding.of_runs(rows, dict(self.recipes), self.open_run)), owner=self,
+        )  # fmt: skip
+
+    def _findable(self) -> list[finding.Entry]:
+        page, recipes = self.stack.currentWidget(), list(self.recipes.values())
+        found = list(finding.of_actions(self.actions_known(), finding.words_of(recipes)))
+        found += finding.of_buttons(page, {one.text for one in found})
+        found += finding.of_settings(self.link.change_settings, self.show_setting)
+        return found + list(finding.of_help(((one.name, one.title) for one in self.topics().values()), self.read_help))
+
+    def show_setting(self, name: str) -> None:
+        """Bring the field of a setting to the front."""
+        from workbench.gui.pages.settings import SettingsPage
+
+        page = self.open_page("settings")
+        assert isinstance(page, SettingsPage)
+        page.show_setting(name)
 
     def toggle_jobs(self) -> None:
         """Show or hide the job panel."""
@@ -298,38 +334,55 @@ class MainWindow(QMainWindow):
 
     def switch_theme(self) -> None:
         """From dark to light or back, as a setting."""
-        settings = self.link.settings.replace(theme="light" if theme().now.dark else "dark")
-        self.link.settings = settings
-        self.link.settings_changed.emit(settings)
+        self.link.change_settings(theme="light" if theme().now.dark else "dark")
+
+    def zoom(self, steps: int) -> None:
+        """Scale text and controls by steps of 25 %; 0 is as delivered."""
+        wanted = self.link.settings.scale + 25 * steps if steps else 100
+        self.link.change_settings(scale=min(200, max(100, wanted)))
+
+    def topics(self) -> dict[str, Topic]:
+        """Every page of the help."""
+        from workbench.gui.helptopics import topics
+
+        if not self._topics:
+            self._topics = topics(self.recipes.values(), self.command_help)
+        return self._topics
 
     def show_help(self) -> None:
-        """The help of the recipe in front, or of the first one."""
-        page = self.recipe_page()
-        name = page.recipe.id if page is not None else self._first_recipe() if self.recipes else ""
-        if name:
-            help_page(self, self.recipes[name])
+        """The help of what has the focus; else of the page in front."""
+        from workbench.gui.helpbrowser import topic_at
+
+        name, word = topic_at(QApplication.focusWidget())
+        self.read_help(name or topic_at(self.stack.currentWidget())[0], at=word)
+
+    def read_help(self, name: str = "", *, at: str = "") -> HelpBrowser:
+        """Open the help, at a page of it."""
+        from workbench.gui.helpbrowser import HelpBrowser
+
+        browser = self.findChild(HelpBrowser) or HelpBrowser(self, self.topics())
+        browser.show_topic(name or "page:home", at=at)
+        browser.show()
+        browser.raise_()
+        browser.activateWindow()
+        (browser.page if name else browser.search).setFocus(Qt.FocusReason.OtherFocusReason)
+        return browser
 
     def _make_actions(self) -> None:
-        self._command("Command palette", "Ctrl+K", self.open_palette)
-        self._command("Job panel", "Ctrl+J", self.toggle_jobs)
-        self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
-        self._command("Help on this recipe", "F1", self.show_help)
-        self._command(
-            "Full screen", "F11", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-        )
-        self._command("Close the window", "Ctrl+Q", self.close)
+        full = Qt.WindowState.WindowFullScreen
+        acts: dict[str, Callable[[], Any]] = {
+            "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
+            "help": self.show_help, "contents": self.read_help, "close": self.close,
+            "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
+            "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
+        }  # fmt: skip
+        for name, do in acts.items():
+            make_action(self, f"window.{name}", do)
         for recipe in self.recipes.values():
-            name = f"{recipe.title} ({recipe.id})"
-            self._command(f"Open {name}", "", functools.partial(self.open_recipe, recipe.id))
-            self._command(f"Try {name}", "", functools.partial(self.try_recipe, recipe.id))
-
-    def _command(self, text: str, key: str, do: Callable[[], Any]) -> None:
-        action = QAction(text, self)
-        action.setStatusTip(text)
-        if key:
-            action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
+            title, idea = f"{recipe.title} ({recipe.id})", recipe.paper.idea or recipe.paper.title
+            opened, tried = f"recipes.open-{recipe.id}", f"recipes.try-{recipe.id}"
+            make_action(self, Command(opened, f"Open {title}", idea), functools.partial(self.open_recipe, recipe.id))
+            make_action(self, Command(tried, f"Try {title}", idea), functools.partial(self.try_recipe, recipe.id))
 
     # Closing
 
@@ -373,7 +426,13 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        return {"page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape}
+        return {
+            "page": name,
+            "recipe_of_tab": self._recipe_of_tab,
+            "recipes": recipes,
+            "shape": shape,
+            "recent": self.palette_.recent,
+        }
 
     def _restore_shape(self) -> None:
         shape = str(self._remembered.get("shape", ""))
@@ -431,6 +490,7 @@ class MainWindow(QMainWindow):
     def _dress(self, settings: Settings) -> None:
         with QSignalBlocker(self):
             theme().use(settings.theme, scale_percent=settings.scale)
+        keymap().use(settings.keys)
 
 
 def _below(action: QAction, widget: QWidget) -> bool:
