@@ -36,7 +36,7 @@ def open_window(
     gc.disable()  # nothing that is made on the way to the first paint is garbage; _swept takes over
     app = application()
     window = make_window(home, demo=demo)
-    window.command_help = command_help
+    window.guide.command_help = command_help
     window.show()
     with _watched(window), _swept(window):
         return app.exec()

@@ -27,6 +27,7 @@ from workbench.gui.stage import Stage
 from workbench.gui.theme import theme
 from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
+from workbench.gui.tour import Step
 from workbench.gui.tryplace import FULL_PX, TryPlace
 from workbench.store.runfolder import RunConfig, RunFolder
 
@@ -179,6 +180,22 @@ class RecipePage(QWidget):
             self.link.runner.inspect("backbones"), then=self._backbones_found, failed=lambda _: None, owner=self
         )
 
+    def tour(self) -> list[Step]:
+        """The steps of the tour that stand on this page."""
+        return [
+            Step(lambda: self.setup.inputs, "Your data",
+                 "Drop a file or a folder here, or stay with the sample that is chosen."),
+            Step(lambda: self.setup.form, "The recipe's knobs",
+                 "Everything the method can be told. Hover over a knob for its bounds; {key} explains it.",
+                 "window.help"),
+            Step(lambda: self.run_button, "Run",
+                 "Starts training with these values ({key}). Views and curves are drawn while it learns; "
+                 "closing the window does not stop it.", "recipe.run"),
+            Step(lambda: self.tryplace if self.tryplace.isVisible() else self.topline, "Try it, and everything else",
+                 "Once a run has a model, type a text of your own here. {key} finds every command, recipe, run and "
+                 "setting by its name, this tour too.", "window.palette"),
+        ]  # fmt: skip
+
     def close_run(self) -> None:
         """Stop reading the run shown; edits of labels are saved."""
         self.labels.save_now()
@@ -318,7 +335,7 @@ class RecipePage(QWidget):
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
         self.topline.add(self.claim_action)
-        self.topline.add(self.run_action, primary=True)
+        self.run_button = self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)
         self.progress.add(self.cancel_action)
         self._columns = _splitter(Qt.Orientation.Horizontal)

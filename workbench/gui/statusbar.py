@@ -54,6 +54,11 @@ class StatusBar(QFrame):
         self._device.setVisible(bool(state.device))
         self._queue.setText(f"queue {len(state.queue)}")
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Leave out what matters least where there is little room."""
+        for part in (self._preview, self._pace):
+            part.setVisible(not narrow)
+
     def text(self) -> str:
         """Everything that is said."""
         parts = (self._worker, self._device, self._queue, self._preview, self._pace)

@@ -28,6 +28,8 @@ class RecipeChooser(QToolButton):
         self.setProperty("role", "title")
         self.setText(recipe.title)
         self.setAccessibleName(f"Recipe: {recipe.title}")
+        # The one part of the line that may be shortened: the buttons beside it would lose their words.
+        self.setMinimumWidth(theme().pixels(96))
         choices = list(recipes)
         self.setProperty("alone", len(choices) < 2)
         if len(choices) < 2:

@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.commands import Command
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
-from workbench.gui import finding
 from workbench.gui.actions import keymap, make_action
 from workbench.gui.banner import Banner
 from workbench.gui.dialogs import ask_closing
+from workbench.gui.guide import Guide
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
 from workbench.gui.pace import Pace
 from workbench.gui.pages.frame import PageFrame
-from workbench.gui.palette import Palette
 from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
-from workbench.store.index import Index
 from workbench.store.runfolder import RunFolder
 
-if TYPE_CHECKING:
-    from workbench.gui.helpbrowser import HelpBrowser
-    from workbench.gui.helptopics import Topic
-
+NARROW_PX = 800
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -49,9 +44,6 @@ class MainWindow(QMainWindow):
     def __init__(self, link: Link, recipes: Mapping[str, Recipe], *, demo: bool = True) -> None:
         super().__init__()
         self.link, self.recipes, self._demo = link, recipes, demo
-        self.command_help: Callable[[], Mapping[str, str]] | None = None
-        """Texts of the command line's help, from whoever knows it."""
-        self._topics: dict[str, Topic] = {}
         keymap().use(link.settings.keys)
         self.setWindowTitle("Transfer Workbench")
         self.setMinimumSize(880, 560)
@@ -64,11 +56,12 @@ class MainWindow(QMainWindow):
         self.pace = Pace(self)
         self._fill_rail()
         self._lay_out()
-        self.palette_ = Palette(self)
+        self.guide = Guide(self)
+        self.palette_ = self.guide.palette
         self._make_actions()
         self.memory = WindowMemory(link.home.window_state, self._collect, self)
         self._remembered = self.memory.read()
-        self.palette_.recent = [str(one) for one in self._remembered.get("recent", [])]
+        self.guide.set_values(self._remembered)
         self._restore_shape()
         self._wire()
         self.open_page(self._first_page())
@@ -121,6 +114,12 @@ class MainWindow(QMainWindow):
         page.setup.choose_preset("desk")
         page.start()
 
+    def open_sample(self, name: str, slot: str, address: str) -> None:
+        """Open a recipe with a sample in one of its slots, and the knobs that the sample implies."""
+        page = self.open_recipe(name)
+        page.setup.inputs.set_inputs({slot: address})
+        page.setup.form.set_values(page.setup.inputs.implied())
+
     def forget(self) -> None:
         """Start from delivered shapes and save none (for pictures)."""
         self.memory.stop()
@@ -161,6 +160,7 @@ class MainWindow(QMainWindow):
             home.tried.connect(self.try_recipe)
             home.recipe_opened.connect(self.open_recipe)
             home.run_opened.connect(self.open_run)
+            home.sample_opened.connect(self.open_sample)
             return home
         if name == "runs":
             from workbench.gui.pages.runs import RunsPage
@@ -230,19 +230,22 @@ class MainWindow(QMainWindow):
         if isinstance(page, PageFrame):
             page.opened()
         if self._demo and self._first_start():
-            self.try_recipe(self._first_recipe())
+            self.try_recipe(self.first_recipe())
+            if not self.guide.tour_seen:
+                self.guide.show_tour()
 
     def _first_start(self) -> bool:
         return bool(self.recipes) and not any(self.link.home.runs.iterdir())
 
-    def _first_recipe(self) -> str:
+    def first_recipe(self) -> str:
+        """The recipe of a first start: the text tab's first, else any tab's."""
         tabs = self._tabs()
         first = tabs["text"] if "text" in tabs else next(iter(tabs.values()))
         return first[0].id
 
     def _first_page(self) -> str:
         if self._demo and self._first_start():
-            return f"recipe:{self._first_recipe()}"
+            return f"recipe:{self.first_recipe()}"
         wanted = str(self._remembered.get("page", "home"))
         known = wanted.removeprefix("recipe:") in self.recipes
         return wanted if known or wanted in ("home", "runs", "models", "settings") else "home"
@@ -306,19 +309,7 @@ class MainWindow(QMainWindow):
 
     def open_palette(self) -> None:
         """Show the command palette."""
-        self.palette_.open(self._findable())
-        home = self.link.home
-        self.link.background(
-            lambda: Index(home.index, home.runs).refresh(),
-            then=lambda rows: self.palette_.add(finding.of_runs(rows, dict(self.recipes), self.open_run)), owner=self,
-        )  # fmt: skip
-
-    def _findable(self) -> list[finding.Entry]:
-        page, recipes = self.stack.currentWidget(), list(self.recipes.values())
-        found = list(finding.of_actions(self.actions_known(), finding.words_of(recipes)))
-        found += finding.of_buttons(page, {one.text for one in found})
-        found += finding.of_settings(self.link.change_settings, self.show_setting)
-        return found + list(finding.of_help(((one.name, one.title) for one in self.topics().values()), self.read_help))
+        self.guide.open_palette()
 
     def show_setting(self, name: str) -> None:
         """Bring the field of a setting to the front."""
@@ -341,38 +332,15 @@ class MainWindow(QMainWindow):
         wanted = self.link.settings.scale + 25 * steps if steps else 100
         self.link.change_settings(scale=min(200, max(100, wanted)))
 
-    def topics(self) -> dict[str, Topic]:
-        """Every page of the help."""
-        from workbench.gui.helptopics import topics
-
-        if not self._topics:
-            self._topics = topics(self.recipes.values(), self.command_help)
-        return self._topics
-
     def show_help(self) -> None:
         """The help of what has the focus; else of the page in front."""
-        from workbench.gui.helpbrowser import topic_at
-
-        name, word = topic_at(QApplication.focusWidget())
-        self.read_help(name or topic_at(self.stack.currentWidget())[0], at=word)
-
-    def read_help(self, name: str = "", *, at: str = "") -> HelpBrowser:
-        """Open the help, at a page of it."""
-        from workbench.gui.helpbrowser import HelpBrowser
-
-        browser = self.findChild(HelpBrowser) or HelpBrowser(self, self.topics())
-        browser.show_topic(name or "page:home", at=at)
-        browser.show()
-        browser.raise_()
-        browser.activateWindow()
-        (browser.page if name else browser.search).setFocus(Qt.FocusReason.OtherFocusReason)
-        return browser
+        self.guide.show_help()
 
     def _make_actions(self) -> None:
         full = Qt.WindowState.WindowFullScreen
         acts: dict[str, Callable[[], Any]] = {
             "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
-            "help": self.show_help, "contents": self.read_help, "close": self.close,
+            "help": self.show_help, "tour": self.guide.show_tour, "contents": self.guide.read, "close": self.close,
             "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
             "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
         }  # fmt: skip
@@ -416,6 +384,8 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.rail.set_narrow(self.width() < theme().pixels(NARROW_PX))
+        self.status.set_narrow(self.width() < theme().pixels(NARROW_PX))
         if self.palette_.isVisible():
             self.palette_.place()
         self.memory.touch()
@@ -431,7 +401,7 @@ class MainWindow(QMainWindow):
             "recipe_of_tab": self._recipe_of_tab,
             "recipes": recipes,
             "shape": shape,
-            "recent": self.palette_.recent,
+            **self.guide.values(),
         }
 
     def _restore_shape(self) -> None:
