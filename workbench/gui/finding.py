@@ -18,6 +18,7 @@ from workbench.gui.card import Card
 from workbench.gui.words import moment
 
 if TYPE_CHECKING:
+    from workbench.gui.helptopics import Topic
     from workbench.store.index import RunRow
 
 MOST_RUNS = 300
@@ -87,10 +88,10 @@ def _switch(one: Knob, value: Any, change: Callable[..., None]) -> Entry:
     )
 
 
-def of_help(topics: Iterable[tuple[str, str]], show: Callable[[str], Any]) -> Iterator[Entry]:
+def of_help(topics: Iterable[Topic], show: Callable[[str], Any]) -> Iterator[Entry]:
     """A line per page of the help."""
-    for name, title in topics:
-        yield Entry(f"Help: {title}", functools.partial(show, name), "help", quiet=True)
+    for one in topics:
+        yield Entry(f"Help: {one.title}", functools.partial(show, one.name), "help", quiet=True)
 
 
 def of_runs(rows: Iterable[RunRow], titles: dict[str, Recipe], show: Callable[[str], None]) -> list[Entry]:

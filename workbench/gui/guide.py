@@ -90,8 +90,11 @@ class Guide:
         return Tour(window, page.tour())
 
     def _findable(self) -> list[finding.Entry]:
+        from workbench.gui.helptopics import topics
+
         window = self._window
         found = list(finding.of_actions(window.actions_known(), finding.words_of(window.recipes.values())))
         found += finding.of_buttons(window.stack.currentWidget(), {one.text for one in found})
         found += finding.of_settings(window.link.change_settings, window.show_setting)
-        return found + list(finding.of_help(((one.name, one.title) for one in self.topics().values()), self.read))
+        # Pages of the command line are left to the help's own search: making them takes a moment.
+        return found + list(finding.of_help(topics(window.recipes.values()).values(), self.read))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, QUrl
@@ -121,9 +123,8 @@ class HelpBrowser(QDialog):
 
     def _text(self, name: str) -> str:
         if name not in self._words:
-            document = QTextDocument()
-            document.setHtml(self._topics[name].body())
-            self._words[name] = f"{self._topics[name].title} {document.toPlainText()}".lower()
+            words = html.unescape(re.sub(r"<style.*?</style>|<[^>]*>", " ", self._topics[name].body(), flags=re.DOTALL))
+            self._words[name] = f"{self._topics[name].title} {words}".lower()
         return self._words[name]
 
 

@@ -32,7 +32,7 @@ from workbench.gui.words import count, moment, size
 from workbench.store.index import Index, RunRow
 
 CARD_PX, SIDE_PX = 320, 400
-RECENT, FOUND = 8, 30
+RECENT, FOUND = 8, 15
 """Runs listed on their own, and while something is searched for."""
 
 
