@@ -101,7 +101,7 @@ def of_runs(rows: Iterable[RunRow], titles: dict[str, Recipe], show: Callable[[s
 
 def _run(row: RunRow, titles: dict[str, Recipe], show: Callable[[str], None]) -> Entry:
     config = row.config
-    facts = [config.title, config.preset, config.arm, f"seed {config.seed}", moment(config.created)]
+    facts = [config.title, config.preset, config.arm, f"seed {config.seed}", moment(config.created), row.id[-6:]]
     told = " · ".join(fact for fact in facts if fact)
     title = titles[config.recipe].title if config.recipe in titles else config.recipe
     return Entry(f"Run: {title} · {told}", lambda: show(row.id), row.state.phase, row.id, row.id, quiet=True)

@@ -158,21 +158,22 @@ class Palette(QFrame):
             if entry.why:
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
             self._list.addItem(item)
-        self._list.setCurrentRow(0)
+        able = (row for row in range(self._list.count()) if self._list.item(row).flags() & Qt.ItemFlag.ItemIsEnabled)
+        self._list.setCurrentRow(next(able, 0))
         self._nothing.setText("Nothing has such a name. Try fewer letters, or Shift+F1 for the help.")
         self._nothing.setVisible(self._list.count() == 0)
         self.place()
 
     def _ranked(self, typed: str) -> list[Entry]:
-        """What fits, best first; what cannot be done now comes last."""
+        """What fits, best first."""
         lately = {name: place for place, name in enumerate(self.recent)}
         if not typed:
             loud = [one for one in self._entries if not one.quiet]
             return sorted(loud, key=lambda one: (lately.get(one.text, len(lately)), one.note == BUTTON))
         rated = [(_fit(typed, one) + LATELY * (one.text in lately), one) for one in self._entries]
-        best = max((worth for worth, one in rated if not one.why), default=NONE)
+        best = max((worth for worth, _ in rated), default=NONE)
         kept = [(worth, one) for worth, one in rated if worth > NONE and worth >= NEAR * best]
-        return [one for _, one in sorted(kept, key=lambda pair: (bool(pair[1].why), -pair[0]))][:MOST]
+        return [one for _, one in sorted(kept, key=lambda pair: -pair[0])][:MOST]
 
     def _do(self) -> None:
         item = self._list.currentItem()

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 import workbench
@@ -16,7 +16,8 @@ from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
 PICTURES = Path(workbench.__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
-PICTURE_PX = 136
+PICTURE_PX, HIGHEST_PX, SHARE = 136, 208, 0.3
+"""A picture is as high as this share of its card's width, between these two heights."""
 MOST_CUT, CUT_ABOVE = 1.4, 0.15
 """Pictures are enlarged at most so far beyond what shows all of them."""
 
@@ -97,6 +98,11 @@ class RecipeCard(QFrame):
         words.addWidget(_wrapped(paper_line(recipe), "small"))
         words.addLayout(self._foot(recipe))
         column.addLayout(words, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        px = theme().pixels
+        self.picture.setFixedHeight(min(px(HIGHEST_PX), max(px(PICTURE_PX), round(SHARE * self.width()))))
 
     def fits(self, words: list[str]) -> bool:
         """Whether the recipe is about these words."""
