@@ -53,7 +53,8 @@ def test_that_the_palette_lists_every_action_that_can_be_done(open_window: Open,
     window.open_palette()
     every = {name_of(one) for one in window.actions_known() if one.isEnabled() and one.isVisible() and one.text()}
     assert set(window.palette_.entries()) >= every
-    own = {one.text() for one in page.findChildren(QAction) if one.isEnabled() and one.isVisible() and one.text()}
+    able = [one for one in page.findChildren(QAction) if one.isEnabled() and one.isVisible() and one.text()]
+    own = {one.text() for one in able if not one.property("command")}  # those do the work of another action
     assert {"Run", "Queue", "Copy as command"} <= own
     assert all(any(text.replace("&", "").rstrip("…") in entry for entry in every) for text in own)
 

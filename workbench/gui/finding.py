@@ -49,7 +49,7 @@ def of_actions(actions: Iterable[QAction], also: Callable[[str], str]) -> Iterat
     """A line per action; `also` tells more words for an action's id."""
     for one in actions:
         able = one.isEnabled() and one.isVisible()
-        if one.text() and not one.property("command"):
+        if one.text():
             yield Entry(
                 name_of(one), one.trigger, key_of(one), one.statusTip() or one.toolTip(), also(one.objectName()),
                 quiet=not able, why="" if able else str(one.property("why") or "not now"),

@@ -303,7 +303,7 @@ class MainWindow(QMainWindow):
         page = self.stack.currentWidget()
         elsewhere = [one for one in self.pages.values() if one is not page]
         found = [one for one in self.findChildren(QAction) if not any(_below(one, other) for other in elsewhere)]
-        known = [one for one in found if one.menu() is None and not one.isSeparator()]
+        known = [one for one in found if not (one.menu() or one.isSeparator() or one.property("command"))]
         keymap().adopt(known)
         return known
 
