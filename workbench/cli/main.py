@@ -72,6 +72,18 @@ def build(words: Sequence[str] = ()) -> Parser:
     return parser
 
 
+def help_texts() -> dict[str, str]:
+    """What --help says, by command."""
+    parser = build()
+    (commands,) = (one for one in parser._actions if isinstance(one, Subparsers))
+    texts = {"workbench": parser.format_help()}
+    for name, command in commands.choices.items():
+        texts[f"workbench {name}"] = command.format_help()
+        for deeds in (one for one in command._actions if isinstance(one, Subparsers)):
+            texts |= {f"workbench {name} {deed}": one.format_help() for deed, one in deeds.choices.items()}
+    return texts
+
+
 def _command(commands: Subparsers[Parser], name: str, act: Act, help: str, arguments: Arguments) -> None:
     parser = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".")
     arguments(parser)
