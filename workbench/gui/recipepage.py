@@ -40,6 +40,8 @@ class RecipePage(QWidget):
     recipe_wanted = Signal(str)
     claim_wanted = Signal(object)
     """A RunConfig whose data, device and first seed all arms shall share; None for the claim run last."""
+    sweep_wanted = Signal(object)
+    """A RunConfig whose knobs shall be searched; None for the sweep run last."""
     run_shown = Signal(str)
 
     def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
@@ -271,6 +273,14 @@ class RecipePage(QWidget):
         )  # fmt: skip
         for action in (self.claim_action, last):
             action.setVisible(self.recipe.claim is not None)
+        self.sweep_action = make(
+            "Sweep…", "Search some of these knobs over a range or a list", "", "Ctrl+Alt+R",
+            lambda: self.sweep_wanted.emit(self.setup.config()),
+        )  # fmt: skip
+        make(
+            "Show the last sweep", "The trials of this recipe's last sweep, and the best of them", "", "",
+            lambda: self.sweep_wanted.emit(None),
+        )  # fmt: skip
         self.copy_action = make(
             "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
         )
@@ -336,6 +346,7 @@ class RecipePage(QWidget):
         px = theme().pixels
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
+        self.topline.add(self.sweep_action)
         self.topline.add(self.claim_action)
         self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)

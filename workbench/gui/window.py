@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
@@ -28,6 +28,9 @@ from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
+if TYPE_CHECKING:
+    from workbench.gui.sweepdesk import SweepDesk
+
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -47,6 +50,7 @@ class MainWindow(QMainWindow):
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
+        self._sweeps: SweepDesk | None = None
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link), StatusBar()
         self.pace = Pace(self)
@@ -171,6 +175,7 @@ class MainWindow(QMainWindow):
         page.set_values(self._remembered.get("recipes", {}).get(name, {}))
         page.recipe_wanted.connect(self.open_recipe)
         page.claim_wanted.connect(lambda config: self.run_claim(name, config))
+        page.sweep_wanted.connect(lambda config: self.sweeps().want(self.recipes[name], config))
         page.setup.changed.connect(self.memory.touch)
         for splitter in page.splitters.values():
             splitter.splitterMoved.connect(lambda *_: self.memory.touch())
@@ -194,6 +199,16 @@ class MainWindow(QMainWindow):
             window.find_last()
         else:
             window.begin(config)
+
+    def sweeps(self) -> SweepDesk:
+        """What declares, shows and drives sweeps; made on first use."""
+        if self._sweeps is None:
+            from workbench.gui.sweepdesk import SweepDesk
+
+            self._sweeps = SweepDesk(self, self.link, self.recipes)
+            self._sweeps.run_opened.connect(self.open_run)
+            self._sweeps.values_wanted.connect(self._load_form)
+        return self._sweeps
 
     # First moments
 
@@ -354,6 +369,8 @@ class MainWindow(QMainWindow):
     def _tidy(self) -> None:
         self.memory.save()
         self.pace.stop()
+        if self._sweeps is not None:
+            self._sweeps.leave()
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.close_run()

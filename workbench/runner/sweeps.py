@@ -177,7 +177,7 @@ def declare(
     problems += [_twice(name, base) for name in space if name in base.params]
     fixed = _frozen(base, problems)
     metric = metric or (metrics_of(recipe) or [""])[0]
-    _check_metric(metric, [*metrics_of(recipe), *(known or ())], problems)
+    _check_metric(metric, list(dict.fromkeys([*metrics_of(recipe), *(known or ())])), problems)
     for name, value, choices in (
         ("direction", direction or _direction(recipe, metric), DIRECTIONS), ("sampler", sampler, SAMPLERS),
         ("pruner", pruner, PRUNERS),
