@@ -79,6 +79,12 @@ class SweepDesk(QObject):
         if sweep in self._drives:
             self._drives[sweep].stop.set()
 
+    def closing_note(self) -> str:
+        """What closing the main window means for the sweeps that are driven here; empty for none."""
+        if not self._drives:
+            return ""
+        return " A sweep proposes no more runs until it is continued: Show the last sweep, in its recipe's tab."
+
     def leave(self) -> None:
         """Let go of every sweep; what was submitted goes on."""
         drives = list(self._drives.values())

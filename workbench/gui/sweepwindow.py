@@ -167,22 +167,23 @@ class SweepWindow(QDialog):
 
     def _fill_sheet(self, standing: Standing) -> None:
         knobs = varied(self.recipe, standing.sweep)
-        columns = ("trial", "state", standing.sweep.metric, *(one.name for one in knobs), "note")
+        noted = ("note",) if any(one.note for one in standing.trials) else ()
+        columns = ("trial", "state", standing.sweep.metric, *(one.name for one in knobs), *noted)
         if self.sheet is None or self._columns != columns:
             self._make_sheet(columns, [one.name for one in knobs if one.type in (int, float)])
         assert self.sheet is not None
-        trials = [one for one in by_value(standing) if self._held is None or (one.run or str(one.number)) in self._held]
-        self.sheet.set_rows(
-            [_cells(one, knobs) for one in trials], keys=[one.run or str(one.number) for one in trials],
-            ranks=[_ranks(one, knobs) for one in trials],
-        )  # fmt: skip
+        trials = [one for one in by_value(standing) if self._held is None or _key(one) in self._held]
+        told = bool(noted)
+        cells, ranks = ([make(one, knobs, noted=told) for one in trials] for make in (_cells, _ranks))
+        self.sheet.set_rows(cells, keys=[_key(one) for one in trials], ranks=ranks)
         whole, part = len(standing.trials), len(trials)
         caption = f"{part} of {whole} in the brushes" if part < whole else f"best first · {count(whole, 'trial')}"
         self._table.set_caption(caption)
 
     def _make_sheet(self, columns: tuple[str, ...], numbers: list[str]) -> None:
         self._columns = columns
-        sheet = self.sheet = Sheet(columns, numbers=("trial", columns[2], *numbers), wide="note", colours=COLOURS)
+        wide = "note" if "note" in columns else ""
+        sheet = self.sheet = Sheet(columns, numbers=("trial", columns[2], *numbers), wide=wide, colours=COLOURS)
         sheet.setAccessibleName("Trials, best first")
         sheet.opened.connect(self._open)
         sheet.chosen.connect(self._chosen)
@@ -205,7 +206,7 @@ class SweepWindow(QDialog):
     def _chosen_trial(self) -> Trial | None:
         key = self.sheet.chosen_key() if self.sheet is not None else ""
         trials = self.standing.trials if self.standing is not None else ()
-        return next((one for one in trials if key and key in (one.run, str(one.number))), None)
+        return next((one for one in trials if key and key == _key(one)), None)
 
     def _refresh(self) -> None:
         """What can be done now, and the two lines that say how it stands."""
@@ -221,6 +222,9 @@ class SweepWindow(QDialog):
         self.show_button.setEnabled(chosen is not None and bool(chosen.run))
         if standing is not None:
             self._describe(standing, mine=mine)
+        elif mine:
+            self.headline.setText("Starting…")
+            self.about.set_whole("The first values are being chosen and queued.")
 
     def _describe(self, standing: Standing, *, mine: bool) -> None:
         sweep, best = standing.sweep, standing.best
@@ -305,7 +309,7 @@ class SweepWindow(QDialog):
         hint.setProperty("role", "dim")
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._table.set_body(hint)
-        below = _splitter(Qt.Orientation.Horizontal, best, self._table, shares=(2, 3))
+        below = _splitter(Qt.Orientation.Horizontal, best, self._table, shares=(1, 2))
         views = _splitter(Qt.Orientation.Vertical, lines, below, shares=(5, 4))
         self.chooser.setMinimumWidth(px(220))
         self.chooser.setAccessibleName("Another sweep of this recipe")
@@ -339,8 +343,7 @@ def data_of(recipe: Recipe, standing: Standing) -> TrialsData:
     name, slash, series = sweep.metric.partition("/")
     metric = Scale(sweep.metric, in_words(name) + (f", {series}" if slash else ""))
     rows = tuple(
-        TrialRow(one.run or str(one.number), f"trial {one.number}", one.params, one.value, one.state)
-        for one in standing.trials
+        TrialRow(_key(one), f"trial {one.number}", one.params, one.value, one.state) for one in standing.trials
     )
     return TrialsData(scales, metric, sweep.direction, rows)
 
@@ -352,7 +355,8 @@ def _scale(one: Knob, span: Span) -> Scale:
     if one.type in (int, float):
         values = [float(value) for value in span.values]
         log = min(values) > 0 and (one.log or max(values) / min(values) >= 8)
-        return Scale(one.name, title, log=log, whole=one.type is int, low=min(values), high=max(values))
+        marks = tuple(sorted(values))
+        return Scale(one.name, title, log=log, whole=one.type is int, low=marks[0], high=marks[-1], marks=marks)
     return Scale(one.name, title, choices=span.values)
 
 
@@ -370,11 +374,15 @@ def _titles(folders: list[SweepFolder]) -> list[tuple[SweepFolder, str]]:
     return found
 
 
-def _cells(trial: Trial, knobs: list[Knob]) -> list[str]:
-    share = f"{100 * trial.share:.0f} %" if trial.share is not None else ""
+def _key(trial: Trial) -> str:
+    """A trial's run, or its number while it has none."""
+    return trial.run or str(trial.number)
+
+
+def _cells(trial: Trial, knobs: list[Knob], *, noted: bool) -> list[str]:
     values = [_said(trial.params.get(one.name)) for one in knobs]
     value = number(trial.value) if trial.value is not None else ""
-    return [str(trial.number), trial.state, value, *values, trial.note or share]
+    return [str(trial.number), trial.state, value, *values, *([trial.note] if noted else [])]
 
 
 def _said(value: Any) -> str:
@@ -385,9 +393,10 @@ def _said(value: Any) -> str:
     )
 
 
-def _ranks(trial: Trial, knobs: list[Knob]) -> list[Any]:
+def _ranks(trial: Trial, knobs: list[Knob], *, noted: bool) -> list[Any]:
     values = [_rank(one, trial.params.get(one.name)) for one in knobs]
-    return [trial.number, trial.state, -1e300 if trial.value is None else trial.value, *values, trial.note]
+    reached = -1e300 if trial.value is None else trial.value
+    return [trial.number, trial.state, reached, *values, *([trial.note] if noted else [])]
 
 
 def _rank(one: Knob, value: Any) -> Any:

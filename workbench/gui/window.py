@@ -352,7 +352,9 @@ class MainWindow(QMainWindow):
         working = bool(self.link.state.running) and not self._leaving
         if working:
             event.ignore()
-            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self.leave_quietly, stop=self._stop_and_leave)
+            note = self._sweeps.closing_note() if self._sweeps is not None else ""
+            waiting = len(self.link.state.queue)
+            ask_closing(self, waiting=waiting, keep_on=self.leave_quietly, stop=self._stop_and_leave, note=note)
             return
         self._tidy()
         event.accept()

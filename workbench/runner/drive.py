@@ -61,6 +61,8 @@ def driven(folder: SweepFolder) -> bool:
 def look(home: Home, folder: SweepFolder, recipe: Recipe) -> Standing:
     """Where a sweep stands, without driving it."""
     sweep = folder.sweep()
+    if not folder.study.exists():
+        return Standing(sweep)
     with opened(folder, recipe, sweep) as study:
         trials = study.trials()
     open_ = [trial for trial in trials if trial.state in ("waiting", "stopped")]

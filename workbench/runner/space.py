@@ -49,7 +49,9 @@ Space: TypeAlias = dict[str, Span]
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.6g}"
+    return str(int(value)) if isinstance(value, int | float) and abs(value) < 1e15 else str(value)
 
 
 # Reading ------------------------------------------------------------------------------------
@@ -204,8 +206,9 @@ def usual(one: Knob, value: Any) -> Span:
     low = max(low, -math.inf if one.low is None else one.low)
     high = min(high, math.inf if one.high is None else one.high)
     if one.type is int:
-        low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
-    low, high = _rounded(low), _rounded(high)
+        low, high = float(math.floor(low)), float(max(math.ceil(high), math.floor(low) + 1))
+    else:
+        low, high = _rounded(low), _rounded(high)
     return Range(low, high, log=one.log and low > 0, whole=one.type is int)
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock
 
 from workbench.core.recipe import Recipe
 from workbench.runner.space import Listed, grid, in_order
@@ -44,6 +45,12 @@ class Study:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self._recipe, self._sweep = optuna, recipe, sweep
+        self._open: dict[int, optuna.Trial] = {}
+        with FileLock(folder.path / "study.lock", timeout=BUSY_WAIT_S):  # two must not make the tables at once
+            self._make(folder)
+
+    def _make(self, folder: SweepFolder) -> None:
+        optuna, sweep = self._optuna, self._sweep
         self._storage = optuna.storages.RDBStorage(
             f"sqlite:///{folder.study}", engine_kwargs={"connect_args": {"timeout": BUSY_WAIT_S}}
         )
@@ -54,7 +61,6 @@ class Study:
             study_name=sweep.id, storage=self._storage, load_if_exists=True, pruner=self._pruner(),
             direction="maximize" if sweep.direction == "max" else "minimize",
         )  # fmt: skip
-        self._open: dict[int, optuna.Trial] = {}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -178,7 +184,8 @@ class Study:
         return Trial(trial.number, state, dict(trial.params), value, told.get("run", ""), None, told.get("note", ""))
 
     def _frozen(self) -> list[optuna.trial.FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+        found: list[optuna.trial.FrozenTrial] = self._study.get_trials(deepcopy=False)
+        return found
 
     def _one(self, number: int) -> optuna.trial.FrozenTrial:
         return self._frozen()[number]

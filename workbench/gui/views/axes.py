@@ -26,6 +26,8 @@ class Scale:
     choices: tuple[Any, ...] = ()
     low: float | None = None
     high: float | None = None
+    marks: tuple[float, ...] = ()
+    """Numbers that alone can occur: the ticks stand there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,8 @@ def make_axis(scale: Scale, values: Sequence[Any]) -> Axis:
     log = scale.log and not bool(np.any(numbers <= 0))
     low, high = _ends(scale, numbers, log=log)
     stretched = np.log10(numbers) if log else numbers
-    marks = _factors(low, high) if log else _evenly(low, high, whole=scale.whole)
+    listed = scale.marks if len(scale.marks) <= MOST_TICKS else ()
+    marks = listed or (_factors(low, high) if log else _evenly(low, high, whole=scale.whole))
     ticks = tuple((((math.log10(one) if log else one) - low) / (high - low), figure(one)) for one in marks)
     return Axis(scale, (stretched - low) / (high - low), ticks)
 
@@ -79,7 +82,7 @@ def _ends(scale: Scale, numbers: Floats, *, log: bool) -> tuple[float, float]:
     return low, high
 
 
-def _factors(low: float, high: float) -> list[float]:
+def _factors(low: float, high: float) -> Sequence[float]:
     """1, 2 and 5 times powers of ten between two powers, as many as are readable."""
     first, last = math.floor(low), math.ceil(high)
     for digits in ((1, 2, 5), (1, 3), (1,)):
@@ -91,7 +94,7 @@ def _factors(low: float, high: float) -> list[float]:
     return inside[::every] if len(inside) >= 2 else [10.0**low, 10.0**high]
 
 
-def _evenly(low: float, high: float, *, whole: bool) -> list[float]:
+def _evenly(low: float, high: float, *, whole: bool) -> Sequence[float]:
     rough = (high - low) / (MOST_TICKS - 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
@@ -99,7 +102,7 @@ def _evenly(low: float, high: float, *, whole: bool) -> list[float]:
         step = max(1.0, float(round(step)))
     first = math.ceil(low / step - 1e-9)
     count = math.floor(high / step + 1e-9) - first + 1
-    return [round((first + place) * step, 12) for place in range(max(count, 0))]
+    return [float(f"{(first + place) * step:.10g}") for place in range(max(count, 0))]
 
 
 def figure(value: float) -> str:

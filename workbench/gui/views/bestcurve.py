@@ -56,16 +56,15 @@ class BestCurveView(View):
             return
         values = [row.value if row.state == "finished" else None for row in data.rows]
         best = best_so_far(values, data.better)
-        steps = np.arange(1, len(best) + 1, dtype=np.float64)
+        steps = np.arange(len(best), dtype=np.float64)
         there = np.isfinite(best)
         x, y = np.repeat(steps[there], 2), np.repeat(best[there], 2)
         self._line.setData(x[1:], y[:-1])  # a stair: level until the trial that was better
         self.fit()
         self.reveal()
         if there.any():
-            count = int(there.sum())
-            at = int(np.argmax(best == best[there][-1])) + 1
-            self.set_caption(f"best {figure(float(best[there][-1]))} at trial {at}" if count else "")
+            reached = best[there][-1]
+            self.set_caption(f"best {figure(float(reached))} in {data.rows[int(np.argmax(best == reached))].name}")
         self.plot.viewport().update()
 
     def point_at_key(self, key: str) -> None:
@@ -79,7 +78,7 @@ class BestCurveView(View):
         values = [row.value for row in self._rows_now() if row.value is not None and row.state != "failed"]
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         reach = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
-        self.plot.set_ranges((0.4, max(len(self._rows_now()), 2) + 0.6), (low - reach, high + reach))
+        self.plot.set_ranges((-0.6, max(len(self._rows_now()), 2) - 0.4), (low - reach, high + reach))
 
     def read(self, folder: Path, artifact: ev.Artifact) -> Any:
         raise InputError("This is drawn from a sweep's trials, not from a file.", received=artifact.path)
@@ -103,8 +102,8 @@ class BestCurveView(View):
         """Where a trial's dot is, in pixels of the plot; one without a value stands at the foot."""
         row, area = self._rows_now()[at], self.plot.area()
         if row.value is None or row.state == "failed":
-            return QPointF(self.plot.to_pixels(at + 1, 0).x(), area.bottom() - 8)
-        return self.plot.to_pixels(at + 1, row.value)
+            return QPointF(self.plot.to_pixels(at, 0).x(), area.bottom() - 8)
+        return self.plot.to_pixels(at, row.value)
 
     def _rows_now(self) -> Sequence[TrialRow]:
         return self.data.rows if self.data is not None else ()
