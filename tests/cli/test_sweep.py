@@ -77,6 +77,16 @@ def test_that_nothing_to_vary_and_unknown_sweeps_are_refused(workbench: Workbenc
     assert workbench("sweep", "continue", "last").status == 2
 
 
+def test_that_a_damaged_sweep_is_told_of_and_the_others_are_listed(workbench: Workbench, home: Home) -> None:
+    good, bad = (
+        sw.create(home, sw.declare(recipe("wager"), RunConfig("wager", {}), {"stake": "1,2"})) for _ in range(2)
+    )
+    (bad.path / "sweep.json").write_text("{")
+    said = workbench("sweep", "list", "--json")
+    assert [line["sweep"] for line in said.lines] == [good.id]
+    assert "not a readable sweep" in said.err
+
+
 def test_that_help_names_the_spans_and_the_deeds(workbench: Workbench, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         workbench("sweep", "wager", "--help")

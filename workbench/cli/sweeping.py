@@ -14,7 +14,7 @@ from workbench.cli.follow import answer, first_interrupt
 from workbench.cli.parser import Namespace, Parser, add_common, finish, given_knobs, pairs, stop_at, whole_number
 from workbench.cli.running import device_of, runner_of
 from workbench.core.params import knobs
-from workbench.core.problem import Problem, Problems
+from workbench.core.problem import InputError, Problem, Problems
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.runner.space import FIELD
@@ -178,7 +178,7 @@ def list_(asked: Namespace) -> int:
     """`workbench sweep list`: what each varied and what its best is."""
     stop_at(asked.problems)
     home = open_home(asked.home)
-    found = [_standing(home, folder) for folder in sweeps(home)]
+    found = [one for folder in sweeps(home) if (one := _readable(home, folder)) is not None]
     if asked.json:
         for one in found:
             output.json_line(_document(one))
@@ -187,6 +187,15 @@ def list_(asked: Namespace) -> int:
     else:
         output.tell("No sweeps yet. 'workbench sweep --help' shows how one begins.")
     return 0
+
+
+def _readable(home: Home, folder: SweepFolder) -> Standing | None:
+    """Where a sweep stands; a damaged one, or one whose recipe is gone, is told of and left out."""
+    try:
+        return _standing(home, folder)
+    except InputError as problem:
+        output.tell(problem.record().text())
+        return None
 
 
 def _row(one: Standing) -> list[str]:

@@ -96,7 +96,8 @@ class SweepDialog(QDialog):
         px = theme().pixels
         self.resize(px(720), px(640))
         self.recipe, self.config, self.link = recipe, config, link
-        ordered = sorted(knobs(recipe.params), key=lambda one: one.more)
+        # A column is chosen where the data is.
+        ordered = sorted((one for one in knobs(recipe.params) if one.widget != "column"), key=lambda one: one.more)
         self.rows = {one.name: _KnobRow(one, config.params.get(one.name, one.default)) for one in ordered}
         self.banner = Banner()
         self._make_fields()

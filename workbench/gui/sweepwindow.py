@@ -234,7 +234,8 @@ class SweepWindow(QDialog):
         better = "highest" if sweep.direction == "max" else "lowest"
         parts = [f"looking for the {better} {sweep.metric} by {sweep.sampler}"]
         if best is not None:
-            parts = [f"best {sweep.metric} {number(best.value)} with {config_of(sweep, 0, best.params).title}"]
+            values = ", ".join(f"{name} {_said(value)}" for name, value in best.params.items())
+            parts = [f"best {sweep.metric} {number(best.value)} with {values}"]
         parts += ["hopeless runs are ended early"] if sweep.pruner != "none" else []
         parts += ["when the main window closes, no more runs are proposed until you continue"] if mine else []
         self.about.set_whole(" · ".join(parts))
@@ -411,5 +412,5 @@ def _splitter(orientation: Qt.Orientation, *widgets: QWidget, shares: tuple[int,
     for at, (widget, share) in enumerate(zip(widgets, shares, strict=True)):
         splitter.addWidget(widget)
         splitter.setStretchFactor(at, share)
-    splitter.setSizes([100 * share for share in shares])
+    splitter.setSizes([1000 * share for share in shares])
     return splitter

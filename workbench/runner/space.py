@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -50,7 +51,7 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and not value.is_integer():
-        return f"{value:.6g}"
+        return re.sub(r"e([+-])0*", r"e\1", f"{value:.6g}").replace("e+", "e")
     return str(int(value)) if isinstance(value, int | float) and abs(value) < 1e15 else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import events as ev
@@ -261,19 +262,21 @@ class _Canvas(QWidget):
             self._paint_line(painter, heights[at], colour, wide, data.rows[at].state)
 
     def _paint_line(self, painter: QPainter, heights: Floats, colour: QColor, wide: float, state: str) -> None:
+        """A line from axis to axis; over an axis that means nothing to the run it goes on, dotted."""
         broken = state not in ("finished", "running")
-        painter.setPen(QPen(colour, wide, Qt.PenStyle.DashLine if broken else Qt.PenStyle.SolidLine))
+        whole = QPen(colour, wide, Qt.PenStyle.DashLine if broken else Qt.PenStyle.SolidLine)
+        over = QPen(colour, max(wide - 0.6, 1), Qt.PenStyle.DotLine)
+        there = [
+            (at, QPointF(x, float(y)))
+            for at, (x, y) in enumerate(zip(self.xs(), heights, strict=True))
+            if math.isfinite(y)
+        ]
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        piece: list[QPointF] = []
-        for x, y in zip([*self.xs(), 0.0], [*heights, math.nan], strict=True):
-            if math.isfinite(y):
-                piece.append(QPointF(x, float(y)))
-                continue
-            if len(piece) > 1:
-                painter.drawPolyline(QPolygonF(piece))
-            elif piece:
-                painter.drawEllipse(piece[0], 2, 2)
-            piece = []
+        for (first, start), (second, end) in itertools.pairwise(there):
+            painter.setPen(whole if second == first + 1 else over)
+            painter.drawLine(start, end)
+        if len(there) == 1:
+            painter.drawEllipse(there[0][1], 2, 2)
 
     def _shades(self, data: TrialsData) -> list[QColor]:
         ramp, now = palette.metric_ramp(self._view.tokens), self._view.tokens
