@@ -1,5 +1,7 @@
 """Sweeps: declared or refused as a whole, driven to their end, pruned, stopped, taken up again."""
 
+import subprocess
+import sys
 import threading
 
 import msgspec
@@ -311,3 +313,50 @@ def test_that_a_real_worker_carries_a_sweep_out(runner):
     assert [trial.state for trial in standing.trials] == ["finished"] * 3
     ends = [ended(RunFolder(runner.home.runs / trial.run)).results["value"] for trial in standing.trials]
     assert [trial.value for trial in standing.trials] == ends
+
+
+def test_that_a_stopped_run_is_continued_from_its_checkpoint(runner):
+    params = {"step_s": 0.05, "every": 2}
+    sweep = declared({"steps": "30,31"}, name="trials", params=params, sampler="grid", metric="value")
+    folder, stop, seen = sw.create(runner.home, sweep), threading.Event(), []
+
+    def tell(standing):
+        run = standing.trials[0].run if standing.trials else ""
+        if run and RunFolder(runner.home.runs / run).state().checkpoint_step >= 4:
+            seen.append(run)
+            stop.set()
+
+    stood = drive(runner, recipe("trials"), folder, tell, stop=stop)
+    assert [trial.state for trial in stood.trials] == ["stopped", "stopped"]
+    whole = drive(runner, recipe("trials"), folder, lambda _: None)
+    assert [trial.state for trial in whole.trials] == ["finished", "finished"]
+    assert whole.trials[0].run == seen[0]
+    assert ended(RunFolder(runner.home.runs / seen[0])).attempt == 2
+
+
+def test_that_a_sweep_whose_terminal_was_killed_is_taken_up(runner):
+    words = [
+        "sweep",
+        "trials",
+        "--space",
+        "steps=5,6,7,8",
+        "--sampler",
+        "grid",
+        "--step-s",
+        "0.05",
+        "--metric",
+        "value",
+    ]
+    command = subprocess.Popen([sys.executable, "-m", "workbench", *words], stderr=subprocess.DEVNULL)
+    until(lambda: sw.sweeps(runner.home))
+    folder = sw.sweeps(runner.home)[0]
+    until(lambda: any(trial.state == "finished" for trial in look(runner.home, folder, recipe("trials")).trials))
+    command.kill()
+    command.wait()
+    assert not driven(folder)
+    before = look(runner.home, folder, recipe("trials"))
+    whole = drive(runner, recipe("trials"), folder, lambda _: None)
+    assert [trial.params["steps"] for trial in whole.trials] == [5, 6, 7, 8]
+    assert [trial.state for trial in whole.trials] == ["finished"] * 4
+    known = {trial.number: trial.run for trial in before.trials if trial.run}
+    assert known and all(whole.trials[number].run == run for number, run in known.items())
