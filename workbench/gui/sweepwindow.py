@@ -236,8 +236,8 @@ class SweepWindow(QDialog):
         if best is not None:
             values = ", ".join(f"{name} {_said(value)}" for name, value in best.params.items())
             parts = [f"best {sweep.metric} {number(best.value)} with {values}"]
+        parts += ["proposes runs while the main window is open"] if mine else []
         parts += ["hopeless runs are ended early"] if sweep.pruner != "none" else []
-        parts += ["when the main window closes, no more runs are proposed until you continue"] if mine else []
         self.about.set_whole(" · ".join(parts))
 
     # Building
