@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, history, models, running, runs, workers
+from workbench.cli import applying, doctor, history, models, running, runs, sweeping, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -321,6 +321,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "recipes": _recipes,
     "run": _run,
     "claim": _claim,
+    "sweep": lambda commands, name, words: sweeping.add(commands, name, words, _name_and_knobs),
     "apply": _apply,
     "runs": _runs,
     "models": _models,

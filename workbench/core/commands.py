@@ -79,6 +79,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("recipe.queue", "Queue", "Add to the queue and stay here", "Ctrl+Shift+R"),
     Command("recipe.claim", "Run claim", "Train every arm of the paper's claim on this data and judge it"),
     Command("recipe.verdict", "Show the last claim", "The arms and the verdict of the claim run last"),
+    Command("recipe.sweep", "Sweep…", "Search some of these knobs over a range or a list", "Ctrl+Alt+R"),
+    Command("recipe.trials", "Show the last sweep", "The trials of this recipe's last sweep, and the best of them"),
     Command("recipe.copy", "Copy as command", "Copy the command line that does the same", "Ctrl+Shift+K"),
     Command("recipe.pause", "Pause", "Hold the run; its memory is kept", "Ctrl+P", "mdi6.pause"),
     Command("recipe.cancel", "Cancel run", "End the run without its model", "Ctrl+.", "mdi6.close"),

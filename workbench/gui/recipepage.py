@@ -43,6 +43,8 @@ class RecipePage(QWidget):
     recipe_wanted = Signal(str)
     claim_wanted = Signal(object)
     """A RunConfig whose data, device and first seed all arms shall share; None for the claim run last."""
+    sweep_wanted = Signal(object)
+    """A RunConfig whose knobs shall be searched; None for the sweep run last."""
     run_shown = Signal(str)
 
     def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
@@ -289,6 +291,8 @@ class RecipePage(QWidget):
         for action in (self.claim_action, last):
             action.setVisible(self.recipe.claim is not None)
             action.setProperty("why", "this recipe has no claim")
+        self.sweep_action = make("recipe.sweep", lambda: self.sweep_wanted.emit(self.setup.config()))
+        make("recipe.trials", lambda: self.sweep_wanted.emit(None))
         self.copy_action = make("recipe.copy", self.copy_command)
         self.pause_action = make("recipe.pause", self.pause)
         self.cancel_action = make("recipe.cancel", self.cancel)
@@ -337,6 +341,7 @@ class RecipePage(QWidget):
         px = theme().pixels
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
+        self.topline.add(self.sweep_action)
         self.topline.add(self.claim_action)
         self.run_button = self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)

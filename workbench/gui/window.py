@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QResizeEvent, QShowEvent
@@ -30,6 +30,9 @@ from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
+if TYPE_CHECKING:
+    from workbench.gui.sweepdesk import SweepDesk
+
 NARROW_PX = 800
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
@@ -51,6 +54,7 @@ class MainWindow(QMainWindow):
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
+        self._sweeps: SweepDesk | None = None
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link), StatusBar()
         self.pace = Pace(self)
@@ -207,6 +211,7 @@ class MainWindow(QMainWindow):
         page.set_values(self._remembered.get("recipes", {}).get(name, {}))
         page.recipe_wanted.connect(self.open_recipe)
         page.claim_wanted.connect(lambda config: self.run_claim(name, config))
+        page.sweep_wanted.connect(lambda config: self.sweeps().want(self.recipes[name], config))
         page.setup.changed.connect(self.memory.touch)
         for splitter in page.splitters.values():
             splitter.splitterMoved.connect(lambda *_: self.memory.touch())
@@ -230,6 +235,16 @@ class MainWindow(QMainWindow):
             window.find_last()
         else:
             window.begin(config)
+
+    def sweeps(self) -> SweepDesk:
+        """What declares, shows and drives sweeps; made on first use."""
+        if self._sweeps is None:
+            from workbench.gui.sweepdesk import SweepDesk
+
+            self._sweeps = SweepDesk(self, self.link, self.recipes)
+            self._sweeps.run_opened.connect(self.open_run)
+            self._sweeps.values_wanted.connect(self._load_form)
+        return self._sweeps
 
     # First moments
 
@@ -380,7 +395,9 @@ class MainWindow(QMainWindow):
         working = bool(self.link.state.running) and not self._leaving
         if working:
             event.ignore()
-            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self.leave_quietly, stop=self._stop_and_leave)
+            note = self._sweeps.closing_note() if self._sweeps is not None else ""
+            waiting = len(self.link.state.queue)
+            ask_closing(self, waiting=waiting, keep_on=self.leave_quietly, stop=self._stop_and_leave, note=note)
             return
         self._tidy()
         event.accept()
@@ -397,6 +414,8 @@ class MainWindow(QMainWindow):
     def _tidy(self) -> None:
         self.memory.save()
         self.pace.stop()
+        if self._sweeps is not None:
+            self._sweeps.leave()
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.close_run()
