@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
+from workbench.core.judging import better
 from workbench.core.kinds import Curve
 from workbench.core.recipe import Recipe
 from workbench.gui.card import Card
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from workbench.gui.views.curve import CurveView
 
 CHART_PX = 148
-LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
-UNJUDGED = ("learning_rate", "joint")
-"""Metrics of which no value is better than another: schedules, and losses that pull against each other."""
 
 
 class Chart(Card):
@@ -45,9 +43,7 @@ class Chart(Card):
             self.view = CurveView()
             self.view.captioned.connect(self.set_caption)
             self.set_body(self.view, margin=8)
-        low = any(word in self.name for word in LOW_IS_GOOD)
-        judged = self.name not in UNJUDGED
-        self.view.show_metric(self.name, tracks, best=("low" if low else "high") if judged else "")
+        self.view.show_metric(self.name, tracks, best=better(self.name))
         self.mark(step)
 
     def mark(self, step: int | None) -> None:

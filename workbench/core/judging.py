@@ -1,0 +1,18 @@
+"""Which end of a metric is the better one, told by its name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
+UNJUDGED = ("learning_rate", "joint")
+"""Metrics of which no value is better than another: schedules, and losses that pull against each other."""
+
+Better = Literal["high", "low", ""]
+
+
+def better(metric: str) -> Better:
+    """'high', 'low', or '' where no value is better than another."""
+    if metric in UNJUDGED:
+        return ""
+    return "low" if any(word in metric for word in LOW_IS_GOOD) else "high"
