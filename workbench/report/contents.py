@@ -50,7 +50,8 @@ def _legend(runs: Sequence[Run], names: Sequence[str]) -> list[tuple[str, str, s
     series = drawing.series_of(runs)
     if len(runs) > 1:
         marks = ("──", "– –", "····", "– ·")
-        lines = [(marks[place % len(marks)], one, "") for place, one in enumerate(series) if one and len(series) > 1]
+        ordered = drawing.dash_order(series) if len(series) > 1 else []
+        lines = [(marks[place % len(marks)], one, "") for place, one in enumerate(ordered) if one]
         return [("●", name, drawing.colour_of(place)) for place, name in enumerate(names)] + lines
     return [("●", one, drawing.series_colour(one)) for one in series if one]
 

@@ -33,8 +33,12 @@ _one_at_a_time = threading.Lock()
 
 
 def colour_of(place: int) -> str:
-    """The colour of the run at this place."""
-    return COLOURS[place % len(COLOURS)]
+    """The colour of the run or category at this place; hues return deeper, then paler."""
+    hue, lap = COLOURS[place % len(COLOURS)], place // len(COLOURS) % 3
+    if not lap:
+        return hue
+    parts = (int(hue[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(part * 0.55 if lap == 1 else 255 - (255 - part) * 0.5):02X}" for part in parts)
 
 
 def metric_svg(runs: Sequence[Run], name: str, *, salt: str) -> str:
@@ -49,7 +53,7 @@ def metric_svg(runs: Sequence[Run], name: str, *, salt: str) -> str:
 def metric_png(runs: Sequence[Run], name: str) -> bytes:
     """One metric as a PNG for paper."""
     with _style(name, ink="#1B2130", line="#D9DEE7"):
-        figure = _blank(5.6, 2.5)
+        figure = _blank(5.6, 2.5, ground="#FFFFFF")
         _draw_metric(figure.add_subplot(), runs, name, line="#D9DEE7")
         return _png(figure)
 
@@ -75,7 +79,7 @@ def points_picture(points: NDArray[Any], labels: Sequence[str], *, paper: bool, 
     """A map of points coloured by label: SVG for a page, PNG for paper."""
     ink = "#1B2130" if paper else _INK
     with _style(salt, ink=ink, line="#D9DEE7" if paper else _LINE):
-        figure = _blank(4.2, 3.4)
+        figure = _blank(4.2, 3.4, ground="#FFFFFF" if paper else "none")
         axes = figure.add_subplot()
         known = sorted(set(labels)) if len(labels) == len(points) else []
         where = np.array([known.index(one) for one in labels]) if known else np.zeros(len(points), int)
@@ -93,7 +97,7 @@ def points_picture(points: NDArray[Any], labels: Sequence[str], *, paper: bool, 
 def heat_picture(weights: NDArray[Any]) -> bytes:
     """A matrix from pale to deep, as a PNG."""
     with _style("heat", ink="#5C6678", line="#D9DEE7"):
-        figure = _blank(3.4, 3.2)
+        figure = _blank(3.4, 3.2, ground="#FFFFFF")
         axes = figure.add_subplot()
         axes.imshow(weights, cmap="viridis", interpolation="nearest")
         axes.tick_params(labelsize=7)
@@ -106,7 +110,8 @@ def _style(salt: str, *, ink: str, line: str) -> Iterator[None]:
 
     looks: dict[Any, Any] = {
         "svg.fonttype": "none", "svg.hashsalt": salt, "text.parse_math": False, "axes.edgecolor": line,
-        "axes.labelcolor": ink, "text.color": ink, "xtick.color": ink, "ytick.color": ink, "font.size": 9,
+        "axes.facecolor": "none", "axes.labelcolor": ink, "text.color": ink, "xtick.color": ink, "ytick.color": ink,
+        "font.size": 9,
         "axes.spines.top": False, "axes.spines.right": False, "figure.constrained_layout.use": True,
         "axes.formatter.useoffset": False, "agg.path.chunksize": 10000,
     }  # fmt: skip
@@ -174,7 +179,12 @@ def _draw_line(axes: Axes, track: MetricTrack, columns: int, end: Better, *, col
 
 
 def _dashes(runs: Sequence[Run]) -> dict[str, Any]:
-    return {series: DASHES[place % len(DASHES)] for place, series in enumerate(series_of(runs))}
+    return {series: DASHES[place % len(DASHES)] for place, series in enumerate(dash_order(series_of(runs)))}
+
+
+def dash_order(series: Sequence[str]) -> list[str]:
+    """What is drawn solid first: validation, which runs are judged by and many metrics have alone."""
+    return sorted(series, key=lambda one: one != "validation")
 
 
 def series_of(runs: Sequence[Run]) -> list[str]:

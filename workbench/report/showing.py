@@ -40,7 +40,8 @@ def pieces(run: Run, *, paper: bool) -> list[Piece]:
 
 def _piece(run: Run, artifact: ev.Artifact, *, paper: bool) -> Piece:
     title = in_words(artifact.slot)
-    caption = " · ".join(filter(None, (artifact.title, f"step {artifact.step:,}".replace(",", " "))))
+    said = artifact.title if artifact.title.lower() != title.lower() else ""
+    caption = " · ".join(filter(None, (said, f"step {artifact.step:,}".replace(",", " "))))
     make = _MAKERS.get(artifact.kind)
     if make is None:
         note = f"A {artifact.kind or 'file'} that paper cannot show; it is in the run's folder as {artifact.path}."

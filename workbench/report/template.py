@@ -38,7 +38,8 @@ svg { width:100%; height:auto; display:block; } svg text { font-family: inherit 
 img { max-width:100%; display:block; background:#FFFFFF; border-radius:4px; }
 .legend { display:flex; flex-wrap:wrap; gap:4px 16px; margin:0 0 12px; font-size:13px; color:var(--dim); }
 .confusion td, .confusion th { text-align:center; padding:4px; font-size:12px; border:1px solid var(--surface); }
-.confusion th { white-space:normal; overflow-wrap:normal; } .confusion th.row { text-align:right; }
+.confusion { width:auto; } .confusion th.row { text-align:right; }
+.confusion th.head { writing-mode:vertical-rl; transform:rotate(180deg); text-align:left; }
 mark { color:inherit; border-radius:4px; padding:1px 4px; } mark small { color:var(--dim); margin-left:4px; }
 .passage { margin:0 0 12px; } .passage:last-child { margin:0; }
 details { margin-top:16px; } summary { cursor:pointer; font-weight:600; padding:8px 0; }
@@ -68,7 +69,7 @@ TEMPLATE = """<!DOCTYPE html>
 {% endfor %}</tr>{% endfor %}</table>
 {% elif one.kind == "confusion" %}
 <table class="confusion" cellspacing="0"><tr><th class="dim">true \\ predicted</th>
-{% for label in one.content.labels %}<th>{{ label }}</th>{% endfor %}</tr>
+{% for label in one.content.labels %}<th class="head">{{ label }}</th>{% endfor %}</tr>
 {% for label, cells in one.content.rows %}<tr><th class="row" align="right">{{ label }}</th>
 {% for count, share in cells %}<td align="center" {{ heat("#2667E0", share) }}>{{ count }}</td>{% endfor %}</tr>
 {% endfor %}</table>
@@ -114,7 +115,7 @@ TEMPLATE = """<!DOCTYPE html>
 <div class="card"><table width="100%" cellspacing="0">
 {% for name, value in run.facts %}<tr><td class="dim" width="24%">{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
 </table></div>
-{% if run.knobs %}<div class="card"><table width="100%" cellspacing="0">
+{% if run.knobs %}<h3>Knobs</h3><div class="card"><table width="100%" cellspacing="0">
 <tr><th>knob</th><th>value</th><th>meaning</th></tr>
 {% for one in run.knobs %}<tr><td title="{{ one.flag }}">{{ one.name }}</td>
 <td>{% if one.changed %}<b>{{ one.value }}</b>{% else %}{{ one.value }}{% endif %} {{ one.unit }}</td>

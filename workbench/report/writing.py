@@ -11,14 +11,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from workbench.core.problem import InputError, KnownTrouble, Problem, did_you_mean
 from workbench.core.recipe import Recipe
-from workbench.report.gather import Gathered, gather
 from workbench.store.archive import export_metrics, export_run
 from workbench.store.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from workbench.report.gather import Gathered
 
 Recipes = Mapping[str, Recipe]
 
@@ -31,6 +34,20 @@ class Format:
     title: str
     suffix: str
     help: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A file or folder that an export made, and the runs in it."""
+
+    path: Path
+    runs: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on the disk."""
+        files = [self.path] if self.path.is_file() else self.path.iterdir()
+        return sum(file.stat().st_size for file in files)
 
 
 FORMATS = {
@@ -71,7 +88,7 @@ def default_name(runs: Sequence[RunFolder], form: Format) -> str:
 
 def export(
     runs: Sequence[RunFolder], form: Format, out: Path, *, recipes: Recipes | None = None, force: bool = False
-) -> list[Path]:
+) -> list[Written]:
     """Write runs to `out` and return what was written.
 
     Raises InputError when something is there already and `force` does not allow to replace it,
@@ -88,7 +105,7 @@ def export(
         with _scratch(out) as scratch:
             write(runs, recipes or {}, scratch)
             scratch.replace(out)
-    return [out]
+    return [Written(out, tuple(run.id for run in runs))]
 
 
 def _check_place(out: Path) -> None:
@@ -139,18 +156,18 @@ def _scratch(out: Path) -> Iterator[Path]:
         scratch.unlink(missing_ok=True)
 
 
-def _archives(runs: Sequence[RunFolder], out: Path, *, force: bool) -> list[Path]:
+def _archives(runs: Sequence[RunFolder], out: Path, *, force: bool) -> list[Written]:
     if len(runs) == 1:
         _refuse(out, force=force)
-        return [export_run(runs[0], out)]
+        return [Written(export_run(runs[0], out), (runs[0].id,))]
     _make_folder(out)
     targets = [out / f"{run.id}.zip" for run in runs]
     for target in targets:
         _refuse(target, force=force)
-    return [export_run(run, target) for run, target in zip(runs, targets, strict=True)]
+    return [Written(export_run(run, target), (run.id,)) for run, target in zip(runs, targets, strict=True)]
 
 
-def _event_folders(runs: Sequence[RunFolder], out: Path, *, force: bool) -> list[Path]:
+def _event_folders(runs: Sequence[RunFolder], out: Path, *, force: bool) -> list[Written]:
     from workbench.report.tensorboard import write_events
 
     _make_folder(out)
@@ -160,11 +177,17 @@ def _event_folders(runs: Sequence[RunFolder], out: Path, *, force: bool) -> list
     for run, target in zip(runs, targets, strict=True):
         with tempfile.TemporaryDirectory(dir=out, prefix=".part-") as scratch:
             fresh = Path(scratch) / run.id
-            write_events(gather(run), fresh)
+            write_events(_gathered([run])[0], fresh)
             if target.exists():
                 shutil.rmtree(target)
             fresh.replace(target)
-    return targets
+    return [Written(target, (run.id,)) for run, target in zip(runs, targets, strict=True)]
+
+
+def _gathered(runs: Sequence[RunFolder]) -> list[Gathered]:
+    from workbench.report.gather import gather  # numpy waits until there is something to read
+
+    return [gather(run) for run in runs]
 
 
 def _make_folder(out: Path) -> None:
@@ -193,7 +216,7 @@ def _refuse_folder(target: Path, *, force: bool) -> None:
 def _html(runs: Sequence[RunFolder], recipes: Recipes, out: Path) -> None:
     from workbench.report.page import page
 
-    out.write_text(page([gather(run) for run in runs], recipes), encoding="utf-8", errors="replace")
+    out.write_text(page(_gathered(runs), recipes), encoding="utf-8", errors="replace")
 
 
 def _pdf(runs: Sequence[RunFolder], recipes: Recipes, out: Path) -> None:
@@ -201,19 +224,19 @@ def _pdf(runs: Sequence[RunFolder], recipes: Recipes, out: Path) -> None:
     from workbench.report.pdf import pdf
 
     title = runs[0].id if len(runs) == 1 else f"{len(runs)} runs compared"
-    out.write_bytes(pdf(page([gather(run) for run in runs], recipes, paper=True), title))
+    out.write_bytes(pdf(page(_gathered(runs), recipes, paper=True), title))
 
 
 def _svg(runs: Sequence[RunFolder], _: Recipes, out: Path) -> None:
     from workbench.report.drawing import curves
 
-    out.write_bytes(curves([gather(run) for run in runs], "svg"))
+    out.write_bytes(curves(_gathered(runs), "svg"))
 
 
 def _png(runs: Sequence[RunFolder], _: Recipes, out: Path) -> None:
     from workbench.report.drawing import curves
 
-    out.write_bytes(curves([gather(run) for run in runs], "png"))
+    out.write_bytes(curves(_gathered(runs), "png"))
 
 
 def _csv(runs: Sequence[RunFolder], _: Recipes, out: Path) -> None:
@@ -231,7 +254,7 @@ def _csv(runs: Sequence[RunFolder], _: Recipes, out: Path) -> None:
 
 
 def _json(runs: Sequence[RunFolder], _: Recipes, out: Path) -> None:
-    whole = {"format": 1, "runs": [_document(gather(run)) for run in runs]}
+    whole = {"format": 1, "runs": [_document(run) for run in _gathered(runs)]}
     out.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1))
 
 
