@@ -9,7 +9,7 @@ from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.core.problem import InputError
 from workbench.recipes import recipes
 from workbench.report import writing
-from workbench.report.writing import FORMATS, Format, Written, default_name, format_named
+from workbench.report.formats import FORMATS, Format, default_name, format_named
 from workbench.store.home import open_home
 from workbench.store.runfolder import find_run
 
@@ -51,7 +51,7 @@ def _form(asked: Namespace) -> Format:
     )  # fmt: skip
 
 
-def _tell(asked: Namespace, form: Format, one: Written) -> None:
+def _tell(asked: Namespace, form: Format, one: writing.Written) -> None:
     if not asked.json:
         say(str(one.path))
         return

@@ -15,6 +15,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
+from workbench.gui.exporting import Exporter
 from workbench.gui.labelplace import LabelPlace
 from workbench.gui.link import Link
 from workbench.gui.picked import PickedCard
@@ -63,6 +64,7 @@ class RecipePage(QWidget):
         self.setup.label_button.clicked.connect(lambda _=False: self.label())
         self._waiting = False
         self._phase = "new"
+        self.exporter = Exporter(self, link, self.banner, {recipe.id: recipe}, self._shown_runs)
         self._make_actions()
         self._lay_out()
         self._describe()
@@ -274,6 +276,10 @@ class RecipePage(QWidget):
         self.copy_action = make(
             "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
         )
+        self.export_action = make(
+            "Export…", "Take this run away as a report, curves, numbers or an archive", "mdi6.export-variant",
+            "Ctrl+Shift+X", lambda: self.exporter.pop(self._export_button),
+        )  # fmt: skip
         self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
         self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
         make(
@@ -309,6 +315,8 @@ class RecipePage(QWidget):
         self.run_action.setStatusTip(look[1])
         self.run_action.setData(look[2])
         self.run_action.setEnabled(not self._waiting)
+        self.export_action.setEnabled(self.model is not None)
+        self.exporter.set_enabled(self.model is not None)
         paused = phase == "paused"
         self.pause_action.setText("Go on" if paused else "Pause")
         self.pause_action.setData("mdi6.play" if paused else "mdi6.pause")
@@ -325,6 +333,9 @@ class RecipePage(QWidget):
         self._middles.setCurrentIndex(0)
         self.start()
 
+    def _shown_runs(self) -> list[RunFolder]:
+        return [self.model.folder] if self.model is not None else []
+
     def _want_claim(self) -> None:
         self.claim_wanted.emit(self.setup.config())
 
@@ -334,6 +345,7 @@ class RecipePage(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
+        self._export_button = self.topline.add(self.export_action)
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
         self.topline.add(self.claim_action)

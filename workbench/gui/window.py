@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
             self.rail.mark(page.recipe.tab.name)
             self._wake(page)
         else:
-            self.rail.mark(name)
+            self.rail.mark("runs" if name == "compare" else name)
         if isinstance(page, PageFrame) and self._begun:
             page.opened()
         self.memory.touch()
@@ -94,6 +94,12 @@ class MainWindow(QMainWindow):
         """Show a run in its tab, live or as it was; its values are loaded into the form."""
         folder = RunFolder(self.link.home.runs / run)
         self.link.background(folder.config, then=lambda config: self._show_run(folder, config.recipe), owner=self)
+
+    def open_compare(self, runs: Sequence[str] = ()) -> None:
+        """Hold 2 to 20 runs against each other; without any, the page as it was left."""
+        page = self.open_page("compare")
+        if runs:
+            page.show_runs(runs)  # type: ignore[attr-defined]
 
     def fork_run(self, run: str) -> None:
         """Load a run's values into its recipe's form, to be changed and run again."""
@@ -155,6 +161,13 @@ class MainWindow(QMainWindow):
             runs.run_opened.connect(self.open_run)
             runs.forked.connect(self.fork_run)
             return runs
+        if name == "compare":
+            from workbench.gui.pages.compare import ComparePage
+
+            compare = ComparePage(self.link, self.recipes)
+            compare.run_opened.connect(self.open_run)
+            compare.runs_wanted.connect(lambda: self.open_page("runs"))
+            return compare
         if name == "models":
             from workbench.gui.pages.models import ModelsPage
 
@@ -312,6 +325,7 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         self._command("Command palette", "Ctrl+K", self.open_palette)
         self._command("Job panel", "Ctrl+J", self.toggle_jobs)
+        self._command("Compare runs…", "", self.open_compare)
         self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
         self._command("Help on this recipe", "F1", self.show_help)
         self._command(
@@ -357,6 +371,8 @@ class MainWindow(QMainWindow):
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.close_run()
+            elif isinstance(page, PageFrame):
+                page.closed()
         self.link.close()
 
     # Memory

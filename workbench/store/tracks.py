@@ -49,6 +49,8 @@ class Change:
     reset: bool = False
     caught_up: bool = True
     """False while an old run is still being read in."""
+    damaged: int = 0
+    """Lines that could not be read so far."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +106,7 @@ class RunReader:
         events = self.tail.read(limit_bytes) or self.tail.read()
         if not events:
             return None
-        touched: set[Key] = set()
+        touched: dict[Key, None] = {}  # in the order in which lines first appear
         slots: set[str] = set()
         logs: list[ev.Log] = []
         reset = False
@@ -126,14 +128,15 @@ class RunReader:
             log=tuple(logs),
             reset=reset,
             caught_up=self._at_end(),
+            damaged=self.tail.damaged,
         )
         return Snapshot(self.state, self._tracks(touched, reset), self._copies(change.slots), change)
 
     def tracks(self) -> Tracks:
         """Every line as far as it has been read."""
-        return self._tracks(set(), reset=True)
+        return self._tracks({}, reset=True)
 
-    def _advance(self, event: ev.AnyEvent, touched: set[Key]) -> bool:
+    def _advance(self, event: ev.AnyEvent, touched: dict[Key, None]) -> bool:
         before, self.state = self.state, advance(self.state, event)
         if isinstance(event, ev.Resumed):
             return self._take_back(event.step, touched)
@@ -141,7 +144,7 @@ class RunReader:
             return self._take_back(-1, touched)
         return False
 
-    def _take_back(self, step: int, touched: set[Key]) -> bool:
+    def _take_back(self, step: int, touched: dict[Key, None]) -> bool:
         """Numbers and pictures of steps after `step` are void: they will be written again."""
         self._settle(touched)
         for column in self._columns.values():
@@ -150,13 +153,13 @@ class RunReader:
             self.artifacts[slot] = [one for one in known if one.step <= step]
         return True
 
-    def _settle(self, touched: set[Key]) -> None:
+    def _settle(self, touched: dict[Key, None]) -> None:
         for key, events in self._fresh.items():
             self._columns.setdefault(key, _Column()).extend(events)
-        touched.update(self._fresh)
+        touched.update(dict.fromkeys(self._fresh))
         self._fresh = {}
 
-    def _tracks(self, touched: set[Key], reset: bool) -> Tracks:
+    def _tracks(self, touched: dict[Key, None], reset: bool) -> Tracks:
         tracks: Tracks = {}
         for name, series in self._columns if reset else touched:
             tracks.setdefault(name, {})[series] = self._columns[name, series].track()

@@ -37,3 +37,6 @@ class PageFrame(QWidget):
 
     def opened(self) -> None:
         """Called whenever the page comes to the front."""
+
+    def closed(self) -> None:
+        """Called when the window closes: let go of what is read."""

@@ -64,6 +64,7 @@ class CurveView(View):
         self.lines: list[Line] = []
         self.metric_name = ""
         self.better = "high"
+        self.empty_hint = "No numbers yet: the first ones appear with the first steps."
         self._by_series = True
         self._time = self._log = False
         self._hover_x: float | None = None
@@ -137,11 +138,11 @@ class CurveView(View):
         for line in self.lines:
             self.plot.removeItem(line.faint)
             self.plot.removeItem(line.strong)
-        origin = min((float(track.times[0]) for _, track in tracks if len(track.times)), default=0.0)
-        made = [_line(label, track, shade, origin) for (label, track), shade in zip(tracks, shades, strict=True)]
+        lines = zip(tracks, shades, self._origins(tracks), strict=True)
+        made = [_line(label, track, shade, origin) for (label, track), shade, origin in lines]
         self.lines = [line for line in made if len(line.values)]
         if not self.lines:
-            self.clear("No numbers yet: the first ones appear with the first steps.")
+            self.clear(self.empty_hint)
             return
         for line in self.lines:
             self._add_items(line)
@@ -149,6 +150,11 @@ class CurveView(View):
         self._refill()
         self.reveal()
         self._tell_best()
+
+    def _origins(self, tracks: Sequence[tuple[str, Track]]) -> list[float]:
+        """When each line's time begins."""
+        origin = min((float(track.times[0]) for _, track in tracks if len(track.times)), default=0.0)
+        return [origin] * len(tracks)
 
     def _shade(self, label: str, position: int) -> QColor:
         if self._by_series:
