@@ -20,6 +20,8 @@ __all__ = ["Change", "MetricTrack", "RunModel"]
 
 BATCH_S = 0.05
 IDLE_S = 0.5
+_turns = threading.Semaphore(2)
+"""Many runs are read at once in a comparison; more threads at work would only keep the window from its turn."""
 
 
 class RunModel(QObject):
@@ -80,7 +82,8 @@ class RunModel(QObject):
     def _follow(self) -> None:
         reader = RunReader(self.folder.events_path)
         while not self._stop.is_set():
-            snapshot = reader.read()
+            with _turns:
+                snapshot = reader.read()
             if snapshot is not None:
                 # One batch in flight at a time: a busy window is told less often, never more.
                 self._taken.wait()

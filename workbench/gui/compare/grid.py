@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views.base import as_csv
 from workbench.gui.views.table import quiet_table
+from workbench.gui.views.words import wrapped
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -52,7 +53,7 @@ class _Rows(QAbstractTableModel):
         if role == Role.DisplayRole:
             return row.cells[place]
         if role == Role.ToolTipRole:
-            return row.cells[place] + ("\nThe best of these runs" if best else "")
+            return wrapped(row.cells[place] + ("\nThe best of these runs" if best else ""))
         if role == Role.ForegroundRole and best:
             return QColor(tokens().ok)
         if role == Role.FontRole and best:
@@ -66,11 +67,11 @@ class _Rows(QAbstractTableModel):
             row = self.rows[section]
             if role == Role.DisplayRole:
                 return row.name
-            return row.tip or row.name if role == Role.ToolTipRole else None
+            return wrapped(row.tip or row.name) if role == Role.ToolTipRole else None
         if role == Role.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         name, picture = self.heads[section]
-        return {Role.DisplayRole: name, Role.ToolTipRole: name, Role.DecorationRole: picture}.get(Role(role))
+        return {Role.DisplayRole: name, Role.ToolTipRole: wrapped(name), Role.DecorationRole: picture}.get(Role(role))
 
 
 class Grid(QTableView):

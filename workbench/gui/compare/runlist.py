@@ -13,6 +13,7 @@ from workbench.gui.card import Caption, empty
 from workbench.gui.compare.comparison import Comparison, Member
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views import palette
+from workbench.gui.views.words import wrapped
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
@@ -101,7 +102,7 @@ class RunLine(QFrame):
         model, readable = member.model, member.model is not None
         self.name.set_whole(member.name)
         self.state.set_whole(_standing(model) if model is not None else member.id)
-        self.name.setToolTip(f"{member.name}\n{member.id}")
+        self.name.setToolTip(wrapped(f"{member.name}\n{member.id}"))
         self.trouble.setText(member.trouble)
         self.trouble.setVisible(bool(member.trouble))
         self.swatch.setChecked(member.shown)

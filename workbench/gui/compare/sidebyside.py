@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
 ACROSS_PX, PLACE_PX = 320, 280
+MOST_LETTERS = 24
 WHOLE = 1000
 """Relative progress is told in thousandths of a run."""
 
@@ -97,10 +98,10 @@ class SideBySide(QWidget):
         artifact = member.model.artifact_at(self.slot, self._step_of(member.model))
         if artifact is None:
             place.clear()
-            place.set_title(member.name)
+            place.set_title(_cut(member.name))
             place.set_caption("nothing at this point")
         else:
-            place.set_title(f"{member.name} · {_step(artifact.step)}")
+            place.set_title(f"{_cut(member.name)} · {_step(artifact.step)}")
             place.show_artifact(member.model.folder.path, artifact)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -240,6 +241,10 @@ def _drawable(artifacts: list[Any]) -> bool:
     from workbench.gui.views import drawable
 
     return bool(artifacts) and drawable(artifacts[-1].kind)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
 
 
 def _step(step: int) -> str:

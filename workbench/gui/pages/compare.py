@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 PAINT_EVERY_MS = 33
 AGAIN_AFTER_S = {"curves": 0.2, "results": 0.5, "settings": 0.5}
 """How soon the same thing is drawn anew, however fast numbers come."""
-FIRST_AFTER_S = 0.5
+FIRST_AFTER_S = 1.0
 """Curves wait this long for all runs to be read before the first, incomplete picture."""
 LIST_PX = 232
 

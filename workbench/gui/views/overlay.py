@@ -18,6 +18,8 @@ from workbench.gui.views.series import Track, best_of
 from workbench.gui.views.words import short, small
 
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
+NOISE_UP_TO_LINES = 8
+"""More lines than these hide each other in their own noise; only the averages are drawn then."""
 JUDGED_FIRST = ("validation", "test", "train")
 
 
@@ -94,6 +96,9 @@ class OverlayView(CurveView):
             # Qt paints dashes point by point: a dense line stays solid, as its dashes could not be seen anyway.
             style = self._dash(line) if few else Qt.PenStyle.SolidLine
             line.strong.setPen(pg.mkPen(line.colour, width=1.6 if few else 1, style=style))
+
+    def _shows_noise(self) -> bool:
+        return len(self.lines) <= NOISE_UP_TO_LINES
 
     def _direct(self) -> bool:
         return False
