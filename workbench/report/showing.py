@@ -91,9 +91,10 @@ def _cell(value: Any, column: doc.Column) -> str:
 
 def _confusion(folder: Path, artifact: ev.Artifact, _: bool) -> Made:
     document = doc.read(inside(folder, artifact.path), doc.ConfusionDoc)
-    counts = np.asarray(document.counts, dtype=float)[:MOST_LABELS, :MOST_LABELS]
-    if counts.ndim != 2 or counts.size == 0:
+    counts = np.asarray(document.counts, dtype=float)
+    if counts.ndim != 2 or counts.shape != (len(document.labels),) * 2 or counts.size == 0:
         raise InputError("This confusion matrix is empty or not square.")
+    counts = counts[:MOST_LABELS, :MOST_LABELS]
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [_cut(one, 24) for one in document.labels[: len(counts)]]
     rows = [
