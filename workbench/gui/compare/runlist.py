@@ -38,7 +38,7 @@ class RunList(QScrollArea):
         self._column.setSpacing(theme().pixels(8))
         self.setWidget(holder)
         comparison.members_changed.connect(self.refresh)
-        theme().changed.connect(lambda _: self.refresh())
+        theme().follow(self, self.refresh)
 
     def refresh(self) -> None:
         """Show the runs as they are now."""

@@ -80,7 +80,7 @@ class ComparePage(PageFrame):
         self._lay_out()
         self.comparison.members_changed.connect(self._members_changed)
         self.comparison.member_changed.connect(self._heard)
-        theme().changed.connect(lambda _: self._want_all())
+        theme().follow(self, self._want_all)
         self._members_changed()
 
     def show_runs(self, runs: Iterable[str]) -> None:
