@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QKeySequence
+from PySide6.QtGui import QAction, QColor, QFont, QGuiApplication, QIcon, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from workbench.gui.theme import theme, tokens
@@ -88,7 +88,7 @@ class Grid(QTableView):
         names.setVisible(True)
         names.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         names.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        names.setMaximumWidth(theme().pixels(WIDEST_PX))
+        names.setTextElideMode(Qt.TextElideMode.ElideRight)
         names.setStyleSheet("QHeaderView::section { border: none; }")
         self.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
         copy = QAction(f"Copy {name.lower()} as CSV", self)
@@ -112,6 +112,11 @@ class Grid(QTableView):
             self.setColumnWidth(place, min(max(wanted, min(head, px(176)), px(NARROWEST_PX)), px(WIDEST_PX)))
         self.horizontalScrollBar().setValue(across)
         self.verticalScrollBar().setValue(down)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Names never take more than two fifths of a narrow table."""
+        super().resizeEvent(event)
+        self.verticalHeader().setMaximumWidth(min(theme().pixels(WIDEST_PX), self.width() * 2 // 5))
 
     def rows(self) -> list[GridRow]:
         """What is shown."""

@@ -186,7 +186,7 @@ class SideBySide(QWidget):
     def _arrange(self) -> None:
         lone = self._lone if self._lone in self.places else ""
         shown = [lone] if lone else list(self.places)
-        across = max(1, min(len(shown), self._area.viewport().width() // theme().pixels(ACROSS_PX)))
+        across = max(1, min(len(shown), self.width() // theme().pixels(ACROSS_PX)))
         if across == self._across:
             return
         self._across = across
