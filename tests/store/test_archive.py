@@ -121,6 +121,15 @@ def test_that_an_archive_that_reaches_outside_or_is_no_run_is_refused(
     assert not (tmp_path / "evil").exists()
 
 
+def test_that_a_run_of_a_newer_program_is_refused_by_its_archives_name(elsewhere: Home, tmp_path: Path) -> None:
+    newer = {"run-1/run.json": '{"recipe": "demo", "params": {}, "format": 99}'}
+    archive = crafted(tmp_path / "newer.zip", newer)
+    with pytest.raises(InputError, match="newer version") as caught:
+        import_run(archive, elsewhere.runs)
+    assert caught.value.place == str(archive)
+    assert list(elsewhere.runs.iterdir()) == []
+
+
 def test_that_links_in_an_archive_are_refused(elsewhere: Home, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="link"):
         import_run(crafted(tmp_path / "bad.zip", GOOD, link="run-1/artifacts"), elsewhere.runs)

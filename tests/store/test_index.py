@@ -137,3 +137,37 @@ def test_that_folders_that_are_no_runs_are_passed_over(home: Home) -> None:
 def test_that_a_run_without_events_is_listed_as_new(home: Home) -> None:
     create_run(home.runs, CONFIG)
     assert index_of(home).refresh()[0].state.phase == "new"
+
+
+def test_that_a_run_that_cannot_be_read_is_named_with_what_is_wrong(home: Home) -> None:
+    folder = make(home, 0.5)
+    for name, content in {"torn": "{", "newer": '{"recipe": "x", "params": {}, "format": 99}'}.items():
+        (home.runs / name).mkdir()
+        (home.runs / name / "run.json").write_text(content)
+    (home.runs / "20260131-142501-lost-3f9a").mkdir()
+    (home.runs / "20260131-142501-lost-3f9a" / "events.jsonl").write_text("")
+    (home.runs / "odd" / "run.json").mkdir(parents=True)
+    index = index_of(home)
+    assert [row.id for row in index.refresh()] == [folder.id]
+    troubles = {row.id: row.trouble for row in index.faults}
+    assert set(troubles) == {"torn", "newer", "20260131-142501-lost-3f9a", "odd"}
+    assert "newer version" in troubles["newer"] and "run.json is missing" in troubles["20260131-142501-lost-3f9a"]
+    everything = index.refresh_all()
+    assert len(everything) == 5 and everything[0].id == folder.id and everything[1].phase == "unreadable"
+
+
+def test_that_events_in_place_of_a_file_and_events_of_a_newer_program_are_survived(home: Home) -> None:
+    (create_run(home.runs, CONFIG).path / "events.jsonl").mkdir()
+    folder, index = make(home, 0.5), index_of(home)
+    with folder.events_path.open("a") as file:
+        file.write('{"type": "hologram", "t": 3}\n{"type": "metric", "name": "acc", "value": 1, "mood": "good"}\n')
+    (row,) = index.refresh()
+    assert (row.damaged, row.last) == (1, {"acc/test": 0.5, "acc": 1.0})
+    assert len(index.faults) == 1
+
+
+def test_that_a_run_that_becomes_unreadable_leaves_the_sound_ones(home: Home) -> None:
+    folder, index = make(home, 0.5), index_of(home)
+    index.refresh()
+    (folder.path / "run.json").write_text("{")
+    assert index.refresh() == [] and index.faults[0].id == folder.id

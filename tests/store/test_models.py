@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from workbench.core.problem import InputError
 from workbench.store.home import Home
-from workbench.store.models import add_model, model_faults, trained_models
+from workbench.store.models import add_model, model_faults, origin_of, trained_models
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def source(tmp_path: Path) -> Path:
 
 def test_that_a_model_is_taken_in_without_code_and_pickles(home: Home, source: Path) -> None:
     target = add_model(home, source)
-    assert {file.name for file in target.iterdir()} == {"model.safetensors", "config.json", "vocab.txt", "sha256.json"}
+    taken = {"model.safetensors", "config.json", "vocab.txt"}
+    assert {file.name for file in target.iterdir()} == taken | {"sha256.json", "origin.json"}
+    assert origin_of(target).source == str(source.resolve())
     assert model_faults(target) == []
     assert [one.name for one in trained_models(home)] == ["my-encoder"]
 

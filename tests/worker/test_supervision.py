@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -209,3 +210,14 @@ def offline_flags(worker: psutil.Process) -> list[str | None]:
             if "workbench.worker.child" in child.cmdline() and (environment := child.environ()):
                 flags.append(environment.get("HF_HUB_OFFLINE"))
     return flags
+
+
+def test_that_work_gives_way_to_the_window(runner: LocalRunner, home: Home) -> None:
+    wait_for_step(folder := runner.submit(trial(steps=100_000)), 3)
+    pid = next(event.pid for event in folder.events() if isinstance(event, ev.Started))
+    assert psutil.Process(pid).nice() > psutil.Process().nice()
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():  # Linux alone weighs sessions
+        assert group.read_text().split()[-1] == "10"
+    runner.cancel(folder.id).result(10)
+    ended(folder)

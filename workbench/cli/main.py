@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, models, running, runs, workers
+from workbench.cli import applying, doctor, exporting, history, models, running, runs, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -136,7 +136,7 @@ def _apply(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="the history: list, compare, replay, export, resume …")
+    parser = commands.add_parser(name, help="the history: list, tag, compare, replay, export, resume …")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
 
     def of_run(*more: Arguments) -> Arguments:
@@ -149,7 +149,21 @@ def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
     def listing(deed: Parser) -> None:
         deed.add_argument("--recipe", default="", metavar="NAME", help="only runs of this recipe")
+        deed.add_argument("--state", default="", metavar="STATE", help=f"only these: {', '.join(history.STATES)}")
+        deed.add_argument("--tag", action="append", default=[], metavar="TAG", help="only runs with this tag")
+        deed.add_argument("--starred", action="store_true", help="only runs with a star")
+        deed.add_argument("--search", default="", metavar="TEXT", help="words, or comparisons such as 'macro_f1>0.9'")
+        deed.add_argument("--sort", default="", metavar="KEY", help="by this column, the best first")
+        deed.add_argument("--reverse", action="store_true", help="the other way round")
+        deed.add_argument("--columns", default="", metavar="A,B,C", help="any result, metric, knob or input, by name")
         deed.add_argument("--limit", type=int, default=30, metavar="N", help="at most so many")
+
+    def tags(deed: Parser) -> None:
+        deed.dashed_words = True
+        deed.add_argument("tags", metavar="+TAG|-TAG", nargs="*", help="tags to give and to take")
+
+    def at_least_one(deed: Parser) -> None:
+        deed.add_argument("runs", metavar="RUN", nargs="+", help="an id, a unique part of it, or 'last'")
 
     def several(deed: Parser) -> None:
         deed.add_argument("runs", metavar="RUN", nargs="+", help="two runs or more")
@@ -157,7 +171,34 @@ def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     def detach(deed: Parser) -> object:
         return deed.add_argument("--detach", action="store_true", help="return at once")
 
-    _command(deeds, "list", runs.list_, "the runs, newest first", listing)
+    _command(deeds, "list", history.list_, "the runs, newest first", listing)
+    _command(deeds, "tag", history.tag, "give and take tags: +TAG -TAG", of_run(tags))
+    _command(
+        deeds,
+        "star",
+        history.star,
+        "star a run",
+        of_run(lambda deed: deed.add_argument("--off", action="store_true", help="take the star away")),
+    )
+    _command(
+        deeds,
+        "note",
+        history.note,
+        "write a note on a run",
+        of_run(lambda deed: deed.add_argument("text", metavar="TEXT", help="the note; '' takes it away")),
+    )
+    _command(deeds, "delete", history.delete, "move runs into the trash", at_least_one)
+    _command(
+        deeds,
+        "restore",
+        history.restore,
+        "put a deleted run back",
+        lambda deed: deed.add_argument("run", metavar="RUN", help="its id, or a unique part of it"),
+    )
+    _command(
+        deeds, "trash", history.show_trash, "the deleted runs",
+        lambda deed: deed.add_argument("--empty", action="store_true", help="remove them for good"),
+    )  # fmt: skip
     _command(deeds, "show", runs.show, "a run's configuration, state, numbers and files", of_run())
     _command(deeds, "compare", runs.compare, "differing knobs and numbers side by side", several)
     _command(
@@ -191,19 +232,38 @@ def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _models(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="trained models and backbones: list, add, download, verify")
+    parser = commands.add_parser(name, help="trained models and backbones: list, show, tree, add, download …")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
 
     def folder(deed: Parser) -> None:
         deed.add_argument("folder", type=Path, metavar="FOLDER", help="a folder in Hugging Face format")
         deed.add_argument("--name", default="", help="its name here; the folder's by default")
+        deed.add_argument("--in-place", action="store_true", help="only remember where it lies; nothing is copied")
 
     def hub(deed: Parser) -> None:
         deed.add_argument("model", metavar="ORG/NAME", help="a public model's id on the hub")
         deed.add_argument("--yes", action="store_true", help="accept its licence without being asked")
+        deed.add_argument("--dry-run", action="store_true", help="only say its licence, files and sizes")
+        deed.add_argument("--commit", default="", metavar="SHA", help="this state of it; the newest by default")
+        deed.add_argument("--progress", action="store_true", help="JSON lines of what has arrived, too")
+
+    def removed(deed: Parser) -> None:
+        deed.add_argument("model", metavar="MODEL", help="its address, or its name in the home")
+        deed.add_argument("--yes", action="store_true", help="delete it without being asked")
+
+    def of_model(deed: Parser) -> object:
+        return deed.add_argument("model", metavar="ADDRESS", help="package:NAME, starter:NAME, hub:ORG/NAME, a folder, "
+                                 "a name in the home, or a run")  # fmt: skip
+
+    def searched(deed: Parser) -> None:
+        of_model(deed)
+        deed.add_argument("--search", default="", metavar="TEXT", help="only tensors whose names have these words")
 
     _command(deeds, "list", models.list_, "what can be applied or started from", _nothing)
     _command(deeds, "add", models.add, "copy a model folder into the home, without code or pickles", folder)
+    _command(deeds, "remove", models.remove, "forget a folder, or delete a copied or downloaded model", removed)
+    _command(deeds, "show", models.show, "a model's card, facts and files", of_model)
+    _command(deeds, "tree", models.tree, "a model's layers, from the headers of its weights", searched)
     _command(deeds, "download", models.download, "fetch a model when the network is allowed", hub)
     _command(
         deeds,

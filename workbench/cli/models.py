@@ -1,9 +1,7 @@
-"""`models`: what can be applied or started from, taking models in, checking them."""
+"""`models`: what can be applied or started from, taking models in and out, looking into them, checking them."""
 
 from __future__ import annotations
 
-import fnmatch
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,21 @@ import msgspec
 
 from workbench.cli import output
 from workbench.cli.follow import answer
+from workbench.cli.hub import download
 from workbench.cli.output import json_line, say, size, table, tell
 from workbench.cli.parser import Namespace, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.documents import BackboneInfo
-from workbench.core.problem import InputError, KnownTrouble
-from workbench.core.settings import load
+from workbench.core.problem import InputError
 from workbench.store.home import Home, open_home
-from workbench.store.models import add_model, facts_of, model_faults, note_digests, sha256_of, trained_models
+from workbench.store.hub import folder_of
+from workbench.store.layers import Layer, layers_of
+from workbench.store.modelfiles import check_files, detail_of
+from workbench.store.models import add_model, model_faults, remove_model, trained_models
+from workbench.store.remembered import forget, remember, remembered
 from workbench.store.runfolder import find_run
 
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md", "LICENSE*")
+__all__ = ["add", "download", "list_", "remove", "show", "tree", "verify"]
 
 
 def list_(asked: Namespace) -> int:
@@ -30,9 +32,7 @@ def list_(asked: Namespace) -> int:
     stop_at(asked.problems)
     home = open_home(asked.home)
     trained = list(trained_models(home))
-    with runner_of(home) as runner:
-        document = bytes(answer(runner.inspect("backbones")))
-    backbones = msgspec.json.decode(document, type=list[BackboneInfo])
+    backbones = msgspec.json.decode(_asked_worker(home, "backbones"), type=list[BackboneInfo])
     if asked.json:
         for model in trained:
             json_line({"type": "model", **msgspec.to_builtins(model)})
@@ -41,19 +41,126 @@ def list_(asked: Namespace) -> int:
         return 0
     rows = [[one.name, one.kind, one.recipe, size(one.size_bytes), one.problem] for one in trained]
     rows += [
-        [one.address, "backbone", one.architecture, size(one.size_bytes), one.problem or one.licence]
+        [one.address, one.source, one.architecture, size(one.size_bytes), one.problem or one.licence]
         for one in backbones
     ]
     table(rows, ["model", "kind", "recipe or architecture", "size", "note"])
     return 0
 
 
+def _asked_worker(home: Home, what: str, **arguments: Any) -> bytes:
+    with runner_of(home) as runner:
+        return bytes(answer(runner.inspect(what, **arguments)))
+
+
 def add(asked: Namespace) -> int:
-    """`models add FOLDER`: copy weights, configuration and vocabulary into the home."""
+    """`models add FOLDER`: copy weights, configuration and vocabulary into the home, or remember where they lie."""
     stop_at(asked.problems)
-    target = add_model(open_home(asked.home), asked.folder.expanduser(), name=asked.name)
+    home = open_home(asked.home)
+    folder = asked.folder.expanduser()
+    if asked.in_place:
+        _asked_worker(home, "backbone", address=str(folder.absolute()))
+        address = remember(home, folder)
+        _told(asked, {"model": folder.name, "path": address, "in_place": True}, f"Remembered; its address: {address}")
+        return 0
+    target = add_model(home, folder, name=asked.name)
     _told(asked, {"model": target.name, "path": str(target)}, f"Added {target.name}; its address: {target}")
     return 0
+
+
+def remove(asked: Namespace) -> int:
+    """`models remove MODEL`: forget a folder elsewhere, or delete what was copied or downloaded."""
+    stop_at(asked.problems)
+    home = open_home(asked.home)
+    for address in (asked.model, str(Path(asked.model).expanduser().absolute())):
+        if address in remembered(home):
+            forget(home, address)
+            _told(asked, {"model": address, "deleted": False, "bytes": 0}, f"Forgotten; {address} is untouched.")
+            return 0
+    folder = _in_home(home, asked.model)
+    if not asked.yes and not _sure(folder):
+        tell("Nothing was deleted.")
+        return 1
+    freed = remove_model(home, folder)
+    _told(asked, {"model": folder.name, "deleted": True, "bytes": freed}, f"Deleted {folder.name}, {size(freed)} free.")
+    return 0
+
+
+def _in_home(home: Home, name: str) -> Path:
+    kind, _, rest = name.partition(":")
+    if kind in ("package", "starter"):
+        fix = f"Uninstall it with 'pip uninstall {rest}'." if kind == "package" else "Leave it; it takes little room."
+        raise InputError(
+            "This model came with the program or a package and is not removed here.",
+            expected="a model that was added or downloaded", received=name, fix=fix,
+        )  # fmt: skip
+    folder = folder_of(home, rest) if kind == "hub" else home.models / Path(name).name
+    if not folder.is_dir() or folder.name.startswith("."):
+        raise InputError(
+            "No such model was added or downloaded.", expected="a name that 'workbench models list' shows",
+            received=name, fix="A trained model goes with its run.",
+        )  # fmt: skip
+    return folder
+
+
+def _sure(folder: Path) -> bool:
+    if not sys.stdin.isatty():
+        tell("Add --yes to delete it without being asked.")
+        return False
+    tell(f"Delete {folder}? [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def show(asked: Namespace) -> int:
+    """`models show ADDRESS`: the card, the facts and the files of a model."""
+    stop_at(asked.problems)
+    home = open_home(asked.home)
+    detail = detail_of(_folder(home, asked.model), address=asked.model)
+    if asked.json:
+        json_line({"type": "model", "address": asked.model, **msgspec.to_builtins(detail)})
+        return 0
+    say(detail.path)
+    table([[name, value] for name, value in detail.facts.items()])
+    say()
+    table([[one.name, size(one.size_bytes)] for one in detail.files], ["file", "size"])
+    if detail.card:
+        say(f"\n{detail.card}")
+    return 0
+
+
+def tree(asked: Namespace) -> int:
+    """`models tree ADDRESS`: the layers with their shapes and sizes, from the weights' headers alone."""
+    stop_at(asked.problems)
+    root = layers_of(_folder(open_home(asked.home), asked.model))
+    words = asked.search.lower().split()
+    found = [leaf for leaf in root.leaves() if all(word in leaf.path.lower() for word in words)]
+    if asked.json:
+        for leaf in found:
+            json_line(_layer(leaf, root))
+        total = {"type": "total", "tensors": len(found), "parameters": sum(one.count for one in found)}
+        json_line(total | {"bytes": sum(one.size_bytes for one in found)})
+        return 0
+    rows = [[leaf.path, *_cells(leaf, root)] for leaf in found]
+    table(rows, ["tensor", "shape", "type", "parameters", "size", "share", "learned"])
+    total_count, total_bytes = sum(one.count for one in found), sum(one.size_bytes for one in found)
+    say(f"\n{len(found)} of {root.tensors} tensors, {total_count:,} parameters, {size(total_bytes)}")
+    return 0
+
+
+def _layer(leaf: Layer, root: Layer) -> dict[str, Any]:
+    assert leaf.tensor is not None
+    return {
+        "type": "tensor", "name": leaf.path, "shape": leaf.tensor.shape, "dtype": leaf.tensor.dtype,
+        "parameters": leaf.count, "bytes": leaf.size_bytes,
+        "share": leaf.count / root.count if root.count else 0.0, "learned": leaf.learned,
+    }  # fmt: skip
+
+
+def _cells(leaf: Layer, root: Layer) -> list[str]:
+    assert leaf.tensor is not None
+    shape = " × ".join(map(str, leaf.tensor.shape)) or "one number"
+    share = f"{100 * leaf.count / root.count:.1f} %" if root.count else ""
+    return [shape, leaf.tensor.dtype, f"{leaf.count:,}", size(leaf.size_bytes), share, leaf.learned]
 
 
 def verify(asked: Namespace) -> int:
@@ -65,95 +172,47 @@ def verify(asked: Namespace) -> int:
     for folder in folders:
         name = folder.parent.name if folder.name == "model" else folder.name
         faults = model_faults(folder)
+        checks = check_files(folder, address=asked.model)
+        faults += [f"{one.file}: {one.note}" for one in checks if one.is_fault and not _said(one.file, faults)]
         damaged += bool(faults)
         document = {"model": name, "path": str(folder), "sound": not faults, "faults": faults}
+        document["files"] = msgspec.to_builtins(checks)
         _told(asked, document, f"{name}: {'; '.join(faults) or 'sound'}")
     return 1 if damaged else 0
 
 
+def _said(file: str, faults: list[str]) -> bool:
+    return any(Path(file).name in fault for fault in faults)
+
+
 def _folder(home: Home, name: str) -> Path:
-    for folder in (Path(name), home.models / name):
-        if folder.is_dir() and any(folder.rglob("*.safetensors")):
+    """A model's folder by its address, its name in the home, a path, or the run that made it."""
+    kind, _, rest = name.partition(":")
+    if kind == "hub" and rest:
+        return _at_hand(folder_of(home, rest), name)
+    if kind in ("package", "starter"):
+        info = msgspec.json.decode(_asked_worker(home, "backbone", address=name), type=BackboneInfo)
+        return Path(info.path)
+    for folder in (Path(name).expanduser(), home.models / name):
+        if name and _has_files(folder):
             return folder
     return find_run(home.runs, name).model
 
 
-def download(asked: Namespace) -> int:
-    """`models download ORG/NAME`: licence and size first, then the files, then their digests."""
-    stop_at(asked.problems)
-    home = open_home(asked.home)
-    if load(home.settings).settings.offline:
+def _at_hand(folder: Path, name: str) -> Path:
+    if not folder.is_dir():
         raise InputError(
-            "The network is switched off.", expected="the setting 'offline' off", received="offline=true",
-            fix="Add --set offline=false to this command, or give a folder: workbench models add FOLDER.",
+            "This model has not been downloaded.", expected="a model on this machine", received=name,
+            fix=f"workbench models download {name.removeprefix('hub:')}",
         )  # fmt: skip
-    name = asked.model.removeprefix("hub:")
-    os.environ["HF_HUB_OFFLINE"] = "0"
-    files, licence = _offered(name)
-    total = sum(one.size or 0 for one in files)
-    tell(f"{name}: {len(files)} files, {size(total)}, licence: {licence or 'not stated'}")
-    if not asked.yes and not _agreed():
-        tell("Nothing was downloaded.")
-        return 1
-    target = home.models / name.replace("/", "--")
-    _fetch(name, target, files)
-    facts = facts_of(target, name=target.name, kind="added")
-    _told(
-        asked, {"model": target.name, "path": str(target), "bytes": facts.size_bytes, "licence": licence}, f"{target}"
-    )
-    return 0
+    return folder
 
 
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        tell("Add --yes to accept the licence without being asked.")
+def _has_files(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and (any(folder.rglob("*.safetensors")) or (folder / "config.json").is_file())
+    except OSError:
         return False
-    tell("Download it? [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _offered(name: str) -> tuple[list[Any], str]:
-    from huggingface_hub import HfApi
-
-    try:
-        info = HfApi().model_info(name, files_metadata=True)
-    except Exception as error:  # the library lets its transport's own classes through
-        raise _unreachable(name, error) from None
-    files = [one for one in info.siblings or [] if any(fnmatch.fnmatch(one.rfilename, want) for want in WANTED)]
-    if not any(one.rfilename.endswith(".safetensors") for one in files):
-        raise InputError(
-            "This model offers no weights in safetensors.", expected="*.safetensors", received=name,
-            fix="Pickled weights can run code and are not taken; look for a converted copy.",
-        )  # fmt: skip
-    return files, str(getattr(info.card_data, "license", None) or "")
-
-
-def _fetch(name: str, target: Path, files: list[Any]) -> None:
-    from huggingface_hub import snapshot_download
-
-    partial = target.with_name(f".{target.name}.partial")  # kept after a break: the next try goes on from it
-    try:
-        snapshot_download(name, allow_patterns=list(WANTED), local_dir=partial)
-    except Exception as error:  # see above
-        raise _unreachable(name, error) from None
-    for one in files:
-        expected = one.lfs.sha256 if one.lfs else ""
-        if expected and sha256_of(partial / one.rfilename) != expected:
-            (partial / one.rfilename).unlink()
-            raise KnownTrouble(
-                "A downloaded file is not what was announced.", expected=expected, received=one.rfilename,
-                fix="Download again; the damaged file has been removed.",
-            )  # fmt: skip
-    note_digests(partial)
-    partial.replace(target)
-
-
-def _unreachable(name: str, error: Exception) -> KnownTrouble:
-    return KnownTrouble(
-        "The model cannot be downloaded.", expected=f"a public model {name!r} on the hub",
-        received=next(iter(str(error).splitlines()), type(error).__name__),
-        fix="Check the name and the connection; what has arrived is kept and continued.",
-    )  # fmt: skip
 
 
 def _told(asked: Namespace, document: dict[str, Any], words: str) -> None:

@@ -23,9 +23,17 @@ Act = Callable[[Namespace], int]
 class Parser(argparse.ArgumentParser):
     """An argparse parser that raises InputError instead of ending the process."""
 
+    dashed_words = False
+    """Whether a word such as '-slow' may be a word of the command instead of a flag."""
+
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **options)
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        if self.dashed_words and not arg_string.startswith("--") and arg_string not in self._option_string_actions:
+            return None
+        return super()._parse_optional(arg_string)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse has to say in our wording; 2 is the exit status of an InputError."""

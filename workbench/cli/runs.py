@@ -18,7 +18,7 @@ from workbench.core.job import ALIVE, ENDED, JobState, advance
 from workbench.core.problem import InputError
 from workbench.store.archive import import_run
 from workbench.store.home import Home, open_home
-from workbench.store.index import Index, RunRow
+from workbench.store.index import Index
 from workbench.store.runfolder import EventTail, RunFolder, find_run
 
 LONGEST_WAIT_S = 3.0
@@ -34,53 +34,8 @@ def _run(asked: Namespace) -> RunFolder:
     return find_run(_home(asked).runs, asked.run)
 
 
-def list_(asked: Namespace) -> int:
-    """`runs list`: newest first."""
-    home = _home(asked)
-    rows = Index(home.index, home.runs).refresh()
-    wanted = [row for row in rows if not asked.recipe or row.config.recipe == asked.recipe][: asked.limit]
-    if asked.json:
-        for row in wanted:
-            json_line(_summary(row, home))
-    elif wanted:
-        lines = [
-            [row.id, row.config.preset or row.config.arm or "own", row.state.phase, _spent(row.state), _numbers(row)]
-            for row in wanted
-        ]
-        table(lines, ["run", "preset", "state", "time", "results"])
-    else:
-        output.tell("No runs yet. Try: workbench run berturk-nlu --preset smoke")
-    return 0
-
-
-def _summary(row: RunRow, home: Home) -> dict[str, Any]:
-    return {
-        "run": row.id,
-        "recipe": row.config.recipe,
-        "phase": row.state.phase,
-        "created": row.config.created,
-        "preset": row.config.preset,
-        "seed": row.config.seed,
-        "title": row.config.title,
-        "tags": row.config.tags,
-        "claim": row.config.claim,
-        "arm": row.config.arm,
-        "step": row.state.step,
-        "results": row.state.results,
-        "last": row.last,
-        "highest": row.highest,
-        "lowest": row.lowest,
-        "folder": str(home.runs / row.id),
-    }
-
-
 def _spent(state: JobState) -> str:
     return output.duration((state.ended_at or time.time()) - state.started_at) if state.started_at else "–"
-
-
-def _numbers(row: RunRow) -> str:
-    told: Mapping[str, float | None] = row.state.results or row.last
-    return "  ".join(f"{name} {number(value, 3)}" for name, value in list(told.items())[:4])
 
 
 def show(asked: Namespace) -> int:

@@ -134,20 +134,26 @@ class ExamplesPage(msgspec.Struct, omit_defaults=True):
     prefixed: bool = True
 
 
+BackboneSource = Literal["package", "starter", "folder", "copy", "download"]
+
+
 class BackboneInfo(msgspec.Struct, omit_defaults=True):
     """A pretrained encoder that can be chosen; `problem` says why it cannot be loaded, if so.
 
-    `parameters` counts the numbers in its weight files, `size_bytes` those files.
+    `parameters` counts the numbers in its weight files, `size_bytes` those files; `path` is its
+    folder on this machine, `origin` where that was copied or downloaded from.
     """
 
     address: str
     title: str
-    source: str
+    source: BackboneSource
     architecture: str = ""
     parameters: int = 0
     licence: str = ""
     size_bytes: int = 0
     problem: str = ""
+    path: str = ""
+    origin: str = ""
 
 
 class Answer(msgspec.Struct, omit_defaults=True):

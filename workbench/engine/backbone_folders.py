@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
-import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import workbench
-from workbench.core.documents import BackboneInfo
+from workbench.core import weights
+from workbench.core.documents import BackboneInfo, BackboneSource
 from workbench.core.mixins import MINILM
 from workbench.core.problem import InputError, did_you_mean
+from workbench.core.weights import Tensor
 
 STARTERS = Path(workbench.__file__).resolve().parents[1] / "resources" / "backbones"
 PACKAGES = (MINILM,)
 """Packages known to carry a model; any other works by its address."""
+ORIGIN = "origin.json"
+"""Written beside a model in the home by store/models.py: where it came from."""
 TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model",
     "sentencepiece.bpe.model", "tokenizer.model", "spm.model",
 )  # fmt: skip
-_HEADER_LIMIT = 100 << 20
 
 
 def fault(what: str, *, expected: str, received: str, fix: str, place: Path | None = None) -> InputError:
@@ -32,14 +36,16 @@ def fault(what: str, *, expected: str, received: str, fix: str, place: Path | No
 
 
 def locate(address: str) -> Path:
-    """The folder of a package, a starter or a path; raises InputError where there is none."""
+    """The folder of a package, a starter, a downloaded model or a path; raises InputError where there is none."""
     kind, _, name = address.partition(":")
     if kind == "package":
         return _package_folder(name)
     if kind == "starter":
         return _starter_folder(name)
+    if kind == "hub" and (found := downloaded(name)) is not None:
+        return found
     folder = Path(address).expanduser()
-    if not address.strip() or not folder.is_dir():
+    if not address.strip() or not _is_folder(folder):
         raise fault(
             "There is no such backbone.",
             expected="a folder in Hugging Face format, package:NAME, starter:NAME or hub:ORG/NAME",
@@ -47,6 +53,20 @@ def locate(address: str) -> Path:
             fix=f"Choose a folder, or {MINILM} for the one that comes along.",
         )
     return folder.resolve()
+
+
+def downloaded(name: str) -> Path | None:
+    """The folder of a hub model that was downloaded into the home; None where it was not."""
+    root = os.environ.get("WORKBENCH_HOME", "")
+    folder = Path(root) / "models" / name.replace("/", "--")
+    return folder if root and name and (folder / "config.json").is_file() else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # not ours to enter, or no name that a disk can hold
+        return False
 
 
 def _package_folder(name: str) -> Path:
@@ -134,8 +154,8 @@ def _check_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_weights(folder: Path) -> None:
-    weights = list_weights(folder)
-    if not weights:
+    files = list_weights(folder)
+    if not files:
         raise fault(
             "This backbone has no weights.",
             expected="model.safetensors",
@@ -143,7 +163,7 @@ def _check_weights(folder: Path) -> None:
             fix="Copy the weights into the folder; other formats are converted with save_pretrained.",
             place=folder,
         )
-    for path in weights:
+    for path in files:
         if not path.is_file():
             raise fault(
                 "A part of this backbone's weights is missing.",
@@ -155,20 +175,12 @@ def _check_weights(folder: Path) -> None:
         (read_header if path.suffix == ".safetensors" else _check_pickle)(path)
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """A safetensors file's header; raises InputError when it is garbled or the file is cut short."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        block = file.read(length) if 0 < length <= min(size - 8, _HEADER_LIMIT) else b""
+def read_header(path: Path) -> list[Tensor]:
+    """The tensors of a safetensors file; raises InputError when it is garbled or cut short."""
     try:
-        header = json.loads(block)
-        end = max((one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise _damaged(path, "a header that cannot be read") from None
-    if 8 + length + end != size:
-        raise _damaged(path, f"{size} bytes where its header promises {8 + length + end}")
-    return header  # type: ignore[no-any-return]
+        return weights.read_header(path)
+    except weights.DamagedWeights as error:
+        raise _damaged(path, str(error)) from None
 
 
 def _damaged(path: Path, received: str) -> InputError:
@@ -203,36 +215,98 @@ def _first_sentence(error: Exception) -> str:
     return str(error).partition(". ")[0].partition("\n")[0][:200] or type(error).__name__
 
 
-def catalogue(folders: Iterable[Path] = ()) -> list[BackboneInfo]:
-    """Backbones at hand: known packages, starters, and those below `folders` (downloaded ones)."""
+def catalogue(folders: Iterable[Path] = (), more: Iterable[str] = ()) -> list[BackboneInfo]:
+    """Backbones at hand: known packages, starters, those below `folders` (downloaded ones), and at `more` addresses."""
     addresses = [*PACKAGES]
     if STARTERS.is_dir():
         addresses += [f"starter:{one.name}" for one in sorted(STARTERS.iterdir()) if (one / "config.json").is_file()]
     for root in folders:
-        addresses += [str(one.parent) for one in sorted(root.glob("*/config.json"))]
-    return [describe(address) for address in addresses]
+        addresses += [_address_in(one.parent) for one in sorted(root.glob("[!.]*/config.json"))]
+    return [describe(address) for address in [*addresses, *more]]
+
+
+def _address_in(folder: Path) -> str:
+    """A downloaded model keeps its address on the hub, which means the same on another machine."""
+    origin = _origin(folder)
+    return origin if origin.startswith("hub:") and downloaded(origin.removeprefix("hub:")) == folder else str(folder)
+
+
+def _origin(folder: Path) -> str:
+    """Where a model in the home came from, as was noted when it came; empty where nothing is noted."""
+    path = folder / ORIGIN
+    try:
+        return str(_json(path).get("source", "")) if path.is_file() else ""
+    except (InputError, OSError):
+        return ""
 
 
 def describe(address: str) -> BackboneInfo:
     """What a catalogue shows of one address; a fault becomes its `problem`."""
-    kind, _, name = address.partition(":")
-    source = kind if kind in ("package", "starter") else "folder"
-    title = name if source != "folder" else Path(address).name
+    title, source = _named(address)
     try:
-        folder = locate(address)
-        config = _check_config(folder)
-        weights = list_weights(folder)
-        if not weights or weights[0].suffix == ".safetensors":
-            check_folder(folder)
+        return examine(address)
     except InputError as problem:
-        return BackboneInfo(address, title, source, problem=problem.what)
-    return BackboneInfo(
-        address, title, source,
-        architecture=config["model_type"],
-        parameters=sum(_count(path) for path in weights if path.suffix == ".safetensors"),
-        licence=licence_of(folder),
-        size_bytes=sum(path.stat().st_size for path in weights),
-    )  # fmt: skip
+        folder = Path(address) if source in ("folder", "copy") else None
+        found = str(folder) if folder is not None and _is_folder(folder) else ""
+        return BackboneInfo(address, title, source, problem=problem.what, path=found)
+
+
+def examine(address: str, *, pickles: bool = False) -> BackboneInfo:
+    """What a catalogue shows of an address that can be loaded safely; raises InputError on field 'backbone'.
+
+    With `pickles` a .bin is read, too (with weights_only, which needs torch); otherwise it is only counted.
+    """
+    title, source = _named(address)
+    folder = locate(address)
+    try:
+        config = _check_config(folder)
+        files = list_weights(folder)
+        if pickles or not files or files[0].suffix == ".safetensors":
+            check_folder(folder)
+        return BackboneInfo(
+            address, title, source,
+            architecture=config["model_type"],
+            parameters=sum(_count(path) for path in files if path.suffix == ".safetensors"),
+            licence=licence_of(folder) or (_package_licence(title) if source == "package" else ""),
+            size_bytes=sum(path.stat().st_size for path in files),
+            path=str(folder), origin=_origin(folder),
+        )  # fmt: skip
+    except OSError as error:
+        raise fault(
+            "This folder cannot be read.",
+            expected="a folder whose files may be read",
+            received=error.strerror or str(error),
+            fix="Give yourself the right to read it, or copy it elsewhere.",
+            place=folder,
+        ) from None
+
+
+def _named(address: str) -> tuple[str, BackboneSource]:
+    kind, _, name = address.partition(":")
+    if kind == "package":
+        return name, "package"
+    if kind == "starter":
+        return name, "starter"
+    if kind == "hub":
+        return name, "download"
+    folder = Path(address)
+    return folder.name, "copy" if _origin_noted(folder) else "folder"
+
+
+def _origin_noted(folder: Path) -> bool:
+    try:
+        return (folder / ORIGIN).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _package_licence(name: str) -> str:
+    try:
+        told = importlib.metadata.metadata(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    named = [str(told[key]) for key in ("License-Expression", "License") if key in told]
+    return named[0].partition("\n")[0] if named else ""
 
 
 def licence_of(folder: Path) -> str:
@@ -247,12 +321,7 @@ def licence_of(folder: Path) -> str:
 
 
 def _count(path: Path) -> int:
-    header = read_header(path)
-    return sum(
-        math.prod(one["shape"])
-        for name, one in header.items()
-        if name != "__metadata__" and str(one["dtype"]).startswith(("F", "BF"))
-    )
+    return sum(one.count for one in read_header(path) if one.is_float)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 package:NAME    an installed package that carries a Hugging Face folder
 starter:NAME    resources/backbones/NAME
-hub:ORG/NAME    the Hugging Face hub; only on a connected machine, else from its local cache
+hub:ORG/NAME    the Hugging Face hub: as it was downloaded into the home; else from the hub's own local
+                cache, which is filled on a connected machine
 a path          any folder in Hugging Face format
 
 Weights come from safetensors, or from .bin files that load with weights_only. Code that comes
@@ -23,6 +24,7 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.engine.backbone_folders import (
     catalogue,
     check_folder,
+    downloaded,
     fault,
     list_weights,
     locate,
@@ -48,7 +50,8 @@ def is_offline() -> bool:
 
 def resolve(address: str, *, check: bool = True) -> Path:
     """The folder behind an address, checked to be loadable; raises InputError on field 'backbone'."""
-    folder = fetch(address.removeprefix("hub:")) if address.startswith("hub:") else locate(address)
+    name = address.removeprefix("hub:")
+    folder = fetch(name) if name != address and downloaded(name) is None else locate(address)
     if check:
         check_folder(folder)
     return folder

@@ -56,6 +56,9 @@ class RecipePage(QWidget):
         self.topline = TopLine(chooser)
         self.showing = Showing(self.stage, self.side, self.timeline, self)
         self.showing.state_changed.connect(self._state_changed)
+        self.showing.nothing_to_play.connect(
+            lambda: self.banner.show_note("This run wrote no pictures to play; its curves and its log are whole.")
+        )
         self.stage.picked.connect(self.picked.show_items)
         self.labels = LabelPlace(link)
         self.labels.retrain.connect(self._train_on)

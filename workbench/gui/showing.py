@@ -31,11 +31,13 @@ class Showing(QObject):
     state_changed = Signal(object)
     """The run's JobState."""
     caught_up = Signal()
+    nothing_to_play = Signal()
 
     def __init__(self, stage: Stage, side: Side, timeline: Timeline, parent: QObject) -> None:
         super().__init__(parent)
         self.model: RunModel | None = None
         self._stage, self._side, self._timeline = stage, side, timeline
+        self._replay = False
         self._waiting: dict[Thing, None] = {}
         self._painted: dict[Thing, float] = {}
         self._timer = QTimer(self)
@@ -57,8 +59,20 @@ class Showing(QObject):
         self.model.start()
         return self.model
 
+    def replay(self) -> None:
+        """Play the run shown from its first step on, as soon as all of it has been read."""
+        self._replay = True
+        if self.model is not None and self.model.caught_up:
+            self._play()
+
+    def _play(self) -> None:
+        self._replay = False
+        if not self._timeline.play():
+            self.nothing_to_play.emit()
+
     def close(self) -> None:
         """Stop reading the run shown."""
+        self._replay = False
         if self.model is not None:
             self.model.changed.disconnect(self._take)
             self.model.close()
@@ -90,6 +104,8 @@ class Showing(QObject):
         self.state_changed.emit(model.state)
         if change.caught_up:
             self.caught_up.emit()
+            if self._replay:
+                self._play()
         self._arm()
 
     def _look_at(self, step: int | None) -> None:

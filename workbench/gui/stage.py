@@ -95,8 +95,8 @@ class Place(Card):
         self.set_body(self.view, margin=8)
 
     def _describe(self, said: str) -> None:
-        """What the view says, after what the recipe calls this state of things."""
-        self.set_caption(" · ".join(part for part in (self._stage, said) if part))
+        """What the view says, then what the recipe calls this state of things: a narrow card cuts the end off."""
+        self.set_caption(" · ".join(part for part in (said, self._stage) if part))
 
     def _tell_zoomed(self) -> None:
         self.zoomed.emit(self.slot)

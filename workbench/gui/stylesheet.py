@@ -99,6 +99,9 @@ QCheckBox { spacing: ${p8}px; background: transparent; min-height: ${p28}px; }
 QCheckBox::indicator { width: ${p30}px; height: ${p16}px; image: url($off); }
 QCheckBox::indicator:checked { image: url($on); }
 QCheckBox::indicator:focus { border: 1px solid $accent; border-radius: ${p8}px; }
+QTreeView::indicator, QListView::indicator { width: ${p16}px; height: ${p16}px; image: url($unticked); }
+QTreeView::indicator:checked, QListView::indicator:checked { image: url($ticked); }
+QTreeView::indicator:indeterminate, QListView::indicator:indeterminate { image: url($half); }
 #dropZone { border: 1px dashed $edge; border-radius: ${p6}px; background: $field; }
 #dropZone[over="true"] { border: 1px solid $accent; background: $tint; }
 
@@ -158,6 +161,7 @@ QSplitter::handle:hover { background: $edge; }
 """)
 
 _CHEVRON = "M2 4 L6 8 L10 4"
+_TICK, _DASH = "M4.5 8.5 L7 11 L11.5 5.5", "M4.5 8 L11.5 8"
 _UP, _DOWN = "M2 8 L6 4 L10 8", "M2 4 L6 8 L10 4"
 
 
@@ -187,6 +191,9 @@ def _pictures(now: Tokens) -> dict[str, str]:
         "up": _file(_stroke(_UP, now.dim)),
         "down": _file(_stroke(_DOWN, now.dim)),
         "on": _file(_switch(now.accent, now.on_accent, right=True)),
+        "unticked": _file(_box("none", now.blend(now.dim, 0.5, now.line))),
+        "ticked": _file(_box(now.accent, now.accent, _TICK, now.on_accent)),
+        "half": _file(_box("none", now.accent, _DASH, now.accent)),
         "off": _file(_switch(now.blend(now.dim, 0.5, now.line), now.surface, right=False)),
     }
 
@@ -200,6 +207,12 @@ def _switch(ground: str, knob: str, *, right: bool) -> str:
     return _svg(
         30, 16, f'<rect width="30" height="16" rx="8" fill="{ground}"/><circle cx="{x}" cy="8" r="6" fill="{knob}"/>'
     )
+
+
+def _box(ground: str, edge: str, mark: str = "", colour: str = "none") -> str:
+    frame = f'<rect x="1" y="1" width="14" height="14" rx="3" fill="{ground}" stroke="{edge}"/>'
+    tick = f'<path d="{mark}" fill="none" stroke="{colour}" stroke-width="2"/>' if mark else ""
+    return _svg(16, 16, frame + tick)
 
 
 def _svg(width: int, height: int, body: str) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
+from workbench.gui.buttons import show_icon, tool_button
 from workbench.gui.theme import theme
+
+PLAYED_WITHIN_MS, QUICKEST_MS, SLOWEST_MS = 12_000, 60, 600
+"""A run is played in about this time, each stop shown no shorter and no longer than these."""
 
 
 class Timeline(QWidget):
@@ -36,9 +40,15 @@ class Timeline(QWidget):
         self._end.setProperty("role", "flat")
         self._end.setToolTip("Follow the newest step")
         self._end.clicked.connect(self.follow)
+        self._slider.sliderPressed.connect(self.stop)
+        self._playing = QTimer(self)
+        self._playing.timeout.connect(self._play_on)
+        self._play = tool_button("mdi6.play", "Play the run from its first step", self._play_or_stop)
+        theme().follow(self._play, lambda: show_icon(self._play, self._picture()))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme().pixels(8))
+        row.addWidget(self._play)
         row.addWidget(self._label)
         row.addWidget(self._slider, 1)
         row.addWidget(self._end)
@@ -53,8 +63,28 @@ class Timeline(QWidget):
         """Whether more is to come: the right end is then called 'live'."""
         self._end.setText("live" if running else "end")
 
+    @property
+    def playing(self) -> bool:
+        """Whether the run is being played."""
+        return self._playing.isActive()
+
+    def play(self) -> bool:
+        """Show one stop after the other from the first on; False where there is nothing to play."""
+        if len(self._steps) < 2:
+            return False
+        self._slider.setValue(0)
+        self._playing.start(min(max(PLAYED_WITHIN_MS // len(self._steps), QUICKEST_MS), SLOWEST_MS))
+        self._describe()
+        return True
+
+    def stop(self) -> None:
+        """Stay at the stop that is shown."""
+        self._playing.stop()
+        self._describe()
+
     def reset(self) -> None:
         """No stops, at the right end: another run is about to be shown."""
+        self._playing.stop()
         self._live = True
         self.set_steps([])
 
@@ -79,10 +109,25 @@ class Timeline(QWidget):
 
     def follow(self) -> None:
         """Go to the right end and stay there."""
+        self._playing.stop()
         self._live = True
         self._slider.setValue(self._slider.maximum())
         self._describe()
         self.moved.emit(None)
+
+    def _picture(self) -> str:
+        return "mdi6.pause" if self.playing else "mdi6.play"
+
+    def _play_or_stop(self) -> None:
+        if self.playing:
+            self.stop()
+        else:
+            self.play()
+
+    def _play_on(self) -> None:
+        self._slider.setValue(self._slider.value() + 1)
+        if self._slider.value() == self._slider.maximum():
+            self.stop()
 
     def _slid(self, position: int) -> None:
         self._live = position == self._slider.maximum()
@@ -90,6 +135,12 @@ class Timeline(QWidget):
         self.moved.emit(self.step)
 
     def _describe(self) -> None:
+        tip = "Stop at this step" if self.playing else "Play the run from its first step"
+        if self._play.toolTip() != tip:
+            self._play.setToolTip(tip)
+            self._play.setAccessibleName(tip)
+            show_icon(self._play, self._picture())
+        self._play.setEnabled(len(self._steps) > 1)
         if not self._steps:
             self._label.setText("no pictures yet")
             self._end.setEnabled(False)

@@ -9,9 +9,9 @@ import msgspec
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QCheckBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -96,12 +96,12 @@ class TryIt(QWidget):
         buttons.addStretch(1)
         holder = QWidget()
         holder.setObjectName("scrolled")
-        self._answers = QBoxLayout(QBoxLayout.Direction.TopToBottom, holder)
+        self._answers = QGridLayout(holder)
         self._answers.setContentsMargins(0, 0, 8, 0)
-        self._answers.setSpacing(12)
-        for panel in self.panels:
-            self._answers.addWidget(panel, 0, Qt.AlignmentFlag.AlignTop)
-        self._answers.addStretch(1)
+        self._answers.setHorizontalSpacing(12)
+        self._answers.setVerticalSpacing(8)
+        self._wide = True
+        self._place(wide=False)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
@@ -116,6 +116,20 @@ class TryIt(QWidget):
         column.addWidget(self.busy)
         column.addWidget(self.message)
         column.addWidget(self._area, 1)
+
+    def _place(self, *, wide: bool) -> None:
+        """Both answers side by side; in a narrow box both headlines first, then what is behind them."""
+        if wide == self._wide:
+            return
+        self._wide = wide
+        for column, panel in enumerate(self.panels):
+            at = [(0, column), (1, column)] if wide else [(column, 0), (2 + column, 0)]
+            for widget, (row, place) in zip((panel, panel.detail), at, strict=True):
+                self._answers.addWidget(widget, row, place, Qt.AlignmentFlag.AlignTop)
+            self._answers.setColumnStretch(column, 1 if wide or column == 0 else 0)
+            panel.detail_title.setVisible(not wide)
+            panel.bars.show_most(BARS if wide else BARS_NARROW)
+        self._answers.setRowStretch(4, 1)
 
     def _wire(self) -> None:
         self.run_button.clicked.connect(self.ask)
@@ -146,7 +160,7 @@ class TryIt(QWidget):
     def clear_answers(self) -> None:
         """Empty the panels and the message."""
         for panel in self.panels:
-            panel.hide()
+            panel.put_away()
         self._say("", "")
 
     @property
@@ -219,10 +233,11 @@ class TryIt(QWidget):
         """Show answers side by side: one takes the place of the tuned model, of two the base comes first."""
         placed = [None, answers[0]] if len(answers) == 1 else [*answers[:2], None, None][:2]
         for panel, answer in zip(self.panels, placed, strict=True):
-            panel.setVisible(answer is not None)
-            if answer is not None:
-                panel.show_answer(answer)
-                panel.show_attribution(self.explain.isChecked())
+            if answer is None:
+                panel.put_away()
+                continue
+            panel.show_answer(answer)
+            panel.show_attribution(self.explain.isChecked())
 
     def _refused(self, future: Future[msgspec.Raw], record: ProblemRecord) -> None:
         if future is self._pending:
@@ -258,14 +273,7 @@ class TryIt(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        wide = self.width() >= theme().pixels(SIDE_BY_SIDE_PX)
-        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if self._answers.direction() != direction:
-            self._answers.setDirection(direction)
-            for at, stretch in enumerate((1, 1, 0) if wide else (0, 0, 1)):
-                self._answers.setStretch(at, stretch)
-        for panel in self.panels:
-            panel.bars.show_most(BARS if wide else BARS_NARROW)
+        self._place(wide=self.width() >= theme().pixels(SIDE_BY_SIDE_PX))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -274,7 +282,7 @@ class TryIt(QWidget):
 
 
 class AnswerPanel(QWidget):
-    """What one model says: headline, latency, ranked scores, spans, and what each word weighed."""
+    """What one model says: headline and latency; in `detail` ranked scores, spans, and what each word weighed."""
 
     def __init__(self, *, strong: bool) -> None:
         super().__init__()
@@ -289,19 +297,26 @@ class AnswerPanel(QWidget):
         self._spans, self._heat = SpanLabel(), SpanLabel()
         self._heat_title = _label("small")
         self._heat_title.setText("what each word weighed")
+        self.detail, self.detail_title = QWidget(), _label("small")
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(self._model, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self._headline, 1)
         top.addWidget(self._latency, 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column = _column(self)
         column.addLayout(top)
-        for widget in (self._note, self.bars, self._spans, self._heat_title, self._heat):
+        column.addWidget(self._note)
+        column = _column(self.detail)
+        for widget in (self.detail_title, self.bars, self._spans, self._heat_title, self._heat):
             column.addWidget(widget)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        for part in (self, self.detail):
+            part.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.put_away()
+
+    def put_away(self) -> None:
+        """Show nothing."""
         self.hide()
+        self.detail.hide()
 
     @property
     def explained(self) -> bool:
@@ -312,6 +327,7 @@ class AnswerPanel(QWidget):
         """Show what a model answered."""
         self.answer = answer
         self._model.setText(answer.model)
+        self.detail_title.setText(answer.model)
         self._latency.setText(latency(answer.seconds))
         score = f"  {answer.scores[0][1]:.2f}" if answer.scores and answer.scores[0][0] == answer.headline else ""
         self._headline.setText(answer.headline + score)
@@ -322,6 +338,8 @@ class AnswerPanel(QWidget):
         self._spans.setVisible(answer.spans is not None)
         self._heat.show_text(answer.attribution, mode="scores")
         self.setAccessibleName(f"{answer.model}: {answer.headline}")
+        self.show()
+        self.detail.show()
 
     def show_attribution(self, on: bool) -> None:
         """Show or hide the weight of each word, where it is known."""
@@ -334,6 +352,13 @@ def latency(seconds: float) -> str:
     if seconds <= 0:
         return ""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(4)
+    return column
 
 
 def _label(role: str) -> QLabel:

@@ -90,10 +90,12 @@ class MainWindow(QMainWindow):
         assert isinstance(page, RecipePage)
         return page
 
-    def open_run(self, run: str) -> None:
-        """Show a run in its tab, live or as it was; its values are loaded into the form."""
+    def open_run(self, run: str, *, replay: bool = False) -> None:
+        """Show a run in its tab, live or as it was, or from its first step on; the form takes its values."""
         folder = RunFolder(self.link.home.runs / run)
-        self.link.background(folder.config, then=lambda config: self._show_run(folder, config.recipe), owner=self)
+        self.link.background(
+            folder.config, then=lambda config: self._show_run(folder, config.recipe, replay=replay), owner=self
+        )
 
     def open_compare(self, runs: Sequence[str] = ()) -> None:
         """Hold 2 to 20 runs against each other; without any, the page as it was left."""
@@ -113,6 +115,19 @@ class MainWindow(QMainWindow):
         page.setup.choose_preset("desk")
         page.start()
 
+    def use_backbone(self, name: str, address: str) -> None:
+        """Open a recipe with this pretrained model in its form; nothing is started."""
+        from workbench.gui.modellist import backbone_knob
+
+        page = self.open_recipe(name)
+        page.setup.form.set_values({backbone_knob(page.recipe): address})
+        page.banner.show_note(f"{address} is in the form; press Run to start from it.")
+
+    def _offer_backbones(self, found: list[dict[str, Any]]) -> None:
+        for page in self.pages.values():
+            if isinstance(page, RecipePage):
+                page.setup.form.set_backbones(found)
+
     def forget(self) -> None:
         """Start from delivered shapes and save none (for pictures)."""
         self.memory.stop()
@@ -123,7 +138,7 @@ class MainWindow(QMainWindow):
         page = self.stack.currentWidget()
         return page if isinstance(page, RecipePage) else None
 
-    def _show_run(self, folder: RunFolder, recipe: str) -> None:
+    def _show_run(self, folder: RunFolder, recipe: str, *, replay: bool = False) -> None:
         if recipe not in self.recipes:
             self.banner.show_problem(
                 ProblemRecord(f"The recipe {recipe!r} of this run is not installed.", place=folder.id)
@@ -132,6 +147,8 @@ class MainWindow(QMainWindow):
         page = self.open_recipe(recipe)
         if page.model is None or page.model.folder.path != folder.path:
             page.setup.load(page.show_run(folder).config)
+        if replay:
+            page.showing.replay()
 
     def _load_form(self, config: Any) -> None:
         if config.recipe in self.recipes:
@@ -159,7 +176,11 @@ class MainWindow(QMainWindow):
 
             runs = RunsPage(self.link)
             runs.run_opened.connect(self.open_run)
+            runs.run_replayed.connect(lambda run: self.open_run(run, replay=True))
             runs.forked.connect(self.fork_run)
+            runs.compared.connect(self.open_compare)
+            runs.set_values(self._remembered.get("runs", {}))
+            runs.changed.connect(self.memory.touch)
             return runs
         if name == "compare":
             from workbench.gui.pages.compare import ComparePage
@@ -171,8 +192,10 @@ class MainWindow(QMainWindow):
         if name == "models":
             from workbench.gui.pages.models import ModelsPage
 
-            models = ModelsPage(self.link)
+            models = ModelsPage(self.link, self.recipes)
             models.run_opened.connect(self.open_run)
+            models.use_wanted.connect(self.use_backbone)
+            models.catalogue_changed.connect(self._offer_backbones)
             return models
         from workbench.gui.pages.settings import SettingsPage
 
@@ -389,7 +412,11 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        return {"page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape}
+        shown = self.pages.get("runs")
+        runs = shown.values() if isinstance(shown, PageFrame) else self._remembered.get("runs", {})
+        return {
+            "page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape, "runs": runs,
+        }  # fmt: skip
 
     def _restore_shape(self) -> None:
         shape = str(self._remembered.get("shape", ""))

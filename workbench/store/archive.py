@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from workbench.core import events as ev
 from workbench.core.job import ENDED
 from workbench.core.problem import InputError, KnownTrouble, ProblemRecord
+from workbench.store.notes import LOCK
 from workbench.store.runfolder import RunFolder
 
 MOST_BYTES = 64 << 30
@@ -59,6 +60,7 @@ def _files(folder: RunFolder, *, checkpoint: bool) -> Iterator[Path]:
     for file in sorted(folder.path.rglob("*")):
         inside = file.relative_to(folder.path).parts
         unwanted = inside[0] == "checkpoint" and (not checkpoint or inside[1:2] == ("unfinished",))
+        unwanted |= inside == (LOCK,)
         if file.is_file() and not file.is_symlink() and not unwanted:
             yield file
 
@@ -133,7 +135,11 @@ def _fault_of(entry: zipfile.ZipInfo) -> str:
 
 def _settle(folder: RunFolder, archive: Path) -> None:
     """Check what was unpacked, and end a run that was exported while it was going on."""
-    folder.config()
+    try:
+        folder.config()
+    except InputError as problem:
+        problem.place = str(archive)  # not the folder that is about to vanish
+        raise
     for event in folder.events():
         files = [event.path, *event.parts.values()] if isinstance(event, ev.Artifact) else []
         if any(PurePosixPath(file).is_absolute() or re.search(r"(^|[/\\])\.\.([/\\]|$)|:", file) for file in files):

@@ -24,8 +24,23 @@ class Home:
         return self.root / "runs"
 
     @property
+    def trash(self) -> Path:
+        """Deleted runs, whole, until somebody puts them back; made with the first one."""
+        return self.root / "trash"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
+    def remembered(self) -> Path:
+        """Addresses of model folders elsewhere; see store/remembered.py."""
+        return self.root / "folders.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Downloads that wait or were interrupted; see gui/downloads.py."""
+        return self.root / "downloads.json"
 
     @property
     def cache(self) -> Path:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from typing import Any
 import msgspec
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.weights import DamagedWeights, Tensor, read_header
 from workbench.store.home import Home
 
 DIGESTS = "sha256.json"
 """Written beside a copied or downloaded model: file name to SHA-256."""
+ORIGIN = "origin.json"
+"""Written beside them: where the model came from; engine/backbone_folders.py reads it, too."""
+ADAPTER = "adapter"
+"""The folder within a trained model that holds its adapter apart; see engine/adapters.py."""
 PICKLED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npz", ".h5", ".msgpack"})
 KEPT = frozenset({".json", ".safetensors", ".txt", ".model", ".md", ".jinja", ""})
 """Weights, configuration, vocabulary and the card; nothing that can be executed."""
@@ -34,14 +40,32 @@ class ModelFacts(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     results: dict[str, float | None] = {}
     problem: str = ""
+    architecture: str = ""
+    parameters: int = 0
+    licence: str = ""
+    origin: str = ""
+
+
+class Origin(msgspec.Struct, omit_defaults=True):
+    """Where a model in the home came from: hub:ORG/NAME at a commit, or a folder's path."""
+
+    source: str
+    commit: str = ""
+    licence: str = ""
+    at: float = 0.0
 
 
 def trained_models(home: Home) -> Iterator[ModelFacts]:
     """Models that runs made, newest first, then those that were added."""
     for card in sorted(home.runs.glob("*/model/workbench.json"), reverse=True):
         yield facts_of(card.parent, name=card.parent.parent.name, kind="trained")
-    for folder in sorted(path for path in home.models.iterdir() if path.is_dir()):
+    for folder in added_folders(home):
         yield facts_of(folder, name=folder.name, kind="added")
+
+
+def added_folders(home: Home) -> list[Path]:
+    """Models copied or downloaded into the home; what is still on its way is not among them."""
+    return sorted(path for path in home.models.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def facts_of(folder: Path, *, name: str, kind: str) -> ModelFacts:
@@ -49,10 +73,46 @@ def facts_of(folder: Path, *, name: str, kind: str) -> ModelFacts:
     told, problem = _card(folder)
     sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
     config = told.get("config", {})
+    tensors, fault = _tensors(folder)
+    origin = origin_of(folder)
     return ModelFacts(
         name=name, path=str(folder), kind=kind, recipe=str(config.get("recipe", "")), run=str(told.get("run", "")),
-        size_bytes=sum(sizes), results=told.get("results", {}), problem=problem,
+        size_bytes=sum(sizes), results=told.get("results", {}), problem=problem or fault,
+        architecture=_architecture(folder), parameters=sum(one.count for one in tensors if one.is_float),
+        licence=origin.licence, origin=origin.source,
     )  # fmt: skip
+
+
+def origin_of(folder: Path) -> Origin:
+    """Where a model in the home came from; an empty source where nothing is noted."""
+    try:
+        return msgspec.json.decode((folder / ORIGIN).read_bytes(), type=Origin)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return Origin("")
+
+
+def note_origin(folder: Path, origin: Origin) -> None:
+    """Note beside a model where it came from."""
+    (folder / ORIGIN).write_bytes(msgspec.json.format(msgspec.json.encode(origin)))
+
+
+def _tensors(folder: Path) -> tuple[list[Tensor], str]:
+    found: list[Tensor] = []
+    for file in sorted(folder.rglob("*.safetensors")):
+        if file.parent.name == ADAPTER:
+            continue  # its numbers are in the merged weights already
+        try:
+            found += read_header(file)
+        except (DamagedWeights, OSError) as error:
+            return [], f"{file.name} is damaged: {error}"
+    return found, ""
+
+
+def _architecture(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "config.json").read_text("utf-8")).get("model_type", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _card(folder: Path) -> tuple[dict[str, Any], str]:
@@ -87,6 +147,7 @@ def add_model(home: Home, source: Path, *, name: str = "") -> Path:
                 (copy / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source / file, copy / file)
             note_digests(copy)
+            note_origin(copy, Origin(str(source.resolve()), at=time.time()))
             copy.replace(target)
     except OSError as error:
         raise KnownTrouble("The model could not be copied.", received=str(error), fix="Free some space.") from None
@@ -116,20 +177,24 @@ def _kept(source: Path) -> list[Path]:
     """The files worth taking, relative to the folder; links are followed only to files inside it."""
     root = source.resolve()
     found = [path for path in sorted(source.rglob("*")) if path.is_file() and path.suffix in KEPT]
-    inside = [path for path in found if path.resolve().is_relative_to(root) and path.name != DIGESTS]
+    inside = [path for path in found if path.resolve().is_relative_to(root) and path.name not in (DIGESTS, ORIGIN)]
     return [path.relative_to(source) for path in inside if not any(part.startswith(".") for part in path.parts[-2:])]
 
 
 def weight_faults(folder: Path) -> Iterator[str]:
     """Every safetensors file that cannot be opened, and why; reads headers only."""
-    from safetensors import SafetensorError, safe_open
-
     for file in sorted(folder.rglob("*.safetensors")):
-        try:
-            with safe_open(file, framework="np") as weights:
-                weights.keys()
-        except (SafetensorError, OSError, ValueError) as error:
-            yield f"{file.name}: {error}"
+        if fault := weight_fault(file):
+            yield f"{file.name}: {fault}"
+
+
+def weight_fault(file: Path) -> str:
+    """Why a safetensors file cannot be used; empty when its header and length are sound."""
+    try:
+        read_header(file)
+    except (DamagedWeights, OSError) as error:
+        return str(error)
+    return ""
 
 
 def note_digests(folder: Path) -> None:
@@ -151,10 +216,8 @@ def model_faults(folder: Path) -> list[str]:
         faults.append("no weights in safetensors")
     faults += [problem] if (problem := _card(folder)[1]) else []
     try:
-        noted = msgspec.json.decode((folder / DIGESTS).read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return faults
-    except (msgspec.DecodeError, OSError):
+        noted = noted_digests(folder)
+    except InputError:
         return [*faults, f"{DIGESTS} is damaged"]
     for name, expected in noted.items():
         file = folder / name
@@ -163,3 +226,41 @@ def model_faults(folder: Path) -> list[str]:
         elif sha256_of(file) != expected:
             faults.append(f"{name} has changed since it was added")
     return faults
+
+
+def noted_digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 by file name that was noted when the model came; none where nothing was; raises InputError."""
+    try:
+        return msgspec.json.decode((folder / DIGESTS).read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(
+            f"{DIGESTS} is damaged.",
+            expected="a JSON object of file names and digests",
+            received=str(error),
+            fix="Add or download the model again.",
+            place=str(folder),
+        ) from None
+
+
+def remove_model(home: Home, folder: Path) -> int:
+    """Delete a copied or downloaded model and return the bytes freed; raises InputError for any other folder."""
+    if folder.parent.resolve() != home.models.resolve() or folder.is_symlink() or not folder.is_dir():
+        raise InputError(
+            "Only models in the home can be deleted here.", expected=f"a folder in {home.models}",
+            received=str(folder), fix="Packages are uninstalled with pip; folders elsewhere are yours to delete.",
+        )  # fmt: skip
+    freed = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    doomed = folder.with_name(f".{folder.name}.deleting")  # in one step: half a model is never offered
+    try:
+        folder.replace(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise KnownTrouble(
+            "The model could not be deleted.",
+            received=str(error),
+            fix="Close what uses its files, then try again.",
+            place=str(folder),
+        ) from None
+    return freed

@@ -28,6 +28,7 @@ from workbench.worker.messages import Begin, Ended, Held, Message, Order, Ready,
 from workbench.worker.orphans import ORPHANED, leave_with
 
 HEAVY = "torch,transformers"
+NICE = 10
 """What is loaded ahead of need; WORKBENCH_WARM names other modules, or none."""
 
 
@@ -64,9 +65,18 @@ def step_back() -> None:
     """Let the window go first on the processor, and be the first to go when memory runs out."""
     process = psutil.Process()
     with contextlib.suppress(psutil.Error, OSError):
-        process.nice(10 if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        process.nice(NICE if os.name == "posix" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    with contextlib.suppress(OSError):
+        _step_back_as_a_session()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("600")
+
+
+def _step_back_as_a_session() -> None:
+    """Linux weighs whole sessions against each other (autogroup); there niceness counts within one only."""
+    group = Path("/proc/self/autogroup")
+    if os.name == "posix" and os.getsid(0) == os.getpid() and group.exists():
+        group.write_text(str(NICE))
 
 
 def warm_up(lane: Literal["batch", "interactive"]) -> None:

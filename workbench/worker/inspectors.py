@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect as introspection
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from workbench.core.params import check, values_of
 from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
+from workbench.store.remembered import remembered
 
 if TYPE_CHECKING:
     from workbench.engine.text.examples import Loaded, QuestionAnswer, TaggedSentence
@@ -28,8 +29,9 @@ def inspect(what: str, arguments: Mapping[str, Any], context: ApplyContext) -> A
     """The document for one question.
 
     `data` {address, recipe, params, slot, seen} gives a DataPreview; `examples` (the same, offset,
-    limit) an ExamplesPage; `backbones` a list of BackboneInfo; `devices` a list of dicts. Raises
-    InputError for an unknown question, and whatever is wrong with the data.
+    limit) an ExamplesPage; `backbones` a list of BackboneInfo; `backbone` {address} the one at that
+    address, examined; `devices` a list of dicts. Raises InputError for an unknown question, and
+    whatever is wrong with the data or the backbone.
     """
     if what not in _INSPECTORS:
         raise InputError(
@@ -236,7 +238,13 @@ def _answered(one: QuestionAnswer) -> SpannedText:
 def _backbones(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
     from workbench.engine.backbone_folders import catalogue
 
-    return list(catalogue([context.home.models]))
+    return list(catalogue([context.home.models], remembered(context.home)))
+
+
+def _backbone(arguments: dict[str, Any], context: ApplyContext) -> Any:
+    from workbench.engine.backbone_folders import examine
+
+    return examine(str(arguments.get("address", "")), pickles=True)
 
 
 def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
@@ -245,6 +253,6 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
     return available()
 
 
-_INSPECTORS: Mapping[
-    Literal["data", "examples", "backbones", "devices"] | str, Callable[[dict[str, Any], ApplyContext], Any]
-] = {"data": _data, "examples": _examples, "backbones": _backbones, "devices": _devices}
+_INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
+    "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
+}  # fmt: skip

@@ -329,3 +329,14 @@ def test_that_json_lines_without_a_single_object_are_called_that(tmp_path):
         load_labelled(put(tmp_path, "cut.jsonl", '{"text": "a"'))
     assert caught.value.what == "The file holds no JSON objects."
     assert "is not a JSON object" in caught.value.received
+
+
+def test_that_an_arrow_file_whose_column_name_is_no_text_is_an_input_error(tmp_path):
+    table = pa.table({"sentence": ["a", "b"], "label": ["x", "y"]})
+    path = tmp_path / "data.arrow"
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    path.write_bytes(path.read_bytes().replace(b"sentence", b"sent\xc8nce"))
+    with pytest.raises(InputError) as caught:
+        load_labelled(str(path))
+    assert "data.arrow" in caught.value.what

@@ -36,6 +36,13 @@ def test_that_the_best_validation_value_is_told_with_its_step(view):
     assert view.caption == "best 1.000 at step 3"
 
 
+def test_that_the_overall_series_is_judged_where_parts_of_it_are_drawn_beside(view):
+    view.show_metric(
+        "f1", {"comma": track([0.9, 0.8]), "overall": track([0.5, 0.6]), "period": track([0.1, 1])}, "high"
+    )
+    assert view.caption == "overall best 0.600 at step 1"
+
+
 def test_that_a_schedule_has_no_best_value(view):
     view.show_metric("learning_rate", {"": track([1, 3, 2])}, "")
     assert view.caption == ""

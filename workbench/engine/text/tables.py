@@ -390,13 +390,13 @@ def arrow_files(paths: Sequence[Path], field: str = "data") -> Table:
 
     with enc.reading(paths[0], field):
         schema = reader(paths[0])[0]
-    columns = list(schema.names)
+        columns, classes = list(schema.names), class_names(schema)  # a damaged name cannot be decoded
 
     def walk() -> Iterator[Row]:
         pieces = (piece for path in paths for batch in reader(path)[1] for piece in _small(batch))
         return _batches(pieces, columns)
 
-    return Table(paths[0], "Arrow", f"Arrow, {len(paths)} file(s)", columns, walk, class_names(schema), field=field)
+    return Table(paths[0], "Arrow", f"Arrow, {len(paths)} file(s)", columns, walk, classes, field=field)
 
 
 def _small(batch: Any) -> Iterator[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -34,6 +36,10 @@ class PageFrame(QWidget):
         self.column.setSpacing(px(12))
         self.column.addLayout(top)
         self.column.addWidget(self.banner)
+
+    def values(self) -> dict[str, Any]:
+        """What is worth remembering of the page until the next start."""
+        return {}
 
     def opened(self) -> None:
         """Called whenever the page comes to the front."""

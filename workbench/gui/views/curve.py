@@ -32,6 +32,8 @@ THICK_UP_TO_POINTS = 600
 """Qt paints long lines several times slower when they are wider than one pixel."""
 SMOOTH_FROM_POINTS = 60
 """Below this many points a line is drawn as it is, whatever the slider says."""
+JUDGED = ("validation", "overall")
+"""Series by which a run is judged, the first that is there; without one every series counts."""
 
 
 @dataclasses.dataclass
@@ -321,11 +323,14 @@ class CurveView(View):
         who = f"{line.label} " if len(self.lines) > 1 and line.label not in ("", "validation") else ""
         self.set_caption(f"{who}best {short(line.values[at])} at step {int(line.steps[at])}")
 
+    def _labelled(self, label: str) -> list[Line]:
+        return [line for line in self.lines if line.label == label]
+
     def best(self) -> tuple[Line | None, int]:
-        """The line and position of the best value: of the validation series where there is one."""
+        """The line and position of the best value: of the validation series, else the overall one, if there is one."""
         if not self.better:
             return None, -1
-        judged = [line for line in self.lines if line.label == "validation"] or self.lines
+        judged = next((some for label in JUDGED if (some := self._labelled(label))), self.lines)
         found = [(line, best_of(line.values, self.better)) for line in judged]
         found = [(line, at) for line, at in found if at >= 0]
         if not found:

@@ -1,0 +1,99 @@
+"""How much time and memory a table far larger than it should be held in memory takes.
+
+    python -m tests.bench.large_csv [--megabytes 1000] [--json]
+
+Writes a CSV of that size, and one a tenth of it, into a temporary folder and, each in a process of its
+own, previews it, reads it and divides it into parts. Memory is the highest resident size above
+what the process held when its imports were done; flat means that the larger file takes no more
+than the smaller one, give or take what the positions of its rows need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WORDS = ("the", "array", "returns", "a", "new", "sparse", "matrix", "of", "given", "shape", "along", "an", "axis")
+ROWS_AT_ONCE = 20_000
+
+
+def write_table(path: Path, megabytes: int) -> int:
+    """A CSV of texts with one of ten classes; returns its rows."""
+    chance, rows = random.Random(0), 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write("text,label\n")
+        while file.tell() < megabytes << 20:
+            texts = (" ".join(chance.choices(WORDS, k=chance.randint(8, 30))) for _ in range(ROWS_AT_ONCE))
+            lines = [f'"{text} {rows + at}",class {chance.randrange(10)}\n' for at, text in enumerate(texts)]
+            file.writelines(lines)
+            rows += len(lines)
+    return rows
+
+
+def highest_mb() -> float:
+    """The most that this process ever held, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+
+
+def look(path: str) -> dict[str, float]:
+    """Preview, read and divide one table in this process."""
+    from workbench.core.mixins import MINILM
+    from workbench.engine import backbones
+    from workbench.engine.text.examples import split
+    from workbench.engine.text.preview import Seer, preview
+    from workbench.engine.text.readers import load_labelled
+
+    seer, found = Seer(backbones.load_tokenizer(MINILM), 64), {"idle_mb": highest_mb()}
+    began = time.perf_counter()
+    preview(path, seer=seer)
+    found |= {"preview_s": time.perf_counter() - began, "preview_mb": highest_mb() - found["idle_mb"]}
+    began = time.perf_counter()
+    loaded = load_labelled(path, seed=0)
+    found |= {"read_s": time.perf_counter() - began, "read_mb": highest_mb() - found["idle_mb"]}
+    began = time.perf_counter()
+    parts = split(loaded.examples, 0, validation=0.1, test=0.1)
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == len(loaded.examples)
+    return found | {"split_s": time.perf_counter() - began, "split_mb": highest_mb() - found["idle_mb"]}
+
+
+def measure(megabytes: int, folder: Path) -> dict[str, float]:
+    """The same in a fresh process over a fresh table."""
+    path = folder / f"table-{megabytes}.csv"
+    rows = write_table(path, megabytes)
+    line = [sys.executable, "-m", "tests.bench.large_csv", "--look", str(path)]
+    environment = os.environ | {"WORKBENCH_HOME": str(folder / "home")}
+    done = subprocess.run(line, check=True, capture_output=True, text=True, env=environment)
+    path.unlink()
+    return {"megabytes": megabytes, "rows": rows} | json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--megabytes", type=int, default=1000)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--look", help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.look:
+        print(json.dumps(look(chosen.look)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="large-csv-") as scratch:
+        tables = [measure(size, Path(scratch)) for size in (max(chosen.megabytes // 10, 1), chosen.megabytes)]
+    report = {"bench": "large_csv", "cores": os.cpu_count(), "tables": tables}
+    if chosen.json:
+        print(json.dumps(report))
+    else:
+        for one in tables:
+            print("  ".join(f"{name} {value:,.1f}" for name, value in one.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
