@@ -16,7 +16,7 @@ from workbench.gui.window import MainWindow
 from workbench.runner.scripted import ScriptedRunner
 from workbench.store.home import Home
 
-HARMLESS = ("propagateSizeHints", "This plugin does not support raise", "setPointSizeF")
+HARMLESS = ("propagateSizeHints", "does not support raise", "does not support grabbing", "setPointSizeF")
 
 
 @pytest.fixture(autouse=True)

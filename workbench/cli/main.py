@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, history, models, running, runs, sweeping, workers
+from workbench.cli import applying, doctor, exporting, history, models, running, runs, sweeping, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -224,15 +224,7 @@ def _runs(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
             )
         ),
     )
-    _command(
-        deeds,
-        "export",
-        runs.export,
-        "a run as .zip, or its numbers as .csv",
-        of_run(
-            lambda deed: deed.add_argument("--out", type=Path, default=None, metavar="FILE", help="RUN.zip by default")
-        ),
-    )
+    _command(deeds, "export", exporting.export, "runs as a report, curves, numbers or a zip", exporting.arguments)
     _command(
         deeds,
         "import",

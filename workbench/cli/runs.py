@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from workbench.cli.running import runner_of
 from workbench.core import events as ev
 from workbench.core.job import ALIVE, ENDED, JobState, advance
 from workbench.core.problem import InputError
-from workbench.store.archive import export_metrics, export_run, import_run
+from workbench.store.archive import import_run
 from workbench.store.home import Home, open_home
 from workbench.store.index import Index
 from workbench.store.runfolder import EventTail, RunFolder, find_run
@@ -151,31 +150,6 @@ def _timed(events: Iterable[ev.AnyEvent], speed: float) -> Iterable[tuple[ev.Any
         wait_s = (event.t - before) / speed if speed > 0 and before is not None else 0.0
         yield event, min(max(wait_s, 0.0), LONGEST_WAIT_S)
         before = event.t
-
-
-def export(asked: Namespace) -> int:
-    """`runs export RUN`: the whole folder as a zip, or its numbers as CSV, by the file's suffix."""
-    folder = _run(asked)
-    out: Path = asked.out or Path(f"{folder.id}.zip")
-    if out.suffix not in (".zip", ".csv"):
-        raise InputError(
-            "The file's suffix says what to write.",
-            expected=".zip (the run) or .csv (its numbers)",
-            received=out.name,
-            fix=f"For example --out {out.stem}.zip",
-            field="--out",
-        )
-    if not out.absolute().parent.is_dir():
-        raise InputError(
-            "There is no such folder.",
-            expected="a folder that exists",
-            received=str(out.parent),
-            fix="Make it first, or choose another.",
-            field="--out",
-        )
-    written = export_metrics(folder, out) if out.suffix == ".csv" else export_run(folder, out)
-    _told(asked, {"run": folder.id, "file": str(written.resolve()), "bytes": written.stat().st_size}, str(written))
-    return 0
 
 
 def import_(asked: Namespace) -> int:

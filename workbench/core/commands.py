@@ -60,6 +60,7 @@ PLACES: Mapping[str, Place] = {
 
 COMMANDS: tuple[Command, ...] = (
     Command("window.palette", "Command palette", "Find every command, recipe, run and setting by its name", "Ctrl+K"),
+    Command("window.compare", "Compare runs…", "Lay runs side by side: curves, knobs, numbers and pictures"),
     Command("window.jobs", "Job panel", "Show or hide what runs and what waits", "Ctrl+J"),
     Command("window.theme", "Switch between dark and light", "Change the colours of the window", "Ctrl+Shift+L"),
     Command("window.help", "Help on this", "Explain what has the focus: a knob, a view, a recipe, a page", "F1"),
@@ -82,6 +83,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("recipe.sweep", "Sweep…", "Search some of these knobs over a range or a list", "Ctrl+Alt+R"),
     Command("recipe.trials", "Show the last sweep", "The trials of this recipe's last sweep, and the best of them"),
     Command("recipe.copy", "Copy as command", "Copy the command line that does the same", "Ctrl+Shift+K"),
+    Command(
+        "recipe.export", "Export…", "Take this run away as a report, curves, numbers or an archive", "Ctrl+Shift+X",
+        "mdi6.export-variant",
+    ),
     Command("recipe.pause", "Pause", "Hold the run; its memory is kept", "Ctrl+P", "mdi6.pause"),
     Command("recipe.cancel", "Cancel run", "End the run without its model", "Ctrl+.", "mdi6.close"),
     Command("recipe.undo", "Undo change of a knob", "Take the last change of the form back", "Ctrl+Z"),

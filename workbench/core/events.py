@@ -246,5 +246,6 @@ _request_decoder = msgspec.json.Decoder(AnyRequest)
 _answer_decoder = msgspec.json.Decoder(AnyAnswer)
 encode = msgspec.json.Encoder().encode
 decode_event = _event_decoder.decode
+decode_events = _event_decoder.decode_lines
 decode_request = _request_decoder.decode
 decode_answer = _answer_decoder.decode

@@ -60,6 +60,7 @@ class Card(QFrame):
         px = theme().pixels
         self._title = QLabel(title)
         self._title.setProperty("role", "heading")
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
         self._caption = Caption(caption)
         self._caption.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.header = QHBoxLayout()

@@ -17,6 +17,7 @@ from workbench.core.recipe import Recipe
 from workbench.gui.actions import make_action
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
+from workbench.gui.exporting import Exporter
 from workbench.gui.labelplace import LabelPlace
 from workbench.gui.link import Link
 from workbench.gui.picked import PickedCard
@@ -71,6 +72,7 @@ class RecipePage(QWidget):
         self.setup.label_button.clicked.connect(lambda _=False: self.label())
         self._waiting = False
         self._phase = "new"
+        self.exporter = Exporter(self, link, self.banner, {recipe.id: recipe}, self._shown_runs)
         self._make_actions()
         self._lay_out()
         self._describe()
@@ -294,6 +296,7 @@ class RecipePage(QWidget):
         self.sweep_action = make("recipe.sweep", lambda: self.sweep_wanted.emit(self.setup.config()))
         make("recipe.trials", lambda: self.sweep_wanted.emit(None))
         self.copy_action = make("recipe.copy", self.copy_command)
+        self.export_action = make("recipe.export", lambda: self.exporter.pop(self._export_button))
         self.pause_action = make("recipe.pause", self.pause)
         self.cancel_action = make("recipe.cancel", self.cancel)
         make("recipe.undo", self.setup.form.undo_stack.undo)
@@ -313,6 +316,8 @@ class RecipePage(QWidget):
         self.run_action.setStatusTip(look[1])
         self.run_action.setData(look[2])
         self.run_action.setEnabled(not self._waiting)
+        self.export_action.setEnabled(self.model is not None)
+        self.exporter.set_enabled(self.model is not None)
         paused = phase == "paused"
         self.pause_action.setText("Go on" if paused else "Pause")
         self.pause_action.setData("mdi6.play" if paused else "mdi6.pause")
@@ -330,6 +335,9 @@ class RecipePage(QWidget):
         self._middles.setCurrentIndex(0)
         self.start()
 
+    def _shown_runs(self) -> list[RunFolder]:
+        return [self.model.folder] if self.model is not None else []
+
     def _want_claim(self) -> None:
         self.claim_wanted.emit(self.setup.config())
 
@@ -339,6 +347,7 @@ class RecipePage(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
+        self._export_button: QWidget = self.topline.add(self.export_action)
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
         self.topline.add(self.sweep_action)

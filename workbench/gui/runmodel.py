@@ -6,148 +6,22 @@ for as long as the file grows.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core import events as ev
-from workbench.core.job import ENDED, JobState, advance
+from workbench.core.job import ENDED, JobState
 from workbench.core.problem import InputError
-from workbench.store.runfolder import EventTail, RunConfig, RunFolder
+from workbench.store.runfolder import RunConfig, RunFolder
+from workbench.store.tracks import Change, MetricTrack, RunReader, Snapshot
+
+__all__ = ["Change", "MetricTrack", "RunModel"]
 
 BATCH_S = 0.05
 IDLE_S = 0.5
-CHUNK_BYTES = 1 << 18
-
-Floats = NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True)
-class MetricTrack:
-    """One line of a chart: steps, values (NaN where not a number) and times, each of shape (N,)."""
-
-    steps: Floats
-    values: Floats
-    times: Floats
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """What a batch of events touched; `reset` when earlier numbers were taken back."""
-
-    metrics: frozenset[str] = frozenset()
-    slots: frozenset[str] = frozenset()
-    log: tuple[ev.Log, ...] = ()
-    reset: bool = False
-    caught_up: bool = True
-    """False while an old run is still being read in."""
-
-
-class _Column:
-    """Rows (step, value, time) that grow without copying what readers already hold."""
-
-    def __init__(self) -> None:
-        self._room = np.empty((256, 3))
-        self._used = 0
-
-    def add(self, step: int, value: float | None, time: float) -> None:
-        if self._used == len(self._room):
-            self._room = np.concatenate([self._room, np.empty_like(self._room)])
-        self._room[self._used] = (step, np.nan if value is None else value, time)
-        self._used += 1
-
-    def drop_after(self, step: int) -> None:
-        kept = self._room[: self._used]
-        kept = kept[kept[:, 0] <= step]
-        self._used = len(kept)
-        self._room = np.concatenate([kept, np.empty((256, 3))])
-
-    def track(self) -> MetricTrack:
-        rows = self._room[: self._used]
-        return MetricTrack(rows[:, 0], rows[:, 1], rows[:, 2])
-
-
-@dataclasses.dataclass(frozen=True)
-class _Snapshot:
-    state: JobState
-    metrics: dict[str, dict[str, MetricTrack]]
-    artifacts: dict[str, list[ev.Artifact]]
-    change: Change
-
-
-class _Reader:
-    """The reading thread's own view of the run; hands over immutable snapshots."""
-
-    def __init__(self, path: Path) -> None:
-        self.tail = EventTail(path)
-        self.state = JobState()
-        self.columns: dict[tuple[str, str], _Column] = {}
-        self.artifacts: dict[str, list[ev.Artifact]] = {}
-
-    def read(self) -> _Snapshot | None:
-        """The next batch, or None when nothing was written."""
-        events = self.tail.read(CHUNK_BYTES)
-        if not events:
-            events = self.tail.read()
-        if not events:
-            return None
-        touched: set[tuple[str, str]] = set()
-        slots: set[str] = set()
-        logs: list[ev.Log] = []
-        reset = False
-        for event in events:
-            before, self.state = self.state, advance(self.state, event)
-            if isinstance(event, ev.Metric):
-                key = (event.name, event.series)
-                self.columns.setdefault(key, _Column()).add(event.step, event.value, event.t)
-                touched.add(key)
-            elif isinstance(event, ev.Artifact):
-                self.artifacts.setdefault(event.slot, []).append(event)
-                slots.add(event.slot)
-            elif isinstance(event, ev.Log):
-                logs.append(event)
-            elif isinstance(event, ev.Resumed):
-                reset |= self._take_back(event.step)
-            elif isinstance(event, ev.Started) and event.attempt > 1 and before.checkpoint_step < 0:
-                reset |= self._take_back(-1)
-        change = Change(
-            metrics=frozenset(name for name, _ in (self.columns if reset else touched)),
-            slots=frozenset(self.artifacts if reset else slots),
-            log=tuple(logs),
-            reset=reset,
-            caught_up=self._at_end(),
-        )
-        return _Snapshot(self.state, self._tracks(touched, reset), self._copies(change.slots), change)
-
-    def _take_back(self, step: int) -> bool:
-        """Numbers and pictures of steps after `step` are void: they will be written again."""
-        for column in self.columns.values():
-            column.drop_after(step)
-        for slot, known in self.artifacts.items():
-            self.artifacts[slot] = [one for one in known if one.step <= step]
-        return True
-
-    def _tracks(self, touched: set[tuple[str, str]], reset: bool) -> dict[str, dict[str, MetricTrack]]:
-        tracks: dict[str, dict[str, MetricTrack]] = {}
-        for key in self.columns if reset else touched:
-            tracks.setdefault(key[0], {})[key[1]] = self.columns[key].track()
-        return tracks
-
-    def _copies(self, slots: frozenset[str]) -> dict[str, list[ev.Artifact]]:
-        return {slot: list(self.artifacts[slot]) for slot in slots}
-
-    def _at_end(self) -> bool:
-        try:
-            return self.tail.offset >= self.tail.path.stat().st_size
-        except OSError:
-            return True
+_turns = threading.Semaphore(2)
+"""Many runs are read at once in a comparison; more threads at work would only keep the window from its turn."""
 
 
 class RunModel(QObject):
@@ -206,9 +80,10 @@ class RunModel(QObject):
             return RunConfig(recipe="", params={})
 
     def _follow(self) -> None:
-        reader = _Reader(self.folder.events_path)
+        reader = RunReader(self.folder.events_path)
         while not self._stop.is_set():
-            snapshot = reader.read()
+            with _turns:
+                snapshot = reader.read()
             if snapshot is not None:
                 # One batch in flight at a time: a busy window is told less often, never more.
                 self._taken.wait()
@@ -222,7 +97,7 @@ class RunModel(QObject):
                 self._stop.wait(IDLE_S if reader.state.phase in ENDED else BATCH_S)
 
     @Slot(object)
-    def _take(self, snapshot: _Snapshot) -> None:
+    def _take(self, snapshot: Snapshot) -> None:
         change = snapshot.change
         self.state = snapshot.state
         if change.reset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
@@ -24,6 +25,7 @@ class Timeline(QWidget):
         super().__init__()
         self._steps: list[int] = []
         self._live = True
+        self.words: Callable[[int], str] = lambda step: f"step {step:,}".replace(",", " ")
         self._label = QLabel("no pictures yet")
         self._label.setProperty("role", "dim")
         self._label.setMinimumWidth(theme().pixels(104))
@@ -144,5 +146,5 @@ class Timeline(QWidget):
             self._end.setEnabled(False)
             return
         shown = self._steps[-1] if self._live else self._steps[self._slider.value()]
-        self._label.setText(f"step {shown:,}".replace(",", " "))
+        self._label.setText(self.words(shown))
         self._end.setEnabled(not self._live)

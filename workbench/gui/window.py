@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
             self.rail.mark(page.recipe.tab.name)
             self._wake(page)
         else:
-            self.rail.mark(name)
+            self.rail.mark("runs" if name == "compare" else name)
         if isinstance(page, PageFrame) and self._begun:
             page.opened()
         self.memory.touch()
@@ -107,6 +107,12 @@ class MainWindow(QMainWindow):
         self.link.background(
             folder.config, then=lambda config: self._show_run(folder, config.recipe, replay=replay), owner=self
         )
+
+    def open_compare(self, runs: Sequence[str] = ()) -> None:
+        """Hold 2 to 20 runs against each other; without any, the page as it was left."""
+        page = self.open_page("compare")
+        if runs:
+            page.show_runs(runs)  # type: ignore[attr-defined]
 
     def fork_run(self, run: str) -> None:
         """Load a run's values into its recipe's form, to be changed and run again."""
@@ -190,9 +196,17 @@ class MainWindow(QMainWindow):
             runs.run_opened.connect(self.open_run)
             runs.run_replayed.connect(lambda run: self.open_run(run, replay=True))
             runs.forked.connect(self.fork_run)
+            runs.compared.connect(self.open_compare)
             runs.set_values(self._remembered.get("runs", {}))
             runs.changed.connect(self.memory.touch)
             return runs
+        if name == "compare":
+            from workbench.gui.pages.compare import ComparePage
+
+            compare = ComparePage(self.link, self.recipes)
+            compare.run_opened.connect(self.open_run)
+            compare.runs_wanted.connect(lambda: self.open_page("runs"))
+            return compare
         if name == "models":
             from workbench.gui.pages.models import ModelsPage
 
@@ -378,6 +392,7 @@ class MainWindow(QMainWindow):
         acts: dict[str, Callable[[], Any]] = {
             "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
             "help": self.show_help, "tour": self.guide.show_tour, "contents": self.guide.read, "close": self.close,
+            "compare": self.open_compare,
             "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
             "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
         }  # fmt: skip

@@ -164,7 +164,12 @@ class EventTail:
             return []
         whole = block[: block.rfind(b"\n") + 1]
         self.offset += len(whole)
-        return [event for line in whole.splitlines() if (event := self._decode(line)) is not None]
+        try:
+            events: list[ev.AnyEvent] = ev.decode_events(whole)
+            return events
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # One line is torn or from a newer program: look at each alone.
+            return [event for line in whole.splitlines() if (event := self._decode(line)) is not None]
 
     def _decode(self, line: bytes) -> ev.AnyEvent | None:
         if not line.strip():

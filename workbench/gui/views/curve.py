@@ -67,6 +67,7 @@ class CurveView(View):
         self.lines: list[Line] = []
         self.metric_name = ""
         self.better = "high"
+        self.empty_hint = "No numbers yet: the first ones appear with the first steps."
         self._by_series = True
         self._time = self._log = False
         self._hover_x: float | None = None
@@ -137,21 +138,23 @@ class CurveView(View):
         if name != self.metric_name:
             self._untouched = True
         self.metric_name, self.better = name, best
-        for line in self.lines:
-            self.plot.removeItem(line.faint)
-            self.plot.removeItem(line.strong)
-        origin = min((float(track.times[0]) for _, track in tracks if len(track.times)), default=0.0)
-        made = [_line(label, track, shade, origin) for (label, track), shade in zip(tracks, shades, strict=True)]
+        used = [item for line in self.lines for item in (line.faint, line.strong)]
+        lines = zip(tracks, shades, self._origins(tracks), strict=True)
+        made = [_line(label, track, shade, origin) for (label, track), shade, origin in lines]
         self.lines = [line for line in made if len(line.values)]
+        self._give_items(used)
         if not self.lines:
-            self.clear("No numbers yet: the first ones appear with the first steps.")
+            self.clear(self.empty_hint)
             return
-        for line in self.lines:
-            self._add_items(line)
         self._offer_smoothing()
         self._refill()
         self.reveal()
         self._tell_best()
+
+    def _origins(self, tracks: Sequence[tuple[str, Track]]) -> list[float]:
+        """When each line's time begins."""
+        origin = min((float(track.times[0]) for _, track in tracks if len(track.times)), default=0.0)
+        return [origin] * len(tracks)
 
     def _shade(self, label: str, position: int) -> QColor:
         if self._by_series:
@@ -163,11 +166,17 @@ class CurveView(View):
         self.smooth_button.setVisible(noisy)
         self.slider.setVisible(noisy)
 
-    def _add_items(self, line: Line) -> None:
-        line.faint = pg.PlotCurveItem(connect="finite", antialias=True)
-        line.strong = pg.PlotCurveItem(connect="finite", antialias=True)
-        for item in (line.faint, line.strong):
-            self.plot.addItem(item)
+    def _give_items(self, used: list[Any]) -> None:
+        """Every line gets its two items, those of former lines first: making them costs more than filling them."""
+        for line in self.lines:
+            line.faint, line.strong = (used.pop() if used else self._new_item() for _ in range(2))
+        for item in used:
+            self.plot.removeItem(item)
+
+    def _new_item(self) -> Any:
+        item = pg.PlotCurveItem(connect="finite", antialias=True)
+        self.plot.addItem(item)
+        return item
 
     def mark(self, step: int | None) -> None:
         """Draw a line at a step: where the time slider stands; None draws none."""
@@ -280,17 +289,21 @@ class CurveView(View):
         if not self.lines:
             return
         (low, high), columns = self.plot.x_range(), max(self.plot.width(), 100)
+        noise = self._shows_noise()
         for line in self.lines:
             x, weight = self._x(line), self._weight(line)
-            raw = thinned(x, self._shown(line.values), low=low, high=high, columns=columns)
+            if noise or not weight:
+                raw = thinned(x, self._shown(line.values), low=low, high=high, columns=columns)
+                _put(line.faint if weight else line.strong, raw)
             if weight:
                 calm = thinned(x, self._shown(line.smooth(weight)), low=low, high=high, columns=columns // 4)
-                _put(line.faint, raw)
                 _put(line.strong, calm)
-            else:
-                _put(line.strong, raw)
-            line.faint.setVisible(bool(weight))
+            line.faint.setVisible(bool(weight) and noise)
         self._dress_lines()
+
+    def _shows_noise(self) -> bool:
+        """Whether what was averaged out is drawn behind a line."""
+        return True
 
     def _dress_lines(self) -> None:
         for line in self.lines:
