@@ -16,6 +16,7 @@ from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
 from workbench.gui.banner import Banner
 from workbench.gui.dialogs import ask_closing, help_page
+from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
@@ -48,7 +49,7 @@ class MainWindow(QMainWindow):
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
-        self.jobs, self.status = JobPanel(link), StatusBar()
+        self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
         self._fill_rail()
         self._lay_out()
@@ -180,8 +181,6 @@ class MainWindow(QMainWindow):
     def _job_told(self, page: RecipePage, state: Any) -> None:
         if page is self.recipe_page():
             self.status.show_job(state)
-        if page.model is not None:
-            self.jobs.show_job(page.model.folder.id, state)
 
     def run_claim(self, name: str, config: Any) -> None:
         """Queue every arm of a recipe's claim on this data, or find the last claim, and follow it to its verdict."""
@@ -353,6 +352,8 @@ class MainWindow(QMainWindow):
 
     def _tidy(self) -> None:
         self.memory.save()
+        self.memory.stop()
+        self.jobs.close_tail()
         self.pace.stop()
         for page in self.pages.values():
             if isinstance(page, RecipePage):
@@ -373,12 +374,16 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        return {"page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape}
+        jobs = {**self.jobs.values(), "height": self._halves.height_px}
+        return {"page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape, "jobs": jobs}
 
     def _restore_shape(self) -> None:
         shape = str(self._remembered.get("shape", ""))
         if shape:
             self.restoreGeometry(QByteArray.fromBase64(shape.encode()))
+        jobs = dict(self._remembered.get("jobs", {}))
+        self._halves.height_px = int(jobs.get("height", self._halves.height_px))
+        self.jobs.set_values(jobs)
         self._recipe_of_tab = {
             tab: name for tab, name in self._remembered.get("recipe_of_tab", {}).items() if name in self.recipes
         }
@@ -401,8 +406,8 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banner)
-        column.addWidget(self.stack, 1)
-        column.addWidget(self.jobs)
+        self._halves = Halves(self.stack, self.jobs)
+        column.addWidget(self._halves, 1)
         across = QWidget()
         row = QHBoxLayout(across)
         row.setContentsMargins(0, 0, 0, 0)
@@ -421,6 +426,8 @@ class MainWindow(QMainWindow):
         self._attached: set[str] = set()
         self.rail.chosen.connect(self.open_page)
         self.jobs.opened.connect(self.open_run)
+        self.jobs.changed.connect(self.memory.touch)
+        self._halves.splitterMoved.connect(lambda *_: self.memory.touch())
         self.status.jobs_wanted.connect(self.toggle_jobs)
         self.status.commands_wanted.connect(self.open_palette)
         self.pace.measured.connect(self.status.show_pace)
