@@ -47,6 +47,7 @@ def busy(open_window: Open, scripted: ScriptedRunner, qtbot: QtBot) -> tuple[Job
     window = open_window()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(lambda: window.recipe_page() is not None and window.recipe_page().model is not None)
     window.toggle_jobs()
     panel = window.jobs
     qtbot.waitUntil(lambda: panel.order() == runs[1:])
@@ -77,7 +78,7 @@ def test_that_the_running_job_tells_everything_about_itself(busy: tuple[JobPanel
     for said in ("Fine-tune a text encoder", "desk · arm mine · seed 3", "step 40 / 80", "2 steps/s", "20 s left",
                  "1.9 GB used", "forecast at the start 2 min 40 s, 1.9 GB", "previews 4 %"):  # fmt: skip
         assert said in text
-    assert offered(panel, run)[-3:] == ["Pause", "Stop and keep", "Cancel"]
+    qtbot.waitUntil(lambda: offered(panel, run) == ["Pause", "Stop and keep", "Cancel"])
 
 
 def test_that_a_row_unfolds_to_its_frozen_knobs_and_its_last_lines(
@@ -160,7 +161,7 @@ def test_that_keeping_can_still_be_cancelled(
     scripted.lingers = True
     press(panel, f"Stop and keep: {run}")
     qtbot.waitUntil(lambda: "keeps the model" in row(panel, run).text())
-    assert offered(panel, run) == ["Cancel"]
+    qtbot.waitUntil(lambda: offered(panel, run) == ["Cancel"])
     scripted.vanish()
     qtbot.waitUntil(lambda: "kept at step 40" in row(panel, run).text())
 
@@ -168,9 +169,9 @@ def test_that_keeping_can_still_be_cancelled(
 def test_that_pause_becomes_go_on(busy: tuple[JobPanel, list[str]], qtbot: QtBot) -> None:
     panel, (run, *_) = busy
     press(panel, f"Pause: {run}")
-    qtbot.waitUntil(lambda: offered(panel, run)[-3:] == ["Go on", "Stop and keep", "Cancel"])
+    qtbot.waitUntil(lambda: offered(panel, run) == ["Go on", "Stop and keep", "Cancel"])
     press(panel, f"Go on: {run}")
-    qtbot.waitUntil(lambda: offered(panel, run)[-3:] == ["Pause", "Stop and keep", "Cancel"])
+    qtbot.waitUntil(lambda: offered(panel, run) == ["Pause", "Stop and keep", "Cancel"])
 
 
 def test_that_ended_jobs_tell_their_outcome_and_can_be_resumed_opened_and_cleared(
@@ -185,7 +186,7 @@ def test_that_ended_jobs_tell_their_outcome_and_can_be_resumed_opened_and_cleare
     panel = window.jobs
     qtbot.waitUntil(lambda: panel.row(failed.id) is not None)
     assert "failed at step 4: Memory ran out." in row(panel, failed.id).text()
-    assert (offered(panel, done.id), offered(panel, failed.id)) == (["Open"], ["Resume", "Open"])
+    qtbot.waitUntil(lambda: (offered(panel, done.id), offered(panel, failed.id)) == (["Open"], ["Resume", "Open"]))
     seen: list[str] = []
     panel.opened.connect(seen.append)
     press(panel, f"Open: {done.id}")
