@@ -102,16 +102,18 @@ def test_that_every_wrong_field_is_marked_at_once(page: RecipePage, qtbot: QtBot
     assert page.banner.record.what == "The disk is full."
 
 
-def test_that_a_failed_run_says_what_happened_and_offers_the_trace(
+def test_that_a_failed_run_says_what_happened_and_offers_the_report(
     running: RecipePage, scripted: ScriptedRunner, qtbot: QtBot
 ) -> None:
+    wanted: list[tuple[object, str]] = []
+    running.link.report_wanted.connect(lambda record, run: wanted.append((record, run)))
     problem = ProblemRecord("ZeroDivisionError: division by zero", severity="bug", trace="Traceback: line 1")
     assert running.model is not None
     running.model.folder.append(ev.Checkpoint(step=3), ev.Failed(problem=problem, resumable=True))
     qtbot.waitUntil(running.banner.isVisible)
-    assert running.banner.remedies() == ["Resume", "Copy trace"]
-    running.banner.press("Copy trace")
-    assert QGuiApplication.clipboard().text() == "Traceback: line 1"
+    assert running.banner.remedies() == ["Resume", "Report…"]
+    running.banner.press("Report…")
+    assert wanted == [(problem, running.model.folder.id)] * 2  # by itself, and when asked for again
 
 
 def test_that_resume_continues_the_same_run(running: RecipePage, scripted: ScriptedRunner, qtbot: QtBot) -> None:

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
-from PySide6.QtWidgets import QDialog, QMessageBox, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from workbench.core.params import Knob, knobs
 from workbench.core.recipe import Recipe
 from workbench.gui.theme import theme, tokens
 from workbench.gui.words import number
-
-
-def ask_closing(parent: QWidget, *, waiting: int, keep_on: Callable[[], None], stop: Callable[[], None]) -> QMessageBox:
-    """Ask what becomes of the work when its window closes."""
-    box = QMessageBox(parent)
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.setWindowTitle("A run is under way")
-    box.setText("A run is under way.")
-    more = f" {waiting} more wait in the queue." if waiting else ""
-    box.setInformativeText(f"It can go on without this window and will be here when you come back.{more}")
-    on = box.addButton("Keep training in background", QMessageBox.ButtonRole.AcceptRole)
-    end = box.addButton("Stop and keep the model", QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(on)
-
-    def chosen() -> None:
-        if box.clickedButton() is on:
-            keep_on()
-        elif box.clickedButton() is end:
-            stop()
-
-    box.finished.connect(lambda _: chosen())
-    box.open()
-    return box
 
 
 class HelpPage(QDialog):

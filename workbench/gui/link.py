@@ -27,6 +27,8 @@ class Link(QObject):
     problem = Signal(object)
     """A ProblemRecord that no field could show."""
     settings_changed = Signal(object)
+    report_wanted = Signal(object, str)
+    """A fault of the program (a ProblemRecord with severity 'bug') to be put into a report, and its run if any."""
     runs_changed = Signal()
     """A run was made or has ended: lists read the index again."""
     _arrived = Signal(object)

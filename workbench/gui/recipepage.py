@@ -49,6 +49,7 @@ class RecipePage(QWidget):
         self.setup = Setup(recipe, link)
         self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
         self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
+        self.banner.reported.connect(lambda record: link.report_wanted.emit(record, self._run_id()))
         self.tryplace = TryPlace(recipe, link)
         chooser = RecipeChooser(recipe, neighbours)
         chooser.chosen.connect(self.recipe_wanted)
@@ -230,14 +231,17 @@ class RecipePage(QWidget):
 
     def _state_changed(self, state: JobState) -> None:
         queue = self.link.state.queue
-        run = self.model.folder.id if self.model is not None else ""
+        run = self._run_id()
         self.progress.show_state(state, ahead=queue.index(run) if run in queue else 0)
         if state.phase == self._phase:
             return
+        live = self._phase in ("queued", "running", "paused")
         self._phase = state.phase
         self._waiting = False
         self._refresh_actions()
         self._tell_end(state)
+        if live and state.problem is not None and state.problem.severity == "bug":
+            self.link.report_wanted.emit(state.problem, run)
         if state.phase in ENDED:
             self.link.runs_changed.emit()
 
@@ -253,6 +257,9 @@ class RecipePage(QWidget):
             self.banner.show_problem(state.problem, *remedies)
         elif state.phase == "cancelled":
             self.banner.show_note("The run was cancelled; its folder is kept.", *remedies)
+
+    def _run_id(self) -> str:
+        return self.model.folder.id if self.model is not None else ""
 
     def _worker_changed(self, _: WorkerState) -> None:
         if self.model is not None and self.model.state.phase == "queued":

@@ -15,7 +15,9 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
 from workbench.gui.banner import Banner
-from workbench.gui.dialogs import ask_closing, help_page
+from workbench.gui.closing import ClosingQuestion, Stopping
+from workbench.gui.dialogs import help_page
+from workbench.gui.doctorview import Examination
 from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
@@ -29,6 +31,8 @@ from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
+EXAMINE_AFTER_MS = 5000
+"""The window settles first: what is missing on a machine is no news that anybody waits for."""
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -48,6 +52,7 @@ class MainWindow(QMainWindow):
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
+        self._stopping: Stopping | None = None
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
@@ -216,6 +221,7 @@ class MainWindow(QMainWindow):
             page.opened()
         if self._demo and self._first_start():
             self.try_recipe(self._first_recipe())
+        QTimer.singleShot(EXAMINE_AFTER_MS, self, lambda: self.examination.start(worker=False))
 
     def _first_start(self) -> bool:
         return bool(self.recipes) and not any(self.link.home.runs.iterdir())
@@ -253,6 +259,33 @@ class MainWindow(QMainWindow):
         elif self._silent and not state.silent:
             self.banner.dismiss()
         self._silent = state.silent
+
+    def _tell_problem(self, record: ProblemRecord) -> None:
+        self.banner.show_problem(record)
+        if record.severity == "bug":
+            self.report(record, "")
+
+    def report(self, record: ProblemRecord, run: str) -> None:
+        """Open the report of a fault of the program; one at a time, further ones are counted there."""
+        from workbench.gui.report import ReportDialog
+
+        shown = self.findChild(ReportDialog)
+        if shown is None:
+            ReportDialog(self, self.link, record, run).open()
+        else:
+            shown.count()
+
+    def open_doctor(self) -> None:
+        """What this machine offers and lacks, with fixes."""
+        from workbench.gui.doctorview import DoctorDialog
+
+        shown = self.findChild(DoctorDialog)
+        if shown is None:
+            dialog = DoctorDialog(self, self.link)
+            dialog.examination.done.connect(self.status.show_findings)
+            dialog.open()
+        else:
+            shown.raise_()
 
     def _end_worker(self) -> None:
         self.banner.dismiss()
@@ -311,6 +344,7 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         self._command("Command palette", "Ctrl+K", self.open_palette)
         self._command("Job panel", "Ctrl+J", self.toggle_jobs)
+        self._command("Doctor: what this machine offers and lacks", "", self.open_doctor)
         self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
         self._command("Help on this recipe", "F1", self.show_help)
         self._command(
@@ -333,13 +367,23 @@ class MainWindow(QMainWindow):
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        working = bool(self.link.state.running) and not self._leaving
-        if working:
+        state = self.link.state
+        if (state.running or state.queue) and not self._leaving and not state.silent and self._stopping is None:
             event.ignore()
-            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self.leave_quietly, stop=self._stop_and_leave)
+            self._ask_closing()
             return
+        if self._stopping is not None:
+            self._stopping.give_up()
+            self._stopping = None
         self._tidy()
         event.accept()
+
+    def _ask_closing(self) -> None:
+        asked = self.findChild(ClosingQuestion)
+        if asked is None:
+            ClosingQuestion(self, self.link, keep_on=self.leave_quietly, stop=self._stop_and_leave).open()
+        else:
+            asked.raise_()
 
     def leave_quietly(self) -> None:
         """Close without asking; running work goes on."""
@@ -347,8 +391,16 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _stop_and_leave(self) -> None:
-        asked = self.link.runner.cancel(self.link.state.running, keep=True)
-        self.link.deliver(asked, then=lambda _: self.leave_quietly(), failed=lambda _: self.leave_quietly(), owner=self)
+        """Say that the window is closing until the run has kept its model; closing again waits no longer."""
+        self._stopping = Stopping(self, self.link, leave=self.leave_quietly, stay=self._stay)
+        self.banner.show_note(
+            "Closing… the run finishes its step and keeps its model. Closed now, it does the same on its own.",
+            ("Close now", self.leave_quietly),
+        )
+        self._stopping.begin()
+
+    def _stay(self) -> None:
+        self._stopping = None
 
     def _tidy(self) -> None:
         self.memory.save()
@@ -432,7 +484,12 @@ class MainWindow(QMainWindow):
         self.status.commands_wanted.connect(self.open_palette)
         self.pace.measured.connect(self.status.show_pace)
         self.link.worker_changed.connect(self._worker_changed)
-        self.link.problem.connect(self.banner.show_problem)
+        self.link.problem.connect(self._tell_problem)
+        self.link.report_wanted.connect(self.report)
+        self.banner.reported.connect(lambda record: self.report(record, ""))
+        self.status.doctor_wanted.connect(self.open_doctor)
+        self.examination = Examination(self.link, self)
+        self.examination.done.connect(self.status.show_findings)
         self.link.settings_changed.connect(self._dress)
 
     def _dress(self, settings: Settings) -> None:
