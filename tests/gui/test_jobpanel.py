@@ -45,8 +45,6 @@ def busy(open_window: Open, scripted: ScriptedRunner, qtbot: QtBot) -> tuple[Job
     scripted.play(3)
     runs += [scripted.submit(RunConfig(recipe=NAME, params={}, seed=seed)).id for seed in range(3)]
     window = open_window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
     qtbot.waitUntil(lambda: window.recipe_page() is not None and window.recipe_page().model is not None)
     window.toggle_jobs()
     panel = window.jobs
@@ -63,6 +61,13 @@ def row(panel: JobPanel, run: str) -> JobRow:
 
 def press(panel: JobPanel, name: str) -> None:
     next(one for one in panel.findChildren(QAbstractButton) if one.accessibleName() == name).click()
+
+
+def takes_focus(one: JobRow) -> bool:
+    """Asked again until it holds: the window of the test before takes the activation along when it goes."""
+    one.window().activateWindow()
+    one.setFocus()
+    return one.hasFocus()
 
 
 def offered(panel: JobPanel, run: str) -> list[str]:
@@ -99,8 +104,7 @@ def test_that_alt_and_an_arrow_moves_a_waiting_run_which_keeps_the_focus(
     busy: tuple[JobPanel, list[str]], scripted: ScriptedRunner, qtbot: QtBot
 ) -> None:
     panel, (_, one, two, three) = busy
-    row(panel, one).setFocus()
-    qtbot.waitUntil(row(panel, one).hasFocus)
+    qtbot.waitUntil(lambda: takes_focus(row(panel, one)))
     qtbot.keyClick(row(panel, one), Qt.Key.Key_Down, ALT)
     qtbot.keyClick(row(panel, one), Qt.Key.Key_Down, ALT)
     qtbot.waitUntil(lambda: panel.order() == [two, three, one])
