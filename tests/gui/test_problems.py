@@ -113,7 +113,7 @@ def test_that_the_doctor_shows_what_the_command_line_says(open_window: Open, qtb
         assert not one.fix or f"Fix: {one.fix}" in said
     lacking = [one for one in dialog.examination.findings if one.state != "ok"]
     assert ("doctor" in window.status.text()) == bool(lacking)
-    window.open_doctor()
+    window.attention.open_doctor()
     assert len(window.findChildren(DoctorDialog)) == 1
 
 

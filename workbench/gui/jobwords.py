@@ -15,7 +15,7 @@ from workbench.gui.words import count, number, size
 from workbench.store.runfolder import RunConfig
 
 ENDING = {
-    "cancelling": "cancelling… until its process is gone and its memory is back; by force after 5 s",
+    "cancelling": "cancelling… waits for its process to go; by force after 5 s",
     "keeping": "stopping… it finishes its step and keeps the model",
 }
 

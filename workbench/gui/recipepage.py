@@ -26,12 +26,14 @@ from workbench.gui.theme import theme
 from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
 from workbench.gui.tryplace import FULL_PX, TryPlace
+from workbench.gui.words import in_words
 from workbench.store.runfolder import RunConfig, RunFolder
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
 NARROW_PX = 1000
+UNDO, REDO = "Undo change of a knob", "Redo change of a knob"
 
 
 class RecipePage(QWidget):
@@ -283,14 +285,12 @@ class RecipePage(QWidget):
         )
         self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
         self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
-        make(
-            "Undo change of a knob",
-            "Take the last change of the form back",
-            "",
-            "Ctrl+Z",
-            self.setup.form.undo_stack.undo,
-        )
-        make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
+        stack = self.setup.form.undo_stack
+        undo = make(UNDO, "Take the last change of the form back", "", "Ctrl+Z", stack.undo)
+        redo = make(REDO, "Do the change again", "", "Ctrl+Shift+Z", stack.redo)
+        self._form_steps = (undo, redo)
+        stack.undoTextChanged.connect(self._name_undo)
+        stack.redoTextChanged.connect(self._name_redo)
         make("Label the data", "Correct labels or spans in the place of the views", "", "Ctrl+Shift+E", self.label)
         make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
         self._refresh_actions()
@@ -322,6 +322,19 @@ class RecipePage(QWidget):
         self.pause_action.setStatusTip("Let the run go on" if paused else "Hold the run; its memory is kept")
         for action in (self.pause_action, self.cancel_action):
             action.setVisible(going)
+
+    def _name_undo(self, knob: str) -> None:
+        self._form_steps[0].setText(f"{UNDO}: {in_words(knob)}" if knob else UNDO)
+
+    def _name_redo(self, knob: str) -> None:
+        self._form_steps[1].setText(f"{REDO}: {in_words(knob)}" if knob else REDO)
+
+    def _share_undo(self) -> None:
+        """While labels are in front, Ctrl+Z belongs to them, and to the form only where that has the focus."""
+        labels = self._middles.currentWidget() is self.labels
+        narrow, wide = Qt.ShortcutContext.WidgetWithChildrenShortcut, Qt.ShortcutContext.WindowShortcut
+        for step in self._form_steps:
+            step.setShortcutContext(narrow if labels else wide)
 
     def _relabel(self, items: list[Any]) -> None:
         self.label(items[0].text if items else "")
@@ -400,6 +413,10 @@ class RecipePage(QWidget):
         self._middles = QStackedWidget()
         self._middles.addWidget(middle)
         self._middles.addWidget(self.labels)
+        for step in self._form_steps:
+            self.removeAction(step)
+            self.setup.addAction(step)
+        self._middles.currentChanged.connect(lambda _: self._share_undo())
         return self._middles
 
 

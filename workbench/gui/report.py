@@ -48,6 +48,7 @@ class ReportDialog(QDialog):
         self.text.setAccessibleName("Report")
         self._told = _words("", "ok")
         column = QVBoxLayout(self)
+        column.setContentsMargins(*[theme().pixels(16)] * 4)
         column.setSpacing(theme().pixels(8))
         for widget in (self._what, self._said, _words(PROMISE, "small")):
             column.addWidget(widget)

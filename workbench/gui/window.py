@@ -14,10 +14,10 @@ from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
+from workbench.gui.attention import Attention
 from workbench.gui.banner import Banner
 from workbench.gui.closing import ClosingQuestion, Stopping
 from workbench.gui.dialogs import help_page
-from workbench.gui.doctorview import Examination
 from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
@@ -31,8 +31,6 @@ from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
-EXAMINE_AFTER_MS = 5000
-"""The window settles first: what is missing on a machine is no news that anybody waits for."""
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -56,6 +54,7 @@ class MainWindow(QMainWindow):
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
+        self.attention = Attention(self)
         self._fill_rail()
         self._lay_out()
         self.palette_ = Palette(self)
@@ -221,7 +220,7 @@ class MainWindow(QMainWindow):
             page.opened()
         if self._demo and self._first_start():
             self.try_recipe(self._first_recipe())
-        QTimer.singleShot(EXAMINE_AFTER_MS, self, lambda: self.examination.start(worker=False))
+        self.attention.begin()
 
     def _first_start(self) -> bool:
         return bool(self.recipes) and not any(self.link.home.runs.iterdir())
@@ -259,33 +258,6 @@ class MainWindow(QMainWindow):
         elif self._silent and not state.silent:
             self.banner.dismiss()
         self._silent = state.silent
-
-    def _tell_problem(self, record: ProblemRecord) -> None:
-        self.banner.show_problem(record)
-        if record.severity == "bug":
-            self.report(record, "")
-
-    def report(self, record: ProblemRecord, run: str) -> None:
-        """Open the report of a fault of the program; one at a time, further ones are counted there."""
-        from workbench.gui.report import ReportDialog
-
-        shown = self.findChild(ReportDialog)
-        if shown is None:
-            ReportDialog(self, self.link, record, run).open()
-        else:
-            shown.count()
-
-    def open_doctor(self) -> None:
-        """What this machine offers and lacks, with fixes."""
-        from workbench.gui.doctorview import DoctorDialog
-
-        shown = self.findChild(DoctorDialog)
-        if shown is None:
-            dialog = DoctorDialog(self, self.link)
-            dialog.examination.done.connect(self.status.show_findings)
-            dialog.open()
-        else:
-            shown.raise_()
 
     def _end_worker(self) -> None:
         self.banner.dismiss()
@@ -344,7 +316,7 @@ class MainWindow(QMainWindow):
     def _make_actions(self) -> None:
         self._command("Command palette", "Ctrl+K", self.open_palette)
         self._command("Job panel", "Ctrl+J", self.toggle_jobs)
-        self._command("Doctor: what this machine offers and lacks", "", self.open_doctor)
+        self._command("Doctor: what this machine offers and lacks", "", self.attention.open_doctor)
         self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
         self._command("Help on this recipe", "F1", self.show_help)
         self._command(
@@ -484,12 +456,7 @@ class MainWindow(QMainWindow):
         self.status.commands_wanted.connect(self.open_palette)
         self.pace.measured.connect(self.status.show_pace)
         self.link.worker_changed.connect(self._worker_changed)
-        self.link.problem.connect(self._tell_problem)
-        self.link.report_wanted.connect(self.report)
-        self.banner.reported.connect(lambda record: self.report(record, ""))
-        self.status.doctor_wanted.connect(self.open_doctor)
-        self.examination = Examination(self.link, self)
-        self.examination.done.connect(self.status.show_findings)
+        self.link.saved.connect(self.status.show_saved)
         self.link.settings_changed.connect(self._dress)
 
     def _dress(self, settings: Settings) -> None:
