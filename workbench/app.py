@@ -6,6 +6,7 @@ import contextlib
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -62,12 +63,17 @@ def _watched(window: MainWindow) -> Iterator[None]:
         sys.__excepthook__(kind, error, trace)
         window.link.problem.emit(record_of(error))
 
+    def show_of_thread(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_value is not None and not issubclass(fault.exc_type, SystemExit):
+            show(fault.exc_type, fault.exc_value, fault.exc_traceback)
+
     before, sys.excepthook = sys.excepthook, show
+    before_of_threads, threading.excepthook = threading.excepthook, show_of_thread
     handler = signal.signal(signal.SIGINT, lambda *_: window.leave_quietly())
     try:
         yield
     finally:
-        sys.excepthook = before
+        sys.excepthook, threading.excepthook = before, before_of_threads
         signal.signal(signal.SIGINT, handler)
 
 

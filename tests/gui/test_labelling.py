@@ -9,8 +9,9 @@ from PySide6.QtCore import Qt
 from workbench.core.documents import ExamplesPage, Item, Span, SpannedText
 from workbench.core.settings import Settings
 from workbench.gui import labelling as module
+from workbench.gui.autosave import announced
 from workbench.gui.labelledits import draft_path
-from workbench.gui.labelling import Labelling, announced
+from workbench.gui.labelling import Labelling
 from workbench.gui.link import Link
 from workbench.runner.scripted import ScriptedRunner
 
@@ -170,12 +171,15 @@ def test_that_rare_letters_do_not_shift_a_span(make):
 
 
 def test_that_edits_are_autosaved_and_announced(qtbot, classes, link, monkeypatch):
-    classes._autosave.setInterval(10)
+    classes.autosave.set_delay(0.01)
+    told = []
+    link.saved.connect(told.append)
     classes.give("bad")
     assert classes.saved.text() == "edited, autosaving …"
     path = draft_path(link.home.edits, "/data/films.csv", "labels")
     qtbot.waitUntil(path.exists)
-    assert classes.saved.text() == "autosaved 0 s ago"
+    qtbot.waitUntil(lambda: classes.saved.text() == "autosaved 0 s ago")
+    assert told[0] == "edited, autosaving …" and "autosaved 0 s ago" in told
     assert announced(dirty=False, ago_s=4) == "autosaved 4 s ago"
     assert module.AUTOSAVE_AFTER_S <= 5
 
@@ -225,7 +229,7 @@ def test_that_a_failed_autosave_is_said_and_tried_again(classes, link, monkeypat
     classes.give("bad")
     classes.save_now()
     assert "No space left" in classes.saved.text()
-    assert classes._autosave.isActive()
+    assert classes.autosave.pending
 
 
 def test_that_training_starts_from_a_saved_copy(qtbot, classes, link):

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QSpinBox
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import write_run
 from workbench.core import events as ev
+from workbench.core.documents import ExamplesPage, SpannedText
 from workbench.core.problem import ProblemRecord
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.stage import rows_of
@@ -102,16 +105,18 @@ def test_that_every_wrong_field_is_marked_at_once(page: RecipePage, qtbot: QtBot
     assert page.banner.record.what == "The disk is full."
 
 
-def test_that_a_failed_run_says_what_happened_and_offers_the_trace(
+def test_that_a_failed_run_says_what_happened_and_offers_the_report(
     running: RecipePage, scripted: ScriptedRunner, qtbot: QtBot
 ) -> None:
+    wanted: list[tuple[object, str]] = []
+    running.link.report_wanted.connect(lambda record, run: wanted.append((record, run)))
     problem = ProblemRecord("ZeroDivisionError: division by zero", severity="bug", trace="Traceback: line 1")
     assert running.model is not None
     running.model.folder.append(ev.Checkpoint(step=3), ev.Failed(problem=problem, resumable=True))
     qtbot.waitUntil(running.banner.isVisible)
-    assert running.banner.remedies() == ["Resume", "Copy trace"]
-    running.banner.press("Copy trace")
-    assert QGuiApplication.clipboard().text() == "Traceback: line 1"
+    assert running.banner.remedies() == ["Resume", "Report…"]
+    running.banner.press("Report…")
+    assert wanted == [(problem, running.model.folder.id)] * 2  # by itself, and when asked for again
 
 
 def test_that_resume_continues_the_same_run(running: RecipePage, scripted: ScriptedRunner, qtbot: QtBot) -> None:
@@ -188,3 +193,31 @@ def test_that_page_values_can_be_written_and_read_back(page: RecipePage) -> None
     page.setup.choose_preset("smoke")
     page.set_values(values)
     assert (page.setup.form.values()["epochs"], page.setup.form.values()["adapt"]) == (9, "lora")
+
+
+def test_that_undo_belongs_to_the_labels_while_they_are_in_front_and_names_its_step(
+    page: RecipePage, scripted: ScriptedRunner, qtbot: QtBot
+) -> None:
+    texts = [SpannedText(text, [], title="good") for text in ("one", "two")]
+    scripted.answers["examples"] = ExamplesPage("class", 2, 0, ["good", "bad"], texts)
+    epochs = page.setup.form.field("epochs")
+    assert isinstance(epochs, QSpinBox)
+    epochs.setValue(7)
+    names = {one.text() for one in page.findChildren(QAction)}
+    assert "Undo change of a knob: Epochs" in names
+    page.label()
+    qtbot.waitUntil(lambda: page.labels.labelling is not None and len(page.labels.labelling.draft) == 2)
+    box = page.labels.labelling
+    assert box is not None
+    box.give("bad")
+    assert "Undo: label a text as bad" in {one.text() for one in page.findChildren(QAction)}
+    page.window().activateWindow()
+    qtbot.waitUntil(page.window().isActiveWindow)
+    box.table.setFocus()
+    qtbot.keyClick(box.table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert box.draft.labels == ["good", "good"]
+    assert page.setup.form.values()["epochs"] == 7
+    page.labels.closed.emit()
+    page.setFocus()
+    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert page.setup.form.values()["epochs"] != 7

@@ -171,6 +171,25 @@ def test_that_shutdown_waits_for_the_queue_and_shutdown_now_does_not() -> None:
     assert lanes.queue == ["b"]
 
 
+def test_that_keeping_at_the_end_starts_nothing_else_and_kills_nobody() -> None:
+    lanes = busy("b")
+    assert lanes.handle(la.ShutdownAsked(keep=True), 0.0) == [la.TellRun("keep")]
+    assert lanes.running is not None and lanes.running.ending == "keeping"
+    assert lanes.handle(la.Tick(), 1000.0) == []
+    with pytest.raises(InputError):
+        lanes.handle(la.Submitted("c"), 1000.0)
+    assert lanes.handle(la.RunGone("a"), 1001.0) == [la.Stop()]
+    assert lanes.queue == ["b"]
+
+
+def test_that_an_end_that_keeps_can_still_be_hurried() -> None:
+    lanes = busy()
+    lanes.handle(la.ShutdownAsked(keep=True), 0.0)
+    assert lanes.handle(la.ShutdownAsked(now=True), 1.0) == [la.TellRun("cancel")]
+    assert lanes.handle(la.ShutdownAsked(keep=True), 2.0) == []
+    assert lanes.handle(la.Tick(), 6.0) == [la.KillRun()]
+
+
 RUNS = st.sampled_from("abcd")
 TICKETS = st.tuples(st.integers(1, 2), st.integers(1, 3))
 EVENTS = st.one_of(
@@ -184,7 +203,7 @@ EVENTS = st.one_of(
     st.builds(la.Abandoned, TICKETS),
     st.builds(la.Answered, TICKETS),
     st.just(la.Tick()),
-    st.builds(la.ShutdownAsked, st.booleans()),
+    st.builds(la.ShutdownAsked, st.booleans(), st.booleans()),
 )
 
 

@@ -165,6 +165,31 @@ def test_that_memory_is_counted_and_comes_back(runner: LocalRunner) -> None:
     until(lambda: runner.state().memory_bytes < 300_000_000)
 
 
+def test_that_a_run_counts_as_gone_only_when_its_helpers_are(runner: LocalRunner) -> None:
+    folder = runner.submit(trial("helper", steps=100_000, trouble_at=1))
+    wait_for_step(folder, 2)
+    helper = int(next(one.message for one in folder.events() if isinstance(one, ev.Log)).split()[1])
+    assert is_alive(helper)
+    runner.cancel(folder.id).result(5)
+    until(lambda: runner.state().ending == "cancelling")
+    until(lambda: not runner.state().running)
+    assert not is_alive(helper)
+
+
+def test_that_stop_and_keep_at_the_end_keeps_the_model_and_the_queue(runner: LocalRunner, home: Home) -> None:
+    folder = runner.submit(trial(steps=100_000))
+    wait_for_step(folder, 3)
+    waiting = runner.submit(trial(steps=2))
+    until(lambda: waiting.id in runner.state().queue)
+    worker = worker_process(home)
+    runner.shutdown(keep=True).result(5)
+    assert ended(folder).kept_early
+    psutil.wait_procs([worker], timeout=20)
+    assert waiting.state().phase == "queued"
+    runner.attach().result(60)
+    assert ended(waiting).phase == "finished"
+
+
 def test_that_the_worker_leaves_when_idle_and_alone(home: Home, trials: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_KEEP_WORKER", "0")
     one = LocalRunner(home, client="test")

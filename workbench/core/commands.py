@@ -60,6 +60,7 @@ PLACES: Mapping[str, Place] = {
 
 COMMANDS: tuple[Command, ...] = (
     Command("window.palette", "Command palette", "Find every command, recipe, run and setting by its name", "Ctrl+K"),
+    Command("window.doctor", "Doctor", "What this machine offers and lacks, each lack with its fix"),
     Command("window.compare", "Compare runs…", "Lay runs side by side: curves, knobs, numbers and pictures"),
     Command("window.jobs", "Job panel", "Show or hide what runs and what waits", "Ctrl+J"),
     Command("window.theme", "Switch between dark and light", "Change the colours of the window", "Ctrl+Shift+L"),

@@ -203,9 +203,14 @@ class Status(Request, frozen=True):
 
 
 class Shutdown(Request, frozen=True):
-    """End the worker; with `now` running work is stopped (resumable), otherwise it ends when idle."""
+    """End the worker; with `now` running work is stopped (resumable), otherwise it ends when idle.
+
+    With `keep` the running run stops early and keeps its model, and waiting runs stay queued for
+    the next worker.
+    """
 
     now: bool = False
+    keep: bool = False
 
 
 AnyRequest = (
@@ -228,10 +233,13 @@ class WorkerState(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, 
     running: str = ""
     paused: bool = False
     ending: str = ""
-    """'cancelling' or 'keeping' while a run is being ended."""
+    """'cancelling' or 'keeping' while a run is being ended: until its process and every process that
+    it started are gone, which is later than the last of its events."""
     queue: tuple[str, ...] = ()
     interactive: str = ""
     """'' idle, 'starting', or what the interactive lane works on."""
+    questions: int = 0
+    """How many questions wait behind the one that the interactive lane works on."""
     device: str = ""
     memory_bytes: int = 0
     memory_total_bytes: int = 0

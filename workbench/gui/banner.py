@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
@@ -18,6 +18,9 @@ Remedy = tuple[str, Callable[[], None]]
 
 class Banner(QFrame):
     """Hidden until there is something to say; stays until it is closed or replaced."""
+
+    reported = Signal(object)
+    """A fault of the program that a person wants to report."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +56,9 @@ class Banner(QFrame):
         others = [f"{one.field + ': ' if one.field else ''}{one.what} {one.fix}".strip() for one in record.others]
         self._say(self._fix, "\n".join([line for line in (record.fix, *others) if line]))
         offered = list(remedies)
-        if record.trace:
+        if record.severity == "bug":
+            offered.append(("Report…", lambda: self.reported.emit(record)))
+        elif record.trace:
             offered.append(("Copy trace", lambda: QGuiApplication.clipboard().setText(record.trace)))
         self._offer(offered)
         self._dress(record.severity)

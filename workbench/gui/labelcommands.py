@@ -4,44 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from PySide6.QtGui import QUndoCommand
-
 from workbench.core.documents import Span
 from workbench.gui.labelledits import Draft, by_label
+from workbench.gui.undo import Edit, KeyedEdit
 
 Told = Callable[[Sequence[int]], None]
 
 
-class Relabel(QUndoCommand):
+class Relabel(KeyedEdit):
     """Give examples other classes; `changes` by position."""
 
     def __init__(self, draft: Draft, changes: Mapping[int, str], told: Told) -> None:
-        super().__init__(by_label(changes))
-        self.draft, self.told = draft, told
-        self.new = dict(changes)
-        self.old = {at: draft.labels[at] for at in changes}
-
-    def redo(self) -> None:
-        self._put(self.new)
-
-    def undo(self) -> None:
-        self._put(self.old)
-
-    def _put(self, labels: Mapping[int, str]) -> None:
-        for at, label in labels.items():
-            self.draft.labels[at] = label
-        self.told(list(labels))
+        super().__init__(draft.labels, changes, told, text=by_label(changes))
 
 
 Respanned = tuple[list[Span], list[Span]]
 
 
-class Respan(QUndoCommand):
+class Respan(Edit):
     """Take spans out of texts and put others in; `changes` maps a position to (taken, put)."""
 
     def __init__(self, draft: Draft, changes: Mapping[int, Respanned], told: Told, *, text: str) -> None:
         super().__init__(text)
         self.draft, self.told, self.changes = draft, told, dict(changes)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(200 + 100 * (len(taken) + len(put)) for taken, put in self.changes.values())
+
+    def forget(self) -> None:
+        self.changes = {}
 
     def redo(self) -> None:
         for at, (taken, put) in self.changes.items():

@@ -5,12 +5,14 @@ Knows no widgets. Edits are differences by position; the data itself is never wr
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
 import io
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +42,9 @@ class EditsDoc(msgspec.Struct):
     source: str
     kind: Kind
     edits: list[Edit]
+    recipe: str = ""
+    slot: str = ""
+    """Where the data was being labelled; told when the window is opened again."""
 
 
 @dataclasses.dataclass
@@ -175,17 +180,32 @@ def draft_path(edits: Path, source: str, kind: Kind) -> Path:
     return edits / f"unsaved-{text_digest(f'{kind}:{source}')}.json"
 
 
-def keep(path: Path, draft: Draft) -> int:
-    """Write the edits in one step; with none left the file goes. Returns how many; raises OSError."""
-    edits = draft.edits()
-    if not edits:
+def keep(path: Path, document: EditsDoc) -> None:
+    """Write edits in one step; with none left the file goes. Raises OSError."""
+    if document.edits:
+        write_whole(path, msgspec.json.encode(document))
+    else:
         path.unlink(missing_ok=True)
-        return 0
+
+
+def left_over(edits: Path) -> list[tuple[EditsDoc, float]]:
+    """Autosaved edits that are in no copy and when they were written, the newest first."""
+    found = []
+    for path in edits.glob("unsaved-*.json"):
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):  # said when its data is opened
+            found.append((msgspec.json.decode(path.read_bytes(), type=EditsDoc), path.stat().st_mtime))
+    return sorted(found, key=lambda one: -one[1])
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step that survives a kill and a power cut; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
-    scratch.write_bytes(msgspec.json.encode(EditsDoc(draft.source, draft.kind, edits)))
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     scratch.replace(path)
-    return len(edits)
 
 
 def kept(path: Path) -> list[Edit]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QHideEvent, QUndoStack
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QColor, QHideEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -30,15 +30,27 @@ from PySide6.QtWidgets import (
 from workbench.core.documents import Item, Span, SpannedText
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.gui.actions import keymap, make_action
+from workbench.gui.autosave import Autosave, Write
 from workbench.gui.icons import icon
 from workbench.gui.labelcommands import Relabel, Respan, Respanned, difference
 from workbench.gui.labelkeys import LabelKeys
-from workbench.gui.labelledits import Draft, copy_name, draft_path, keep, kept, replaced, suffix_of, write_copy
+from workbench.gui.labelledits import (
+    Draft,
+    EditsDoc,
+    copy_name,
+    draft_path,
+    keep,
+    kept,
+    replaced,
+    suffix_of,
+    write_copy,
+)
 from workbench.gui.labelload import ExampleLoader
 from workbench.gui.labelmodel import LabelModel
 from workbench.gui.link import Link
 from workbench.gui.spaneditor import SpanEditor
 from workbench.gui.theme import Tokens, theme
+from workbench.gui.undo import Document
 from workbench.gui.views import palette
 from workbench.gui.views.table import quiet_table
 
@@ -62,12 +74,12 @@ class Labelling(QWidget):
         super().__init__(parent)
         self.link = link
         self.draft = Draft.of_items([], "")
-        self.stack = QUndoStack(self)
+        self.document = Document(self)
+        self.stack = self.document.stack
         self.model = LabelModel()
         self.last_copy: Path | None = None
-        self._copied_at = -1
-        self._kept_at_s = 0.0
-        self._dirty = False
+        self._origin = ("", "")
+        self.autosave = Autosave(link, self._take, self, within_s=AUTOSAVE_AFTER_S)
         self.loader = ExampleLoader(link, self)
         self._make_table()
         self._make_editor()
@@ -175,11 +187,7 @@ class Labelling(QWidget):
         column.addWidget(halves, 1)
 
     def _undo_actions(self) -> Sequence[QAction]:
-        undo, redo = self.stack.createUndoAction(self, "Undo"), self.stack.createRedoAction(self, "Redo")
-        for action, name in ((undo, "labels.undo"), (redo, "labels.redo")):
-            keymap().name(action, name)
-            self.addAction(action)
-        self.undo_actions = (undo, redo)
+        self.undo_actions = self.document.actions(self, ("labels.undo", "labels.redo"))
         return self.undo_actions
 
     def _wire(self) -> None:
@@ -194,14 +202,8 @@ class Labelling(QWidget):
         self.loader.progress.connect(self._counted)
         self.loader.done.connect(self._loaded)
         self.loader.failed.connect(self._failed)
-        self.stack.indexChanged.connect(self._edited)
-        self._autosave = QTimer(self)
-        self._autosave.setSingleShot(True)
-        self._autosave.setInterval(round(AUTOSAVE_AFTER_S * 1000))
-        self._autosave.timeout.connect(self.save_now)
-        self._clock = QTimer(self)
-        self._clock.setInterval(1000)
-        self._clock.timeout.connect(self._announce)
+        self.document.changed.connect(self._edited)
+        self.autosave.told.connect(self._say_saved)
         theme().changed.connect(self.set_theme)
         make_action(self, "labels.find", self.search.setFocus)
         make_action(self, "labels.repeats", self.every.toggle)
@@ -214,6 +216,8 @@ class Labelling(QWidget):
         self, address: str, *, recipe: str = "", params: Mapping[str, Any] | None = None, slot: str = "data"
     ) -> None:
         """Ask the worker for all examples of a data set and show them when they come."""
+        self.save_now()
+        self._origin = (recipe, slot)
         self.loader.load(address, recipe=recipe, params=params or {}, slot=slot)
 
     def _counted(self, read: int) -> None:
@@ -235,10 +239,9 @@ class Labelling(QWidget):
     def show_draft(self, draft: Draft) -> None:
         """Correct this data; edits of another one are saved first, edits left from last time are offered."""
         self.save_now()
-        self.stack.clear()
-        self.draft, self.last_copy, self._copied_at, self._kept_at_s = draft, None, -1, 0.0
-        self._dirty = False
-        self._autosave.stop()
+        self.document.clear()
+        self.draft, self.last_copy = draft, None
+        self.autosave.forget()
         self._show_draft()
         self._say("", "")
         self._take_up_kept()
@@ -252,7 +255,7 @@ class Labelling(QWidget):
         self._show_example()
         for button in (self.copy_button, self.train_button):
             button.setEnabled(len(self.draft) > 0)
-        self._announce()
+        self._count()
 
     def _show_names(self) -> None:
         self.keys.show_names(self.draft.names, self._colours())
@@ -315,7 +318,7 @@ class Labelling(QWidget):
         changes = {at: label for at in sorted(chosen) if self.draft.labels[at] != label}
         row = self.table.currentIndex().row()
         if changes:
-            self.stack.push(Relabel(self.draft, changes, self._changed))
+            self.document.push(Relabel(self.draft, changes, self._changed))
         if len(rows) == 1 and row + 1 < len(self.model.shown):
             self.table.selectRow(row + 1)
 
@@ -350,7 +353,7 @@ class Labelling(QWidget):
         changes: dict[int, Respanned] = {at: difference(self.draft.spans[at], spans) for at, spans in wanted.items()}
         changes = {at: pair for at, pair in changes.items() if pair != ([], [])}
         if changes:
-            self.stack.push(Respan(self.draft, changes, self._changed, text=text))
+            self.document.push(Respan(self.draft, changes, self._changed, text=text))
 
     def _changed(self, positions: Sequence[int]) -> None:
         """After an edit, its undo or redo: show the first changed example unless one of them is shown."""
@@ -362,41 +365,36 @@ class Labelling(QWidget):
 
     # Keeping
 
-    def _edited(self, _index: int) -> None:
-        self._dirty = True
-        if not self._autosave.isActive():
-            self._autosave.start()
-        self._announce()
+    def _edited(self) -> None:
+        self.autosave.touch()
+        self._count()
 
     def save_now(self) -> None:
         """Put the edits on disk; announced, as is a failure."""
-        self._autosave.stop()
-        if not self._dirty:
-            return
-        try:
-            keep(self._draft_path(), self.draft)
-        except OSError as error:
-            self.saved.setText(f"not autosaved: {error}")
-            self._autosave.start()
-            return
-        self._dirty, self._kept_at_s = False, time.monotonic()
-        self._clock.start()
-        self._announce()
+        self.autosave.flush()
+
+    def _take(self) -> Write:
+        document = EditsDoc(self.draft.source, self.draft.kind, self.draft.edits(), *self._origin)
+        return functools.partial(keep, self._draft_path(), document)
 
     def _draft_path(self) -> Path:
         return draft_path(self.link.home.edits, self.draft.source, self.draft.kind)
 
-    def _announce(self) -> None:
-        edits = sum(self.draft.changed(at) for at in range(len(self.draft))) if self.stack.index() or self._dirty else 0
+    def _count(self) -> None:
+        touched = self.stack.index() or self.autosave.pending
+        edits = sum(self.draft.changed(at) for at in range(len(self.draft))) if touched else 0
         self.captioned.emit(f"{len(self.draft):,} examples" + (f" · {edits:,} changed" if edits else ""))
-        self.saved.setText(announced(dirty=self._dirty, ago_s=self._ago_s()))
 
-    def _ago_s(self) -> float:
-        return time.monotonic() - self._kept_at_s if self._kept_at_s else -1.0
+    def _say_saved(self, words: str) -> None:
+        self.saved.setText(words)
+        if self.isVisible():
+            self.link.saved.emit(words)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.save_now()
+        self.autosave.rest()
+        self.link.saved.emit("")
 
     def _take_up_kept(self) -> None:
         """Edits that were autosaved last time and are in no copy come back as one step that can be undone."""
@@ -411,10 +409,10 @@ class Labelling(QWidget):
             self.draft.add_name(name)
         self._show_names()
         if self.draft.kind == "labels":
-            self.stack.push(Relabel(self.draft, {one.at: one.label for one in edits}, self._changed))
+            self.document.push(Relabel(self.draft, {one.at: one.label for one in edits}, self._changed))
         else:
             changes = {one.at: difference(self.draft.spans[one.at], one.spans) for one in edits}
-            self.stack.push(Respan(self.draft, changes, self._changed, text="take up last time's edits"))
+            self.document.push(Respan(self.draft, changes, self._changed, text="take up last time's edits"))
         self._say(f"{_times(len(edits), 'edit')} from last time taken up again; Ctrl+Z drops them.", "dim")
 
     # Copies
@@ -444,13 +442,13 @@ class Labelling(QWidget):
         except (Problem, OSError) as error:
             self._failed(error.record() if isinstance(error, Problem) else ProblemRecord(f"Not saved: {error}"))
             return None
-        self._copied_at = self.stack.index()
+        self.document.set_clean()
         self._say(f"Saved as {self.last_copy}", "ok")
         return self.last_copy
 
     def train_on_copy(self) -> None:
         """Save a copy unless the last one is up to date, and ask for a training run on it."""
-        fresh = self.last_copy is not None and self._copied_at == self.stack.index()
+        fresh = self.last_copy is not None and self.document.clean
         path = self.last_copy if fresh else self.save_copy(self._proposed())
         if path is not None:
             self.retrain.emit(str(path))
@@ -476,15 +474,6 @@ class Labelling(QWidget):
         self.keys.set_theme(now)
         self._show_names()
         self._show_example()
-
-
-def announced(*, dirty: bool, ago_s: float) -> str:
-    """'autosaved 4 s ago', 'edited', or nothing before the first edit."""
-    if dirty:
-        return "edited, autosaving …"
-    if ago_s < 0:
-        return ""
-    return f"autosaved {ago_s:.0f} s ago" if ago_s < 90 else f"autosaved {ago_s / 60:.0f} min ago"
 
 
 def _times(count: int, noun: str = "stretch") -> str:

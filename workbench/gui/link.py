@@ -27,6 +27,10 @@ class Link(QObject):
     problem = Signal(object)
     """A ProblemRecord that no field could show."""
     settings_changed = Signal(object)
+    saved = Signal(str)
+    """How the edits in front are kept ('autosaved 10 s ago'); empty when nothing is edited."""
+    report_wanted = Signal(object, str)
+    """A fault of the program (a ProblemRecord with severity 'bug') to be put into a report, and its run if any."""
     runs_changed = Signal()
     """A run was made or has ended: lists read the index again."""
     _arrived = Signal(object)

@@ -30,12 +30,14 @@ from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
 from workbench.gui.tour import Step
 from workbench.gui.tryplace import FULL_PX, TryPlace
+from workbench.gui.words import in_words
 from workbench.store.runfolder import RunConfig, RunFolder
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
 NARROW_PX = 1000
+UNDO, REDO = "Undo change of a knob", "Redo change of a knob"
 
 
 class RecipePage(QWidget):
@@ -55,6 +57,7 @@ class RecipePage(QWidget):
         self.setup = Setup(recipe, link)
         self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
         self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
+        self.banner.reported.connect(lambda record: link.report_wanted.emit(record, self._run_id()))
         self.tryplace = TryPlace(recipe, link)
         chooser = RecipeChooser(recipe, neighbours)
         chooser.chosen.connect(self.recipe_wanted)
@@ -256,14 +259,17 @@ class RecipePage(QWidget):
 
     def _state_changed(self, state: JobState) -> None:
         queue = self.link.state.queue
-        run = self.model.folder.id if self.model is not None else ""
+        run = self._run_id()
         self.progress.show_state(state, ahead=queue.index(run) if run in queue else 0)
         if state.phase == self._phase:
             return
+        live = self._phase in ("queued", "running", "paused")
         self._phase = state.phase
         self._waiting = False
         self._refresh_actions()
         self._tell_end(state)
+        if live and state.problem is not None and state.problem.severity == "bug":
+            self.link.report_wanted.emit(state.problem, run)
         if state.phase in ENDED:
             self.link.runs_changed.emit()
 
@@ -279,6 +285,9 @@ class RecipePage(QWidget):
             self.banner.show_problem(state.problem, *remedies)
         elif state.phase == "cancelled":
             self.banner.show_note("The run was cancelled; its folder is kept.", *remedies)
+
+    def _run_id(self) -> str:
+        return self.model.folder.id if self.model is not None else ""
 
     def _worker_changed(self, _: WorkerState) -> None:
         if self.model is not None and self.model.state.phase == "queued":
@@ -299,8 +308,10 @@ class RecipePage(QWidget):
         self.export_action = make("recipe.export", lambda: self.exporter.pop(self._export_button))
         self.pause_action = make("recipe.pause", self.pause)
         self.cancel_action = make("recipe.cancel", self.cancel)
-        make("recipe.undo", self.setup.form.undo_stack.undo)
-        make("recipe.redo", self.setup.form.undo_stack.redo)
+        stack = self.setup.form.undo_stack
+        self._form_steps = (make("recipe.undo", stack.undo), make("recipe.redo", stack.redo))
+        stack.undoTextChanged.connect(self._name_undo)
+        stack.redoTextChanged.connect(self._name_redo)
         make("recipe.label", self.label)
         make("recipe.newest", self.timeline.follow)
         self._refresh_actions()
@@ -325,6 +336,19 @@ class RecipePage(QWidget):
         for action in (self.pause_action, self.cancel_action):
             action.setVisible(going)
             action.setProperty("why", "nothing runs here")
+
+    def _name_undo(self, knob: str) -> None:
+        self._form_steps[0].setText(f"{UNDO}: {in_words(knob)}" if knob else UNDO)
+
+    def _name_redo(self, knob: str) -> None:
+        self._form_steps[1].setText(f"{REDO}: {in_words(knob)}" if knob else REDO)
+
+    def _share_undo(self) -> None:
+        """While labels are in front, Ctrl+Z belongs to them, and to the form only where that has the focus."""
+        labels = self._middles.currentWidget() is self.labels
+        narrow, wide = Qt.ShortcutContext.WidgetWithChildrenShortcut, Qt.ShortcutContext.WindowShortcut
+        for step in self._form_steps:
+            step.setShortcutContext(narrow if labels else wide)
 
     def _relabel(self, items: list[Any]) -> None:
         self.label(items[0].text if items else "")
@@ -408,6 +432,10 @@ class RecipePage(QWidget):
         self._middles = QStackedWidget()
         self._middles.addWidget(middle)
         self._middles.addWidget(self.labels)
+        for step in self._form_steps:
+            self.removeAction(step)
+            self.setup.addAction(step)
+        self._middles.currentChanged.connect(lambda _: self._share_undo())
         return self._middles
 
 

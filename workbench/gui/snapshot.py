@@ -74,7 +74,7 @@ class NoRunner:
     def attach(self) -> Future[WorkerState]:
         return Future()
 
-    def shutdown(self, *, now: bool = False) -> Future[None]:
+    def shutdown(self, *, now: bool = False, keep: bool = False) -> Future[None]:
         return Future()
 
     def close(self) -> None:

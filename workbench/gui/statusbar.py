@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
@@ -12,12 +14,16 @@ from workbench.gui.actions import key_words, keymap
 from workbench.gui.theme import Tokens, theme, tokens
 from workbench.gui.words import size
 
+if TYPE_CHECKING:
+    from workbench.runner.doctor import Finding
+
 
 class StatusBar(QFrame):
     """Every part opens the job panel, except the last, which opens the command palette."""
 
     jobs_wanted = Signal()
     commands_wanted = Signal()
+    doctor_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,17 +37,25 @@ class StatusBar(QFrame):
         self._queue = self._part("queue 0", "Runs that wait for their turn")
         self._preview = self._part("preview 0 %", "Share of the run's time that live pictures take")
         self._pace = self._part("GUI –", "The longest time in the last seconds that this window did not answer")
-        for part in (self._worker, self._device, self._queue, self._preview, self._pace):
+        self._saved = self._part("", "Edits are written to disk by themselves a moment after each change")
+        for part in (self._worker, self._device, self._queue, self._preview, self._pace, self._saved):
             row.addWidget(part)
         row.addStretch(1)
+        self._doctor = self._part("", "What this machine lacks, with fixes", "window.doctor")
+        self._doctor.clicked.disconnect()
+        self._doctor.clicked.connect(self.doctor_wanted)
+        row.addWidget(self._doctor)
+        for part in (self._saved, self._doctor):
+            part.hide()
         self._commands = self._part("", "Find every command, recipe, run and setting by its name", "window.palette")
         self._commands.clicked.disconnect()
         self._commands.clicked.connect(self.commands_wanted)
         keymap().follow(self, self._name_key)
         self._name_key()
         row.addWidget(self._commands)
-        self._state = WorkerState()
+        self._state, self._broken = WorkerState(), False
         self.show_state(self._state)
+        theme().follow(self, self._dress_doctor)
         theme().follow(self, lambda: self.show_state(self._state))
 
     def show_state(self, state: WorkerState) -> None:
@@ -61,12 +75,30 @@ class StatusBar(QFrame):
 
     def text(self) -> str:
         """Everything that is said."""
-        parts = (self._worker, self._device, self._queue, self._preview, self._pace)
-        return " · ".join(part.text() for part in parts if part.text())
+        parts = (self._worker, self._device, self._queue, self._preview, self._pace, self._saved, self._doctor)
+        return " · ".join(part.text() for part in parts if part.text() and not part.isHidden())
 
     def show_job(self, state: JobState) -> None:
         """Tell the previews' share of the run on the stage."""
         self._preview.setText(f"preview {100 * state.preview_share:.0f} %")
+
+    def show_findings(self, findings: list[Finding]) -> None:
+        """Tell how many things are missing or broken; nothing where all is there."""
+        states = [one.state for one in findings if one.state != "ok"]
+        broken = states.count("broken")
+        self._broken = bool(broken)
+        self._doctor.setText(f"doctor: {broken} broken" if broken else f"doctor: {len(states)} missing")
+        self._doctor.setVisible(bool(states))
+        self._dress_doctor()
+
+    def show_saved(self, words: str) -> None:
+        """Tell how the edits in front are kept: 'autosaved 10 s ago'."""
+        self._saved.setText(words)
+        self._saved.setVisible(bool(words))
+
+    def _dress_doctor(self) -> None:
+        now = tokens()
+        self._doctor.setIcon(_dot(now.error if self._broken else now.warning))
 
     def show_pace(self, late_ms: float) -> None:
         """Tell the window's longest pause."""

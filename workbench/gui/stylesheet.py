@@ -40,6 +40,11 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #statusBar QPushButton:hover { background: $raised; color: $text; }
 #statusBar QPushButton:focus { border: 1px solid $accent; padding: 0 ${p7}px; }
 #jobPanel { background: $surface; border-top: 1px solid $line; }
+#jobRow { background: transparent; border: 1px solid transparent; border-radius: ${p6}px; }
+#jobRow:hover { background: $hover; }
+#jobRow:focus { border-color: $accent; }
+#jobRow[dragged="true"] { background: $tint; }
+#dropLine { background: $accent; border-radius: 1px; }
 
 QPushButton { icon-size: ${p16}px; }
 QPushButton, QToolButton[role="button"] { background: $raised; border: 1px solid $line; border-radius: ${p6}px;
@@ -53,6 +58,7 @@ QPushButton[role="primary"] { background: $accent; color: $on_accent; border: 1p
 QPushButton[role="primary"]:hover { background: $accent2; }
 QPushButton[role="primary"]:focus { border: 2px solid $text; }
 QPushButton[role="primary"]:disabled { background: $raised; color: $faint; border-color: $line; }
+QPushButton[role="compact"] { padding: 0 ${p8}px; min-height: ${p24}px; }
 QPushButton[role="flat"] { background: transparent; border: 1px solid transparent; padding: 0 ${p6}px; }
 QPushButton[role="flat"]:hover { background: $raised; }
 QPushButton[role="flat"]:focus { border: 1px solid $accent; }

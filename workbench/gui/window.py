@@ -16,9 +16,11 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
 from workbench.gui.actions import keymap, make_action
+from workbench.gui.attention import Attention
 from workbench.gui.banner import Banner
-from workbench.gui.dialogs import ask_closing
+from workbench.gui.closing import ClosingQuestion, Stopping
 from workbench.gui.guide import Guide
+from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
@@ -55,9 +57,11 @@ class MainWindow(QMainWindow):
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
         self._sweeps: SweepDesk | None = None
+        self._stopping: Stopping | None = None
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
-        self.jobs, self.status = JobPanel(link), StatusBar()
+        self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
+        self.attention = Attention(self)
         self._fill_rail()
         self._lay_out()
         self.guide = Guide(self)
@@ -235,8 +239,6 @@ class MainWindow(QMainWindow):
     def _job_told(self, page: RecipePage, state: Any) -> None:
         if page is self.recipe_page():
             self.status.show_job(state)
-        if page.model is not None:
-            self.jobs.show_job(page.model.folder.id, state)
 
     def run_claim(self, name: str, config: Any) -> None:
         """Queue every arm of a recipe's claim on this data, or find the last claim, and follow it to its verdict."""
@@ -284,6 +286,7 @@ class MainWindow(QMainWindow):
             self.try_recipe(self.first_recipe())
             if not self.guide.tour_seen:
                 self.guide.show_tour()
+        self.attention.begin()
 
     def _first_start(self) -> bool:
         return bool(self.recipes) and not any(self.link.home.runs.iterdir())
@@ -392,7 +395,7 @@ class MainWindow(QMainWindow):
         acts: dict[str, Callable[[], Any]] = {
             "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
             "help": self.show_help, "tour": self.guide.show_tour, "contents": self.guide.read, "close": self.close,
-            "compare": self.open_compare,
+            "compare": self.open_compare, "doctor": self.attention.open_doctor,
             "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
             "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
         }  # fmt: skip
@@ -407,15 +410,25 @@ class MainWindow(QMainWindow):
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        working = bool(self.link.state.running) and not self._leaving
-        if working:
+        state = self.link.state
+        if (state.running or state.queue) and not self._leaving and not state.silent and self._stopping is None:
             event.ignore()
-            note = self._sweeps.closing_note() if self._sweeps is not None else ""
-            waiting = len(self.link.state.queue)
-            ask_closing(self, waiting=waiting, keep_on=self.leave_quietly, stop=self._stop_and_leave, note=note)
+            self._ask_closing()
             return
+        if self._stopping is not None:
+            self._stopping.give_up()
+            self._stopping = None
         self._tidy()
         event.accept()
+
+    def _ask_closing(self) -> None:
+        asked = self.findChild(ClosingQuestion)
+        if asked is None:
+            note = self._sweeps.closing_note() if self._sweeps is not None else ""
+            keep_on, stop = self.leave_quietly, self._stop_and_leave
+            ClosingQuestion(self, self.link, keep_on=keep_on, stop=stop, note=note).open()
+        else:
+            asked.raise_()
 
     def leave_quietly(self) -> None:
         """Close without asking; running work goes on."""
@@ -423,11 +436,21 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _stop_and_leave(self) -> None:
-        asked = self.link.runner.cancel(self.link.state.running, keep=True)
-        self.link.deliver(asked, then=lambda _: self.leave_quietly(), failed=lambda _: self.leave_quietly(), owner=self)
+        """Say that the window is closing until the run has kept its model; closing again waits no longer."""
+        self._stopping = Stopping(self, self.link, leave=self.leave_quietly, stay=self._stay)
+        self.banner.show_note(
+            "Closing… the run finishes its step and keeps its model. Closed now, it does the same on its own.",
+            ("Close now", self.leave_quietly),
+        )
+        self._stopping.begin()
+
+    def _stay(self) -> None:
+        self._stopping = None
 
     def _tidy(self) -> None:
         self.memory.save()
+        self.memory.stop()
+        self.jobs.close_tail()
         self.pace.stop()
         if self._sweeps is not None:
             self._sweeps.leave()
@@ -462,6 +485,7 @@ class MainWindow(QMainWindow):
             "recipes": recipes,
             "shape": shape,
             "runs": runs,
+            "jobs": {**self.jobs.values(), "height": self._halves.height_px},
             **self.guide.values(),
         }
 
@@ -469,6 +493,9 @@ class MainWindow(QMainWindow):
         shape = str(self._remembered.get("shape", ""))
         if shape:
             self.restoreGeometry(QByteArray.fromBase64(shape.encode()))
+        jobs = dict(self._remembered.get("jobs", {}))
+        self._halves.height_px = int(jobs.get("height", self._halves.height_px))
+        self.jobs.set_values(jobs)
         self._recipe_of_tab = {
             tab: name for tab, name in self._remembered.get("recipe_of_tab", {}).items() if name in self.recipes
         }
@@ -491,8 +518,8 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banner)
-        column.addWidget(self.stack, 1)
-        column.addWidget(self.jobs)
+        self._halves = Halves(self.stack, self.jobs)
+        column.addWidget(self._halves, 1)
         across = QWidget()
         row = QHBoxLayout(across)
         row.setContentsMargins(0, 0, 0, 0)
@@ -511,11 +538,13 @@ class MainWindow(QMainWindow):
         self._attached: set[str] = set()
         self.rail.chosen.connect(self.open_page)
         self.jobs.opened.connect(self.open_run)
+        self.jobs.changed.connect(self.memory.touch)
+        self._halves.splitterMoved.connect(lambda *_: self.memory.touch())
         self.status.jobs_wanted.connect(self.toggle_jobs)
         self.status.commands_wanted.connect(self.open_palette)
         self.pace.measured.connect(self.status.show_pace)
         self.link.worker_changed.connect(self._worker_changed)
-        self.link.problem.connect(self.banner.show_problem)
+        self.link.saved.connect(self.status.show_saved)
         self.link.settings_changed.connect(self._dress)
 
     def _dress(self, settings: Settings) -> None:

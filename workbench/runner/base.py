@@ -64,8 +64,11 @@ class Runner(Protocol):
     def attach(self) -> Future[WorkerState]:
         """Connect to the home's worker, starting it where none runs."""
 
-    def shutdown(self, *, now: bool = False) -> Future[None]:
-        """End the worker: when idle, or now (its run stays resumable)."""
+    def shutdown(self, *, now: bool = False, keep: bool = False) -> Future[None]:
+        """End the worker: when idle, now (its run stays resumable), or once its run has kept its model.
+
+        With `keep` waiting runs stay queued; the next worker goes on with them.
+        """
 
     def close(self) -> None:
         """Detach; the worker and its work go on."""

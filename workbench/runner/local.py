@@ -128,7 +128,7 @@ class LocalRunner:
         self._want()
         return future
 
-    def shutdown(self, *, now: bool = False) -> Future[None]:
+    def shutdown(self, *, now: bool = False, keep: bool = False) -> Future[None]:
         """See runner.base; with `now`, a worker that does not answer is ended by force."""
         address = announced(self._home)
         if self._state.silent and now and address is not None:
@@ -138,7 +138,7 @@ class LocalRunner:
             return _done()
         if self._channel is None and not self._launcher.is_running():
             return _done()
-        return self._ask(ev.Shutdown(now=now))
+        return self._ask(ev.Shutdown(now=now, keep=keep))
 
     def close(self) -> None:
         """See runner.base."""

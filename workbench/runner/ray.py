@@ -127,12 +127,12 @@ class RayRunner:
             self._changed.notify_all()
         return future
 
-    def shutdown(self, *, now: bool = False) -> Future[None]:
+    def shutdown(self, *, now: bool = False, keep: bool = False) -> Future[None]:
         """See runner.base: end the run that goes on (now), and no other is started."""
         with self._lock:
             self._queue.clear()
             running = self._running
-        return self.cancel(running) if now and running else self._do(lambda: None)
+        return self.cancel(running, keep=keep and not now) if (now or keep) and running else self._do(lambda: None)
 
     def close(self) -> None:
         """See runner.base."""

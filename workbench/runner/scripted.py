@@ -55,7 +55,11 @@ class ScriptedRunner:
         self._state = ev.WorkerState()
         self._queue: list[str] = []
         self._playing: Iterator[ev.AnyEvent] = iter(())
-        self._running = ""
+        self._running = self._ending = ""
+        self.lingers = False
+        """Whether the process of a run that is ended stays until `vanish`, as one that is slow to leave."""
+        self.answering, self.questions = "", 0
+        """What the interactive lane is said to do, and how many questions wait; `attach` tells it."""
         self._paused = self._closed = False
         self._clock = time.time()
 
@@ -106,8 +110,13 @@ class ScriptedRunner:
             return _done(None)
         if run != self._running:
             return _failed(_not_running(run))
+        self._ending = "keeping" if keep else "cancelling"
         self._end(ev.Finished(kept_early=True) if keep else ev.Cancelled(resumable=True))
         return _done(None)
+
+    def vanish(self) -> None:
+        """Let the process of the run that was ended be gone."""
+        self._leave(gone=True)
 
     def pause(self, run: str) -> Future[None]:
         """See runner.base."""
@@ -154,12 +163,12 @@ class ScriptedRunner:
         self._tell()
         return _done(self._state)
 
-    def shutdown(self, *, now: bool = False) -> Future[None]:
+    def shutdown(self, *, now: bool = False, keep: bool = False) -> Future[None]:
         """See runner.base."""
-        self.asked.append(("shutdown", "now" if now else "idle"))
-        if now and self._running:
+        self.asked.append(("shutdown", "now" if now else "keep" if keep else "idle"))
+        if (now or keep) and self._running:
             self._queue.clear()
-            self._end(ev.Cancelled(resumable=True))
+            self._end(ev.Cancelled(resumable=True) if now else ev.Finished(kept_early=True))
         self.lose()
         return _done(None)
 
@@ -231,14 +240,19 @@ class ScriptedRunner:
             self._write(event)
         self._leave()
 
-    def _leave(self) -> None:
-        self._running, self._paused, self._playing = "", False, iter(())
+    def _leave(self, *, gone: bool = False) -> None:
+        self._paused, self._playing = False, iter(())
+        if self.lingers and self._ending and not gone:
+            self._tell()
+            return
+        self._running = self._ending = ""
         self._go_on()
 
     def _tell(self) -> None:
         self._show(
             ev.WorkerState(
-                pid=os.getpid(), running=self._running, paused=self._paused, queue=tuple(self._queue), device="cpu",
+                pid=os.getpid(), running=self._running, paused=self._paused, ending=self._ending,
+                queue=tuple(self._queue), interactive=self.answering, questions=self.questions, device="cpu",
                 memory_bytes=300_000_000, memory_total_bytes=16_000_000_000,
             )
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -89,8 +90,6 @@ class Child:
         if self.status >= 0:
             return f"exit status {self.status}"
         with contextlib.suppress(ValueError):
-            import signal
-
             return f"signal {signal.Signals(-self.status).name}"
         return f"signal {-self.status}"
 
@@ -107,11 +106,28 @@ class Child:
                     self._heard(self, decode_report(line))
 
     def _await_end(self) -> None:
+        self._await_helpers()
         self.status = self._process.wait()
         # A process forked by the recipe may hold the report pipe open; do not wait for it for long.
         self._threads[1].join(LAST_WORDS_S)
         self._orders.put(None)
         self._ended(self)
+
+    def _await_helpers(self) -> None:
+        """End what the process has started and left behind, so that its end means that its memory is back."""
+        if not hasattr(os, "waitid"):
+            return
+        with contextlib.suppress(OSError):
+            # Not reaped yet, so its number still means this process group and no other.
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            helpers = [one for one in psutil.process_iter() if self._left_behind(one.pid)]
+            os.killpg(self.pid, signal.SIGKILL)
+            psutil.wait_procs(helpers, timeout=LAST_WORDS_S)
+
+    def _left_behind(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            return pid != self.pid and os.getpgid(pid) == self.pid
+        return False
 
 
 def is_alive(pid: int) -> bool:

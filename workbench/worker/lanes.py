@@ -114,9 +114,10 @@ class ClientLeft:
 
 @dataclasses.dataclass(frozen=True)
 class ShutdownAsked:
-    """A client (or SIGTERM, with `now`) ends the worker."""
+    """A client (or SIGTERM, with `now`) ends the worker; with `keep` its run keeps its model."""
 
     now: bool = False
+    keep: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +226,7 @@ class Lanes:
         self.asking: tuple[Ticket, str] | None = None
         self.waiting: list[tuple[Ticket, str]] = []
         self.clients = 0
-        self.ending: Literal["", "idle", "now"] = ""
+        self.ending: Literal["", "idle", "keep", "now"] = ""
         self.stopped = False
         self._grace_s, self._keep_s = grace_s, keep_s
         self._idle_since: float | None = now
@@ -262,8 +263,8 @@ class Lanes:
                 return self._resume(run, phase)
             case Reordered(runs):
                 return self._reorder(runs)
-            case ShutdownAsked(immediately):
-                return self._shut_down(now, immediately=immediately)
+            case ShutdownAsked(immediately, keep):
+                return self._shut_down(now, immediately=immediately, keep=keep)
             case RunHeld() | RunGone() | ClientCame() | Tick():
                 return self._note(event, now)
             case _:
@@ -274,7 +275,7 @@ class Lanes:
     def _submit(self, run: str, *, first: bool) -> list[Instruction]:
         if run in self.queue or self._is_running(run):
             return []
-        if self.ending == "now":
+        if self._closing:
             raise InputError(
                 "The worker is shutting down.", expected="a worker that stays", received=run,
                 fix="Try again in a moment; a new worker starts by itself.", field="run",
@@ -334,7 +335,7 @@ class Lanes:
                 self.running.paused = held
             case RunGone(run) if self.running is not None and self.running.run == run:
                 again, self.running = self.running.again, None
-                return self._submit(run, first=True) if again and self.ending != "now" else []
+                return self._submit(run, first=True) if again and not self._closing else []
             case ClientCame():
                 self.clients += 1
                 self._leave_after_s = self._keep_s
@@ -381,10 +382,25 @@ class Lanes:
 
     # Both.
 
-    def _shut_down(self, now: float, *, immediately: bool) -> list[Instruction]:
-        if not immediately:
+    @property
+    def _closing(self) -> bool:
+        """Whether no other run is started or taken any more."""
+        return self.ending in ("keep", "now")
+
+    def _shut_down(self, now: float, *, immediately: bool, keep: bool) -> list[Instruction]:
+        if immediately:
+            return self._stop_now(now)
+        if not keep:
             self.ending = self.ending or "idle"
             return []
+        if self.ending != "now":
+            self.ending, self.waiting = "keep", []
+        if self.running is None or self.running.ending:
+            return []
+        self.running.ending = "keeping"
+        return [TellRun("keep")]
+
+    def _stop_now(self, now: float) -> list[Instruction]:
         self.ending, self.waiting = "now", []
         if self.running is None or self.running.ending == "cancelling":
             return []
@@ -393,7 +409,7 @@ class Lanes:
 
     def _go_on(self, now: float) -> list[Instruction]:
         """What follows from the state alone: the next run, the next question, or the end."""
-        if self.ending == "now":
+        if self._closing:
             return self._stop() if self.running is None else []
         todo: list[Instruction] = []
         if self.running is None and self.queue:

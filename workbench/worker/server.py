@@ -91,7 +91,7 @@ class Supervisor:
     def spare_wanted(self) -> bool:
         """Whether another run may start soon: none runs, or more are waiting."""
         soon = self.lanes.running is None or bool(self.lanes.queue)
-        return soon and self.lanes.ending != "now" and time.monotonic() - self._began >= SPARE_AFTER_S
+        return soon and self.lanes.ending not in ("keep", "now") and time.monotonic() - self._began >= SPARE_AFTER_S
 
     def end(self) -> None:
         """Told by a signal to end now."""
@@ -203,8 +203,8 @@ class Supervisor:
                 return la.Reordered(runs)
             case ev.Abandon(asked=asked):
                 return la.Abandoned((client.number, asked))
-            case ev.Shutdown(now=now):
-                return la.ShutdownAsked(now)
+            case ev.Shutdown(now=now, keep=keep):
+                return la.ShutdownAsked(now, keep)
             case _:
                 raise InputError("A greeting is only said once.", received=type(request).__name__)
 
@@ -218,17 +218,18 @@ class Supervisor:
             ending=running.ending if running else "",
             queue=tuple(self.lanes.queue),
             interactive=("starting" if self.crew.interactive_starting else asking[1]) if asking else "",
+            questions=len(self.lanes.waiting),
             device=self.crew.device,
             memory_bytes=self._told.memory_bytes,
             memory_total_bytes=self._memory_total,
         )
 
     def tell_clients(self) -> None:
-        """Show a change at once, and the memory once a second while there are clients."""
+        """Show a change at once; the memory once a second and when a run's process has come or gone."""
         if not self.clients:
             return
         state, now = self.state(), time.monotonic()
-        if now - self._told_at >= TELL_S:
+        if now - self._told_at >= TELL_S or state.running != self._told.running:
             state = msgspec.structs.replace(state, memory_bytes=self.crew.memory_bytes())
         elif state == self._told:
             return

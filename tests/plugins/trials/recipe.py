@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,7 +26,18 @@ class Trials(Params):
     """How many steps, how slow, and what goes wrong at which of them."""
 
     behaviour: Literal[
-        "good", "raise", "hang", "print", "exit", "ignore", "leak", "segfault", "sys-exit", "swallow", "bad-input"
+        "good",
+        "raise",
+        "hang",
+        "print",
+        "exit",
+        "ignore",
+        "leak",
+        "segfault",
+        "sys-exit",
+        "swallow",
+        "bad-input",
+        "helper",
     ] = knob("good", "What happens at the step of trouble")
     steps: int = knob(20, "Steps", low=1, high=100_000)
     step_s: float = knob(0.01, "Time that a step takes", low=0.0, high=10.0, unit="s")
@@ -114,8 +126,8 @@ def _misbehave(job: Job, behaviour: str) -> None:
             print("printed by the recipe")
             os.write(1, b"written to descriptor 1\n")
             print("said on stderr", file=sys.stderr)
-        case "leak":
-            job.leaked = bytearray(300_000_000)  # type: ignore[attr-defined]
+        case "leak" | "helper":
+            _hold(job, behaviour)
         case "ignore":
             while True:
                 time.sleep(0.05)
@@ -125,6 +137,14 @@ def _misbehave(job: Job, behaviour: str) -> None:
                     job.step(0)
                 except BaseException:
                     time.sleep(0.05)
+
+
+def _hold(job: Job, behaviour: str) -> None:
+    if behaviour == "leak":
+        job.leaked = bytearray(300_000_000)  # type: ignore[attr-defined]
+    else:
+        helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        job.log(f"helper {helper.pid}")
 
 
 def _leave(behaviour: str) -> None:
