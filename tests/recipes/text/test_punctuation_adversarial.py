@@ -58,8 +58,8 @@ def tokenizer(backbone):
 
 
 def knobs(backbone, **more):
-    given = {"backbone": str(backbone), "sentences": 20, "window": 32, "batch": 4, "max_steps": 4, "evaluations": 2}
-    return check(PunctuationAdversarial, given | {"frozen_layers": 1} | more)
+    given = {"backbone": str(backbone), "sentences": 20, "limit": 100, "window": 32, "batch": 4, "max_steps": 4}
+    return check(PunctuationAdversarial, given | {"evaluations": 2, "frozen_layers": 1} | more)
 
 
 # Readers ------------------------------------------------------------------------------------
@@ -182,9 +182,29 @@ def test_that_both_tasks_on_the_same_sentences_are_refused():
     same = readers.TagCorpus([TaggedSentence(one.tokens, one.tags) for one in corpus.train], [], ("A", "B"), "")
     with pytest.raises(InputError, match="nothing for the adversary"):
         readers.check_strangers(corpus, same)
-    others = readers.load_tags("sample:generated-pos", seed=0, generated=12, avoid=corpus.train)
+    others = readers.load_tags("sample:generated-pos", seed=0, limit=60, avoid=corpus.train)
     readers.check_strangers(corpus, others)
     assert not {one.tokens for one in others.train} & {one.tokens for one in others.held_out}
+
+
+def test_that_few_sentences_to_learn_from_are_judged_by_many_and_helped_by_many():
+    marks = readers.load_marks("sample:generated-punctuation", seed=0, generated=20)
+    tags = readers.load_tags("sample:generated-pos", seed=0)
+    assert [len(part) for part in (marks.train, marks.dev, marks.test, marks.test_asr)] == [20, 150, 600, 600]
+    assert len(tags.train) + len(tags.held_out) == 1500
+    small = readers.load_marks("sample:generated-punctuation", seed=0, generated=20, limit=100)
+    assert [len(part) for part in (small.train, small.dev, small.test)] == [20, 100, 100]
+
+
+def test_that_sentences_are_joined_in_other_orders_without_gaining_or_losing_one():
+    marks = readers.load_marks("sample:generated-punctuation", seed=0, generated=20, limit=20)
+    found = readers.rejoined(marks.train, 3, seed=1)
+    passes = [found[at : at + 20] for at in (0, 20, 40)]
+    assert passes[0] == list(marks.train)
+    assert all(sorted(one.tokens for one in some) == sorted(one.tokens for one in marks.train) for some in passes)
+    assert passes[0] != passes[1] != passes[2]
+    assert found == readers.rejoined(marks.train, 3, seed=1)
+    assert readers.rejoined(marks.train, 1, seed=1) == list(marks.train)
 
 
 # Windows ------------------------------------------------------------------------------------
@@ -306,7 +326,7 @@ def test_that_frozen_layers_do_not_learn_and_the_rest_does(backbone):
 def joint(backbone, tokenizer):
     """A function that builds the joint objective on a small corpus, ready for its first step."""
     marks = readers.load_marks("sample:generated-punctuation", seed=0, generated=20)
-    tags = readers.load_tags("sample:generated-pos", seed=0, generated=12)
+    tags = readers.load_tags("sample:generated-pos", seed=0, limit=60)
 
     def build(**more):
         params = knobs(backbone, dropout=0.0, **more)
@@ -459,7 +479,7 @@ def test_that_outcomes_of_a_run_give_the_f1_it_told(trained):
 
     for slot, metric in (("outcomes", "test_f1"), ("outcomes_asr", "asr_f1")):
         counts, measure = outcomes(trained, slot)
-        assert counts.shape == (120, 9)
+        assert counts.shape == (100, 9)
         assert float(measured(counts.sum(0), len(counts), measure)) == pytest.approx(trained.state().results[metric])
 
 
@@ -507,6 +527,16 @@ def test_that_marks_of_pasted_text_are_taken_off_and_shown_as_true(trained):
     assert with_marks.headline == without.headline
     assert [one.label for one in with_marks.spans.gold] == ["PERIOD", "QUESTION"]
     assert without.spans.gold == []
+
+
+def test_that_only_text_whose_sentences_are_independent_is_joined_anew(tmp_path, backbone, tokenizer):
+    path = tmp_path / "story.txt"
+    made = grammar.sentences("sea", 60, "story")
+    path.write_text("".join(f"{w}\t{m}\n" for one in made for w, m in zip(one.words, one.marks, strict=True)), "utf-8")
+    for data, times in ((str(path), 1), ("sample:generated-punctuation", 4)):
+        job = SimpleNamespace(seed=0, inputs={"data": data}, log=lambda text: None)
+        streams = method._load(job, knobs(backbone, orders=4, pos=False), tokenizer, choose("cpu"))
+        assert len(streams.train.sentences) == times * len(set(streams.train.sentences))
 
 
 def test_that_nothing_to_punctuate_is_a_mistake_in_the_text_field(trained):

@@ -257,12 +257,13 @@ def _load(job: Job, params: PunctuationAdversarial, tokenizer: Any, place: Place
     tags = _load_tags(job, params, marks)
     dev = marks.dev if place.is_cuda else _first_words(marks.dev, DEV_WORDS)
     names = tags.tags if tags is not None else ()
+    learned = readers.rejoined(marks.train, params.orders if marks.independent else 1, seed=job.seed)
 
     def cut_up(sentences: Sequence[TaggedSentence], among: Sequence[str], *, overlap: bool = True) -> Stream:
         return stream(tokenizer, sentences, among, length=params.window, overlap=overlap)
 
     return Streams(
-        train=cut_up(marks.train, readers.MARKS),
+        train=cut_up(learned, readers.MARKS),
         dev=cut_up(dev, readers.MARKS),
         test=cut_up(marks.test, readers.MARKS),
         test_asr=cut_up(marks.test_asr, readers.MARKS) if marks.test_asr else None,
@@ -286,7 +287,7 @@ def _load_tags(job: Job, params: PunctuationAdversarial, marks: readers.Corpus) 
             )
         return None
     avoid = [*marks.train, *marks.dev, *marks.test]
-    tags = readers.load_tags(address, seed=job.seed, generated=params.sentences, avoid=avoid, limit=params.limit)
+    tags = readers.load_tags(address, seed=job.seed, avoid=avoid, limit=params.limit)
     readers.check_strangers(marks, tags)
     job.log(f"Parts of speech: {tags.detail}; {len(tags.tags)} tags.")
     return tags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,13 +43,17 @@ _FILE_ENDS = ("", ".txt", ".tsv")
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """Sentences whose tags are marks, by split; `test_asr` may be empty."""
+    """Sentences whose tags are marks, by split; `test_asr` may be empty.
+
+    Sentences that are `independent` follow each other by chance: any other order is as true.
+    """
 
     train: Sequence[TaggedSentence]
     dev: Sequence[TaggedSentence]
     test: Sequence[TaggedSentence]
     test_asr: Sequence[TaggedSentence]
     detail: str
+    independent: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +73,10 @@ def load_marks(address: str, *, seed: int, generated: int, limit: int = 0) -> Co
     """Punctuated text from a sample, a file or a folder of splits; every sentence ends with a mark.
 
     `generated` is the number of training sentences of the generated sample, `limit` the most
-    sentences read of anything else. Raises InputError on field 'data'.
+    sentences of its other splits and of anything else (0: no limit). Raises InputError on field 'data'.
     """
     if address.removeprefix(samples.PREFIX) == "generated-punctuation" and address.startswith(samples.PREFIX):
-        return _generated(seed, generated)
+        return _generated(seed, generated, limit)
     if address.startswith(samples.PREFIX):
         loaded = samples.load(address, seed=seed, limit=limit)
         parts = {"train": "train", "dev": "validation", "test": "test"}
@@ -84,10 +89,23 @@ def load_marks(address: str, *, seed: int, generated: int, limit: int = 0) -> Co
     return _from_folder(path, limit) if path.is_dir() else _from_file(path, limit)
 
 
-def _generated(seed: int, count: int) -> Corpus:
-    made = grammar.punctuation_corpus(seed, train=count, dev=min(150, max(count // 2, 10)), test=min(600, 2 * count))
+def _generated(seed: int, count: int, limit: int) -> Corpus:
+    # Few sentences to learn from are no reason to judge by few.
+    dev, test = (min(size, limit or size) for size in (150, 600))
+    made = grammar.punctuation_corpus(seed, train=count, dev=dev, test=test)
     parts = {name: [TaggedSentence(one.words, one.marks) for one in part] for name, part in made.items()}
-    return Corpus(**parts, detail=f"{count:,} generated training sentences")
+    detail = f"{count:,} generated training sentences"
+    return Corpus(parts["train"], parts["dev"], parts["test"], parts["test_asr"], detail, independent=True)
+
+
+def rejoined(sentences: Sequence[TaggedSentence], orders: int, *, seed: int) -> list[TaggedSentence]:
+    """The sentences `orders` times over: first as they come, then each time in another order.
+
+    In one order a few hundred sentences fill so few windows that a network learns them by heart,
+    where each sentence ends with what stands in the next; in many orders it has to look at the words.
+    """
+    chance = random.Random(f"orders {seed}")
+    return [*sentences, *(one for _ in range(orders - 1) for one in chance.sample(sentences, len(sentences)))]
 
 
 def _stream(sentences: Iterable[TaggedSentence]) -> Iterator[tuple[int, str, str]]:
@@ -127,7 +145,8 @@ def _from_folder(folder: Path, limit: int) -> Corpus:
     if not (found["dev"] and found["test"]):
         return _carved(found["train"] + found["dev"] + found["test"], f"{folder.name}: splits carved", folder)
     _check_marks(found["train"], folder)
-    return Corpus(**found, detail=f"{folder.name}: {len(found['train']):,} training sentences")
+    detail = f"{folder.name}: {len(found['train']):,} training sentences"
+    return Corpus(found["train"], found["dev"], found["test"], found["test_asr"], detail)
 
 
 def _from_file(path: Path, limit: int) -> Corpus:
@@ -238,17 +257,15 @@ def unpunctuate(text: str) -> list[tuple[str, str]]:
 # Parts of speech ----------------------------------------------------------------------------
 
 
-def load_tags(
-    address: str, *, seed: int, generated: int, avoid: Iterable[TaggedSentence] = (), limit: int = 0
-) -> TagCorpus:
+def load_tags(address: str, *, seed: int, avoid: Iterable[TaggedSentence] = (), limit: int = 0) -> TagCorpus:
     """Sentences with parts of speech from the generated sample, a CoNLL-U or two-column file, or a folder.
 
-    `generated` is the number of training sentences of the other task. Generated ones repeat
+    At most `limit` are read, or generated (1,500 without a limit); generated ones repeat
     no sentence of `avoid`. A tenth, at most 300 sentences, is held out.
     Raises InputError on field 'pos'.
     """
     if address == samples.PREFIX + "generated-pos":
-        made = grammar.pos_corpus(seed, count=min(1500, 5 * generated), avoid=[one.tokens for one in avoid])
+        made = grammar.pos_corpus(seed, count=min(1500, limit or 1500), avoid=[one.tokens for one in avoid])
         sentences = [TaggedSentence(one.words, one.tags) for one in made]
         detail = f"{len(made):,} generated sentences with parts of speech"
     elif address.startswith(samples.PREFIX):

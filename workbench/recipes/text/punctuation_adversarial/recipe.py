@@ -46,12 +46,16 @@ class PunctuationAdversarial(Training):
         low=0.0, high=1.0, label="Adversary", when={"pos": (True,)},
     )  # fmt: skip
     sentences: int = knob(
-        1000, "Training sentences of the generated sample; beside them 150 to validate, 600 to test, 1,500 with tags",
+        300, "Training sentences of the generated sample; beside them 150 to validate, 600 to test, 1,500 with tags",
         low=20, high=100_000, label="Generated sentences", unit="sentences", more=True,
     )  # fmt: skip
+    orders: int = knob(
+        10, "In how many orders the generated training sentences, which tell no story, are joined to a text",
+        low=1, high=1000, label="Orders of generated sentences", more=True,
+    )  # fmt: skip
     limit: int = knob(
-        0, "Read at most this many sentences of own data; 0 reads all", low=0, high=100_000_000, unit="sentences",
-        more=True,
+        0, "Read at most this many sentences of own data, and of generated ones to validate, to test and with tags; "
+        "0 reads all", low=0, high=100_000_000, unit="sentences", more=True,
     )  # fmt: skip
     branch_width: int = knob(128, "Width of each task's own layer", low=8, high=2048, more=True)
     branch_lstm: bool = knob(False, "A bidirectional LSTM (2 x 64) in each task's branch", more=True)
@@ -82,9 +86,15 @@ GENERATED_POS = Sample(
     generated=True,
 )
 
+# Calibrated on seeds 98 and 99, which no claim uses, by validation F1 alone. Every sentence is gone through about
+# nine times, and the single task stands still from the middle on (0.80 at steps 200 and 400): what is short is
+# punctuation, not steps. With 300 sentences it lands on either side of the gate's foot, depending on the seed.
+# A rate of 6e-4 did worse. An adversary of 0.1 turned the discriminator upside down (2 % right while training);
+# against 0.03 it holds its own (64 to 67 %).
 DESK = PunctuationAdversarial(
-    frozen_layers=1, batch=2, learning_rate=4e-4, warmup=0.2, max_steps=300, evaluations=4
-)  # calibrated on the validation part of a seed that no claim uses, so that the single task lies within the gate
+    sentences=450, frozen_layers=1, batch=4, learning_rate=3e-4, warmup=0.1, max_steps=400, evaluations=4,
+    lambda_max=0.03,
+)  # fmt: skip
 _ARM = DESK.replace(keep_model=False)
 _B = "B MiniLM"
 _D = "D MiniLM + POS + adversary"
@@ -98,9 +108,9 @@ def _better(text: str, better: str, than: str, *, by: float = 0.0, metric: str =
 
 CLAIM = Claim(
     arms={
-        "A random, rate 1e-4": _ARM.replace(init="random", pos=False, learning_rate=1e-4),
         "A random": _ARM.replace(init="random", pos=False),
         "A random, rate 1e-3": _ARM.replace(init="random", pos=False, learning_rate=1e-3),
+        "A random, rate 2e-3": _ARM.replace(init="random", pos=False, learning_rate=2e-3),
         _B: _ARM.replace(pos=False),
         "C MiniLM + POS": _ARM.replace(lambda_max=0.0),
         _D: _ARM,
@@ -109,8 +119,8 @@ CLAIM = Claim(
     statements=(
         _better("The pretrained encoder beats the same encoder started at random, at the same rate",
                 _B, "A random", by=0.10),
-        _better("… and at a quarter of the rate", _B, "A random, rate 1e-4", by=0.10),
-        _better("… and at two and a half times the rate", _B, "A random, rate 1e-3", by=0.10),
+        _better("… and at three times the rate, which suits random weights better", _B, "A random, rate 1e-3", by=0.10),
+        _better("… and at seven times the rate", _B, "A random, rate 2e-3", by=0.10),
         _better("The adversarial part-of-speech task improves on the single task", _D, _B),
         _better("The part-of-speech task alone improves on the single task", "C MiniLM + POS", _B),
         _better("Reversing the gradient improves on the part-of-speech task alone", _D, "C MiniLM + POS"),
