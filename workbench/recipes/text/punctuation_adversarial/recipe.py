@@ -166,7 +166,7 @@ CLAIM = Claim(
         "worst": Table,
         "outcomes": Outcomes,
     },
-    layout=(("loss", "f1", "joint"), ("examples", "confusion"), ("embedding", "per_class", "worst")),
+    layout=(("loss", "f1", "joint"), ("examples", "confusion"), ("embedding", "per_class"), ("worst",)),
     presets={
         "smoke": PunctuationAdversarial(
             sentences=20, limit=200, window=24, batch=4, max_steps=4, evaluations=2, frozen_layers=5
