@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "transformers", "monai", "diffusers", "open3d", "accelerate", "peft", "tokenizers", "sklearn")
+HEAVY = (
+    "torch",
+    "transformers",
+    "monai",
+    "diffusers",
+    "open3d",
+    "accelerate",
+    "peft",
+    "tokenizers",
+    "sklearn",
+    "optuna",
+)
 
 LOOK = f"""
 import sys
@@ -40,7 +51,7 @@ COMMANDS = """
 from workbench.__main__ import main
 for words in (["recipes"], ["runs", "list"], ["worker", "status"], ["doctor", "--no-worker"], ["run", "nothing"]):
     main(words)
-import workbench.cli.models, workbench.runner.local, workbench.runner.claims
+import workbench.cli.models, workbench.runner.local, workbench.runner.claims, workbench.runner.drive
 from workbench.recipes import recipes
 assert recipes()
 assert "PySide6" not in __import__("sys").modules

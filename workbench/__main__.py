@@ -70,7 +70,13 @@ def _window(words: Sequence[str]) -> int:
         return demonstrate(asked.home, asked.headless)
     from workbench.app import open_window
 
-    return open_window(asked.home, demo=not asked.no_demo)
+    return open_window(asked.home, demo=not asked.no_demo, command_help=_command_help)
+
+
+def _command_help() -> dict[str, str]:
+    from workbench.cli.main import help_texts
+
+    return help_texts()
 
 
 def _snapshot(words: Sequence[str]) -> int:
@@ -82,6 +88,10 @@ def _snapshot(words: Sequence[str]) -> int:
     parser.add_argument("tab", metavar="TAB", help="text, home, runs, models, settings, or recipe:NAME")
     parser.add_argument("--run", default="", metavar="RUN", help="an id, a unique part of it, or 'last'")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="where to write it")
+    parser.add_argument(
+        "--view", default=None, nargs="?", const="", metavar="SLOT",
+        help="only what the run wrote to this slot last, without the window; no SLOT: what says most",
+    )  # fmt: skip
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="its colours")
     parser.add_argument("--size", default="1600x1000", metavar="WxH", help="its size in pixels")
     add_common(parser)
@@ -94,8 +104,14 @@ def _snapshot(words: Sequence[str]) -> int:
     run = find_run(home.runs, asked.run) if asked.run else None
     if not _has_display():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from workbench.gui.snapshot import take
+    from workbench.gui.snapshot import take, take_view
 
+    if asked.view is not None:
+        if run is None:
+            raise InputError("A view is drawn from a run.", expected="--run RUN", received="none", field="--run")
+        taken = take_view(home, run, asked.view, asked.out, theme_name=asked.theme, size=size)
+        _told(taken, as_json=asked.json)
+        return 0
     taken = take(home, asked.tab, run, asked.out, theme_name=asked.theme, size=size)
     _told(taken, as_json=asked.json)
     return 0

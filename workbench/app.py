@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from workbench.gui.window import MainWindow
 
 
-def open_window(root: Path | None = None, *, demo: bool = True) -> int:
+def open_window(
+    root: Path | None = None, *, demo: bool = True, command_help: Callable[[], Mapping[str, str]] | None = None
+) -> int:
     """Open the main window over a home and serve it until it is closed; returns the exit status.
 
-    `demo` lets the first start run the first recipe's desk preset. Raises KnownTrouble when the
+    `demo` lets the first start run the first recipe's desk preset; `command_help` tells the texts of
+    the command line's help, which the window shows beside its own. Raises KnownTrouble when the
     home cannot be written.
     """
     home = open_home(root)
     gc.disable()  # nothing that is made on the way to the first paint is garbage; _swept takes over
     app = application()
     window = make_window(home, demo=demo)
+    window.guide.command_help = command_help
     window.show()
     with _watched(window), _swept(window):
         return app.exec()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench.core.params import knobs
 from workbench.core.problem import Problems
-from workbench.core.settings import Settings, load, save
+from workbench.core.settings import Settings, change, load, save
 
 
 def test_that_settings_come_back_as_saved(tmp_path: Path) -> None:
@@ -52,3 +53,24 @@ def test_that_one_wrong_value_costs_only_itself(tmp_path: Path) -> None:
     assert "scale" in loaded.trouble
     assert len(list(tmp_path.glob("settings.garbled-*.json"))) == 1
     assert load(path, {}) == type(loaded)(Settings(theme="dark"), "")
+
+
+def test_that_a_change_leaves_the_rest_of_the_file_and_keeps_the_environment_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "settings.json"
+    save(path, Settings(scale=150))
+    monkeypatch.setenv("WORKBENCH_DEVICE", "cuda")
+    change(path, {"theme": "dark", "keys": "recipe.run=F5"})
+    assert load(path, {}).settings == Settings(scale=150, theme="dark", keys="recipe.run=F5")
+
+
+def test_that_a_wrong_change_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    with pytest.raises(Problems):
+        change(path, {"scale": 9})
+    assert not path.exists()
+
+
+def test_that_every_setting_stands_in_a_section() -> None:
+    assert all(one.section for one in knobs(Settings))

@@ -26,13 +26,16 @@ for page in ("home", "runs", "models", "settings"):
     window.open_page(page)
 import workbench.gui.views, workbench.gui.runmodel, workbench.gui.claimwindow
 import workbench.gui.labelling, workbench.gui.tryit
-import workbench.runner.local, workbench.runner.claims
+import workbench.runner.local, workbench.runner.claims, workbench.runner.sweeps, workbench.runner.drive
 found = [name for name in sys.argv[2].split(",") if name in sys.modules]
 print("heavy", found, "early", heavy_at_first)
 sys.stdout.flush()
 os._exit(0)
 """
-BANNED = "torch,transformers,monai,diffusers,open3d,peft,accelerate,sklearn,scipy,pandas,pyarrow,workbench.engine"
+BANNED = (
+    "torch,transformers,monai,diffusers,open3d,peft,accelerate,sklearn,scipy,pandas,pyarrow,optuna,sqlalchemy,"
+    "workbench.engine"
+)
 
 
 def test_that_the_window_with_all_recipes_never_imports_the_torch_family(tmp_path: Path) -> None:

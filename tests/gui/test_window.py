@@ -52,8 +52,9 @@ def test_that_the_palette_lists_every_action_that_can_be_done(open_window: Open,
     page = window.open_recipe(NAME)
     window.open_palette()
     every = {name_of(one) for one in window.actions_known() if one.isEnabled() and one.isVisible() and one.text()}
-    assert set(window.palette_.entries()) == every
-    own = {one.text() for one in page.findChildren(QAction) if one.isEnabled() and one.isVisible() and one.text()}
+    assert set(window.palette_.entries()) >= every
+    able = [one for one in page.findChildren(QAction) if one.isEnabled() and one.isVisible() and one.text()]
+    own = {one.text() for one in able if not one.property("command")}  # those do the work of another action
     assert {"Run", "Queue", "Copy as command"} <= own
     assert all(any(text.replace("&", "").rstrip("…") in entry for entry in every) for text in own)
 
@@ -220,7 +221,7 @@ def test_that_a_run_of_an_unknown_recipe_is_explained(open_window: Open, home: H
 def test_that_a_setting_takes_effect_and_is_kept(open_window: Open, home: Home, qtbot: QtBot) -> None:
     window = open_window()
     settings = window.open_page("settings")
-    settings.form.field("theme").setCurrentText("light")
+    settings.field("theme").setCurrentText("light")
     assert theme().now.name == "light"
     qtbot.waitUntil(lambda: load(home.settings, {}).settings.theme == "light")
 

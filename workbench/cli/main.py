@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, models, running, runs, workers
+from workbench.cli import applying, doctor, exporting, history, models, running, runs, sweeping, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -70,6 +70,18 @@ def build(words: Sequence[str] = ()) -> Parser:
     for name, add in COMMANDS.items():
         add(commands, name, words)
     return parser
+
+
+def help_texts() -> dict[str, str]:
+    """What --help says, by command."""
+    parser = build()
+    (commands,) = (one for one in parser._actions if isinstance(one, Subparsers))
+    texts = {"workbench": parser.format_help()}
+    for name, command in commands.choices.items():
+        texts[f"workbench {name}"] = command.format_help()
+        for deeds in (one for one in command._actions if isinstance(one, Subparsers)):
+            texts |= {f"workbench {name} {deed}": one.format_help() for deed, one in deeds.choices.items()}
+    return texts
 
 
 def _command(commands: Subparsers[Parser], name: str, act: Act, help: str, arguments: Arguments) -> None:
@@ -301,6 +313,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "recipes": _recipes,
     "run": _run,
     "claim": _claim,
+    "sweep": lambda commands, name, words: sweeping.add(commands, name, words, _name_and_knobs),
     "apply": _apply,
     "runs": _runs,
     "models": _models,

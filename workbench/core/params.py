@@ -23,7 +23,8 @@ class Knob:
 
     `when` limits the knob to other knobs' values ({"adapt": ("lora",)}); `widget` asks for a
     chooser that a plain type does not imply; `slot` names the input a column is picked from;
-    `log` marks a value that is searched and stepped by factors; `more` folds the knob away.
+    `log` marks a value that is searched and stepped by factors; `more` folds the knob away;
+    `section` names the group it stands in where there are groups.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Knob:
     log: bool = False
     widget: Widget = ""
     slot: str = ""
+    section: str = ""
     when: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -82,12 +84,13 @@ def knob(
     log: bool = False,
     widget: Widget = "",
     slot: str = "",
+    section: str = "",
     when: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Any:
     """Declare a parameter with its default, its help sentence and its bounds."""
     extra = {
         "help": help, "low": low, "high": high, "unit": unit, "label": label, "more": more,
-        "log": log, "widget": widget, "slot": slot, "when": when or {},
+        "log": log, "widget": widget, "slot": slot, "section": section, "when": when or {},
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=extra)
 

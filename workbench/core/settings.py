@@ -14,25 +14,35 @@ import msgspec
 from workbench.core.params import Params, changed, check, knob, knobs
 from workbench.core.problem import Problems
 
+APPEARANCE, DEVICES, RUNS, NETWORK, KEYS = "Appearance", "Devices", "Runs", "Privacy and network", "Keys"
+
 
 class Settings(Params):
     """What a person may set once for all recipes; WORKBENCH_<NAME> in the environment wins."""
 
-    theme: Literal["system", "dark", "light"] = knob("system", "Colours of the window")
-    scale: int = knob(100, "Size of text and controls", low=100, high=200, unit="%")
-    device: Literal["auto", "cpu", "cuda", "mps"] = knob("auto", "Where models run", widget="device")
+    theme: Literal["system", "dark", "light"] = knob("system", "Colours of the window", section=APPEARANCE)
+    scale: int = knob(100, "Size of text and controls", low=100, high=200, unit="%", section=APPEARANCE)
+    device: Literal["auto", "cpu", "cuda", "mps"] = knob("auto", "Where models run", widget="device", section=DEVICES)
     precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto", "Number format of training; auto takes bf16 where the device has it"
+        "auto", "Number format of training; auto takes bf16 where the device has it", section=DEVICES
     )
-    gpus: int = knob(1, "GPUs that one run may train on together; 0 takes all of them", low=0, high=64, more=True)
+    gpus: int = knob(
+        1, "GPUs that one run may train on together; 0 takes all of them", low=0, high=64, label="GPUs", section=DEVICES
+    )
     preview_share: float = knob(
-        0.10, "Share of a run's time that live pictures may take", low=0.0, high=0.5, unit="of the time"
+        0.10, "Share of a run's time that live pictures may take", low=0.0, high=0.5, unit="of the time", section=RUNS
     )
-    checkpoint_every: float = knob(20.0, "Time between checkpoints of a run", low=1.0, high=3600, unit="s", more=True)
+    checkpoint_every: float = knob(
+        20.0, "Time between checkpoints of a run", low=1.0, high=3600, unit="s", section=RUNS
+    )
     keep_worker: float = knob(
-        120.0, "How long the idle worker stays after the last window closed", low=0, high=86400, unit="s", more=True
+        120.0, "How long the idle worker stays after the last window closed", low=0, high=86400, unit="s", section=RUNS
     )
-    offline: bool = knob(True, "Never reach the network; models come from folders and packages")
+    offline: bool = knob(True, "Never reach the network; models come from folders and packages", section=NETWORK)
+    keys: str = knob(
+        "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",
+        widget="key", section=KEYS,
+    )  # fmt: skip
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -75,10 +85,23 @@ def _usable(stored: Mapping[str, Any]) -> tuple[Settings, str]:
     return settings, " ".join(faults)
 
 
+def variable(name: str) -> str:
+    """The environment's spelling of a setting."""
+    return f"WORKBENCH_{name.upper()}"
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The settings named in the environment, as text."""
-    names = {f"WORKBENCH_{one.name.upper()}": one.name for one in knobs(Settings)}
+    names = {variable(one.name): one.name for one in knobs(Settings)}
     return {names[key]: value for key, value in environment.items() if key in names}
+
+
+def change(path: Path, changes: Mapping[str, Any]) -> None:
+    """Write some settings and leave the others in the file as they are.
+
+    What the environment sets stays out of the file: it is meant for one start, not for good.
+    """
+    save(path, load(path, {}).settings.replace(**changes))
 
 
 def save(path: Path, settings: Settings) -> None:

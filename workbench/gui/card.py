@@ -107,3 +107,5 @@ class Card(QFrame):
         side = theme().pixels(margin)
         self._holder.setContentsMargins(side, 0, side, 0)
         self._holder.addWidget(body)
+        if not body.accessibleName():
+            body.setAccessibleName(self.title())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -29,6 +29,7 @@ class _Row:
         self.field.setAccessibleName(knob.title)
         self.field.setAccessibleDescription(knob.help)
         self.field.setToolTip(_tip(knob))
+        self.field.setProperty("help_word", knob.flag)
         self.label = Caption(knob.title)
         self.label.setToolTip(_tip(knob))
         self.label.setBuddy(self.field)
@@ -47,6 +48,13 @@ class _Row:
         if explain:
             self.note.setContentsMargins(0, 0, 0, theme().pixels(8))
             grid.addWidget(self.note, 3 * line + 2, 1)
+
+    def lock(self, why: str) -> None:
+        """Show a value that cannot be changed here, and why."""
+        self.field.setEnabled(False)
+        self.note.setText(f"{self.knob.help}\n{why}")
+        self.field.setToolTip(f"{_tip(self.knob)}\n{why}")
+        self.field.setAccessibleDescription(f"{self.knob.help} {why}")
 
     def show_if(self, applies: bool) -> None:
         self.label.setVisible(applies)
@@ -174,6 +182,21 @@ class Form(QWidget):
         """The editor of a knob."""
         editor: QWidget = self._rows[name].field
         return editor
+
+    def lock(self, name: str, why: str) -> None:
+        """Leave a knob's value as it is, and say why."""
+        self._rows[name].lock(why)
+
+    def names(self) -> list[str]:
+        """The knobs shown, in their order."""
+        return list(self._rows)
+
+    def filter(self, fits: Callable[[Knob], bool]) -> int:
+        """Show only the knobs that fit; returns how many do."""
+        kept = [row for row in self._rows.values() if fits(row.knob)]
+        for row in self._rows.values():
+            row.show_if(row in kept and row.knob.applies(self.values()))
+        return len(kept)
 
     def put_back(self, name: str, value: Any) -> None:
         """Set one knob as undo and redo do."""

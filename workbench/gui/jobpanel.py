@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
+from workbench.gui.actions import keymap
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption, empty
 from workbench.gui.link import Link
@@ -73,7 +74,9 @@ class JobPanel(QFrame):
         head.addWidget(title)
         head.addWidget(self._caption, 1)
         head.addWidget(end)
-        head.addWidget(tool_button("mdi6.close", "Close the job panel (Ctrl+J)", self.hide))
+        close = tool_button("mdi6.close", "Close the job panel", self.hide)
+        keymap().explain(close, "window.jobs", "Close the job panel")
+        head.addWidget(close)
         return head
 
     def _show(self, state: WorkerState, again: bool = False) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QHideEvent, QKeySequence, QShortcut, QUndoStack
+from PySide6.QtGui import QAction, QColor, QHideEvent, QUndoStack
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.documents import Item, Span, SpannedText
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.icons import icon
 from workbench.gui.labelcommands import Relabel, Respan, Respanned, difference
 from workbench.gui.labelkeys import LabelKeys
@@ -108,14 +109,14 @@ class Labelling(QWidget):
         self.other.lineEdit().setPlaceholderText("another label")  # type: ignore[union-attr]
         self.other.setToolTip("Any label, a new one too; Enter gives it")
         self.every = QCheckBox("Every repeat")
-        self.every.setToolTip("Label every repeat of the same words at once (Ctrl+R)")
+        keymap().explain(self.every, "labels.repeats")
 
     def _make_bars(self) -> None:
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Filter the examples")
-        self.search.setToolTip("Words that the text or its labels must hold (Ctrl+F)")
+        keymap().explain(self.search, "labels.find")
         self.which = QComboBox()
         self.which.addItems(["all", "changed", "label ≠ prediction"])
         self.which.setAccessibleName("Which examples are listed")
@@ -129,9 +130,9 @@ class Labelling(QWidget):
         self.message.setProperty("role", "dim")
         self.message.hide()
         self.copy_button = QPushButton("Save copy…")
-        self.copy_button.setToolTip("Write all examples with their present labels to a new file (Ctrl+S)")
+        keymap().explain(self.copy_button, "labels.save")
         self.train_button = QPushButton("Re-train from the copy")
-        self.train_button.setToolTip("Save a copy and train on it (Ctrl+T)")
+        keymap().explain(self.train_button, "labels.train")
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -175,10 +176,8 @@ class Labelling(QWidget):
 
     def _undo_actions(self) -> Sequence[QAction]:
         undo, redo = self.stack.createUndoAction(self, "Undo"), self.stack.createRedoAction(self, "Redo")
-        for action, keys in ((undo, "Ctrl+Z"), (redo, "Ctrl+Shift+Z")):
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.setToolTip(f"{action.text()} ({keys})")
+        for action, name in ((undo, "labels.undo"), (redo, "labels.redo")):
+            keymap().name(action, name)
             self.addAction(action)
         self.undo_actions = (undo, redo)
         return self.undo_actions
@@ -204,12 +203,10 @@ class Labelling(QWidget):
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._announce)
         theme().changed.connect(self.set_theme)
-        keys = {"Ctrl+F": self.search.setFocus, "Ctrl+R": self.every.toggle, "Ctrl+S": self.ask_copy}
-        keys |= {"Ctrl+T": self.train_on_copy}
-        for sequence, do in keys.items():
-            shortcut = QShortcut(QKeySequence(sequence), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(do)
+        make_action(self, "labels.find", self.search.setFocus)
+        make_action(self, "labels.repeats", self.every.toggle)
+        make_action(self, "labels.save", self.ask_copy)
+        make_action(self, "labels.train", self.train_on_copy)
 
     # What is labelled
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord, record_of
-from workbench.core.settings import Settings
+from workbench.core.settings import Settings, change
 from workbench.runner.base import Runner
 from workbench.store.home import Home
 
@@ -36,7 +36,7 @@ class Link(QObject):
         self.home, self.settings = home, settings
         self._make_runner = make_runner
         self._runner: Runner | None = None
-        self._making = threading.Lock()
+        self._making, self._keeping = threading.Lock(), threading.Lock()
         self.state = WorkerState()
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="window")
         self._arrived.connect(self._invoke)
@@ -50,6 +50,16 @@ class Link(QObject):
             if self._runner is None:
                 self._runner = self._make_runner()
             return self._runner
+
+    def change_settings(self, **changes: Any) -> None:
+        """Set some settings, tell everybody, and keep them in the file."""
+        self.settings = self.settings.replace(**changes)
+        self.settings_changed.emit(self.settings)
+        self.background(lambda: self._keep_settings(changes))
+
+    def _keep_settings(self, changes: dict[str, Any]) -> None:
+        with self._keeping:
+            change(self.home.settings, changes)
 
     def attach(self) -> None:
         """Find or start the worker; its states arrive as `worker_changed` from now on."""

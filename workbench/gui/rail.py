@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QToolButton, QVBoxLayout
 
+from workbench.core.commands import Command
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
-WIDTH_PX = 136
+WIDTH_PX, NARROW_PX = 136, 60
+MORE_KEYS = {"home": "Alt+Home", "runs": "Ctrl+H", "models": "Ctrl+M", "settings": "Ctrl+,"}
+"""Keys that stay the same however many tabs there are."""
 
 
 class Rail(QFrame):
@@ -28,7 +32,8 @@ class Rail(QFrame):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(px(8), px(12), px(8), px(8))
         self._column.setSpacing(px(2))
-        brand = QLabel("Transfer\nWorkbench")
+        self._narrow = False
+        brand = self._brand = QLabel("Transfer\nWorkbench")
         brand.setObjectName("brand")
         brand.setContentsMargins(px(8), 0, 0, px(8))
         self._column.addWidget(brand)
@@ -48,14 +53,27 @@ class Rail(QFrame):
         self._group.addButton(button)
         self._buttons[name], self._icons[name] = button, picture
         self._column.addWidget(button)
-        action = QAction(f"Go to {title}", self)
-        action.triggered.connect(lambda _=False: self.chosen.emit(name))
-        if len(self._buttons) <= 9:
-            action.setShortcut(QKeySequence(f"Ctrl+{len(self._buttons)}"))
-            button.setToolTip(f"{title} (Ctrl+{len(self._buttons)})")
-        self.addAction(action)
+        place = len(self._buttons)
+        keys = [f"Ctrl+{place}" if place <= 9 else "", MORE_KEYS.get(name, "")]
+        command = Command(f"go.{name}", f"Go to {title}", title, "; ".join(key for key in keys if key))
+        action = make_action(self, command, lambda: self.chosen.emit(name))
+        keymap().explain(button, command.id)
         self._draw(name)
         return action
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Only the icons, where the window has little room; their names are in the tooltips."""
+        px = theme().pixels
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        width = NARROW_PX if narrow else WIDTH_PX
+        self.setFixedWidth(px(width))
+        self._brand.setVisible(not narrow)
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for button in self._buttons.values():
+            button.setToolButtonStyle(style)
+            button.setFixedWidth(px(width) - px(17))
 
     def add_gap(self) -> None:
         """What follows stands at the bottom."""

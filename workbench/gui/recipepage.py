@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.gui.actions import make_action
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
 from workbench.gui.exporting import Exporter
@@ -26,6 +28,7 @@ from workbench.gui.stage import Stage
 from workbench.gui.theme import theme
 from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
+from workbench.gui.tour import Step
 from workbench.gui.tryplace import FULL_PX, TryPlace
 from workbench.store.runfolder import RunConfig, RunFolder
 
@@ -41,6 +44,8 @@ class RecipePage(QWidget):
     recipe_wanted = Signal(str)
     claim_wanted = Signal(object)
     """A RunConfig whose data, device and first seed all arms shall share; None for the claim run last."""
+    sweep_wanted = Signal(object)
+    """A RunConfig whose knobs shall be searched; None for the sweep run last."""
     run_shown = Signal(str)
 
     def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
@@ -182,6 +187,22 @@ class RecipePage(QWidget):
             self.link.runner.inspect("backbones"), then=self._backbones_found, failed=lambda _: None, owner=self
         )
 
+    def tour(self) -> list[Step]:
+        """The steps of the tour that stand on this page."""
+        return [
+            Step(lambda: self.setup.inputs, "Your data",
+                 "Drop a file or a folder here, or stay with the sample that is chosen."),
+            Step(lambda: self.setup.form, "The recipe's knobs",
+                 "Everything the method can be told. Hover over a knob for its bounds; {key} explains it.",
+                 "window.help"),
+            Step(lambda: self.run_button, "Run",
+                 "Starts training with these values ({key}). Views and curves are drawn while it learns; "
+                 "closing the window does not stop it.", "recipe.run"),
+            Step(lambda: self.tryplace if self.tryplace.isVisible() else self.topline, "Try it, and everything else",
+                 "Once a run has a model, type a text of your own here. {key} finds every command, recipe, run and "
+                 "setting by its name, this tour too.", "window.palette"),
+        ]  # fmt: skip
+
     def close_run(self) -> None:
         """Stop reading the run shown; edits of labels are saved."""
         self.labels.save_now()
@@ -264,48 +285,25 @@ class RecipePage(QWidget):
             self._state_changed(self.model.state)
 
     def _make_actions(self) -> None:
-        make = self._action
-        self.run_action = make("Run", "Train with these values", "mdi6.play", "Ctrl+R", self.run)
-        self.queue_action = make("Queue", "Add to the queue and stay here", "", "Ctrl+Shift+R", self.queue)
-        self.claim_action = make(
-            "Run claim", "Train every arm of the paper's claim on this data and judge it", "", "", self._want_claim
-        )
-        last = make(
-            "Show the last claim", "The arms and the verdict of the claim run last", "", "",
-            lambda: self.claim_wanted.emit(None),
-        )  # fmt: skip
+        make = functools.partial(make_action, self)
+        self.run_action = make("recipe.run", self.run)
+        self.queue_action = make("recipe.queue", self.queue)
+        self.claim_action = make("recipe.claim", self._want_claim)
+        last = make("recipe.verdict", lambda: self.claim_wanted.emit(None))
         for action in (self.claim_action, last):
             action.setVisible(self.recipe.claim is not None)
-        self.copy_action = make(
-            "Copy as command", "Copy the command line that does the same", "", "Ctrl+Shift+K", self.copy_command
-        )
-        self.export_action = make(
-            "Export…", "Take this run away as a report, curves, numbers or an archive", "mdi6.export-variant",
-            "Ctrl+Shift+X", lambda: self.exporter.pop(self._export_button),
-        )  # fmt: skip
-        self.pause_action = make("Pause", "Hold the run; its memory is kept", "mdi6.pause", "Ctrl+P", self.pause)
-        self.cancel_action = make("Cancel run", "End the run without its model", "mdi6.close", "Ctrl+.", self.cancel)
-        make(
-            "Undo change of a knob",
-            "Take the last change of the form back",
-            "",
-            "Ctrl+Z",
-            self.setup.form.undo_stack.undo,
-        )
-        make("Redo change of a knob", "Do the change again", "", "Ctrl+Shift+Z", self.setup.form.undo_stack.redo)
-        make("Label the data", "Correct labels or spans in the place of the views", "", "Ctrl+Shift+E", self.label)
-        make("Follow the newest step", "Move the time slider to its right end", "", "Ctrl+L", self.timeline.follow)
+            action.setProperty("why", "this recipe has no claim")
+        self.sweep_action = make("recipe.sweep", lambda: self.sweep_wanted.emit(self.setup.config()))
+        make("recipe.trials", lambda: self.sweep_wanted.emit(None))
+        self.copy_action = make("recipe.copy", self.copy_command)
+        self.export_action = make("recipe.export", lambda: self.exporter.pop(self._export_button))
+        self.pause_action = make("recipe.pause", self.pause)
+        self.cancel_action = make("recipe.cancel", self.cancel)
+        make("recipe.undo", self.setup.form.undo_stack.undo)
+        make("recipe.redo", self.setup.form.undo_stack.redo)
+        make("recipe.label", self.label)
+        make("recipe.newest", self.timeline.follow)
         self._refresh_actions()
-
-    def _action(self, text: str, tip: str, picture: str, key: str, do: Callable[[], Any]) -> QAction:
-        action = QAction(text, self)
-        action.setStatusTip(tip)
-        action.setData(picture)
-        if key:
-            action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
-        return action
 
     def _refresh_actions(self) -> None:
         phase = self.model.state.phase if self.model is not None else "new"
@@ -326,6 +324,7 @@ class RecipePage(QWidget):
         self.pause_action.setStatusTip("Let the run go on" if paused else "Hold the run; its memory is kept")
         for action in (self.pause_action, self.cancel_action):
             action.setVisible(going)
+            action.setProperty("why", "nothing runs here")
 
     def _relabel(self, items: list[Any]) -> None:
         self.label(items[0].text if items else "")
@@ -348,11 +347,12 @@ class RecipePage(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
-        self._export_button = self.topline.add(self.export_action)
+        self._export_button: QWidget = self.topline.add(self.export_action)
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
+        self.topline.add(self.sweep_action)
         self.topline.add(self.claim_action)
-        self.topline.add(self.run_action, primary=True)
+        self.run_button = self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)
         self.progress.add(self.cancel_action)
         self._columns = _splitter(Qt.Orientation.Horizontal)

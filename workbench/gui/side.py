@@ -28,6 +28,7 @@ class Chart(Card):
     def __init__(self, name: str) -> None:
         super().__init__(in_words(name))
         self.name = name
+        self.setProperty("help", "view:curve")
         self.view: CurveView | None = None
         self.setMinimumHeight(theme().pixels(CHART_PX))
         hint = QLabel("Numbers appear here\nwhile the run goes on.")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QEventLoop
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout
 
-from workbench.core.events import WorkerState
+from workbench.core.events import Artifact, WorkerState
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.recipe import Recipe
 from workbench.core.settings import load
@@ -19,7 +20,7 @@ from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
 from workbench.recipes import recipes
 from workbench.store.home import Home
-from workbench.store.runfolder import RunFolder
+from workbench.store.runfolder import EventTail, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 SETTLE_S = 0.3
+COVERS = ("image-grid", "image", "embedding", "spans", "confusion", "attention", "table", "text")
+"""Kinds of artifact that a recipe's picture may be of, the most telling first."""
 
 
 class NoRunner:
@@ -116,6 +119,58 @@ def take(
         window.deleteLater()
         _serve(0)
     return out
+
+
+def take_view(
+    home: Home,
+    run: RunFolder,
+    slot: str,
+    out: Path,
+    *,
+    theme_name: Literal["dark", "light"] = "dark",
+    size: tuple[int, int] = (640, 320),
+) -> Path:
+    """Draw what a run wrote to one slot last, without a window around it, and save it as PNG.
+
+    An empty `slot` takes the one that says most at a glance. Raises InputError for a slot without artifacts.
+    """
+    from workbench.app import application
+    from workbench.gui.views import make_view
+
+    application()
+    theme().use(theme_name)
+    artifact = _artifact(run, slot)
+    frame, view = QFrame(), make_view(artifact.kind)
+    frame.setObjectName("page")
+    frame.setFixedSize(*size)
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(8, 8, 8, 8)
+    column.addWidget(view)
+    try:
+        frame.show()
+        view.show_artifact(run.path, artifact)
+        _serve(SETTLE_S)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        picture = frame.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        if not picture.save(str(out), quality=0):  # for PNG the quality is the size: 0 is packed hardest
+            raise KnownTrouble("The picture could not be written.", expected="a writable place", received=str(out))
+    finally:
+        frame.deleteLater()
+        _serve(0)
+    return out
+
+
+def _artifact(run: RunFolder, slot: str) -> Artifact:
+    """The newest artifact of a slot, or of the kind that makes the best picture."""
+    written = {one.slot: one for one in EventTail(run.events_path).read() if isinstance(one, Artifact)}
+    drawn = {name: one for name, one in written.items() if one.kind in COVERS}
+    wanted = slot or min(drawn, key=lambda name: COVERS.index(drawn[name].kind), default="")
+    if wanted in drawn:
+        return drawn[wanted]
+    raise InputError(
+        "This run has no such picture.", expected=", ".join(drawn) or "a run that drew something",
+        received=slot or "none", fix="'workbench runs show RUN' lists what a run wrote.", field="--view",
+    )  # fmt: skip
 
 
 def _page(tab: str, run: RunFolder | None, known: Mapping[str, Recipe]) -> str:

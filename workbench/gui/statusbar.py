@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
+from workbench.gui.actions import key_words, keymap
 from workbench.gui.theme import Tokens, theme, tokens
 from workbench.gui.words import size
 
@@ -33,9 +34,11 @@ class StatusBar(QFrame):
         for part in (self._worker, self._device, self._queue, self._preview, self._pace):
             row.addWidget(part)
         row.addStretch(1)
-        self._commands = self._part("Ctrl+K  commands", "Every command of the program")
+        self._commands = self._part("", "Find every command, recipe, run and setting by its name", "window.palette")
         self._commands.clicked.disconnect()
         self._commands.clicked.connect(self.commands_wanted)
+        keymap().follow(self, self._name_key)
+        self._name_key()
         row.addWidget(self._commands)
         self._state = WorkerState()
         self.show_state(self._state)
@@ -51,6 +54,11 @@ class StatusBar(QFrame):
         self._device.setVisible(bool(state.device))
         self._queue.setText(f"queue {len(state.queue)}")
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Leave out what matters least where there is little room."""
+        for part in (self._preview, self._pace):
+            part.setVisible(not narrow)
+
     def text(self) -> str:
         """Everything that is said."""
         parts = (self._worker, self._device, self._queue, self._preview, self._pace)
@@ -64,9 +72,12 @@ class StatusBar(QFrame):
         """Tell the window's longest pause."""
         self._pace.setText(f"GUI {late_ms:.0f} ms")
 
-    def _part(self, text: str, tip: str) -> QPushButton:
+    def _name_key(self) -> None:
+        self._commands.setText(f"{key_words(keymap().key('window.palette'))}  commands".strip())
+
+    def _part(self, text: str, tip: str, command: str = "window.jobs") -> QPushButton:
         part = QPushButton(text)
-        part.setToolTip(f"{tip}. Opens the job panel (Ctrl+J)." if "command" not in text else f"{tip} (Ctrl+K)")
+        keymap().explain(part, command, f"{tip}. Opens the job panel" if command == "window.jobs" else tip)
         part.setAccessibleDescription(tip)
         part.clicked.connect(self.jobs_wanted)
         part.setCursor(Qt.CursorShape.PointingHandCursor)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushBut
 
 from workbench.core.job import JobState
 from workbench.core.recipe import Recipe
+from workbench.gui.actions import key_of
 from workbench.gui.buttons import show_icon
 from workbench.gui.card import Caption
 from workbench.gui.icons import icon
@@ -27,6 +28,8 @@ class RecipeChooser(QToolButton):
         self.setProperty("role", "title")
         self.setText(recipe.title)
         self.setAccessibleName(f"Recipe: {recipe.title}")
+        # The one part of the line that may be shortened: the buttons beside it would lose their words.
+        self.setMinimumWidth(theme().pixels(96))
         choices = list(recipes)
         self.setProperty("alone", len(choices) < 2)
         if len(choices) < 2:
@@ -34,6 +37,7 @@ class RecipeChooser(QToolButton):
         menu = QMenu(self)
         for one in choices:
             entry = menu.addAction(f"{one.title}   ·   {one.id}")
+            entry.setProperty("command", f"recipes.open-{one.id}")
             entry.triggered.connect(lambda _=False, name=one.id: self.chosen.emit(name))
         self.setMenu(menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -56,6 +60,7 @@ class TopLine(QWidget):
     def add(self, action: QAction, *, primary: bool = False) -> QPushButton:
         """A button that does what the action does and looks as it says."""
         button = QPushButton()
+        button.setProperty("command", action.objectName())
         if primary:
             button.setProperty("role", "primary")
         button.clicked.connect(action.trigger)
@@ -67,7 +72,7 @@ class TopLine(QWidget):
 
 
 def _dress(button: QPushButton, action: QAction, primary: bool) -> None:
-    key = action.shortcut().toString()
+    key = key_of(action)
     button.setText(action.text())
     button.setEnabled(action.isEnabled())
     button.setVisible(action.isVisible())
@@ -102,6 +107,7 @@ class ProgressLine(QWidget):
         """A small button at the end, there only while its action is."""
         button = QToolButton()
         button.setAutoRaise(True)
+        button.setProperty("command", action.objectName())
         button.clicked.connect(action.trigger)
         action.changed.connect(lambda: self._dress(button, action))
         theme().follow(button, lambda: self._dress(button, action))
@@ -125,7 +131,7 @@ class ProgressLine(QWidget):
             self._bar.style().polish(self._bar)
 
     def _dress(self, button: QToolButton, action: QAction) -> None:
-        key = action.shortcut().toString()
+        key = key_of(action)
         show_icon(button, str(action.data()))
         button.setVisible(action.isVisible() and action.isEnabled())
         button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))

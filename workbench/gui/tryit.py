@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError, ProblemRecord
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
 from workbench.gui.views.bars import ScoreBars
@@ -54,7 +55,7 @@ class TryIt(QWidget):
         self.text = QPlainTextEdit()
         self.text.setPlaceholderText("A sentence of your own")
         self.text.setAccessibleName("Text to try")
-        self.text.setToolTip("Ctrl+Enter asks both models")
+        keymap().explain(self.text, "ask.ask")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(theme().pixels(64))
         self.question = QLineEdit()
@@ -64,12 +65,12 @@ class TryIt(QWidget):
         self.question.hide()
         self.run_button = QPushButton("Ask")
         self.run_button.setProperty("role", "primary")
-        self.run_button.setToolTip("Ask both models (Ctrl+Enter)")
+        keymap().explain(self.run_button, "ask.ask")
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop waiting for the answer (Esc)")
+        keymap().explain(self.cancel_button, "ask.cancel")
         self.cancel_button.hide()
         self.explain = QCheckBox("Explain")
-        self.explain.setToolTip("Weigh each word before and after tuning (Ctrl+E)")
+        keymap().explain(self.explain, "ask.explain")
         self.busy = QProgressBar()
         self.busy.setRange(0, 0)
         self.busy.setTextVisible(False)
@@ -135,15 +136,9 @@ class TryIt(QWidget):
         self.run_button.clicked.connect(self.ask)
         self.cancel_button.clicked.connect(self.cancel)
         self.explain.toggled.connect(self._explain_toggled)
-        for keys, do in (
-            ("Ctrl+Return", self.ask),
-            ("Ctrl+Enter", self.ask),
-            ("Esc", self.cancel),
-            ("Ctrl+E", self.explain.toggle),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(do)
+        make_action(self, "ask.ask", self.ask)
+        make_action(self, "ask.cancel", self.cancel)
+        make_action(self, "ask.explain", self.explain.toggle)
 
     # What is tried
 

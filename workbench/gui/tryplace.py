@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel
 
 from workbench.core.recipe import Recipe
+from workbench.gui.actions import key_words, keymap
 from workbench.gui.card import Card
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
@@ -26,7 +27,7 @@ class TryPlace(Card):
     """The box is there and wants room."""
 
     def __init__(self, recipe: Recipe, link: Link) -> None:
-        super().__init__("Try it", "Ctrl+Enter")
+        super().__init__("Try it", key_words(keymap().key("ask.ask")).partition(" or ")[0])
         self.recipe, self.link = recipe, link
         self.box: TryIt | None = None
         self.setMinimumHeight(theme().pixels(EMPTY_PX))

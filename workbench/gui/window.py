@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from workbench.core.commands import Command
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import TABS, Recipe
 from workbench.core.settings import Settings
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.banner import Banner
-from workbench.gui.dialogs import ask_closing, help_page
+from workbench.gui.dialogs import ask_closing
+from workbench.gui.guide import Guide
 from workbench.gui.jobpanel import JobPanel
 from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
 from workbench.gui.pace import Pace
 from workbench.gui.pages.frame import PageFrame
-from workbench.gui.palette import Palette
 from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunFolder
 
+if TYPE_CHECKING:
+    from workbench.gui.sweepdesk import SweepDesk
+
+NARROW_PX = 800
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -41,21 +47,25 @@ class MainWindow(QMainWindow):
     def __init__(self, link: Link, recipes: Mapping[str, Recipe], *, demo: bool = True) -> None:
         super().__init__()
         self.link, self.recipes, self._demo = link, recipes, demo
+        keymap().use(link.settings.keys)
         self.setWindowTitle("Transfer Workbench")
-        self.setMinimumSize(theme().pixels(880), theme().pixels(560))
+        self.setMinimumSize(880, 560)
         self.resize(1440, 900)
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
+        self._sweeps: SweepDesk | None = None
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link), StatusBar()
         self.pace = Pace(self)
         self._fill_rail()
         self._lay_out()
-        self.palette_ = Palette(self)
+        self.guide = Guide(self)
+        self.palette_ = self.guide.palette
         self._make_actions()
         self.memory = WindowMemory(link.home.window_state, self._collect, self)
         self._remembered = self.memory.read()
+        self.guide.set_values(self._remembered)
         self._restore_shape()
         self._wire()
         self.open_page(self._first_page())
@@ -68,6 +78,7 @@ class MainWindow(QMainWindow):
             name = f"recipe:{self._recipe_of_tab.get(name) or self._tabs()[name][0].id}"
         if name not in self.pages:
             self.pages[name] = self._make_page(name)
+            self.pages[name].setProperty("help", name if name.startswith("recipe:") else f"page:{name}")
             self.stack.addWidget(self.pages[name])
         page = self.pages[name]
         self.stack.setCurrentWidget(page)
@@ -128,6 +139,12 @@ class MainWindow(QMainWindow):
             if isinstance(page, RecipePage):
                 page.setup.form.set_backbones(found)
 
+    def open_sample(self, name: str, slot: str, address: str) -> None:
+        """Open a recipe with a sample in one of its slots, and the knobs that the sample implies."""
+        page = self.open_recipe(name)
+        page.setup.inputs.set_inputs({slot: address})
+        page.setup.form.set_values(page.setup.inputs.implied())
+
     def forget(self) -> None:
         """Start from delivered shapes and save none (for pictures)."""
         self.memory.stop()
@@ -170,6 +187,7 @@ class MainWindow(QMainWindow):
             home.tried.connect(self.try_recipe)
             home.recipe_opened.connect(self.open_recipe)
             home.run_opened.connect(self.open_run)
+            home.sample_opened.connect(self.open_sample)
             return home
         if name == "runs":
             from workbench.gui.pages.runs import RunsPage
@@ -207,6 +225,7 @@ class MainWindow(QMainWindow):
         page.set_values(self._remembered.get("recipes", {}).get(name, {}))
         page.recipe_wanted.connect(self.open_recipe)
         page.claim_wanted.connect(lambda config: self.run_claim(name, config))
+        page.sweep_wanted.connect(lambda config: self.sweeps().want(self.recipes[name], config))
         page.setup.changed.connect(self.memory.touch)
         for splitter in page.splitters.values():
             splitter.splitterMoved.connect(lambda *_: self.memory.touch())
@@ -231,6 +250,16 @@ class MainWindow(QMainWindow):
         else:
             window.begin(config)
 
+    def sweeps(self) -> SweepDesk:
+        """What declares, shows and drives sweeps; made on first use."""
+        if self._sweeps is None:
+            from workbench.gui.sweepdesk import SweepDesk
+
+            self._sweeps = SweepDesk(self, self.link, self.recipes)
+            self._sweeps.run_opened.connect(self.open_run)
+            self._sweeps.values_wanted.connect(self._load_form)
+        return self._sweeps
+
     # First moments
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -252,19 +281,22 @@ class MainWindow(QMainWindow):
         if isinstance(page, PageFrame):
             page.opened()
         if self._demo and self._first_start():
-            self.try_recipe(self._first_recipe())
+            self.try_recipe(self.first_recipe())
+            if not self.guide.tour_seen:
+                self.guide.show_tour()
 
     def _first_start(self) -> bool:
         return bool(self.recipes) and not any(self.link.home.runs.iterdir())
 
-    def _first_recipe(self) -> str:
+    def first_recipe(self) -> str:
+        """The recipe of a first start: the text tab's first, else any tab's."""
         tabs = self._tabs()
         first = tabs["text"] if "text" in tabs else next(iter(tabs.values()))
         return first[0].id
 
     def _first_page(self) -> str:
         if self._demo and self._first_start():
-            return f"recipe:{self._first_recipe()}"
+            return f"recipe:{self.first_recipe()}"
         wanted = str(self._remembered.get("page", "home"))
         known = wanted.removeprefix("recipe:") in self.recipes
         return wanted if known or wanted in ("home", "runs", "models", "settings") else "home"
@@ -318,15 +350,25 @@ class MainWindow(QMainWindow):
     # Commands
 
     def actions_known(self) -> list[QAction]:
-        """Every command that can be given now: the window's, and those of the page in front."""
+        """Every action of the window and of the page in front, those that cannot be done now among them."""
         page = self.stack.currentWidget()
         elsewhere = [one for one in self.pages.values() if one is not page]
         found = [one for one in self.findChildren(QAction) if not any(_below(one, other) for other in elsewhere)]
-        return [one for one in found if one.menu() is None and not one.isSeparator()]
+        known = [one for one in found if not (one.menu() or one.isSeparator() or one.property("command"))]
+        keymap().adopt(known)
+        return known
 
     def open_palette(self) -> None:
         """Show the command palette."""
-        self.palette_.open(self.actions_known())
+        self.guide.open_palette()
+
+    def show_setting(self, name: str) -> None:
+        """Bring the field of a setting to the front."""
+        from workbench.gui.pages.settings import SettingsPage
+
+        page = self.open_page("settings")
+        assert isinstance(page, SettingsPage)
+        page.show_setting(name)
 
     def toggle_jobs(self) -> None:
         """Show or hide the job panel."""
@@ -334,39 +376,33 @@ class MainWindow(QMainWindow):
 
     def switch_theme(self) -> None:
         """From dark to light or back, as a setting."""
-        settings = self.link.settings.replace(theme="light" if theme().now.dark else "dark")
-        self.link.settings = settings
-        self.link.settings_changed.emit(settings)
+        self.link.change_settings(theme="light" if theme().now.dark else "dark")
+
+    def zoom(self, steps: int) -> None:
+        """Scale text and controls by steps of 25 %; 0 is as delivered."""
+        wanted = self.link.settings.scale + 25 * steps if steps else 100
+        self.link.change_settings(scale=min(200, max(100, wanted)))
 
     def show_help(self) -> None:
-        """The help of the recipe in front, or of the first one."""
-        page = self.recipe_page()
-        name = page.recipe.id if page is not None else self._first_recipe() if self.recipes else ""
-        if name:
-            help_page(self, self.recipes[name])
+        """The help of what has the focus; else of the page in front."""
+        self.guide.show_help()
 
     def _make_actions(self) -> None:
-        self._command("Command palette", "Ctrl+K", self.open_palette)
-        self._command("Job panel", "Ctrl+J", self.toggle_jobs)
-        self._command("Compare runs…", "", self.open_compare)
-        self._command("Switch between dark and light", "Ctrl+Shift+L", self.switch_theme)
-        self._command("Help on this recipe", "F1", self.show_help)
-        self._command(
-            "Full screen", "F11", lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-        )
-        self._command("Close the window", "Ctrl+Q", self.close)
+        full = Qt.WindowState.WindowFullScreen
+        acts: dict[str, Callable[[], Any]] = {
+            "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
+            "help": self.show_help, "tour": self.guide.show_tour, "contents": self.guide.read, "close": self.close,
+            "compare": self.open_compare,
+            "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
+            "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
+        }  # fmt: skip
+        for name, do in acts.items():
+            make_action(self, f"window.{name}", do)
         for recipe in self.recipes.values():
-            name = f"{recipe.title} ({recipe.id})"
-            self._command(f"Open {name}", "", functools.partial(self.open_recipe, recipe.id))
-            self._command(f"Try {name}", "", functools.partial(self.try_recipe, recipe.id))
-
-    def _command(self, text: str, key: str, do: Callable[[], Any]) -> None:
-        action = QAction(text, self)
-        action.setStatusTip(text)
-        if key:
-            action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
+            title, idea = f"{recipe.title} ({recipe.id})", recipe.paper.idea or recipe.paper.title
+            opened, tried = f"recipes.open-{recipe.id}", f"recipes.try-{recipe.id}"
+            make_action(self, Command(opened, f"Open {title}", idea), functools.partial(self.open_recipe, recipe.id))
+            make_action(self, Command(tried, f"Try {title}", idea), functools.partial(self.try_recipe, recipe.id))
 
     # Closing
 
@@ -374,7 +410,9 @@ class MainWindow(QMainWindow):
         working = bool(self.link.state.running) and not self._leaving
         if working:
             event.ignore()
-            ask_closing(self, waiting=len(self.link.state.queue), keep_on=self.leave_quietly, stop=self._stop_and_leave)
+            note = self._sweeps.closing_note() if self._sweeps is not None else ""
+            waiting = len(self.link.state.queue)
+            ask_closing(self, waiting=waiting, keep_on=self.leave_quietly, stop=self._stop_and_leave, note=note)
             return
         self._tidy()
         event.accept()
@@ -391,6 +429,8 @@ class MainWindow(QMainWindow):
     def _tidy(self) -> None:
         self.memory.save()
         self.pace.stop()
+        if self._sweeps is not None:
+            self._sweeps.leave()
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.close_run()
@@ -402,6 +442,8 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.rail.set_narrow(self.width() < theme().pixels(NARROW_PX))
+        self.status.set_narrow(self.width() < theme().pixels(NARROW_PX))
         if self.palette_.isVisible():
             self.palette_.place()
         self.memory.touch()
@@ -415,8 +457,13 @@ class MainWindow(QMainWindow):
         shown = self.pages.get("runs")
         runs = shown.values() if isinstance(shown, PageFrame) else self._remembered.get("runs", {})
         return {
-            "page": name, "recipe_of_tab": self._recipe_of_tab, "recipes": recipes, "shape": shape, "runs": runs,
-        }  # fmt: skip
+            "page": name,
+            "recipe_of_tab": self._recipe_of_tab,
+            "recipes": recipes,
+            "shape": shape,
+            "runs": runs,
+            **self.guide.values(),
+        }
 
     def _restore_shape(self) -> None:
         shape = str(self._remembered.get("shape", ""))
@@ -474,6 +521,7 @@ class MainWindow(QMainWindow):
     def _dress(self, settings: Settings) -> None:
         with QSignalBlocker(self):
             theme().use(settings.theme, scale_percent=settings.scale)
+        keymap().use(settings.keys)
 
 
 def _below(action: QAction, widget: QWidget) -> bool:

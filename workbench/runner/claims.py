@@ -210,7 +210,7 @@ def cancel(runner: Runner, runs: Runs) -> None:
             runner.cancel(folder.id)
 
 
-class _Watched:
+class Watched:
     """One run being followed."""
 
     def __init__(self, arm: str, seed: int, folder: RunFolder) -> None:
@@ -218,10 +218,29 @@ class _Watched:
         self.tail, self.state = EventTail(folder.events_path), JobState()
 
     def news(self) -> list[ev.AnyEvent]:
+        """What the run has said since the last call; `state` has heard it."""
         events = self.tail.read()
         for event in events:
             self.state = advance(self.state, event)
         return events
+
+
+class Patience:
+    """Starts a worker again that is gone when its runs have said nothing for a while."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self.heard()
+
+    def heard(self) -> None:
+        """Some run has said something."""
+        self._at = time.monotonic()
+
+    def look(self) -> None:
+        """Find or start the worker, where it has been silent too long and is not there."""
+        if time.monotonic() - self._at > LOST_S and self._runner.state().pid == 0:
+            self._runner.attach().result()
+            self.heard()
 
 
 def wait(
@@ -232,20 +251,18 @@ def wait(
     stop: threading.Event | None = None,
 ) -> None:
     """Follow runs through their folders until all have ended; a lost worker is started again."""
-    watched = [_Watched(arm, seed, folder) for arm, of_arm in runs.items() for seed, folder in of_arm.items()]
-    stop, heard, stopping = stop or threading.Event(), time.monotonic(), False
+    watched = [Watched(arm, seed, folder) for arm, of_arm in runs.items() for seed, folder in of_arm.items()]
+    stop, patience, stopping = stop or threading.Event(), Patience(runner), False
     while open_ := [one for one in watched if one.state.phase not in ENDED]:
         if stop.is_set() and not stopping:
             stopping = True
             cancel(runner, runs)
         for one in open_:
             if events := one.news():
-                heard = time.monotonic()
+                patience.heard()
                 ended = sum(other.state.phase in ENDED for other in watched)
                 tell(ClaimProgress(one.arm, one.seed, one.folder.id, one.state, events, ended, len(watched)))
-        if time.monotonic() - heard > LOST_S and runner.state().pid == 0:
-            runner.attach().result()
-            heard = time.monotonic()
+        patience.look()
         stop.wait(POLL_S) if not stopping else time.sleep(POLL_S)
 
 

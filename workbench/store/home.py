@@ -47,6 +47,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def sweeps(self) -> Path:
+        """One folder per sweep: what was declared, and what its trials came to."""
+        return self.root / "sweeps"
+
+    @property
     def edits(self) -> Path:
         """Saved copies of data that was relabelled, and autosaved edits."""
         return self.root / "edits"

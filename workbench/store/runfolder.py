@@ -37,6 +37,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     forked_from: str = ""
     claim: str = ""
     """Shared by the runs of one claim; `arm` names this run's part in it."""
+    sweep: str = ""
+    """Shared by the runs of one sweep; `arm` names the trial."""
     arm: str = ""
     recipe_version: int = 1
     digests: dict[str, str] = {}

@@ -28,6 +28,7 @@ def make_view(kind: str) -> View:
     """A new view for artifacts of this kind; raises KeyError where `drawable` says no."""
     module, _, name = _VIEWS[kind].partition(":")
     view: View = getattr(importlib.import_module(f"{__name__}.{module}"), name)()
+    view.setProperty("help", f"view:{kind}")
     return view
 
 

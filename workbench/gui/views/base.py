@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, QSize, Qt, QThreadPool, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QGuiApplication, QKeySequence, QPainter, QPixmap
+from PySide6.QtGui import QAction, QContextMenuEvent, QGuiApplication, QPainter, QPixmap
 from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QStackedLayout, QWidget
 
 from workbench.core import events as ev
+from workbench.core.commands import COMMANDS, Command
 from workbench.core.problem import InputError, Problem, ProblemRecord, record_of
+from workbench.gui.actions import make_action, slug
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import reading
 
@@ -144,16 +146,14 @@ class View(QWidget):
 
     # Export
 
-    def add_action(self, text: str, do: Callable[[], Any], *, key: str = "", checkable: bool = False) -> QAction:
-        """An entry of the context menu and the command palette; its key works while the view has focus."""
-        action = QAction(text, self)
-        action.setCheckable(checkable)
-        if key:
-            action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda _checked=False: do())
-        self.addAction(action)
-        return action
+    def add_action(self, name: str, do: Callable[[], Any], *, key: str = "", checkable: bool = False) -> QAction:
+        """An entry of the context menu and the command palette; its key works while the view has focus.
+
+        `name` is an id of the table of commands, or the text of an action that only this view has.
+        """
+        known = name in {one.id for one in COMMANDS}
+        command = name if known else Command(f"view.{slug(name)}", name, name.rstrip("…"), key)
+        return make_action(self, command, do, checkable=checkable)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
@@ -162,10 +162,10 @@ class View(QWidget):
         menu.popup(event.globalPos())
 
     def _export_actions(self) -> None:
-        self.add_action("Copy picture", self.copy_picture, key="Ctrl+Shift+C")
-        self.add_action("Copy as CSV", self.copy_csv, key="Ctrl+C")
-        self.add_action("Save picture…", self.ask_picture, key="Ctrl+S")
-        self.add_action("Save as CSV…", self.ask_csv)
+        self.add_action("view.picture", self.copy_picture)
+        self.add_action("view.csv", self.copy_csv)
+        self.add_action("view.save", self.ask_picture)
+        self.add_action("view.export", self.ask_csv)
 
     def _exported(self) -> QWidget:
         return self._body or self

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QW
 
 from workbench.core import events as ev
 from workbench.core.problem import InputError
+from workbench.gui.actions import keymap
 from workbench.gui.theme import Tokens
 from workbench.gui.views import palette
 from workbench.gui.views.base import Rows, View
@@ -85,7 +86,7 @@ class CurveView(View):
         column.addWidget(self.plot, 1)
         column.addWidget(self._strip())
         self.set_body(body)
-        self.add_action("Show everything", self.fit, key="Home")
+        self.add_action("view.curve.fit", self.fit)
         self.recolour()
 
     def _strip(self) -> QWidget:
@@ -93,15 +94,15 @@ class CurveView(View):
         row = QHBoxLayout(strip)
         row.setContentsMargins(4, 0, 4, 0)
         row.setSpacing(6)
-        self.axis_button = _toggle("step", "Axis of steps or of time (T)")
-        self.log_button = _toggle("log", "Logarithmic height (L)")
-        self.smooth_button = _toggle("smooth", "Average out the noise (S)")
+        self.axis_button = _toggle("step", "view.curve.axis")
+        self.log_button = _toggle("log", "view.curve.log")
+        self.smooth_button = _toggle("smooth", "view.curve.smooth")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 99)
         self.slider.setValue(90)
         self.slider.setMaximumWidth(72)
         self.slider.setAccessibleName("Smoothing, per cent")
-        self.slider.setToolTip("How much is averaged (S switches it off)")
+        self.slider.setToolTip("How much is averaged")
         self.smooth_button.setChecked(True)
         row.addWidget(self.axis_button)
         row.addWidget(self.log_button)
@@ -116,9 +117,9 @@ class CurveView(View):
         self.log_button.toggled.connect(self.use_log)
         self.smooth_button.toggled.connect(self._smooth_toggled)
         self.slider.valueChanged.connect(lambda _value: self._refill())
-        self.add_action("Step or time axis", self.axis_button.toggle, key="T")
-        self.add_action("Logarithmic height", self.log_button.toggle, key="L")
-        self.add_action("Smoothing", self.smooth_button.toggle, key="S")
+        self.add_action("view.curve.axis", self.axis_button.toggle)
+        self.add_action("view.curve.log", self.log_button.toggle)
+        self.add_action("view.curve.smooth", self.smooth_button.toggle)
 
     # Content
 
@@ -488,11 +489,11 @@ def _series_rank(series: str) -> tuple[int, str]:
     return (known.index(series) if series in known else len(known), series)
 
 
-def _toggle(text: str, tip: str) -> QToolButton:
+def _toggle(text: str, command: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setCheckable(True)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
+    keymap().explain(button, command)
+    button.setAccessibleName(keymap().command(command).tip)
     button.setProperty("role", "small")
     return button

@@ -59,9 +59,9 @@ class EmbeddingView(View):
         column.addWidget(self._strip())
         self.set_body(body)
         self.setFocusProxy(self.map)
-        self.add_action("Show everything", self.map.fit, key="Home")
-        self.add_action("Select all", self.map.select_all, key="Ctrl+A")
-        self.add_action("Select nothing", self.map.select_none, key="Esc")
+        self.add_action("view.map.fit", self.map.fit)
+        self.add_action("view.map.all", self.map.select_all)
+        self.add_action("view.map.none", self.map.select_none)
         self.recolour()
 
     def _strip(self) -> QWidget:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QPushButton, QTableView, QVBoxLayout, QWidget
 
 from workbench.core.documents import Item
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette
 from workbench.gui.views.base import as_csv
@@ -122,13 +123,13 @@ class ItemsList(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter")
-        self.search.setToolTip("Words that the text, its label or its prediction must hold (Ctrl+F)")
+        keymap().explain(self.search, "examples.find")
         self.search.setAccessibleName("Filter the examples")
         self.search.setClearButtonEnabled(True)
         self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy the chosen rows, or all that are shown (Ctrl+C)")
+        keymap().explain(self.copy_button, "examples.copy")
         self.relabel_button = QPushButton("Relabel")
-        self.relabel_button.setToolTip("Correct the labels of the chosen rows, or of all that are shown (Ctrl+L)")
+        keymap().explain(self.relabel_button, "examples.relabel")
         self.reader = QLabel()
         self.reader.setWordWrap(True)
         self.reader.setTextFormat(Qt.TextFormat.PlainText)
@@ -158,14 +159,9 @@ class ItemsList(QWidget):
         self.relabel_button.clicked.connect(lambda: self.relabel.emit(self.chosen()))
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._read())
         self.model.modelReset.connect(self._count)
-        for keys, do in (
-            ("Ctrl+F", self.search.setFocus),
-            ("Ctrl+C", self.copy),
-            ("Ctrl+L", self.relabel_button.click),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(do)
+        make_action(self, "examples.find", self.search.setFocus)
+        make_action(self, "examples.copy", self.copy)
+        make_action(self, "examples.relabel", self.relabel_button.click)
 
     def show_items(self, items: Sequence[Item]) -> None:
         """List these examples."""

@@ -84,6 +84,11 @@ def ramp(low: str, high: str, steps: int = 256) -> NDArray[np.uint8]:
     return _rgb(_lab(low) * (1 - share) + _lab(high) * share)
 
 
+def metric_ramp(now: Tokens) -> NDArray[np.uint8]:
+    """From poor to good as lines on the surface, (256, 3) uint8 RGB: even in lightness, apart for every eye."""
+    return ramp("#3C5488", "#F5E663") if now.dark else ramp("#B7C3D9", "#0F2E78")
+
+
 @functools.lru_cache(maxsize=1024)
 def _lab(colour: str) -> NDArray[np.float64]:
     whole = QColor(colour)

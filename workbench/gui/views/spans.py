@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QToolBut
 
 from workbench.core import events as ev
 from workbench.core.documents import Item, Span, SpannedText, SpansDoc, read
+from workbench.gui.actions import keymap
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
@@ -48,7 +49,7 @@ class SpansView(View):
         self.mistakes = QToolButton()
         self.mistakes.setText("mistakes only")
         self.mistakes.setCheckable(True)
-        self.mistakes.setToolTip("Only texts whose spans differ from the true ones (M)")
+        keymap().explain(self.mistakes, "view.spans.mistakes")
         self.mistakes.setAccessibleName("Mistakes only")
         self.mistakes.toggled.connect(lambda _on: self._filter())
         self.strip = QWidget()
@@ -64,7 +65,7 @@ class SpansView(View):
         column.addWidget(self.strip)
         self.set_body(body)
         self.setFocusProxy(self.page)
-        self.add_action("Mistakes only", self.mistakes.toggle, key="M")
+        self.add_action("view.spans.mistakes", self.mistakes.toggle)
         self.recolour()
 
     def read(self, folder: Path, artifact: ev.Artifact) -> SpansDoc:

@@ -151,7 +151,7 @@ class TableView(View):
         self.table.viewport().installEventFilter(self)
         self.set_body(self.table)
         self.setFocusProxy(self.table)
-        self.add_action("List the row's item", self._choose_selected, key="Return")
+        self.add_action("view.table.item", self._choose_selected)
 
     def read(self, folder: Path, artifact: ev.Artifact) -> tuple[TableDoc, list[Item]]:
         path = reading.inside(folder, artifact.path)

@@ -1,0 +1,96 @@
+"""Keyboard and screen reader: names on every control, a focus that can be seen, and nothing out of reach at 200 %."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QHeaderView,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+    QTextEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from tests.gui.runs import write_run
+from workbench.core.settings import Settings, save
+from workbench.gui.theme import theme
+from workbench.gui.window import MainWindow
+from workbench.store.home import Home
+
+Open = Callable[..., MainWindow]
+NAME = "berturk-nlu"
+PAGES = ["home", f"recipe:{NAME}", "runs", "models", "settings"]
+CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit,
+            QPlainTextEdit, QTextEdit)  # fmt: skip
+
+
+def within(control: QWidget) -> bool:
+    """Whether a control is a part of another one that has the name."""
+    part = (QAbstractSpinBox, QComboBox, QLineEdit)
+    return isinstance(control, QScrollBar | QHeaderView) or isinstance(control.parent(), part)
+
+
+def named(control: QWidget) -> bool:
+    text = control.text() if isinstance(control, QAbstractButton) else ""
+    return bool(control.accessibleName() or text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_that_every_control_has_a_name(open_window: Open, home: Home, page: str) -> None:
+    write_run(home.runs, steps=50, ended=True, recipe=NAME)
+    window = open_window()
+    window.open_page(page)
+    controls = [one for one in window.findChildren(QWidget) if isinstance(one, CONTROLS) and one.isVisible()]
+    assert [one for one in controls if not within(one) and not named(one)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_that_tab_reaches_every_control_of_a_page(open_window: Open, page: str, qtbot: QtBot) -> None:
+    window = open_window()
+    front = window.open_page(page)
+    wanted = {
+        one for one in front.findChildren(QWidget)
+        if isinstance(one, CONTROLS) and one.isVisible() and one.isEnabled() and not within(one)
+        and one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.focusProxy() is None
+    }  # fmt: skip
+    reached: set[QWidget] = set()
+    for _ in range(3 * len(wanted) + 60):
+        focus = QApplication.focusWidget()
+        qtbot.keyClick(focus or window, Qt.Key.Key_Tab)
+        reached.add(QApplication.focusWidget())
+    assert {one for one in wanted if one not in reached and one.isVisible()} == set()
+
+
+@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "settings"])
+@pytest.mark.parametrize("scale", [150, 200])
+def test_that_nothing_lies_outside_the_window_at_a_large_scale(
+    open_window: Open, home: Home, page: str, scale: int, qtbot: QtBot
+) -> None:
+    save(home.settings, Settings(theme="dark", scale=scale))
+    window = open_window()
+    try:
+        window.resize(1366, 768)
+        front = window.open_page(page)
+        qtbot.waitUntil(lambda: front.width() > 0)
+        QApplication.processEvents()
+        assert (window.width(), window.height()) == (1366, 768)
+        for control in front.findChildren(QAbstractButton):
+            shown = control.visibleRegion().boundingRect()
+            if control.isVisible() and not shown.isEmpty() and control.text():
+                assert control.width() >= min(control.minimumSizeHint().width(), control.sizeHint().width()) - 1 or (
+                    control.property("role") in ("title", "link")
+                ), control.text()
+                assert control.mapTo(window, control.rect().topRight()).x() <= window.width()
+    finally:
+        theme().use("dark", scale_percent=100)

@@ -1,0 +1,160 @@
+"""What the window can do: every action's name, explanation and delivered key, declared once.
+
+Buttons, menus, the command palette, the keys page and the help are made from this table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where an action is at hand; inside an `inner` place its keys go before those of the page around it."""
+
+    title: str
+    help: str
+    inner: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """An action: its id is '<place>.<name>' and never changes, since people's own keys are kept under it."""
+
+    id: str
+    text: str
+    tip: str
+    key: str = ""
+    """Delivered keys in Qt's portable spelling; several are separated by '; '."""
+    picture: str = ""
+
+    @property
+    def place(self) -> str:
+        """The id of the place where the action is at hand."""
+        return self.id.rpartition(".")[0]
+
+
+PLACES: Mapping[str, Place] = {
+    "window": Place("Everywhere", "Actions of the window; they work on every page."),
+    "go": Place("Everywhere", "The entries of the left rail, from the top; the first nine have Ctrl and a digit."),
+    "recipes": Place("Everywhere", "Opens a recipe, or runs its desk preset on sample data."),
+    "home": Place("Home", "A card for every recipe, the runs of late, and where everything is kept."),
+    "recipe": Place(
+        "Recipe",
+        "One recipe's place: data and knobs at the left, views in the middle, curves and log at the right. "
+        "Run trains with the values of the form; the slider under the views goes through everything the run has shown.",
+    ),
+    "runs": Place("Runs", "The history of all runs: found again, opened, continued, or taken as a start."),
+    "models": Place("Models", "What a recipe can start from, and the models that runs have made."),
+    "settings": Place("Settings", "What is set once for all recipes. Every change is checked, saved and told at once."),
+    "labels": Place("Labelling", "Labels and spans are corrected example by example and saved by themselves.", True),
+    "examples": Place("List of examples", "The examples behind a cell, a point or a selection.", True),
+    "ask": Place("Try it", "Puts a text of one's own to the trained model and to the model it started from.", True),
+    "view": Place("Any view", "Works in the view that has the focus.", True),
+    "view.curve": Place("Curves", "Works in the chart that has the focus.", True),
+    "view.spans": Place("Texts with spans", "Works in the view that has the focus.", True),
+    "view.map": Place("Embedding map", "Works in the map that has the focus.", True),
+    "view.table": Place("Tables", "Works in the table that has the focus.", True),
+}
+
+COMMANDS: tuple[Command, ...] = (
+    Command("window.palette", "Command palette", "Find every command, recipe, run and setting by its name", "Ctrl+K"),
+    Command("window.compare", "Compare runs…", "Lay runs side by side: curves, knobs, numbers and pictures"),
+    Command("window.jobs", "Job panel", "Show or hide what runs and what waits", "Ctrl+J"),
+    Command("window.theme", "Switch between dark and light", "Change the colours of the window", "Ctrl+Shift+L"),
+    Command("window.help", "Help on this", "Explain what has the focus: a knob, a view, a recipe, a page", "F1"),
+    Command("window.contents", "Help: contents", "Everything that is explained, with a search", "Shift+F1"),
+    Command("window.tour", "Show the tour", "Four steps through the window"),
+    Command("window.fullscreen", "Full screen", "Fill the screen, or leave it again", "F11"),
+    Command("window.close", "Close the window", "Close; while something runs, ask whether it goes on", "Ctrl+Q"),
+    Command("window.larger", "Larger text", "Scale text and controls up by a step", "Ctrl++; Ctrl+="),
+    Command("window.smaller", "Smaller text", "Scale text and controls down by a step", "Ctrl+-"),
+    Command("window.natural", "Text at 100 %", "Text and controls as delivered", "Ctrl+0"),
+    Command("settings.find", "Find a setting", "Go to the search of the settings", "Ctrl+F"),
+    Command("settings.folder", "Open the data folder", "Show runs, models and settings in the file manager"),
+    Command("settings.path", "Copy the data folder's path", "Put the path of the data folder on the clipboard"),
+    Command("settings.defaults", "Back to defaults", "Set every setting as it was delivered; keys stay"),
+    Command("home.find", "Find a recipe or run", "Go to the search of the home page", "Ctrl+F"),
+    Command("recipe.run", "Run", "Train with these values", "Ctrl+R", "mdi6.play"),
+    Command("recipe.queue", "Queue", "Add to the queue and stay here", "Ctrl+Shift+R"),
+    Command("recipe.claim", "Run claim", "Train every arm of the paper's claim on this data and judge it"),
+    Command("recipe.verdict", "Show the last claim", "The arms and the verdict of the claim run last"),
+    Command("recipe.sweep", "Sweep…", "Search some of these knobs over a range or a list", "Ctrl+Alt+R"),
+    Command("recipe.trials", "Show the last sweep", "The trials of this recipe's last sweep, and the best of them"),
+    Command("recipe.copy", "Copy as command", "Copy the command line that does the same", "Ctrl+Shift+K"),
+    Command(
+        "recipe.export", "Export…", "Take this run away as a report, curves, numbers or an archive", "Ctrl+Shift+X",
+        "mdi6.export-variant",
+    ),
+    Command("recipe.pause", "Pause", "Hold the run; its memory is kept", "Ctrl+P", "mdi6.pause"),
+    Command("recipe.cancel", "Cancel run", "End the run without its model", "Ctrl+.", "mdi6.close"),
+    Command("recipe.undo", "Undo change of a knob", "Take the last change of the form back", "Ctrl+Z"),
+    Command("recipe.redo", "Redo change of a knob", "Do the change again", "Ctrl+Shift+Z"),
+    Command("recipe.label", "Label the data", "Correct labels or spans in the place of the views", "Ctrl+Shift+E"),
+    Command("recipe.newest", "Follow the newest step", "Move the time slider to its right end", "Ctrl+L"),
+    Command("labels.undo", "Undo", "Take the last correction back", "Ctrl+Z"),
+    Command("labels.redo", "Redo", "Do the correction again", "Ctrl+Shift+Z"),
+    Command("labels.find", "Filter the examples", "Words that the text or its labels must hold", "Ctrl+F"),
+    Command("labels.repeats", "Every repeat", "Label every repeat of the same words at once", "Ctrl+R"),
+    Command("labels.save", "Save copy…", "Write all examples with their present labels to a new file", "Ctrl+S"),
+    Command("labels.train", "Re-train from the copy", "Save a copy and train on it", "Ctrl+T"),
+    Command("examples.find", "Filter these examples", "Words that the text, its label or its prediction must hold",
+            "Ctrl+F"),
+    Command("examples.copy", "Copy examples", "Copy the chosen rows, or all that are shown", "Ctrl+C"),
+    Command("examples.relabel", "Relabel", "Correct the labels of the chosen rows, or of all that are shown", "Ctrl+L"),
+    Command("ask.ask", "Ask both models", "Put the text to the trained model and its base", "Ctrl+Return; Ctrl+Enter"),
+    Command("ask.cancel", "Cancel the question", "Wait for no answer", "Esc"),
+    Command("ask.explain", "Weigh each word", "Weigh each word before and after tuning", "Ctrl+E"),
+    Command("view.picture", "Copy picture", "Put the view on the clipboard as a picture", "Ctrl+Shift+C"),
+    Command("view.csv", "Copy as CSV", "Put the view's numbers on the clipboard", "Ctrl+C"),
+    Command("view.save", "Save picture…", "Write the view to a picture file", "Ctrl+S"),
+    Command("view.export", "Save as CSV…", "Write the view's numbers to a file"),
+    Command("view.spans.mistakes", "Mistakes only", "Only texts whose spans differ from the true ones", "M"),
+    Command("view.table.item", "List the row's item", "Show the example behind the row", "Return"),
+    Command("view.map.fit", "Show everything", "Make room for all points", "Home"),
+    Command("view.map.all", "Select all", "Select every point", "Ctrl+A"),
+    Command("view.map.none", "Select nothing", "Let go of the selected points", "Esc"),
+    Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
+    Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
+    Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),
+    Command("view.curve.smooth", "Smoothing", "Average out the noise", "S"),
+)  # fmt: skip
+
+FIXED: Mapping[str, str] = {
+    "Arrow keys": "move through a list, a table, the cells of a matrix, the lines of a legend; they shift a map",
+    "+ and −": "magnify a map, or take it smaller",
+    "Return": "opens or lists what is marked",
+    "Space": "switches the line of a legend, a switch or a button",
+    "1 … 9": "give the label of that number while labelling",
+    "Delete": "takes the marked span away while labelling",
+    "Tab, Shift+Tab": "go to the next control, or back",
+    "Esc": "closes the palette, the help, the tour or a message in front",
+}
+"""Keys that belong to a control rather than to an action; they stay as they are."""
+
+
+def place_of(name: str) -> Place:
+    """Where an action is at hand; pages and views without a declaration of their own are named after their id."""
+    while name and name not in PLACES:
+        name, _, last = name.rpartition(".")
+        if not name:
+            return Place(last.replace("-", " ").capitalize(), "")
+    return PLACES[name]
+
+
+def clash(one: str, other: str) -> bool:
+    """Whether the same key for actions of these two places would leave one of them without it.
+
+    An inner place goes before the page around it, so only places of the same depth can clash: the
+    window with every page, and a view with every action of its kind.
+    """
+    wide = ("window", "go", "recipes")
+    one, other = ("window" if name in wide else name for name in (one, other))
+    if one == other:
+        return True
+    if place_of(one).inner != place_of(other).inner:
+        return False
+    if place_of(one).inner:
+        return one.startswith(other + ".") or other.startswith(one + ".")
+    return "window" in (one, other)
