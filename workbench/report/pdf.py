@@ -7,16 +7,20 @@ from typing import Any
 from workbench.core.problem import KnownTrouble
 
 _kept: list[Any] = []
-"""The application that fonts need, where no window has made one; Qt wants it kept."""
+"""The application that fonts need, where no window has made one; Qt wants it kept.
+
+One for widgets, though there are none: a process has one application, and a window opened later needs that kind.
+"""
 
 
 def pdf(html: str, title: str) -> bytes:
     """The pages of a report that was written for paper; may be called on any thread of a window's process."""
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF
-    from PySide6.QtGui import QFont, QGuiApplication, QPageLayout, QPageSize, QPdfWriter, QTextDocument
+    from PySide6.QtGui import QFont, QPageLayout, QPageSize, QPdfWriter, QTextDocument
+    from PySide6.QtWidgets import QApplication
 
-    if QGuiApplication.instance() is None:
-        _kept.append(QGuiApplication(["workbench", "-platform", "offscreen"]))
+    if QApplication.instance() is None:
+        _kept.append(QApplication(["workbench", "-platform", "offscreen"]))
     document = QTextDocument()
     font = QFont("Inter")
     font.setStyleHint(QFont.StyleHint.SansSerif)
