@@ -4,7 +4,6 @@ from itertools import chain
 
 import pytest
 
-from workbench.engine.amounts import duration, size
 from workbench.engine.batches import Order, schedule
 
 
@@ -33,12 +32,3 @@ def test_that_the_rate_rises_then_falls_to_nothing():
     assert max(factors) == factors[9] == factors[10] == 1.0
     assert factors[100] == 0.0
     assert schedule(0, 1, 1.0) == schedule(0, 1, 0.0) == 1.0
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59.4, "59 s"), (160, "2 min 40 s"), (7260, "2 h 1 min")])
-def test_that_durations_read_at_a_glance(seconds, words):
-    assert duration(seconds) == words
-
-
-def test_that_sizes_read_at_a_glance():
-    assert (size(1_900_000_000), size(350_000_000)) == ("1.9 GB", "350 MB")

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from workbench.cli import output
-from workbench.cli.output import REFRESH_S, duration, json_line, say, size, tell
+from workbench.cli.output import REFRESH_S, duration, json_line, say, tell
 from workbench.cli.parser import Namespace, stop_at
 from workbench.core.problem import InputError, Problem
 from workbench.core.settings import load
+from workbench.core.words import size
 from workbench.store.home import Home, open_home
 from workbench.store.hub import Fetched, Offer, arrived_bytes, fetch, look_up
 from workbench.store.models import facts_of

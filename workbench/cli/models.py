@@ -11,11 +11,12 @@ import msgspec
 from workbench.cli import output
 from workbench.cli.follow import answer
 from workbench.cli.hub import download
-from workbench.cli.output import json_line, say, size, table, tell
+from workbench.cli.output import json_line, say, table, tell
 from workbench.cli.parser import Namespace, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.documents import BackboneInfo
 from workbench.core.problem import InputError
+from workbench.core.words import size
 from workbench.store.home import Home, open_home
 from workbench.store.hub import folder_of
 from workbench.store.layers import Layer, layers_of

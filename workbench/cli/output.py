@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from workbench.core import events as ev
+from workbench.core import words
 from workbench.core.job import JobState
 from workbench.core.problem import Problem, record_of
 
@@ -42,28 +43,12 @@ def report(error: BaseException) -> int:
 
 def number(value: float | None, digits: int = 4) -> str:
     """A number for a table: '0.8312', '12', or '–' where there is none."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{digits}g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return "–" if value is None or math.isnan(value) else words.number(value, digits)
 
 
 def duration(seconds: float) -> str:
-    """'42 s', '3 min 05 s', '2 h 10 min'."""
-    whole = round(max(seconds, 0))
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit that reads best."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+    """As everywhere, but with tenths below ten seconds: '0.3 s', '3 min 05 s'."""
+    return f"{max(seconds, 0):.1f} s" if seconds < 10 else words.duration(seconds)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:

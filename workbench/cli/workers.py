@@ -8,10 +8,11 @@ import msgspec
 import psutil
 
 from workbench.cli.follow import answer
-from workbench.cli.output import json_line, say, size
+from workbench.cli.output import json_line, say
 from workbench.cli.parser import Namespace, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.events import WorkerState
+from workbench.core.words import size
 from workbench.store.address import announced
 from workbench.store.home import Home, open_home
 

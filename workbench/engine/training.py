@@ -20,8 +20,8 @@ from torch import Tensor
 from workbench.core.job import Job, JobCancelled
 from workbench.core.mixins import Training
 from workbench.core.problem import KnownTrouble
+from workbench.core.words import duration, size
 from workbench.engine import checkpoints, rng
-from workbench.engine.amounts import duration, size
 from workbench.engine.batches import Order, schedule
 from workbench.engine.devices import Place, is_out_of_memory
 from workbench.engine.objective import Objective, check, groups, is_frozen

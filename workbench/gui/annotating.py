@@ -15,9 +15,9 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from workbench.core.problem import Problem
+from workbench.core.words import count
 from workbench.gui.history import HistoryList
 from workbench.gui.link import Link
-from workbench.gui.words import count
 from workbench.store.index import RunRow
 from workbench.store.notes import Notes, change_notes, change_tags
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 
 from workbench.core.problem import ProblemRecord
+from workbench.core.words import count, moment
 from workbench.gui.doctorview import DoctorDialog, Examination
 from workbench.gui.labelledits import EditsDoc, left_over
 from workbench.gui.report import ReportDialog
-from workbench.gui.words import count, moment
 
 if TYPE_CHECKING:
     from workbench.gui.window import MainWindow

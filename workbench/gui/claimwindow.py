@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 
 from workbench.core.job import ENDED, JobState
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, number
 from workbench.gui.card import Caption, Card
 from workbench.gui.link import Link
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
 from workbench.gui.topline import describe
-from workbench.gui.words import count, number
 from workbench.store.home import Home
 from workbench.store.index import Index
 from workbench.store.runfolder import RunConfig, RunFolder

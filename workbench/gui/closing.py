@@ -8,10 +8,10 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from workbench.core.events import WorkerState
+from workbench.core.words import count
 from workbench.gui.jobwords import facts
 from workbench.gui.link import Link
 from workbench.gui.topline import describe
-from workbench.gui.words import count
 from workbench.store.runfolder import RunFolder
 
 KEEP_ON, STOP, STAY = "Keep training in background", "Stop and keep the model", "Stay here"

@@ -16,6 +16,7 @@ from workbench.core.documents import DataPreview
 from workbench.core.params import Knob, knobs
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count
 from workbench.gui.card import Caption
 from workbench.gui.fields import Combo
 from workbench.gui.inputs import Inputs
@@ -23,7 +24,6 @@ from workbench.gui.link import Link
 from workbench.gui.preview import PreviewDialog
 from workbench.gui.slots import SlotField
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 
 WAIT_MS = 250
 """Changes in quick succession are looked at once."""

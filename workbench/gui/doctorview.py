@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord
+from workbench.core.words import count
 from workbench.gui.icons import icon
 from workbench.gui.link import Link
 from workbench.gui.theme import theme, tokens
-from workbench.gui.words import count
 
 if TYPE_CHECKING:
     from workbench.runner.doctor import Finding

@@ -6,11 +6,11 @@ import functools
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from workbench.core.words import count
 from workbench.gui.buttons import show_icon, tool_button
 from workbench.gui.card import Caption, Card
 from workbench.gui.downloads import Downloads, Item
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 
 
 class _Line(QWidget):

@@ -17,8 +17,8 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 import workbench
 from workbench.core.problem import ProblemRecord
+from workbench.core.words import duration, size
 from workbench.gui.link import Link
-from workbench.gui.words import duration, size
 from workbench.store.hub import drop_partial
 
 State = Literal["waiting", "running", "paused", "failed"]

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.params import Knob
-from workbench.gui.words import number, size
+from workbench.core.words import number, size
 
 LARGEST = 2_147_483_647
 

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPushButton, QToolButt
 from workbench.core.params import Knob, knobs
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings
+from workbench.core.words import moment
 from workbench.gui.actions import key_of
 from workbench.gui.card import Card
-from workbench.gui.words import moment
 
 if TYPE_CHECKING:
     from workbench.gui.helptopics import Topic

@@ -14,10 +14,10 @@ from workbench.core.kinds import KINDS, ArtifactKind
 from workbench.core.params import Knob, knobs
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings, variable
+from workbench.core.words import in_words, number
 from workbench.gui.actions import key_words, keymap
 from workbench.gui.theme import tokens
 from workbench.gui.views import drawable
-from workbench.gui.words import in_words, number
 
 COMMANDS_HELP = Callable[[], Mapping[str, str]]
 PAGES = ("home", "recipe", "runs", "models", "settings")

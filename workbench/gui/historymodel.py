@@ -11,9 +11,9 @@ import msgspec
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QFont
 
+from workbench.core.words import count, duration, moment, number
 from workbench.gui.icons import icon
 from workbench.gui.theme import tokens
-from workbench.gui.words import count, duration, moment, number
 from workbench.store.columns import FACTS, Column, Value, column_of, headline, ordered, search, value_of, words_of
 from workbench.store.index import RunRow
 from workbench.store.notes import Notes

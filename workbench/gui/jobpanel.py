@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButt
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, moment, size
 from workbench.gui.actions import keymap
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption
@@ -23,7 +24,6 @@ from workbench.gui.jobtail import JobTail, Word, last_word
 from workbench.gui.jobwords import answering, going, measures, outcome
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
-from workbench.gui.words import count, moment, size
 from workbench.store.index import Index, RunRow
 from workbench.store.runfolder import RunConfig, RunFolder
 

@@ -9,9 +9,9 @@ from workbench.core.events import WorkerState
 from workbench.core.job import JobState
 from workbench.core.params import knobs, values_of
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, number, size
 from workbench.gui.jobtail import Word
 from workbench.gui.topline import describe
-from workbench.gui.words import count, number, size
 from workbench.store.runfolder import RunConfig
 
 ENDING = {

@@ -11,10 +11,10 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from workbench.core.words import count, size
 from workbench.gui.card import Caption
 from workbench.gui.modellist import WideFirst, millions
 from workbench.gui.theme import theme, tokens
-from workbench.gui.words import count, size
 from workbench.store.layers import Layer, layers_of
 
 Index = QModelIndex | QPersistentModelIndex

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QTabWidge
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, size
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption, Card
 from workbench.gui.layertree import FlatLayers, LayerTree, read_layers
@@ -21,7 +22,6 @@ from workbench.gui.link import Link
 from workbench.gui.modellist import ModelEntry, backbone_knob, millions
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme, tokens
-from workbench.gui.words import count, size
 from workbench.store.modelfiles import FileCheck, ModelDetail, ModelFile, check_file, detail_of
 
 NOTHING = "Choose a model to see its card, its layers and its files.\nDrop a model's folder on this page to add it."

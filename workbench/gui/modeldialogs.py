@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.problem import ProblemRecord
+from workbench.core.words import count, size
 from workbench.gui.banner import Banner
 from workbench.gui.card import Card
 from workbench.gui.downloads import Downloads, Offered
@@ -28,7 +29,6 @@ from workbench.gui.link import Link
 from workbench.gui.modellist import ModelEntry
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
-from workbench.gui.words import count, size
 from workbench.store.diskuse import Spare, Use, free, spare, used
 
 

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from workbench.core.params import knobs
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, in_words, number, size
 from workbench.gui.theme import theme, tokens
-from workbench.gui.words import count, in_words, number, size
 from workbench.store.home import Home
 from workbench.store.models import ModelFacts
 

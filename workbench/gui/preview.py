@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 
 from workbench.core.documents import DataPreview, SpannedText
 from workbench.core.problem import ProblemRecord
+from workbench.core.words import count
 from workbench.gui.card import Caption
 from workbench.gui.theme import Tokens, theme, tokens
-from workbench.gui.words import count
 
 MOST_LABELS = 12
 

@@ -14,6 +14,7 @@ from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import in_words
 from workbench.gui.actions import make_action
 from workbench.gui.banner import Banner
 from workbench.gui.command import command_line
@@ -30,7 +31,6 @@ from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
 from workbench.gui.tour import Step
 from workbench.gui.tryplace import FULL_PX, TryPlace
-from workbench.gui.words import in_words
 from workbench.store.runfolder import RunConfig, RunFolder
 
 if TYPE_CHECKING:

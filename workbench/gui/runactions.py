@@ -14,13 +14,13 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from workbench.core.job import ENDED
 from workbench.core.problem import Problem, ProblemRecord, record_of
+from workbench.core.words import count
 from workbench.gui.annotating import Annotations
 from workbench.gui.banner import Banner
 from workbench.gui.history import HistoryList
 from workbench.gui.link import Link
 from workbench.gui.tagger import Tagger
 from workbench.gui.trashlist import TrashList
-from workbench.gui.words import count
 from workbench.store import trash
 from workbench.store.archive import export_run, import_run
 from workbench.store.index import RunRow

@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, size
 from workbench.gui.actions import keymap
 from workbench.gui.card import Card
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
-from workbench.gui.words import count, size
 
 HOW_TO_MOVE = (
     "To move it: close the window, move the folder, and start with WORKBENCH_HOME=/new/place in the environment "

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from workbench.core.params import Params, knob, values_of
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count
 from workbench.gui.card import Card
 from workbench.gui.fields import Combo
 from workbench.gui.forms import Form
 from workbench.gui.inputs import Inputs, make_inputs
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 from workbench.store.runfolder import RunConfig
 
 CUSTOM = "own values"

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidg
 from workbench.core.judging import better
 from workbench.core.kinds import Curve
 from workbench.core.recipe import Recipe
+from workbench.core.words import in_words
 from workbench.gui.card import Card
 from workbench.gui.logview import LogView
 from workbench.gui.theme import theme
-from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import MetricTrack, RunModel

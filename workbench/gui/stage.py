@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidg
 from workbench.core import events as ev
 from workbench.core.kinds import ArtifactKind, Curve, Outcomes
 from workbench.core.recipe import Recipe
+from workbench.core.words import in_words
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Card
 from workbench.gui.theme import theme
-from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel

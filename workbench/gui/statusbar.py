@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
+from workbench.core.words import size
 from workbench.gui.actions import key_words, keymap
 from workbench.gui.theme import Tokens, theme, tokens
-from workbench.gui.words import size
 
 if TYPE_CHECKING:
     from workbench.runner.doctor import Finding

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSplitt
 from workbench.core.params import Knob
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, in_words, moment, number
 from workbench.gui.banner import Banner
 from workbench.gui.card import Caption, Card
 from workbench.gui.fields import Combo
@@ -20,7 +21,6 @@ from workbench.gui.views.axes import Scale
 from workbench.gui.views.bestcurve import BestCurveView
 from workbench.gui.views.parallel import ParallelView
 from workbench.gui.views.trials import TrialRow, TrialsData
-from workbench.gui.words import count, in_words, moment, number
 from workbench.runner.space import Listed, Span
 from workbench.runner.sweeps import Standing, SweepFolder, Trial, by_value, config_of, varied
 

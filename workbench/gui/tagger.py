@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.problem import InputError
+from workbench.core.words import count
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 from workbench.store.index import RunRow
 from workbench.store.notes import checked_tag
 

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushBut
 
 from workbench.core.job import JobState
 from workbench.core.recipe import Recipe
+from workbench.core.words import duration, number
 from workbench.gui.actions import key_of
 from workbench.gui.buttons import show_icon
 from workbench.gui.card import Caption
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
-from workbench.gui.words import duration, number
 
 
 class RecipeChooser(QToolButton):

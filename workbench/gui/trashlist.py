@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.words import count
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 from workbench.store.trash import Discarded
 
 ITEM_ROLE = int(Qt.ItemDataRole.UserRole)

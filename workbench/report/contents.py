@@ -11,11 +11,12 @@ from workbench import __version__
 from workbench.core.params import knobs
 from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
+from workbench.core.words import duration, in_words, number
 from workbench.report import drawing
 from workbench.report.differences import Figure, figures, settings
 from workbench.report.gather import Run, metric_names, names_of
 from workbench.report.showing import pieces
-from workbench.report.words import duration, in_words, moment, number
+from workbench.report.words import moment
 
 LOG_LINES = 60
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workbench.core.judging import Better, better
+from workbench.core.words import number
 from workbench.report.gather import Run
-from workbench.report.words import number
 from workbench.store.series import best_of, valid
 from workbench.store.tracks import MetricTrack
 

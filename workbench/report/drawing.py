@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.judging import Better, better
+from workbench.core.words import in_words
 from workbench.report.gather import Run, metric_names, names_of
-from workbench.report.words import in_words
 from workbench.store.series import best_of, smoothed, thinned, valid
 from workbench.store.tracks import MetricTrack
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from workbench.core import documents as doc
 from workbench.core import events as ev
 from workbench.core.problem import InputError, Problem
+from workbench.core.words import in_words, number
 from workbench.report.gather import Run
-from workbench.report.words import in_words, number
 
 MOST_ROWS, MOST_TEXTS, MOST_LABELS, MOST_POINTS = 60, 12, 24, 4000
 MOST_PICTURE_BYTES = 8 << 20

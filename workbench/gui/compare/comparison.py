@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from workbench.core.words import count
 from workbench.gui.runmodel import Change, RunModel
-from workbench.gui.words import count
 from workbench.report.gather import names_of
 from workbench.store.runfolder import RunFolder
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from workbench.core.words import moment
 from workbench.gui.link import Link
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
-from workbench.gui.words import moment
 from workbench.store.index import Index, RunRow
 
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.kinds import KINDS, ArtifactKind
+from workbench.core.words import in_words
 from workbench.gui.compare.comparison import Comparison, Member
 from workbench.gui.compare.runlist import swatch
 from workbench.gui.picked import PickedCard
@@ -16,7 +17,6 @@ from workbench.gui.stage import Place
 from workbench.gui.theme import theme, tokens
 from workbench.gui.timeline import Timeline
 from workbench.gui.views import palette
-from workbench.gui.words import in_words
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.judging import better
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, in_words, number
 from workbench.gui.card import Card
 from workbench.gui.compare.comparison import MOST_RUNS, Comparison, Member, models
 from workbench.gui.compare.grid import Grid, GridRow
@@ -36,7 +37,6 @@ from workbench.gui.runmodel import Change
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views import palette
 from workbench.gui.views.overlay import OverlayView, Stroke
-from workbench.gui.words import count, in_words, number
 from workbench.report.differences import Figure, Setting, figures, settings
 from workbench.report.gather import metric_names
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.events import WorkerState
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, moment, size
 from workbench.gui.actions import keymap, make_action
 from workbench.gui.card import Caption, Card
 from workbench.gui.link import Link
@@ -28,7 +29,6 @@ from workbench.gui.pages.frame import PageFrame
 from workbench.gui.recipecard import RecipeCard
 from workbench.gui.theme import theme
 from workbench.gui.topline import describe
-from workbench.gui.words import count, moment, size
 from workbench.store.index import Index, RunRow
 
 CARD_PX, SIDE_PX = 320, 400

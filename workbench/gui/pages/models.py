@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QPushButton, QS
 from workbench.core.events import WorkerState
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.words import count, size
 from workbench.gui.card import Card
 from workbench.gui.downloadcard import DownloadCard
 from workbench.gui.downloads import Downloads
@@ -24,7 +25,6 @@ from workbench.gui.modeldialogs import DiskDialog, DownloadDialog, ask_deleting
 from workbench.gui.modellist import ModelEntry, ModelList, of_backbones, of_facts
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.theme import theme
-from workbench.gui.words import count, size
 from workbench.store.home import Home
 from workbench.store.hub import folder_of, partial_of
 from workbench.store.models import ModelFacts, remove_model, trained_models

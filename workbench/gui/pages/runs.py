@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
+from workbench.core.words import count
 from workbench.gui.actionbar import ActionBar
 from workbench.gui.card import Card
 from workbench.gui.columnchooser import ColumnChooser
@@ -23,7 +24,6 @@ from workbench.gui.pages.frame import PageFrame
 from workbench.gui.runactions import RunActions
 from workbench.gui.runfilter import RunFilter
 from workbench.gui.theme import theme
-from workbench.gui.words import count
 from workbench.store.columns import columns_of, value_of
 from workbench.store.index import Index, RunRow
 

@@ -1,4 +1,4 @@
-"""Numbers and times in words, as every label of the window writes them."""
+"""Numbers, times and sizes in words, the same in the window, the terminal, reports and logs."""
 
 from __future__ import annotations
 

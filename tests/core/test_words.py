@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from workbench.gui import words
+from workbench.core import words
 
 
 @pytest.mark.parametrize(
