@@ -108,6 +108,7 @@ def test_that_a_claim_speaks_of_its_own_arms_and_can_be_planned(recipe: Recipe) 
         assert statement.better != statement.than
         assert statement.by >= 0
     assert all(gate.arm in claim.arms for gate in claim.gates)
+    assert set(claim.inputs) <= set(recipe.reads)
     runs = plan(recipe, range(claim.seeds))
     assert len(runs) == claim.seeds * len(claim.arms)
     for config in runs[: len(claim.arms)]:

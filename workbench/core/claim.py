@@ -48,13 +48,17 @@ class Gate:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """Arms on equal data, budget and tuning, and what is said about them."""
+    """Arms on equal data, budget and tuning, and what is said about them.
+
+    `inputs` names the data by slot where it is not the slot's first sample.
+    """
 
     arms: Mapping[str, Params]
     statements: tuple[Better, ...]
     gates: tuple[Gate, ...] = ()
     seeds: int = 3
     note: str = ""
+    inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -116,7 +116,8 @@ def plan(
     _check_seeds(seeds)
     _check_overrides(declared, overrides or {})
     claim = claim or f"{recipe.id}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    given = {name: slot.default for name, slot in recipe.reads.items() if slot.default} | dict(inputs or {})
+    usual = {name: slot.default for name, slot in recipe.reads.items() if slot.default}
+    given = usual | dict(declared.inputs) | dict(inputs or {})
     return [
         RunConfig(
             recipe=recipe.id,

@@ -57,12 +57,11 @@ def test_that_there_are_320_different_stems():
     assert len(words.STEMS) == len(set(words.STEMS)) == 320
 
 
-def test_that_no_name_word_is_shared_between_corpus_train_and_test():
-    pools = [set(itertools.chain(*turkish.names(part).values())) for part in ("corpus", "train", "test")]
-    for one, other in itertools.combinations(pools, 2):
-        assert not one & other
-    stems = {stem.rstrip("*") for stem in words.STEMS}
-    assert not {words.fold(name) for pool in pools for name in pool} & stems
+def test_that_no_name_word_is_shared_between_train_and_test_or_between_types():
+    pools = [pool for part in ("train", "test") for pool in turkish.names(part).values()]
+    every = list(itertools.chain(*pools))
+    assert len(every) == len(set(every)) == 3 * sum(turkish.NAMES_PER_TYPE.values())
+    assert not {words.fold(name) for name in every} & {stem.rstrip("*") for stem in words.STEMS}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -84,6 +83,28 @@ def test_that_test_names_never_occur_in_the_pretraining_corpus():
     said = set(re.findall(r"\w+", text))
     for part in ("train", "test"):
         assert not said & set(itertools.chain(*turkish.names(part).values()))
+
+
+def test_that_the_corpus_invents_ever_new_names():
+    # A small pool would enter the tokenizer's vocabulary whole, and a new name would look like nothing it read.
+    text = " ".join(one.text for one in sets.corpus().examples)
+    names = re.findall(r"([A-ZÇŞĞİÖÜ]\w+)(?=')", text)
+    assert len(set(names)) > 0.3 * len(names) > 3000
+
+
+def test_that_no_question_of_the_corpus_is_answered():
+    texts = [one.text for one in sets.corpus().examples]
+    asking = [text for text in texts if "?" in text]
+    assert asking
+    assert all(sentence.endswith("?") for text in asking for sentence in re.findall(r"[^.?]+[.?]", text))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_that_most_questions_use_other_words_than_the_passage(seed):
+    asked = turkish.questions(seed, "test", 200)
+    verbs = [one.question.rstrip("?").split()[-1] for one in asked]
+    repeated = [verb in one.context.replace(".", " ").split() for verb, one in zip(verbs, asked, strict=True)]
+    assert sum(repeated) < 0.5 * len(asked)
 
 
 def test_that_sentiment_inflections_of_test_are_unseen_in_training():

@@ -19,7 +19,7 @@ from workbench.engine.generators import mini_turkish_sets as sets
 from workbench.recipes import recipe
 from workbench.recipes.text.berturk_nlu.four import TASKS
 from workbench.recipes.text.berturk_nlu.masked import new_tokenizer
-from workbench.runner.claims import measured, outcomes
+from workbench.runner.claims import measured, outcomes, plan
 from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, RunFolder, create_run
 from workbench.worker.execute import execute
@@ -273,6 +273,43 @@ def test_that_a_small_encoder_is_pretrained_from_nothing_and_serves_as_a_backbon
     finished(again)
 
 
+def test_that_whole_words_are_hidden_together_and_pieces_are_not(tmp_path, tiny):
+    import torch
+
+    from workbench.engine import devices
+    from workbench.recipes.text.berturk_nlu.common import Study
+    from workbench.recipes.text.berturk_nlu.masked import Masking
+
+    texts = [one.text for one in sets.corpus().examples[:300]]
+    torn = {}
+    for whole in (False, True):
+        given = {"task": "masked words", "model": "random init", "vocabulary": 400, "width": 48, "layers": 1}
+        params = RECIPE.preset("smoke").replace(whole_words=whole, mask_share=0.3, max_length=64, **given)
+        job = SimpleNamespace(seed=0, log=lambda *_: None)
+        masking = Masking(Study(job, params, devices.choose("cpu"), None, tmp_path), texts)
+        batch = masking.collate(list(range(64)))
+        chosen = batch["labels"] >= 0
+        inside = masking.inside[torch.where(chosen, batch["labels"], batch["input_ids"])]
+        torn[whole] = int((inside[:, 1:] & (chosen[:, 1:] != chosen[:, :-1])).sum())
+        assert 0.1 < float(chosen.sum() / batch["attention_mask"].sum()) < 0.4  # rare names stay
+    assert torn[False] > 100
+    assert torn[True] == 0
+
+
+def test_that_word_vectors_bring_words_of_the_same_passages_and_places_together():
+    from workbench.recipes.text.berturk_nlu.vectors import word_vectors
+
+    chance = np.random.default_rng(0)
+    groups = (range(10, 20), range(20, 30))  # two subjects, each with words of its own
+    blocks = [[2, *chance.choice(groups[at % 2], 6), 3] for at in range(400)]
+    found = word_vectors(blocks, 40, 8)
+    assert found.shape == (40, 8)
+    near = np.corrcoef(found)
+    same = np.mean([near[one, other] for group in groups for one in group for other in group if one != other])
+    across = np.mean([near[one, other] for one in groups[0] for other in groups[1]])
+    assert same > 0.5 > 0 > across
+
+
 def test_that_a_new_tokenizer_keeps_turkish_letters_apart():
     tokenizer = new_tokenizer(["ısı ısı isi isi şal sal ışık İzmir"] * 5, 200)
     for word in ("ısı", "isi", "şal", "İzmir"):
@@ -394,6 +431,11 @@ def test_that_the_claims_arms_differ_only_in_the_model():
     arms = {name: values_of(arm) for name, arm in RECIPE.claim.arms.items()}
     assert [arm.pop("model") for arm in arms.values()] == ["pretrained", "random init", "classical"]
     assert arms["pretrained"] == arms["random init"] == arms["classical"]
+
+
+def test_that_the_claim_is_planned_on_the_four_sets():
+    # The slot's first sample holds one task's data: on it every run of the claim failed at once.
+    assert {config.inputs["data"] for config in plan(RECIPE, (0, 1))} == {"sample:mini-turkish"}
 
 
 def test_that_every_sample_names_what_fits_it():

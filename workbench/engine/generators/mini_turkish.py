@@ -24,7 +24,7 @@ from workbench.engine.generators.turkish_words import capital, named, noun, verb
 
 Part = Literal["corpus", "train", "test"]
 NAME_TYPES = ("PER", "LOC", "ORG")
-NAMES_PER_TYPE = {"corpus": 100, "train": 120, "test": 160}
+NAMES_PER_TYPE: dict[Literal["train", "test"], int] = {"train": 120, "test": 160}
 SENTIMENTS = ("olumsuz", "olumlu")
 COPULAS = ("", "DI", "(y)mIş", "DIr", "(y)sA")
 WHEN = ("dün", "bugün", "yarın", "sonra", "şimdi", "bazen", "sonunda", "hemen", "yine", "önce", "sabah", "akşam")
@@ -61,53 +61,66 @@ class Asked:
 
 # ---------------------------------------------------------------- names
 
-_ONSETS = "bcdghklmnprsştvyzç"
-_CODAS = ("", "", "l", "n", "r", "s", "m", "k")
+_ONSETS = "bdgkmnprstvz"
+_CODAS = ("", "", "n", "r", "l")
+_STEMS = frozenset(stem.rstrip("*") for stem in words.STEMS)
 
 
 @functools.cache
-def names(part: Part) -> dict[str, tuple[str, ...]]:
-    """Invented name words by type; no word is in two parts, two types, or a stem's spelling."""
-    pool = _invented(sum(NAMES_PER_TYPE.values()) * len(NAME_TYPES))
-    start = 3 * sum(itertools.takewhile(lambda n: n != NAMES_PER_TYPE[part], NAMES_PER_TYPE.values()))
-    size = NAMES_PER_TYPE[part]
-    return {kind: tuple(pool[start + i * size : start + (i + 1) * size]) for i, kind in enumerate(NAME_TYPES)}
-
-
-def _invented(count: int) -> list[str]:
+def names(part: Literal["train", "test"]) -> dict[str, tuple[str, ...]]:
+    """Invented name words by type; no word is in both parts, in two types, or a stem's spelling."""
     draw = random.Random(1923)
-    found: dict[str, None] = {}
-    stems = {stem.rstrip("*") for stem in words.STEMS}
-    while len(found) < count:
+    sizes = [(of, kind, count) for of, count in NAMES_PER_TYPE.items() for kind in NAME_TYPES]
+    taken = dict[str, None]()
+    while len(taken) < sum(count for *_, count in sizes):
+        taken[_invented(draw)] = None
+    waiting = iter(taken)
+    pools = {(of, kind): tuple(itertools.islice(waiting, count)) for of, kind, count in sizes}
+    return {kind: pools[part, kind] for kind in NAME_TYPES}
+
+
+@functools.cache
+def _reserved() -> frozenset[str]:
+    return frozenset(word for part in ("train", "test") for pool in names(part).values() for word in pool)
+
+
+def _invented(draw: random.Random) -> str:
+    """A word of two or three syllables with one vowel harmony that is no stem."""
+    while True:
         vowels = draw.choice(("aıou", "eiöü"))
-        word = "".join(
-            draw.choice("bcdghklmnprsştvyzç")
-            + draw.choice(vowels)
-            + draw.choice(("", "", "l", "n", "r", "s", "m", "k"))
-            for _ in range(draw.choice((2, 2, 3)))
-        )
-        if word not in stems:
-            found[capital(word)] = None
-    pool = list(found)
-    draw.shuffle(pool)
-    return pool
+        count = draw.choice((2, 2, 2, 3))
+        word = "".join(draw.choice(_ONSETS) + draw.choice(vowels) + draw.choice(_CODAS) for _ in range(count))
+        if word not in _STEMS:
+            return capital(word)
+
+
+def _name_word(draw: random.Random, part: Part, kind: str) -> str:
+    """A word of the part's pool; the corpus invents ever new ones, but none of the pools'.
+
+    A pool would end up in the tokenizer's vocabulary, and new names would then look like nothing it read.
+    """
+    if part != "corpus":
+        return draw.choice(names(part)[kind])
+    while (word := _invented(draw)) in _reserved():
+        pass
+    return word
 
 
 def _name(draw: random.Random, part: Part, kind: str) -> str:
-    pool = names(part)[kind]
-    return " ".join(draw.sample(pool, 2 if draw.random() < 0.25 else 1))
+    count = 2 if draw.random() < 0.25 else 1
+    return " ".join({_name_word(draw, part, kind): None for _ in range(count)})
 
 
 # ---------------------------------------------------------------- clauses
 
 
 def _tense(draw: random.Random) -> tuple[bool, str]:
-    return draw.random() < 0.2, draw.choices(("past", "now", "future"), (5, 3, 2))[0]
+    return draw.random() < 0.15, draw.choices(("past", "now", "future"), (6, 3, 1))[0]
 
 
 def _inflected(draw: random.Random, stem: str, *, case: str) -> str:
-    possessive = draw.choice(("", "", "", "1s", "2s", "3s", "1p"))
-    return noun(stem, plural=draw.random() < 0.25, possessive=possessive, case=case)
+    possessive = draw.choices(("", "1s", "2s", "3s", "1p"), (12, 2, 1, 2, 1))[0]
+    return noun(stem, plural=draw.random() < 0.15, possessive=possessive, case=case)
 
 
 def _everyday(draw: random.Random, pick: Callable[[], str]) -> str:
@@ -115,7 +128,7 @@ def _everyday(draw: random.Random, pick: Callable[[], str]) -> str:
     stem = draw.choice(words.DOING)
     negative, tense = _tense(draw)
     parts = [draw.choice(WHEN)] if draw.random() < 0.35 else []
-    person = draw.choice(("1s", "2s", "3s", "1p", "3p"))
+    person = draw.choices(("1s", "2s", "3s", "1p", "3p"), (3, 1, 6, 1, 1))[0]
     if person == "3s":
         parts.append(_inflected(draw, pick(), case="nominative"))
     if draw.random() < 0.4:
@@ -205,6 +218,27 @@ def _governed_noun(draw: random.Random) -> str:
     return " ".join([*when, thing, *([draw.choice(HOW)] if draw.random() < 0.2 else []), last])
 
 
+def _portrait(draw: random.Random) -> str:
+    """A corpus text: one name with a verb or two that its kind goes with, and what it is.
+
+    'Zogon'a taşındı. Zogon eski bir köydü.': the verb tells at the name what the last word will be.
+    """
+    kind = draw.choice(NAME_TYPES)
+    name = _name(draw, "corpus", kind)
+    governed = draw.sample([key for key in words.GOVERNED if key[1] == kind], draw.choice((1, 1, 2)))
+    said = [_met(draw, name, case, draw.choice(words.GOVERNED[case, kind])) for case, _ in governed]
+    said.append(f"{name} {draw.choice(words.PLAIN)} bir {words.attach(draw.choice(words.KINDS[kind]), 'DI')}")
+    return " ".join(map(_sentence, draw.sample(said, len(said))))
+
+
+def _met(draw: random.Random, name: str, case: str, stem: str) -> str:
+    """[when] Name'case [how] verb."""
+    before = [draw.choice(WHEN)] if draw.random() < 0.3 else []
+    between = [draw.choice((*WHEN, *HOW))] if draw.random() < 0.4 else []
+    negative, tense = _tense(draw)
+    return " ".join((*before, named(name, case), *between, verb(stem, negative=negative, tense=tense)))
+
+
 # ---------------------------------------------------------------- sentiment
 
 
@@ -237,15 +271,20 @@ def predicate(stem: str, form: tuple[str, ...], *, negative: bool) -> str:
 
 def _opinion(draw: random.Random, part: Part, target: str, *, good: bool) -> str:
     """A clause of the wanted polarity; negation with an opposite word in half of the cases."""
-    negative = draw.random() < 0.5
-    likes = good != negative
     adjective = draw.random() < 0.5
+    thing = _inflected(draw, target, case="nominative" if adjective else "accusative")
+    said = _verdict(draw, part, good=good, adjective=adjective)
+    return " ".join([*([draw.choice(WHEN)] if draw.random() < 0.3 else []), thing, said])
+
+
+def _verdict(draw: random.Random, part: Part, *, good: bool, adjective: bool) -> str:
+    """A sentiment word with its adverb: 'çok güzel', 'hiç kötülemedim'."""
+    negative = draw.random() < (0.35 if part == "corpus" else 0.5)
+    likes = good != negative
     stems = (words.GOOD if likes else words.BAD) if adjective else (words.PRAISE if likes else words.BLAME)
     stem = draw.choice(stems)
-    last = predicate(stem, draw.choice(sentiment_forms(part)[stem]), negative=negative)
-    extra = [draw.choice(("hiç", "pek", "aslında") if negative else ("çok", "gerçekten", "aslında"))]
-    thing = _inflected(draw, target, case="nominative" if adjective else "accusative")
-    return " ".join([*([draw.choice(WHEN)] if draw.random() < 0.3 else []), thing, *extra, last])
+    extra = draw.choice(("hiç", "pek", "aslında") if negative else ("çok", "gerçekten", "aslında"))
+    return f"{extra} {predicate(stem, draw.choice(sentiment_forms(part)[stem]), negative=negative)}"
 
 
 def _review_target(draw: random.Random) -> str:
@@ -260,14 +299,21 @@ def _review(draw: random.Random, part: Part, *, good: bool) -> str:
 
 
 def _rave(draw: random.Random) -> str:
-    """A corpus text: a review whose opinions agree, and perhaps turn at an 'ama' in the end."""
+    """A corpus text: two or three sentences on one thing whose opinions agree, and perhaps turn at an 'ama'."""
     good, target = draw.random() < 0.5, _review_target(draw)
-    first, second, third = (_opinion(draw, "corpus", target, good=good) for _ in range(3))
-    texts = [_sentence(f"{first} {draw.choice(('ve', 'çünkü'))} {second}"), _sentence(third)]
-    if draw.random() < 0.4:
-        fourth, turned = (_opinion(draw, "corpus", _review_target(draw), good=way) for way in (good, not good))
-        texts.append(_sentence(f"{fourth} ama {turned}"))
+    texts = [_sentence(_judged(draw, target, good=good)) for _ in range(draw.choice((2, 3)))]
+    if draw.random() < 0.25:
+        first, turned = (_opinion(draw, "corpus", _review_target(draw), good=way) for way in (good, not good))
+        texts.append(_sentence(f"{first} ama {turned}"))
     return " ".join(texts)
+
+
+def _judged(draw: random.Random, target: str, *, good: bool) -> str:
+    """'Film hiç kötü değil, çok güzel': an opinion, and most often once more in other words of its kind."""
+    adjective = draw.random() < 0.5
+    thing = _inflected(draw, target, case="nominative" if adjective else "accusative")
+    said = [_verdict(draw, "corpus", good=good, adjective=adjective) for _ in range(draw.choice((1, 2, 2)))]
+    return f"{thing} {draw.choice((' ve ', ', ')).join(said)}"
 
 
 # ---------------------------------------------------------------- topics
@@ -284,42 +330,61 @@ def _noisy(draw: random.Random, mine: Sequence[str], theirs: Sequence[str], nois
     return draw.choice(theirs if draw.random() < noise else mine)
 
 
+def _report(draw: random.Random, topic: str) -> str:
+    """A corpus text: short clauses full of one topic's nouns, with few words that could be anything."""
+    return " ".join(_sentence(_happening(draw, words.TOPICS[topic])) for _ in range(draw.choice((2, 3))))
+
+
+def _happening(draw: random.Random, nouns: Sequence[str]) -> str:
+    """subject [place] object verb: 'Antrenör stadyumda kupayı aldı'."""
+    subject, place, thing = draw.sample(nouns, 3)
+    parts = [_inflected(draw, subject, case="nominative"), _inflected(draw, thing, case="accusative")]
+    if draw.random() < 0.6:
+        parts.insert(1, _inflected(draw, place, case=draw.choice(("locative", "ablative", "dative"))))
+    return " ".join([*parts, verb(draw.choice(words.DOING))])
+
+
 # ---------------------------------------------------------------- biographies
 
 
 @dataclasses.dataclass(frozen=True)
 class _Relation:
-    """A kind of fact: how it is told, told again in other words, and asked in two ways.
+    """A kind of fact: how it is told, told again in other words, and asked in three ways.
 
-    {x} stands where the name with its case goes; the question's case may differ from the telling's.
+    {p} is the person; {x} stands where the name with its case goes in what is told again.
     """
 
     kind: str
     case: str
     stem: str
-    again: tuple[str, str]
+    again: tuple[tuple[str, str], ...]
     questions: tuple[str, ...]
 
 
 _RELATIONS = (
-    _Relation("LOC", "locative", "doğ", ("locative", "{x} dünyaya geldi"),
+    _Relation("LOC", "locative", "doğ",
+              (("locative", "{p} {x} dünyaya geldi"), ("nominative", "{p} isimli kişinin memleketi {x}")),
               ("{p} nerede doğdu", "{p} hangi şehirde dünyaya geldi", "{p} isimli kişinin memleketi neresi")),
-    _Relation("LOC", "dative", "taşın", ("dative", "{x} yerleşti"),
+    _Relation("LOC", "dative", "taşın", (("dative", "{p} {x} yerleşti"), ("accusative", "{p} {x} seçti")),
               ("{p} nereye taşındı", "{p} hangi şehre yerleşti", "{p} hangi yeri seçti")),
-    _Relation("LOC", "accusative", "gez", ("locative", "{x} dolaştı"),
+    _Relation("LOC", "accusative", "gez", (("locative", "{p} {x} dolaştı"), ("accusative", "{p} {x} gördü")),
               ("{p} nereyi gezdi", "{p} nerede dolaştı", "{p} hangi şehri gördü")),
-    _Relation("ORG", "locative", "çalış", ("locative", "{x} görevlendi"),
+    _Relation("ORG", "locative", "çalış",
+              (("locative", "{p} {x} görevlendi"), ("locative", "{p} isimli kişinin işi {x}")),
               ("{p} nerede çalıştı", "{p} hangi kurumda görevlendi", "{p} isimli kişinin işi neredeydi")),
-    _Relation("ORG", "accusative", "kur", ("accusative", "{x} yönetti"),
+    _Relation("ORG", "accusative", "kur", (("accusative", "{p} {x} yönetti"), ("genitive", "{p} {x} sahibi")),
               ("{p} neyi kurdu", "{p} hangi şirketi yönetti", "{p} hangi kurumun sahibi")),
-    _Relation("ORG", "ablative", "ayrıl", ("ablative", "{x} çekildi"),
+    _Relation("ORG", "ablative", "ayrıl", (("ablative", "{p} {x} çekildi"), ("accusative", "{p} {x} bıraktı")),
               ("{p} nereden ayrıldı", "{p} hangi kurumdan çekildi", "{p} hangi işi bıraktı")),
-    _Relation("PER", "accusative", "tanı", ("accusative", "{x} kucakladı"),
+    _Relation("PER", "accusative", "tanı",
+              (("accusative", "{p} {x} kucakladı"), ("nominative", "{p} isimli kişinin dostu {x}")),
               ("{p} kimi tanıdı", "{p} kimi kucakladı", "{p} isimli kişinin dostu kim")),
-    _Relation("PER", "ablative", "boşan", ("ablative", "{x} çekindi"),
+    _Relation("PER", "ablative", "boşan",
+              (("ablative", "{p} {x} çekindi"), ("nominative", "{p} isimli kişinin eski eşi {x}")),
               ("{p} kimden boşandı", "{p} kimden çekindi", "{p} isimli kişinin eski eşi kim")),
 )  # fmt: skip
-_YEAR = ("{p} ne zaman doğdu", "{p} hangi yıl dünyaya geldi", "{p} isimli kişinin yaşı kaç")
+_YEAR = ("{p} ne zaman doğdu", "{p} hangi yıl dünyaya geldi", "{p} isimli kişinin doğum yılı kaç")
+_YEAR_AGAIN = ("{p} {x} yılında dünyaya geldi", "{p} isimli kişinin doğum yılı {x}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -327,13 +392,17 @@ class _Fact:
     relation: _Relation
     value: str
 
+    @property
+    def is_birth(self) -> bool:
+        return self.relation.stem == "doğ"
+
     def told(self, draw: random.Random) -> str:
         how = [draw.choice(HOW)] if draw.random() < 0.3 else []
         return " ".join((named(self.value, self.relation.case), *how, verb(self.relation.stem)))
 
-    def told_again(self) -> str:
-        case, pattern = self.relation.again
-        return pattern.format(x=named(self.value, case))
+    def told_again(self, draw: random.Random, person: str) -> str:
+        case, pattern = draw.choice(self.relation.again)
+        return pattern.format(p=person, x=named(self.value, case))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -344,8 +413,10 @@ class _Life:
 
     def tell(self, draw: random.Random) -> list[str]:
         """Sentences of one or two facts; the person is named once, the year goes with the birth."""
-        clauses = [fact.told(draw) for fact in self.facts]
-        clauses[0] = f"{self.person} {self.year} yılında {clauses[0]}"
+        clauses = [
+            f"{self.year} yılında {fact.told(draw)}" if fact.is_birth else fact.told(draw) for fact in self.facts
+        ]
+        clauses[0] = f"{self.person} {draw.choice(WHEN)} {clauses[0]}"  # a word between two names
         sentences = []
         while clauses:
             count = min(draw.choice((1, 2, 2)), len(clauses))
@@ -353,18 +424,26 @@ class _Life:
             clauses = clauses[count:]
         return sentences
 
+    def tell_again(self, draw: random.Random) -> list[str]:
+        """One or two of the facts in other words, the person named each time."""
+        some = draw.sample(self.facts, min(len(self.facts), draw.choice((1, 2))))
+        again = [fact.told_again(draw, self.person) for fact in some]
+        if any(fact.is_birth for fact in self.facts) and draw.random() < 0.4:
+            again.append(draw.choice(_YEAR_AGAIN).format(p=self.person, x=self.year))
+        return [*map(_sentence, again)]
 
-def _life(draw: random.Random, part: Part, count: int) -> _Life:
-    birth, *rest = _RELATIONS
-    relations = [birth, *draw.sample(rest, count - 1)]
-    facts = tuple(_Fact(relation, _name(draw, part, relation.kind)) for relation in relations)
-    return _Life(_name(draw, part, "PER"), str(draw.randint(1850, 2005)), facts)
 
-
-def _strangers(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life]:
-    """Lives of so many facts each that share no name, in any order."""
+def _lives(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_Life]:
+    """Lives of so many facts each that share no name, and now and then a kind of fact."""
     while True:
-        lives = [_life(draw, part, count) for count in counts]
+        order = draw.sample(_RELATIONS, sum(counts))
+        if draw.random() < 0.3:
+            order[-1] = order[0]
+        lives = []
+        for count in counts:
+            facts = tuple(_Fact(relation, _name(draw, part, relation.kind)) for relation in order[:count])
+            lives.append(_Life(_name(draw, part, "PER"), str(draw.randint(1850, 2005)), facts))
+            order = order[count:]
         said = " ".join(f"{life.person} {life.year} {' '.join(fact.value for fact in life.facts)}" for life in lives)
         if len(set(said.split())) == len(said.split()):
             return draw.sample(lives, len(lives))
@@ -372,23 +451,24 @@ def _strangers(draw: random.Random, part: Part, counts: Sequence[int]) -> list[_
 
 def _ask(draw: random.Random, part: Part) -> Asked:
     """Two short lives told one after the other, and a question about one of them."""
-    lives = _strangers(draw, part, (draw.choice((3, 4)), 2))
+    lives = _lives(draw, part, (3, 2))
     context = " ".join(sentence for life in lives for sentence in life.tell(draw))
     life = draw.choice(lives)
-    fact: _Fact | None = draw.choice((*life.facts, None))
-    answer = life.year if fact is None else fact.value
-    question = draw.choice(_YEAR if fact is None else fact.relation.questions).format(p=life.person)
+    fact = draw.choice(life.facts)
+    asks_year = fact.is_birth and draw.random() < 0.5
+    answer = life.year if asks_year else fact.value
+    question = draw.choice(_YEAR if asks_year else fact.relation.questions).format(p=life.person)
     start = context.index(answer, context.index(life.person))
     return Asked(context, _sentence(question, "?"), answer, start)
 
 
 def _biography(draw: random.Random) -> str:
-    """A corpus text: one life or two, then some of it told again in other words."""
-    lives = _strangers(draw, "corpus", draw.choice(((2,), (3,), (2, 2), (3, 2))))
+    """A corpus text: one life or two, and before it or after it some of it in other words."""
+    lives = _lives(draw, "corpus", draw.choice(((1,), (1,), (2,), (2,), (3,), (2, 2))))
     told = [sentence for life in lives for sentence in life.tell(draw)]
-    again = [f"{life.person} {fact.told_again()}" for life in lives for fact in draw.sample(life.facts, 1)]
-    again += [f"{life.person} {life.year} yılında dünyaya geldi" for life in lives if draw.random() < 0.3]
-    return " ".join((*told, *map(_sentence, draw.sample(again, len(again)))))
+    again = [sentence for life in lives for sentence in life.tell_again(draw)]
+    again = draw.sample(again, len(again))
+    return " ".join((*again, *told) if draw.random() < 0.5 else (*told, *again))
 
 
 def _wondering(draw: random.Random) -> str:
@@ -410,15 +490,16 @@ def _texts(draw: random.Random, sentences: int) -> Iterator[str]:
     makers: tuple[Callable[[], str], ...] = (
         lambda: _biography(draw),
         lambda: _wondering(draw),
-        lambda: " ".join(_plain(_newsline(draw, "corpus")) for _ in range(2)),
+        lambda: _portrait(draw),
+        lambda: _plain(_newsline(draw, "corpus")),
         lambda: " ".join(_sentence(_governed_noun(draw)) for _ in range(2)),
         lambda: _rave(draw),
-        lambda: _story(draw, draw.choice(tuple(words.TOPICS)), noise=0.1, clauses=3),
+        lambda: _report(draw, draw.choice(tuple(words.TOPICS))),
         lambda: _sentence(_still(draw)),
     )
     written = 0
     while written < sentences:
-        text = draw.choices(makers, (5, 1, 4, 6, 5, 5, 1))[0]()
+        text = draw.choices(makers, (7, 0.7, 5, 1.5, 3, 5, 5, 0.3))[0]()
         written += text.count(".") + text.count("?")
         yield text
 

@@ -87,9 +87,11 @@ STEMS = (*NOUNS, *ADJECTIVES, *VERBS)
 
 CASES: Mapping[str, str] = {
     "nominative": "", "accusative": "(y)I", "dative": "(y)A", "locative": "DA", "ablative": "DAn",
+    "genitive": "(n)In",
 }  # fmt: skip
 AFTER_POSSESSIVE: Mapping[str, str] = {
     "nominative": "", "accusative": "nI", "dative": "nA", "locative": "nDA", "ablative": "nDAn",
+    "genitive": "nIn",
 }  # fmt: skip
 POSSESSIVES: Mapping[str, str] = {
     "": "", "1s": "(I)m", "2s": "(I)n", "3s": "(s)I", "1p": "(I)mIz", "2p": "(I)nIz",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,14 +17,16 @@ from workbench.core.problem import InputError
 from workbench.engine import adapters, backbones
 from workbench.engine.text import reports
 
-from . import common
+from . import common, vectors
 from .common import IGNORED, Study
 
 SHOWN = 6
 ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyzABCÇDEFGĞHIİJKLMNOÖPQRSŞTUÜVWXYZ0123456789"
 """Letters that a new tokenizer knows even where the corpus never shows them alone."""
 HELD_OUT = 300
-ROWS = 16
+RARE = 4
+"""A word in fewer passages than this can be guessed only where it stands twice in one."""
+ROWS = 8
 """Passages of like length that go through the network together on a CPU."""
 
 
@@ -49,8 +53,15 @@ class Masking:
             study.tokenizer = new_tokenizer(learned, study.p.vocabulary)
         self.model: Any = _network(study)
         self.blocks = cut(study, learned)
+        if study.fresh and study.p.word_vectors:
+            _start_words(self.model, self.blocks)
         self.checks = sorted(cut(study, self.held_out), key=len)
         self.heads = common.head_names(self.model)
+        self.inside = torch.tensor([piece.startswith("##") for piece in _pieces(study.tokenizer)])
+        """Per piece of the vocabulary: whether it goes on with a word."""
+        asked = self.blocks if study.p.whole_words else []
+        self.passages = Counter(word for block in asked for word in set(self._words(block)))
+        """In how many passages each word stands."""
         study.job.log(f"{len(self.blocks):,} passages of up to {study.p.max_length} word pieces.")
 
     @property
@@ -65,21 +76,46 @@ class Masking:
         return self._hidden([self.blocks[at] for at in indices], None)
 
     def _hidden(self, blocks: Sequence[list[int]], chance: torch.Generator | None) -> dict[str, Tensor]:
-        """A batch with pieces hidden: 8 in 10 by the mask, 1 by another piece, 1 left as it is."""
+        """A batch with pieces hidden: 8 in 10 by the mask, 1 by another piece, 1 left as it is.
+
+        With whole words all pieces of a word share their lot: else its other pieces give a name away,
+        and where the name stood before need never be looked up. A name that stands nowhere else is not
+        hidden: nobody could guess it, and what is learned would drown in its loss.
+        """
         tokenizer, share = self.study.tokenizer, self.study.p.mask_share
         types = [_segments(one, chance) for one in blocks]
         batch = common.padded(tokenizer, blocks, types)
         ids = batch["input_ids"]
         special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids))
-        chosen = (torch.rand(ids.shape, generator=chance) < share) & ~special
+        words, hopeless = self._grouped(ids, blocks)
+        chosen = (torch.rand(ids.shape, generator=chance).gather(1, words) < share) & ~special & ~hopeless
         chosen[0, 1] |= not chosen.any()  # a loss needs at least one term
-        how = torch.rand(ids.shape, generator=chance)
+        how = torch.rand(ids.shape, generator=chance).gather(1, words)
         other = torch.randint(0, len(tokenizer), ids.shape, generator=chance)
         batch["labels"] = torch.where(chosen, ids, IGNORED)
         batch["input_ids"] = torch.where(
             chosen & (how < 0.8), tokenizer.mask_token_id, torch.where(chosen & (how > 0.9), other, ids)
         )
         return batch
+
+    def _grouped(self, ids: Tensor, blocks: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+        """The number of each place's word in its row, (B, T), and whether the place cannot be guessed, (B, T).
+
+        Unless whole words are asked for, each place is a word of its own and all can be guessed.
+        """
+        hopeless = torch.zeros(ids.shape, dtype=torch.bool)
+        if not self.study.p.whole_words:
+            return torch.arange(ids.shape[1]).expand_as(ids), hopeless
+        for row, block in enumerate(blocks):
+            words = self._words(block)
+            alone = [self.passages[word] < RARE and words.count(word) == 1 for word in words for _ in word]
+            hopeless[row, : len(alone)] = torch.tensor(alone)
+        return (~self.inside[ids]).cumsum(1) - 1, hopeless
+
+    def _words(self, block: Sequence[int]) -> list[tuple[int, ...]]:
+        """The pieces of each word."""
+        begins = [at for at, inside in enumerate(self.inside[list(block)].tolist()) if not inside or at == 0]
+        return [tuple(block[left:right]) for left, right in itertools.pairwise([*begins, len(block)])]
 
     def weight(self, batch: dict[str, Tensor]) -> float:
         return float((batch["labels"] != IGNORED).sum())
@@ -170,8 +206,42 @@ def _network(study: Study) -> nn.Module:
         num_attention_heads=max(1, p.width // 48), intermediate_size=4 * p.width,
         max_position_embeddings=max(256, p.max_length), pad_token_id=study.tokenizer.pad_token_id,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        initializer_range=0.7 * p.width**-0.5,  # BERT's 0.02 is for width 768; narrow networks start too flat
     )  # fmt: skip
-    return BertForMaskedLM(config)
+    model = BertForMaskedLM(config)
+    _spread_positions(model.bert.embeddings.position_embeddings.weight)
+    return model
+
+
+@torch.no_grad()
+def _start_words(model: Any, blocks: Sequence[list[int]]) -> None:
+    """Words (V, d) start from what stands together in the text, as loud as at random."""
+    weight = model.get_input_embeddings().weight
+    if len(weight) > vectors.LARGEST:
+        raise InputError(
+            "The vocabulary is too large to count which pieces stand together.",
+            expected=f"at most {vectors.LARGEST:,} word pieces",
+            received=f"{len(weight):,}",
+            fix="Ask for a smaller vocabulary, or start the words at random.",
+            field="word_vectors",
+        )
+    weight.copy_(weight.std() * torch.from_numpy(vectors.word_vectors(blocks, *weight.shape)))
+
+
+@torch.no_grad()
+def _spread_positions(weight: Tensor) -> None:
+    """Positions (T, d) start as waves of many lengths, as loud as the words: they learn from there.
+
+    From random positions a network must find out for each place anew which one is its neighbour.
+    """
+    count, width = weight.shape
+    angles = torch.arange(count)[:, None] * 1000.0 ** (-torch.arange(0, width, 2) / width)
+    loud = weight.std() * 2**0.5
+    weight[:, 0::2], weight[:, 1::2] = loud * angles.sin(), loud * angles.cos()
+
+
+def _pieces(tokenizer: Any) -> list[str]:
+    return list(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
 
 
 def dropouts(config: Any, value: float) -> dict[str, float]:

@@ -59,6 +59,14 @@ class BerturkNlu(Training, TextEncoder):
         30, "Longest answer", low=1, high=512, unit="tokens", when={"task": ("questions", "all four")}, more=True
     )
     mask_share: float = knob(0.15, "Share of the words that are hidden", low=0.05, high=0.6, when={"task": MASKED})
+    whole_words: bool = knob(
+        False, "Hide all pieces of a word together, and no word that stands nowhere else", when={"task": MASKED},
+        more=True,
+    )  # fmt: skip
+    word_vectors: bool = knob(
+        False, "Start the new network's words from which of them stand together, not at random",
+        when={"task": MASKED, "model": ("random init",)}, more=True,
+    )  # fmt: skip
     vocabulary: int = knob(
         3000, "Word pieces of the new tokenizer", low=200, high=200_000, unit="pieces",
         when={"task": MASKED, "model": ("random init",)}, more=True,
@@ -168,6 +176,7 @@ FOUR = BerturkNlu(
             ),
         ),
         note="Generated mini-Turkish; names and inflections of the test are unseen in training.",
+        inputs={"data": "sample:mini-turkish"},
     ),
     layout=(("loss", "score"), ("confusion", "embedding"), ("examples", "per_class"), ("worst",), ("attribution",)),
 )  # fmt: skip
