@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,17 @@ def qt_is_quiet() -> Iterator[None]:
     yield
     qInstallMessageHandler(before)
     assert said == []
+
+
+@pytest.fixture(autouse=True)
+def no_reader_left_behind() -> Iterator[None]:
+    """A thread that goes on reading a run after its window is gone fails the test that left it."""
+    before = set(threading.enumerate())
+    yield
+    left = [one for one in set(threading.enumerate()) - before if one.name.startswith(("tail ", "words of ", "sweep"))]
+    for one in left:
+        one.join(2.0)
+    assert [one.name for one in left if one.is_alive()] == []
 
 
 @pytest.fixture(autouse=True)

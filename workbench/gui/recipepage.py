@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
@@ -305,7 +305,7 @@ class RecipePage(QWidget):
         self.sweep_action = make("recipe.sweep", lambda: self.sweep_wanted.emit(self.setup.config()))
         make("recipe.trials", lambda: self.sweep_wanted.emit(None))
         self.copy_action = make("recipe.copy", self.copy_command)
-        self.export_action = make("recipe.export", lambda: self.exporter.pop(self._export_button))
+        self.export_action = make("recipe.export", lambda: self.exporter.pop(self.topline.anchor(self._export_button)))
         self.pause_action = make("recipe.pause", self.pause)
         self.cancel_action = make("recipe.cancel", self.cancel)
         stack = self.setup.form.undo_stack
@@ -371,7 +371,7 @@ class RecipePage(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
-        self._export_button: QWidget = self.topline.add(self.export_action)
+        self._export_button: QPushButton = self.topline.add(self.export_action)
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
         self.topline.add(self.sweep_action)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushButton, QToolButton, QWidget
 
 from workbench.core.job import JobState
@@ -45,7 +45,7 @@ class RecipeChooser(QToolButton):
 
 
 class TopLine(QWidget):
-    """Title and buttons; the buttons are the page's actions."""
+    """Title and buttons; the buttons are the page's actions, and those that find no room stand in a menu."""
 
     def __init__(self, chooser: RecipeChooser) -> None:
         super().__init__()
@@ -56,6 +56,10 @@ class TopLine(QWidget):
         self._row.setSpacing(theme().pixels(8))
         self._row.addWidget(chooser)
         self._row.addWidget(self.about, 1)
+        self._buttons: list[tuple[QPushButton, QAction]] = []
+        self._folded: list[QPushButton] = []
+        self._more = _more_button()
+        self._row.addWidget(self._more)
 
     def add(self, action: QAction, *, primary: bool = False) -> QPushButton:
         """A button that does what the action does and looks as it says."""
@@ -63,19 +67,82 @@ class TopLine(QWidget):
         button.setProperty("command", action.objectName())
         if primary:
             button.setProperty("role", "primary")
+        else:
+            self._buttons.append((button, action))
         button.clicked.connect(action.trigger)
-        action.changed.connect(lambda: _dress(button, action, primary))
-        theme().follow(button, lambda: _dress(button, action, primary))
-        _dress(button, action, primary)
+        action.changed.connect(lambda: self._dress(button, action, primary))
+        theme().follow(button, lambda: self._dress(button, action, primary))
+        self._dress(button, action, primary)
         self._row.addWidget(button)
         return button
+
+    def anchor(self, button: QPushButton) -> QWidget:
+        """Where a menu of this button opens: at the button, or at the menu that it stands in."""
+        return self._more if button in self._folded else button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _dress(self, button: QPushButton, action: QAction, primary: bool) -> None:
+        _dress(button, action, primary)
+        button.setVisible(action.isVisible() and button not in self._folded)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Put buttons into the menu, from the left, until the rest has room for its words."""
+        there = [button for button, action in self._buttons if action.isVisible()]
+        gap = self._row.spacing()
+        fixed = [self.chooser, *(one for one in self._primaries() if not one.isHidden())]
+        room = self.width() - sum(_least(one) + gap for one in fixed)
+        wanted = sum(_least(one) + gap for one in there)
+        folded: list[QPushButton] = []
+        for button in there:
+            if wanted + (self._more.sizeHint().width() + gap if folded else 0) <= room:
+                break
+            folded.append(button)
+            wanted -= _least(button) + gap
+        if folded != self._folded:
+            self._folded = folded
+            self._show_folded()
+
+    def _show_folded(self) -> None:
+        menu = self._more.menu()
+        menu.clear()
+        for button, action in self._buttons:
+            button.setVisible(action.isVisible() and button not in self._folded)
+            if button in self._folded:
+                menu.addAction(action)
+        self._more.setVisible(bool(self._folded))
+
+    def _primaries(self) -> list[QWidget]:
+        known = {button for button, _ in self._buttons}
+        items = (self._row.itemAt(at) for at in range(self._row.count()))
+        widgets = (item.widget() for item in items if item is not None)
+        return [one for one in widgets if isinstance(one, QPushButton) and one not in known]
+
+
+def _more_button() -> QToolButton:
+    button = QToolButton()
+    button.setAutoRaise(True)
+    button.setMenu(QMenu(button))
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setToolTip("More of what can be done with this recipe and its run")
+    button.setAccessibleName("More actions")
+    show_icon(button, "mdi6.dots-horizontal")
+    theme().follow(button, lambda: show_icon(button, "mdi6.dots-horizontal"))
+    button.hide()
+    return button
+
+
+def _least(widget: QWidget) -> int:
+    return widget.minimumWidth() if isinstance(widget, RecipeChooser) else widget.sizeHint().width()
 
 
 def _dress(button: QPushButton, action: QAction, primary: bool) -> None:
     key = key_of(action)
     button.setText(action.text())
     button.setEnabled(action.isEnabled())
-    button.setVisible(action.isVisible())
     button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))
     button.setAccessibleName(action.text())
     name = action.data()
