@@ -72,6 +72,7 @@ def test_that_a_run_that_does_not_listen_is_killed_after_the_grace(
 ) -> None:
     folder = runner.submit(trial(behaviour, steps=100_000, step_s=0, every=2))
     pid = reaches(folder, "running").pid
+    until(lambda: folder.state().checkpoint_step == 2, "the step before the trouble")
     time.sleep(0.5)  # into the trouble
     asked = time.monotonic()
     runner.cancel(folder.id).result(5)

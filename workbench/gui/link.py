@@ -115,7 +115,8 @@ class Link(QObject):
 
     @Slot(object)
     def _invoke(self, call: Callable[[], None]) -> None:
-        call()
+        if not self._closed:  # an answer that was on its way when the window closed would open things again
+            call()
 
     def _take_state(self, state: WorkerState) -> None:
         before, self.state = self.state, state

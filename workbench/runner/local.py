@@ -203,9 +203,10 @@ class LocalRunner:
                 continue
             self._ended_on_purpose = False
             self._talk(channel)
-            if self._ended_on_purpose or self._closed.is_set():
-                self._wanted.clear()
-                self._fail_all(KnownTrouble("The worker has been ended.", fix="Ask again: a new one starts by itself."))
+            if self._closed.is_set():
+                break
+            if self._ended_on_purpose:
+                self._settle_end()
                 continue
             lost_at = [at for at in lost_at if time.monotonic() - at < RESTARTS_WITHIN_S] + [time.monotonic()]
             self._fail_lost(all_of_them=len(lost_at) > RESTARTS)
@@ -294,6 +295,16 @@ class LocalRunner:
                 kept.sent = False
         for one in failing:
             _fail(one.future, trouble)
+
+    def _settle_end(self) -> None:
+        """After an end that was asked for: what was sent is lost; what was asked since wants a new worker."""
+        self._wanted.clear()
+        with self._lock:
+            failing = [self._pending.pop(ticket) for ticket in [at for at, one in self._pending.items() if one.sent]]
+            if self._pending or self._attaching:
+                self._wanted.set()
+        for one in failing:
+            _fail(one.future, KnownTrouble("The worker has been ended.", fix="Ask again: a new one starts by itself."))
 
     def _fail_all(self, trouble: Problem) -> None:
         with self._lock:
