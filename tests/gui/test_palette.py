@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import write_run
+from workbench.core.commands import COMMANDS
 from workbench.core.settings import load
 from workbench.gui.fields import PathField
 from workbench.gui.finding import _placed
@@ -128,3 +129,21 @@ def test_that_a_button_is_pressed_from_the_palette(open_window: Open, qtbot: QtB
     typed(window, "more knobs")
     enter(window, qtbot)
     assert not page.setup.form._more.isHidden()
+
+
+def test_that_an_action_of_another_page_opens_that_page_and_is_done(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    window.open_page("runs")
+    assert "Sweep" in typed(window, "sweep")
+    assert "Label the data" in typed(window, "label the data")
+    enter(window, qtbot)
+    page = window.recipe_page()
+    assert page is not None and page._middles.currentWidget() is page.labels
+
+
+def test_that_every_declared_action_is_found_from_any_page(open_window: Open) -> None:
+    window = open_window()
+    window.open_page("settings")
+    names = [one.text.rstrip("…") for one in COMMANDS]
+    missing = [name for name in names if name not in " ".join(typed(window, name))]
+    assert missing == []

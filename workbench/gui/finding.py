@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPushButton, QToolButton, QWidget
 
+from workbench.core.commands import PLACES, Command
 from workbench.core.params import Knob, knobs
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings
@@ -54,6 +55,18 @@ def of_actions(actions: Iterable[QAction], also: Callable[[str], str]) -> Iterat
                 name_of(one), one.trigger, key_of(one), one.statusTip() or one.toolTip(), also(one.objectName()),
                 quiet=not able, why="" if able else str(one.property("why") or "not now"),
             )  # fmt: skip
+
+
+def of_elsewhere(commands: Iterable[Command], here: set[str], go: Callable[[Command], None]) -> Iterator[Entry]:
+    """A line per declared action that is not at hand: it opens its page first; one of an inner place says where."""
+    for one in commands:
+        place = PLACES.get(one.place)
+        if one.id in here or place is None:
+            continue
+        why = f"with the focus in: {place.title}" if place.inner else ""
+        yield Entry(
+            one.text.rstrip("…"), functools.partial(go, one), f"opens {place.title}", one.tip, quiet=True, why=why
+        )
 
 
 def of_buttons(page: QWidget | None, known: set[str]) -> Iterator[Entry]:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QWidget
 
+from workbench.core.commands import Command
 from workbench.gui import finding
+from workbench.gui.actions import keymap
 from workbench.gui.palette import Palette
 from workbench.store.index import Index
 
@@ -89,11 +92,25 @@ class Guide:
         window.memory.touch()
         return Tour(window, page.tour())
 
+    def _go_and_do(self, command: Command) -> None:
+        """Open the page that an action belongs to, then do it where it can be done there."""
+        window = self._window
+        if command.place == "recipe":
+            page: QWidget = window.open_recipe(window.first_recipe())
+        else:
+            page = window.open_page(command.place)
+        action = page.findChild(QAction, command.id)
+        if action is not None and action.isEnabled() and action.isVisible():
+            action.trigger()
+
     def _findable(self) -> list[finding.Entry]:
         from workbench.gui.helptopics import topics
 
         window = self._window
-        found = list(finding.of_actions(window.actions_known(), finding.words_of(window.recipes.values())))
+        actions = window.actions_known()
+        found = list(finding.of_actions(actions, finding.words_of(window.recipes.values())))
+        here = {one.objectName() for one in actions}
+        found += finding.of_elsewhere(keymap().commands(), here, self._go_and_do)
         found += finding.of_buttons(window.stack.currentWidget(), {one.text for one in found})
         found += finding.of_settings(window.link.change_settings, window.show_setting)
         # Pages of the command line are left to the help's own search: making them takes a moment.

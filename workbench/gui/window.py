@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSignalBlocker, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from workbench.gui.sweepdesk import SweepDesk
 
 NARROW_PX = 800
+FIRST_PX, FRAME_PX = (1440, 900), 32
 SURROUNDINGS = (
     ("runs", "Runs", "mdi6.history"),
     ("models", "Models", "mdi6.layers-outline"),
@@ -52,7 +53,7 @@ class MainWindow(QMainWindow):
         keymap().use(link.settings.keys)
         self.setWindowTitle("Transfer Workbench")
         self.setMinimumSize(880, 560)
-        self.resize(1440, 900)
+        self.resize(_first_size(self))
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._leaving = self._silent = False
@@ -551,6 +552,12 @@ class MainWindow(QMainWindow):
         with QSignalBlocker(self):
             theme().use(settings.theme, scale_percent=settings.scale)
         keymap().use(settings.keys)
+
+
+def _first_size(window: QWidget) -> QSize:
+    """As large as is comfortable, but with its frame never larger than the screen."""
+    room = window.screen().availableSize()
+    return QSize(FIRST_PX[0], FIRST_PX[1]).boundedTo(QSize(room.width(), room.height() - FRAME_PX))
 
 
 def _below(action: QAction, widget: QWidget) -> bool:
