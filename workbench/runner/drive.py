@@ -28,7 +28,7 @@ LANE = 2
 """As many trials at once as the batch lane can use: one that runs, and one that waits for its end."""
 POLL_S = 0.1
 QUEUED_WITHIN_S = 30.0
-JUDGED = ("", "validation", "test")
+JUDGED = ("", "validation", "overall", "test")
 """The series that a metric without one means, if the run has no result of that name."""
 
 

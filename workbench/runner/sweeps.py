@@ -275,10 +275,15 @@ def _amount(spans: Space, runs: int, sampler: str) -> list[Problem]:
 
 
 def metrics_of(recipe: Recipe) -> list[str]:
-    """What a sweep of this recipe may look for, the likeliest first: the claim's metrics, then its curves."""
-    claimed = [one.metric for one in recipe.claim.statements] if recipe.claim is not None else []
+    """What a sweep of this recipe may look for, the likeliest first.
+
+    Curves where more is better come first: without a series they mean the validation data, while the
+    claim's metrics are of the test data, which nothing should be chosen by.
+    """
     curves = [name for name, kind in recipe.writes.items() if kind is Curve]
-    return list(dict.fromkeys([*claimed, *sorted(curves, key=lambda name: better(name) != "high")]))
+    rising = [name for name in curves if better(name) == "high"]
+    claimed = [one.metric for one in recipe.claim.statements] if recipe.claim is not None else []
+    return list(dict.fromkeys([*rising, *claimed, *curves]))
 
 
 def _direction(recipe: Recipe, metric: str) -> Direction:
