@@ -330,6 +330,27 @@ def test_that_replay_plays_the_run_from_its_first_step(page_of: PageOf, home: Ho
     assert timeline.step == 50
 
 
+def test_that_curves_grow_while_a_run_is_played_and_are_whole_afterwards(
+    page_of: PageOf, home: Home, qtbot: QtBot
+) -> None:
+    folder = write_run(home.runs, steps=150, ended=True, recipe=NAME)
+    window, _ = page_of()
+    window.open_run(folder.id)
+    qtbot.waitUntil(lambda: window.recipe_page() is not None and window.recipe_page().model is not None)
+    page = window.recipe_page()
+    qtbot.waitUntil(lambda: page.model.caught_up)
+    chart = page.side.charts["loss"]
+
+    def last_step() -> float:
+        return max((line.steps[-1] for line in chart.view.lines), default=0.0) if chart.view is not None else 0.0
+
+    qtbot.waitUntil(lambda: last_step() == 150)
+    assert page.timeline.play()
+    qtbot.waitUntil(lambda: 0 < last_step() <= 50)
+    page.timeline.stop()
+    qtbot.waitUntil(lambda: last_step() == 150)
+
+
 def test_that_a_run_without_pictures_says_that_there_is_nothing_to_play(
     page_of: PageOf, home: Home, qtbot: QtBot
 ) -> None:

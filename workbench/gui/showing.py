@@ -45,6 +45,7 @@ class Showing(QObject):
         self._timer.setInterval(PAINT_EVERY_MS)
         self._timer.timeout.connect(self._paint)
         timeline.moved.connect(self._look_at)
+        timeline.stopped.connect(self._play_ended)
 
     def show_run(self, folder: RunFolder) -> RunModel:
         """Show another run from its first event on."""
@@ -113,6 +114,15 @@ class Showing(QObject):
             self._want("slot", self.model.artifacts)
             self._painted.clear()
             self._side.mark(step)
+            if self._timeline.playing:
+                self._want("metric", self.model.metrics)
+            self._arm()
+
+    def _play_ended(self) -> None:
+        """Back to whole curves, with the mark where the slider stands."""
+        if self.model is not None:
+            self._want("metric", self.model.metrics)
+            self._painted.clear()
             self._arm()
 
     def _want(self, kind: str, names: Iterable[str]) -> None:
@@ -136,6 +146,7 @@ class Showing(QObject):
             return
         kind, name = thing
         if kind == "metric":
-            self._side.show_metric(self.model, name, self._timeline.step)
+            at = self._timeline.step
+            self._side.show_metric(self.model, name, at, until=at if self._timeline.playing else None)
         else:
             self._stage.show_slot(self.model, name, self._timeline.step)

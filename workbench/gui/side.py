@@ -89,9 +89,12 @@ class Side(QSplitter):
             if kind is Curve:
                 self._chart(name)
 
-    def show_metric(self, model: RunModel, name: str, step: int | None) -> None:
-        """Draw one metric of a run."""
-        self._chart(name).show_tracks(model.metrics.get(name, {}), step)
+    def show_metric(self, model: RunModel, name: str, step: int | None, *, until: int | None = None) -> None:
+        """Draw one metric of a run, with a mark at `step`; `until` a step as it stood then."""
+        tracks = model.metrics.get(name, {})
+        if until is not None:
+            tracks = {series: one.until(until) for series, one in tracks.items()}
+        self._chart(name).show_tracks(tracks, step)
 
     def mark(self, step: int | None) -> None:
         """Show where the time slider stands, in every chart."""

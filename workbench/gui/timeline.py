@@ -20,6 +20,8 @@ class Timeline(QWidget):
 
     moved = Signal(object)
     """The step to show, or None for the newest."""
+    stopped = Signal()
+    """The run is no longer being played."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,15 +74,20 @@ class Timeline(QWidget):
         """Show one stop after the other from the first on; False where there is nothing to play."""
         if len(self._steps) < 2:
             return False
-        self._slider.setValue(0)
         self._playing.start(min(max(PLAYED_WITHIN_MS // len(self._steps), QUICKEST_MS), SLOWEST_MS))
+        if self._slider.value() == 0:
+            self._slid(0)
+        self._slider.setValue(0)
         self._describe()
         return True
 
     def stop(self) -> None:
         """Stay at the stop that is shown."""
+        played = self.playing
         self._playing.stop()
         self._describe()
+        if played:
+            self.stopped.emit()
 
     def reset(self) -> None:
         """No stops, at the right end: another run is about to be shown."""
@@ -109,7 +116,7 @@ class Timeline(QWidget):
 
     def follow(self) -> None:
         """Go to the right end and stay there."""
-        self._playing.stop()
+        self.stop()
         self._live = True
         self._slider.setValue(self._slider.maximum())
         self._describe()

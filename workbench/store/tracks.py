@@ -34,6 +34,11 @@ class MetricTrack:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def until(self, step: int) -> MetricTrack:
+        """The line as it stood at a step; later ones, also those of an attempt that was taken back, are left out."""
+        kept = self.steps <= step
+        return MetricTrack(self.steps[kept], self.values[kept], self.times[kept])
+
 
 Tracks = dict[str, dict[str, MetricTrack]]
 """Lines by metric and series."""
