@@ -32,20 +32,27 @@ def runner_of(home: Home) -> Iterator[LocalRunner]:
         runner.close()
 
 
-def run(asked: Namespace) -> int:
-    """`workbench run NAME`: freeze the configuration, queue it, follow it to its end."""
-    problems: list[Problem] = list(asked.problems)
-    home = open_home(asked.home)
-    declared = recipe(asked.name)
-    config = RunConfig(
+def asked_config(
+    asked: Namespace, declared: Recipe, home: Home, problems: list[Problem], *, title: str = ""
+) -> RunConfig:
+    """The configuration that a command line asks for, not yet checked against the recipe; faults join `problems`."""
+    return RunConfig(
         recipe=declared.id,
         params=given_knobs(asked),
         inputs=pairs(asked.input, "--input", problems),
         seed=whole_number(asked.seed, "--seed", problems),
         device=device_of(asked, home, problems),
         preset=asked.preset,
-        title=asked.title,
+        title=title,
     )
+
+
+def run(asked: Namespace) -> int:
+    """`workbench run NAME`: freeze the configuration, queue it, follow it to its end."""
+    problems: list[Problem] = list(asked.problems)
+    home = open_home(asked.home)
+    declared = recipe(asked.name)
+    config = asked_config(asked, declared, home, problems, title=asked.title)
     config = _frozen(config, declared, problems)
     with runner_of(home) as runner:
         answer(runner.attach())

@@ -11,8 +11,8 @@ import msgspec
 
 from workbench.cli import output
 from workbench.cli.follow import answer, first_interrupt
-from workbench.cli.parser import Namespace, Parser, add_common, finish, given_knobs, pairs, stop_at, whole_number
-from workbench.cli.running import device_of, runner_of
+from workbench.cli.parser import Namespace, Parser, add_common, finish, pairs, stop_at, whole_number
+from workbench.cli.running import asked_config, runner_of
 from workbench.core.params import knobs
 from workbench.core.problem import InputError, Problem, Problems
 from workbench.core.recipe import Recipe
@@ -34,7 +34,6 @@ from workbench.runner.sweeps import (
     sweeps,
 )
 from workbench.store.home import Home, open_home
-from workbench.store.runfolder import RunConfig
 
 DEEDS = ("list", "show", "continue")
 NameAndKnobs = Callable[[Parser, str, Sequence[str]], None]
@@ -89,14 +88,7 @@ def sweep(asked: Namespace) -> int:
     problems: list[Problem] = list(asked.problems)
     home = open_home(asked.home)
     declared = recipe(asked.name)
-    base = RunConfig(
-        recipe=declared.id,
-        params=given_knobs(asked),
-        inputs=pairs(asked.input, "--input", problems),
-        seed=whole_number(asked.seed, "--seed", problems),
-        device=device_of(asked, home, problems),
-        preset=asked.preset,
-    )
+    base = asked_config(asked, declared, home, problems)
     space = {name.replace("-", "_"): span for name, span in pairs(asked.space, "--space", problems).items()}
     runs = whole_number(asked.runs, "--runs", problems, high=MOST_RUNS)
     try:

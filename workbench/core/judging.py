@@ -8,6 +8,9 @@ LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
 UNJUDGED = ("learning_rate", "joint")
 """Metrics of which no value is better than another: schedules, and losses that pull against each other."""
 
+JUDGED = ("validation", "overall")
+"""Series by which a run is judged, the first that is there."""
+
 Better = Literal["high", "low", ""]
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from workbench.core import events as ev
 from workbench.core.job import ENDED, JobState
+from workbench.core.judging import JUDGED
 from workbench.core.problem import InputError, KnownTrouble, Problem, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.runner.base import Runner
@@ -28,7 +29,7 @@ LANE = 2
 """As many trials at once as the batch lane can use: one that runs, and one that waits for its end."""
 POLL_S = 0.1
 QUEUED_WITHIN_S = 30.0
-JUDGED = ("", "validation", "overall", "test")
+MEANT = ("", *JUDGED, "test")
 """The series that a metric without one means, if the run has no result of that name."""
 
 
@@ -105,7 +106,7 @@ class Reading:
 
     def points(self) -> dict[int, float | None]:
         """Values by step of the series that is meant."""
-        wanted = (self._series,) if self._exact else JUDGED
+        wanted = (self._series,) if self._exact else MEANT
         for name in wanted:
             if name in self._tracks:
                 return self._tracks[name]

@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
+from workbench.core.judging import JUDGED
 from workbench.core.problem import InputError
 from workbench.gui.actions import keymap
 from workbench.gui.theme import Tokens
@@ -33,8 +34,6 @@ THICK_UP_TO_POINTS = 600
 """Qt paints long lines several times slower when they are wider than one pixel."""
 SMOOTH_FROM_POINTS = 60
 """Below this many points a line is drawn as it is, whatever the slider says."""
-JUDGED = ("validation", "overall")
-"""Series by which a run is judged, the first that is there; without one every series counts."""
 
 
 @dataclasses.dataclass
