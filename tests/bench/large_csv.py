@@ -64,15 +64,38 @@ def look(path: str) -> dict[str, float]:
     return found | {"split_s": time.perf_counter() - began, "split_mb": highest_mb() - found["idle_mb"]}
 
 
+def pretrain(path: str) -> dict[str, float]:
+    """Read one table as plain text and cut it into word pieces, as pretraining by masked words does."""
+    from types import SimpleNamespace
+
+    from workbench.core.mixins import MINILM
+    from workbench.engine import backbones
+    from workbench.engine.text.readers import load_plain
+    from workbench.recipes.text.berturk_nlu.masked import cut
+    from workbench.recipes.text.berturk_nlu.passages import Blocks, Picked
+
+    study = SimpleNamespace(
+        tokenizer=backbones.load_tokenizer(MINILM), p=SimpleNamespace(max_length=128), fold=lambda text: text
+    )
+    idle, began = highest_mb(), time.perf_counter()
+    texts = load_plain(path).examples
+    blocks = Blocks(cut(study, Picked(texts, range(len(texts)))))
+    assert len(blocks) >= len(texts)
+    return {"pieces_s": time.perf_counter() - began, "pieces_mb": highest_mb() - idle}
+
+
 def measure(megabytes: int, folder: Path) -> dict[str, float]:
     """The same in a fresh process over a fresh table."""
     path = folder / f"table-{megabytes}.csv"
     rows = write_table(path, megabytes)
-    line = [sys.executable, "-m", "tests.bench.large_csv", "--look", str(path)]
-    environment = os.environ | {"WORKBENCH_HOME": str(folder / "home")}
-    done = subprocess.run(line, check=True, capture_output=True, text=True, env=environment)
+    found: dict[str, float] = {"megabytes": megabytes, "rows": rows}
+    for what in ("--look", "--pretrain"):
+        line = [sys.executable, "-m", "tests.bench.large_csv", what, str(path)]
+        environment = os.environ | {"WORKBENCH_HOME": str(folder / "home")}
+        done = subprocess.run(line, check=True, capture_output=True, text=True, env=environment)
+        found |= json.loads(done.stdout.splitlines()[-1])
     path.unlink()
-    return {"megabytes": megabytes, "rows": rows} | json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def main() -> int:
@@ -80,9 +103,13 @@ def main() -> int:
     options.add_argument("--megabytes", type=int, default=1000)
     options.add_argument("--json", action="store_true")
     options.add_argument("--look", help=argparse.SUPPRESS)
+    options.add_argument("--pretrain", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.look:
         print(json.dumps(look(chosen.look)))
+        return 0
+    if chosen.pretrain:
+        print(json.dumps(pretrain(chosen.pretrain)))
         return 0
     with tempfile.TemporaryDirectory(prefix="large-csv-") as scratch:
         tables = [measure(size, Path(scratch)) for size in (max(chosen.megabytes // 10, 1), chosen.megabytes)]

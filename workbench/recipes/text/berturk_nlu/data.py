@@ -8,6 +8,7 @@ from workbench.core.job import Job
 from workbench.engine.text import readers
 from workbench.engine.text.examples import Loaded, Splits, split
 
+from .passages import Picked
 from .recipe import BerturkNlu
 
 SLOT = "data"
@@ -22,7 +23,7 @@ def load(job: Job, p: BerturkNlu, *, address: str = "") -> Any:
         count = loaded.problem_count or len(loaded.problems)
         job.log(f"{count} rows are left out or cut; the data panel lists them.", "warning")
     if p.task == "masked words":
-        return [one.text for one in loaded.examples]
+        return Picked(loaded.examples, range(len(loaded.examples)))
     parts: Splits[Any] = split(loaded.examples, job.seed, validation=0.1, test=0.1, field=SLOT)
     given = "as given" if parts.given else "divided by class, equal texts kept together"
     job.log(f"{len(parts.train)} to train, {len(parts.validation)} to validate, {len(parts.test)} to test ({given}).")

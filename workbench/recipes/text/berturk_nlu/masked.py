@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from workbench.engine.text import reports
 
 from . import common, vectors
 from .common import IGNORED, Study
+from .passages import Blocks, Picked, in_portions
 
 SHOWN = 6
 ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyzABCÇDEFGĞHIİJKLMNOÖPQRSŞTUÜVWXYZ0123456789"
@@ -26,6 +27,10 @@ ALPHABET = "abcçdefgğhıijklmnoöpqrsştuüvwxyzABCÇDEFGĞHIİJKLMNOÖPQRSŞT
 HELD_OUT = 300
 RARE = 4
 """A word in fewer passages than this can be guessed only where it stands twice in one."""
+PORTION = 1_000
+"""Passages that are cut into word pieces at once."""
+MOST_COUNTED = 200_000
+"""Passages in which it is counted what stands together: more change the words' start no more."""
 ROWS = 8
 """Passages of like length that go through the network together on a CPU."""
 
@@ -48,18 +53,18 @@ class Masking:
         order = np.random.default_rng(study.job.seed).permutation(len(texts))
         held_out = min(HELD_OUT, max(1, len(texts) // 10))
         self.held_out = [texts[at] for at in order[:held_out]]
-        learned = [texts[at] for at in order[held_out:]]
+        learned = Picked(texts, order[held_out:])
         if study.fresh:
             study.tokenizer = new_tokenizer(learned, study.p.vocabulary)
         self.model: Any = _network(study)
-        self.blocks = cut(study, learned)
+        self.blocks = Blocks(cut(study, learned))
         if study.fresh and study.p.word_vectors:
             _start_words(self.model, self.blocks)
         self.checks = sorted(cut(study, self.held_out), key=len)
         self.heads = common.head_names(self.model)
         self.inside = torch.tensor([piece.startswith("##") for piece in _pieces(study.tokenizer)])
         """Per piece of the vocabulary: whether it goes on with a word."""
-        asked = self.blocks if study.p.whole_words else []
+        asked: Sequence[list[int]] = self.blocks if study.p.whole_words else []
         self.passages = Counter(word for block in asked for word in set(self._words(block)))
         """In how many passages each word stands."""
         study.job.log(f"{len(self.blocks):,} passages of up to {study.p.max_length} word pieces.")
@@ -225,7 +230,7 @@ def _start_words(model: Any, blocks: Sequence[list[int]]) -> None:
             fix="Ask for a smaller vocabulary, or start the words at random.",
             field="word_vectors",
         )
-    weight.copy_(weight.std() * torch.from_numpy(vectors.word_vectors(blocks, *weight.shape)))
+    weight.copy_(weight.std() * torch.from_numpy(vectors.word_vectors(blocks[:MOST_COUNTED], *weight.shape)))
 
 
 @torch.no_grad()
@@ -274,19 +279,20 @@ def new_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
     return make(tokenizer_object=pieces, model_max_length=256, model_input_names=inputs, **named)
 
 
-def cut(study: Study, texts: Sequence[str]) -> list[list[int]]:
+def cut(study: Study, texts: Sequence[str]) -> Iterator[list[int]]:
     """Every passage as token ids with the special ones; long passages in stretches of the longest input.
 
     Passages are not packed together: at this size a network learns about twice as fast per token
     when it need not find out first which of its neighbours belong to another text.
     """
     tokenizer, room = study.tokenizer, study.p.max_length - 2
-    encoded = tokenizer([study.fold(text) for text in texts], add_special_tokens=False)["input_ids"]
-    return [
-        [tokenizer.cls_token_id, *one[at : at + room], tokenizer.sep_token_id]
-        for one in encoded
-        for at in range(0, max(len(one), 1), room)
-    ]
+
+    def stretches(some: list[str]) -> Iterator[list[int]]:
+        for one in tokenizer([study.fold(text) for text in some], add_special_tokens=False)["input_ids"]:
+            for at in range(0, max(len(one), 1), room):
+                yield [tokenizer.cls_token_id, *one[at : at + room], tokenizer.sep_token_id]
+
+    return in_portions(texts, PORTION, stretches)
 
 
 def _segments(block: list[int], chance: torch.Generator | None) -> list[int]:
