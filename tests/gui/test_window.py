@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QTextBrowser
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QTextBrowser, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import write_run
@@ -269,3 +269,11 @@ def test_that_help_tells_what_the_recipe_does_and_every_knob(open_window: Open) 
     text = window.findChild(QTextBrowser).toPlainText()
     assert "**" not in text and "Adapt a pretrained text encoder" in text
     assert all(one.flag in text for one in knobs(page.recipe.params))
+
+
+def test_that_the_rail_grows_with_the_scale_while_the_window_is_open(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    before = window.rail.width()
+    window.link.change_settings(scale=150)
+    qtbot.waitUntil(lambda: window.rail.width() == round(before * 1.5))
+    assert all(button.width() >= button.sizeHint().width() for button in window.rail.findChildren(QToolButton))

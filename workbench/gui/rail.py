@@ -24,20 +24,16 @@ class Rail(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("rail")
-        self.setFixedWidth(theme().pixels(WIDTH_PX))
         self._buttons: dict[str, QToolButton] = {}
         self._icons: dict[str, str] = {}
         self._group = QButtonGroup(self)
-        px = theme().pixels
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(px(8), px(12), px(8), px(8))
-        self._column.setSpacing(px(2))
         self._narrow = False
         brand = self._brand = QLabel("Transfer\nWorkbench")
         brand.setObjectName("brand")
-        brand.setContentsMargins(px(8), 0, 0, px(8))
         self._column.addWidget(brand)
-        theme().changed.connect(self._redraw)
+        self._shape()
+        theme().changed.connect(self._restyle)
 
     def add(self, name: str, title: str, picture: str) -> QAction:
         """An entry; returns the action that chooses it, for the palette."""
@@ -47,8 +43,7 @@ class Rail(QFrame):
         button.setText(f"  {title}")
         button.setAccessibleName(title)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setIconSize(QSize(theme().pixels(16), theme().pixels(16)))
-        button.setFixedWidth(theme().pixels(WIDTH_PX - 17))
+        self._fit(button)
         button.clicked.connect(lambda: self.chosen.emit(name))
         self._group.addButton(button)
         self._buttons[name], self._icons[name] = button, picture
@@ -63,17 +58,36 @@ class Rail(QFrame):
 
     def set_narrow(self, narrow: bool) -> None:
         """Only the icons, where the window has little room; their names are in the tooltips."""
-        px = theme().pixels
         if narrow == self._narrow:
             return
         self._narrow = narrow
-        width = NARROW_PX if narrow else WIDTH_PX
-        self.setFixedWidth(px(width))
         self._brand.setVisible(not narrow)
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if narrow else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for button in self._buttons.values():
             button.setToolButtonStyle(style)
-            button.setFixedWidth(px(width) - px(17))
+        self._shape()
+
+    def _shape(self) -> None:
+        """Widths and margins at the scale of now."""
+        px = theme().pixels
+        self._column.setContentsMargins(px(8), px(12), px(8), px(8))
+        self._column.setSpacing(px(2))
+        self._brand.setContentsMargins(px(8), 0, 0, px(8))
+        self.setFixedWidth(self._width_px())
+        for button in self._buttons.values():
+            self._fit(button)
+
+    def _fit(self, button: QToolButton) -> None:
+        px = theme().pixels
+        button.setIconSize(QSize(px(16), px(16)))
+        button.setFixedWidth(self._width_px() - px(17))
+
+    def _width_px(self) -> int:
+        return theme().pixels(NARROW_PX if self._narrow else WIDTH_PX)
+
+    def _restyle(self) -> None:
+        self._shape()
+        self._redraw()
 
     def add_gap(self) -> None:
         """What follows stands at the bottom."""
