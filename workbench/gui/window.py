@@ -26,6 +26,7 @@ from workbench.gui.link import Link
 from workbench.gui.memory import WindowMemory
 from workbench.gui.pace import Pace
 from workbench.gui.pages.frame import PageFrame
+from workbench.gui.pages.making import make_page
 from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
@@ -79,10 +80,10 @@ class MainWindow(QMainWindow):
 
     def open_page(self, name: str) -> QWidget:
         """Bring a page to the front: 'home', a tab's name, 'recipe:<id>', 'runs', 'models', 'settings'."""
-        if name in self._tabs():
-            name = f"recipe:{self._recipe_of_tab.get(name) or self._tabs()[name][0].id}"
+        if name in self.tabs():
+            name = f"recipe:{self._recipe_of_tab.get(name) or self.tabs()[name][0].id}"
         if name not in self.pages:
-            self.pages[name] = self._make_page(name)
+            self.pages[name] = make_page(self, name, self._remembered)
             self.pages[name].setProperty("help", name if name.startswith("recipe:") else f"page:{name}")
             self.stack.addWidget(self.pages[name])
         page = self.pages[name]
@@ -139,7 +140,8 @@ class MainWindow(QMainWindow):
         page.setup.form.set_values({backbone_knob(page.recipe): address})
         page.banner.show_note(f"{address} is in the form; press Run to start from it.")
 
-    def _offer_backbones(self, found: list[dict[str, Any]]) -> None:
+    def offer_backbones(self, found: list[dict[str, Any]]) -> None:
+        """Tell every open form which pretrained models there are."""
         for page in self.pages.values():
             if isinstance(page, RecipePage):
                 page.setup.form.set_backbones(found)
@@ -178,68 +180,10 @@ class MainWindow(QMainWindow):
             page.setup.load(config)
             page.banner.show_note("The values of that run are in the form; change what you like and press Run.")
 
-    def _tabs(self) -> dict[str, list[Recipe]]:
+    def tabs(self) -> dict[str, list[Recipe]]:
+        """The recipes of every tab that has some."""
         tabs = {tab.name: [one for one in self.recipes.values() if one.tab == tab] for tab in TABS}
         return {name: sorted(some, key=lambda one: one.id) for name, some in tabs.items() if some}
-
-    def _make_page(self, name: str) -> QWidget:
-        if name.startswith("recipe:"):
-            return self._make_recipe_page(name.removeprefix("recipe:"))
-        if name == "home":
-            from workbench.gui.pages.home import HomePage
-
-            home = HomePage(self.recipes.values(), self.link)
-            home.tried.connect(self.try_recipe)
-            home.recipe_opened.connect(self.open_recipe)
-            home.run_opened.connect(self.open_run)
-            home.sample_opened.connect(self.open_sample)
-            return home
-        if name == "runs":
-            from workbench.gui.pages.runs import RunsPage
-
-            runs = RunsPage(self.link)
-            runs.run_opened.connect(self.open_run)
-            runs.run_replayed.connect(lambda run: self.open_run(run, replay=True))
-            runs.forked.connect(self.fork_run)
-            runs.compared.connect(self.open_compare)
-            runs.set_values(self._remembered.get("runs", {}))
-            runs.changed.connect(self.memory.touch)
-            return runs
-        if name == "compare":
-            from workbench.gui.pages.compare import ComparePage
-
-            compare = ComparePage(self.link, self.recipes)
-            compare.run_opened.connect(self.open_run)
-            compare.runs_wanted.connect(lambda: self.open_page("runs"))
-            return compare
-        if name == "models":
-            from workbench.gui.pages.models import ModelsPage
-
-            models = ModelsPage(self.link, self.recipes)
-            models.run_opened.connect(self.open_run)
-            models.use_wanted.connect(self.use_backbone)
-            models.catalogue_changed.connect(self._offer_backbones)
-            return models
-        from workbench.gui.pages.settings import SettingsPage
-
-        return SettingsPage(self.link)
-
-    def _make_recipe_page(self, name: str) -> RecipePage:
-        recipe = self.recipes[name]
-        page = RecipePage(recipe, self.link, self._tabs()[recipe.tab.name])
-        page.set_values(self._remembered.get("recipes", {}).get(name, {}))
-        page.recipe_wanted.connect(self.open_recipe)
-        page.claim_wanted.connect(lambda config: self.run_claim(name, config))
-        page.sweep_wanted.connect(lambda config: self.sweeps().want(self.recipes[name], config))
-        page.setup.changed.connect(self.memory.touch)
-        for splitter in page.splitters.values():
-            splitter.splitterMoved.connect(lambda *_: self.memory.touch())
-        page.showing.state_changed.connect(lambda state: self._job_told(page, state))
-        return page
-
-    def _job_told(self, page: RecipePage, state: Any) -> None:
-        if page is self.recipe_page():
-            self.status.show_job(state)
 
     def run_claim(self, name: str, config: Any) -> None:
         """Queue every arm of a recipe's claim on this data, or find the last claim, and follow it to its verdict."""
@@ -294,7 +238,7 @@ class MainWindow(QMainWindow):
 
     def first_recipe(self) -> str:
         """The recipe of a first start: the text tab's first, else any tab's."""
-        tabs = self._tabs()
+        tabs = self.tabs()
         first = tabs["text"] if "text" in tabs else next(iter(tabs.values()))
         return first[0].id
 
@@ -506,7 +450,7 @@ class MainWindow(QMainWindow):
     def _fill_rail(self) -> None:
         self.rail.add("home", "Home", "mdi6.view-dashboard-outline")
         for tab in TABS:
-            if tab.name in self._tabs():
+            if tab.name in self.tabs():
                 self.rail.add(tab.name, tab.title, tab.icon)
         self.rail.add_gap()
         for name, title, picture in SURROUNDINGS:

@@ -1,0 +1,94 @@
+"""Makes the window's pages when they are first opened, and ties what they ask for to what the window does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QWidget
+
+from workbench.core.job import JobState
+from workbench.gui.recipepage import RecipePage
+
+if TYPE_CHECKING:
+    from workbench.gui.window import MainWindow
+
+RECIPE = "recipe:"
+
+
+def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
+    """'home', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
+    if name.startswith(RECIPE):
+        recipe = name.removeprefix(RECIPE)
+        return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))
+    if name == "runs":
+        return _runs(window, remembered.get("runs", {}))
+    return {"home": _home, "compare": _compare, "models": _models, "settings": _settings}[name](window)
+
+
+def _home(window: MainWindow) -> QWidget:
+    from workbench.gui.pages.home import HomePage
+
+    page = HomePage(window.recipes.values(), window.link)
+    page.tried.connect(window.try_recipe)
+    page.recipe_opened.connect(window.open_recipe)
+    page.run_opened.connect(window.open_run)
+    page.sample_opened.connect(window.open_sample)
+    return page
+
+
+def _runs(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.pages.runs import RunsPage
+
+    page = RunsPage(window.link)
+    page.run_opened.connect(window.open_run)
+    page.run_replayed.connect(lambda run: window.open_run(run, replay=True))
+    page.forked.connect(window.fork_run)
+    page.compared.connect(window.open_compare)
+    page.set_values(remembered)
+    page.changed.connect(window.memory.touch)
+    return page
+
+
+def _compare(window: MainWindow) -> QWidget:
+    from workbench.gui.pages.compare import ComparePage
+
+    page = ComparePage(window.link, window.recipes)
+    page.run_opened.connect(window.open_run)
+    page.runs_wanted.connect(lambda: window.open_page("runs"))
+    return page
+
+
+def _models(window: MainWindow) -> QWidget:
+    from workbench.gui.pages.models import ModelsPage
+
+    page = ModelsPage(window.link, window.recipes)
+    page.run_opened.connect(window.open_run)
+    page.use_wanted.connect(window.use_backbone)
+    page.catalogue_changed.connect(window.offer_backbones)
+    return page
+
+
+def _settings(window: MainWindow) -> QWidget:
+    from workbench.gui.pages.settings import SettingsPage
+
+    return SettingsPage(window.link)
+
+
+def _recipe(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> RecipePage:
+    recipe = window.recipes[name]
+    page = RecipePage(recipe, window.link, window.tabs()[recipe.tab.name])
+    page.set_values(remembered)
+    page.recipe_wanted.connect(window.open_recipe)
+    page.claim_wanted.connect(lambda config: window.run_claim(name, config))
+    page.sweep_wanted.connect(lambda config: window.sweeps().want(recipe, config))
+    page.setup.changed.connect(window.memory.touch)
+    for splitter in page.splitters.values():
+        splitter.splitterMoved.connect(lambda *_: window.memory.touch())
+
+    def told(state: JobState) -> None:
+        if page is window.recipe_page():
+            window.status.show_job(state)
+
+    page.showing.state_changed.connect(told)
+    return page
