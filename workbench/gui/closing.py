@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
@@ -13,6 +14,9 @@ from workbench.gui.jobwords import facts
 from workbench.gui.link import Link
 from workbench.gui.topline import describe
 from workbench.store.runfolder import RunFolder
+
+if TYPE_CHECKING:
+    from workbench.gui.window import MainWindow
 
 KEEP_ON, STOP, STAY = "Keep training in background", "Stop and keep the model", "Stay here"
 TITLE = "Transfer Workbench"
@@ -106,6 +110,50 @@ class Stopping(QObject):
             self._stay()
         else:
             self._leave()
+
+
+class Leaving:
+    """Whether the window may close: asks once while work goes on, and waits at most once while a run stops."""
+
+    def __init__(self, window: MainWindow, link: Link, *, note: Callable[[], str]) -> None:
+        self._window, self._link, self._note = window, link, note
+        self._decided = False
+        self._stopping: Stopping | None = None
+
+    def may_close(self) -> bool:
+        """Whether nothing keeps the window; else the question is open."""
+        state = self._link.state
+        if (state.running or state.queue) and not self._decided and not state.silent and self._stopping is None:
+            self._ask()
+            return False
+        if self._stopping is not None:
+            self._stopping.give_up()
+            self._stopping = None
+        return True
+
+    def quietly(self) -> None:
+        """Close without asking; running work goes on."""
+        self._decided = True
+        self._window.close()
+
+    def _ask(self) -> None:
+        asked = self._window.findChild(ClosingQuestion)
+        if asked is not None:
+            asked.raise_()
+            return
+        ClosingQuestion(self._window, self._link, keep_on=self.quietly, stop=self._stop, note=self._note()).open()
+
+    def _stop(self) -> None:
+        """Say that the window is closing until the run has kept its model; closing again waits no longer."""
+        self._stopping = Stopping(self._window, self._link, leave=self.quietly, stay=self._stay)
+        self._window.banner.show_note(
+            "Closing… the run finishes its step and keeps its model. Closed now, it does the same on its own.",
+            ("Close now", self.quietly),
+        )
+        self._stopping.begin()
+
+    def _stay(self) -> None:
+        self._stopping = None
 
 
 def _told(folder: RunFolder) -> str:

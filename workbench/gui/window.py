@@ -18,7 +18,7 @@ from workbench.core.settings import Settings
 from workbench.gui.actions import keymap, make_action
 from workbench.gui.attention import Attention
 from workbench.gui.banner import Banner
-from workbench.gui.closing import ClosingQuestion, Stopping
+from workbench.gui.closing import Leaving
 from workbench.gui.guide import Guide
 from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
@@ -57,9 +57,9 @@ class MainWindow(QMainWindow):
         self.resize(_first_size(self))
         self.pages: dict[str, QWidget] = {}
         self._recipe_of_tab: dict[str, str] = {}
-        self._begun = self._leaving = self._silent = False
+        self._begun = self._silent = False
         self._sweeps: SweepDesk | None = None
-        self._stopping: Stopping | None = None
+        self._leaving = Leaving(self, link, note=self._closing_note)
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
@@ -355,42 +355,18 @@ class MainWindow(QMainWindow):
     # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        state = self.link.state
-        if (state.running or state.queue) and not self._leaving and not state.silent and self._stopping is None:
+        if not self._leaving.may_close():
             event.ignore()
-            self._ask_closing()
             return
-        if self._stopping is not None:
-            self._stopping.give_up()
-            self._stopping = None
         self._tidy()
         event.accept()
 
-    def _ask_closing(self) -> None:
-        asked = self.findChild(ClosingQuestion)
-        if asked is None:
-            note = self._sweeps.closing_note() if self._sweeps is not None else ""
-            keep_on, stop = self.leave_quietly, self._stop_and_leave
-            ClosingQuestion(self, self.link, keep_on=keep_on, stop=stop, note=note).open()
-        else:
-            asked.raise_()
-
     def leave_quietly(self) -> None:
         """Close without asking; running work goes on."""
-        self._leaving = True
-        self.close()
+        self._leaving.quietly()
 
-    def _stop_and_leave(self) -> None:
-        """Say that the window is closing until the run has kept its model; closing again waits no longer."""
-        self._stopping = Stopping(self, self.link, leave=self.leave_quietly, stay=self._stay)
-        self.banner.show_note(
-            "Closing… the run finishes its step and keeps its model. Closed now, it does the same on its own.",
-            ("Close now", self.leave_quietly),
-        )
-        self._stopping.begin()
-
-    def _stay(self) -> None:
-        self._stopping = None
+    def _closing_note(self) -> str:
+        return self._sweeps.closing_note() if self._sweeps is not None else ""
 
     def _tidy(self) -> None:
         self.memory.save()
