@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QToolButton
 
 from workbench.gui.icons import icon
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import Tokens, theme, tokens
 
 ICON_PX = 16
 
@@ -30,3 +30,13 @@ def show_icon(button: QToolButton, picture: str) -> None:
     side = theme().pixels(ICON_PX)
     button.setIconSize(QSize(side, side))
     button.setIcon(icon(picture, tokens().dim))
+
+
+def quiet_toggles(now: Tokens) -> str:
+    """The style of small toggles beside a view: dim until they are on."""
+    size_pt = 9 * theme().scale
+    return (
+        f"QToolButton {{ color: {now.dim}; padding: 1px 6px; border-radius: 4px; font-size: {size_pt:g}pt; }}"
+        f"QToolButton:hover, QToolButton:checked {{ color: {now.text}; background: {now.raised}; }}"
+        f"QToolButton:focus {{ border: 1px solid {now.accent}; }}"
+    )

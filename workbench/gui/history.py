@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.gui.buttons import ICON_PX
 from workbench.gui.historymodel import EDITABLE, AnyIndex, HistoryModel
 from workbench.gui.theme import theme
 from workbench.store.index import RunRow
@@ -75,6 +76,8 @@ class HistoryList(QTreeView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setUniformRowHeights(True)
+        self._scale_icons()
+        theme().follow(self, self._scale_icons)
         self.setAllColumnsShowFocus(True)
         self.setIndentation(theme().pixels(INDENT_PX))
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -86,6 +89,9 @@ class HistoryList(QTreeView):
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
 
     # Rows
+
+    def _scale_icons(self) -> None:
+        self.setIconSize(QSize(theme().pixels(ICON_PX), theme().pixels(ICON_PX)))
 
     def set_rows(self, rows: Sequence[RunRow]) -> None:
         """Show other runs; what is chosen, folded and looked at stays. Waits for a cell that is being written in."""

@@ -17,6 +17,9 @@ from workbench.gui.card import Caption
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
+TITLE_PX = 240
+"""So much of a long title is kept before buttons are."""
+
 
 class RecipeChooser(QToolButton):
     """The title; where a tab has several recipes, a menu of them."""
@@ -136,7 +139,8 @@ def _more_button() -> QToolButton:
 
 
 def _least(widget: QWidget) -> int:
-    return widget.minimumWidth() if isinstance(widget, RecipeChooser) else widget.sizeHint().width()
+    hint = widget.sizeHint().width()
+    return min(hint, theme().pixels(TITLE_PX)) if isinstance(widget, RecipeChooser) else hint
 
 
 def _dress(button: QPushButton, action: QAction, primary: bool) -> None:

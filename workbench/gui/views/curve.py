@@ -18,7 +18,7 @@ from workbench.core import events as ev
 from workbench.core.judging import JUDGED
 from workbench.core.problem import InputError
 from workbench.gui.actions import keymap
-from workbench.gui.theme import Tokens
+from workbench.gui.buttons import quiet_toggles
 from workbench.gui.views import palette
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.marks import apart, paint_box
@@ -340,7 +340,7 @@ class CurveView(View):
 
     def recolour(self) -> None:
         self.plot.set_theme(self.tokens)
-        self.strip.setStyleSheet(strip_style(self.tokens))
+        self.strip.setStyleSheet(quiet_toggles(self.tokens))
         for position, line in enumerate(self.lines):
             line.colour = self._shade(line.label, position)
         self._dress_lines()
@@ -459,15 +459,6 @@ class CurveView(View):
             at = after if len(places) > after and places[after] - x <= x - places[after - 1] else after - 1
             rows.append((f"{line.label}  {short(line.values[at])}".strip(), palette.ink(line.colour, self.tokens)))
         return rows
-
-
-def strip_style(now: Tokens) -> str:
-    """Small quiet toggles: dim until they are on."""
-    return (
-        f"QToolButton {{ color: {now.dim}; padding: 1px 6px; border-radius: 4px; font-size: 9pt; }}"
-        f"QToolButton:hover, QToolButton:checked {{ color: {now.text}; background: {now.raised}; }}"
-        f"QToolButton:focus {{ border: 1px solid {now.accent}; }}"
-    )
 
 
 def _line(label: str, track: Track, colour: QColor, origin: float) -> Line:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QToolBut
 from workbench.core import events as ev
 from workbench.core.documents import Item, Span, SpannedText, SpansDoc, read
 from workbench.gui.actions import keymap
+from workbench.gui.buttons import quiet_toggles
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
@@ -117,10 +118,7 @@ class SpansView(View):
     def recolour(self) -> None:
         self.page.set_theme(self.tokens)
         self.legend.set_theme(self.tokens)
-        self.mistakes.setStyleSheet(
-            f"QToolButton {{ color: {self.tokens.dim}; padding: 1px 6px; border-radius: 4px; font-size: 9pt; }}"
-            f"QToolButton:hover, QToolButton:checked {{ color: {self.tokens.text}; background: {self.tokens.raised}; }}"
-        )
+        self.mistakes.setStyleSheet(quiet_toggles(self.tokens))
         self._show_legend()
 
     def rows(self) -> tuple[Sequence[str], Rows]:
