@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,12 @@ for _name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
     del os.environ[_name]
 
 ENDS_WITHIN_S = 8.0
+WHOLE_SWEEP_EVERY = 25
+"""Tests between two collections of everything, which cost a tenth of a second and more."""
+
+# Python collects on whichever thread allocates. A closed window that a reading thread happens to
+# destroy ends the interpreter, so that here, as in the program, only the main thread collects.
+gc.disable()
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,19 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "home"
     monkeypatch.setenv("WORKBENCH_HOME", str(root))
     return root
+
+
+@pytest.fixture(autouse=True)
+def garbage_goes_on_the_main_thread() -> Iterator[None]:
+    """Collect what a test has left, and fail one that gives the collection back to every thread."""
+    yield
+    assert not gc.isenabled(), "automatic collection was left on, which destroys Qt objects on reading threads"
+    global _tests_since_sweep
+    _tests_since_sweep = (_tests_since_sweep + 1) % WHOLE_SWEEP_EVERY
+    gc.collect(1 if _tests_since_sweep else 2)
+
+
+_tests_since_sweep = 0
 
 
 @pytest.fixture(autouse=True)

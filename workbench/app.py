@@ -34,25 +34,20 @@ def open_window(
     home cannot be written.
     """
     home = open_home(root)
-    gc.disable()  # nothing that is made on the way to the first paint is garbage; _swept takes over
     app = application()
     window = make_window(home, demo=demo)
     window.guide.command_help = command_help
     window.show()
-    with _watched(window), _swept(window):
+    sweep(window)
+    with _watched(window):
         return app.exec()
 
 
-@contextlib.contextmanager
-def _swept(window: MainWindow) -> Iterator[None]:
+def sweep(window: MainWindow) -> None:
+    """Collect garbage between this window's frames, until the process ends."""
     from workbench.gui.sweeping import Sweeper
 
-    sweeper = Sweeper(window)
-    sweeper.start()
-    try:
-        yield
-    finally:
-        sweeper.stop()
+    Sweeper(window).start()
 
 
 @contextlib.contextmanager
@@ -78,12 +73,16 @@ def _watched(window: MainWindow) -> Iterator[None]:
 
 
 def application() -> QApplication:
-    """This process's QApplication, made on the first call."""
+    """This process's QApplication, made on the first call; no thread but this one collects garbage from then on.
+
+    Nothing that is made on the way to the first paint is garbage; `sweep` takes over after it.
+    """
     from PySide6.QtWidgets import QApplication
 
     there = QApplication.instance()
     if isinstance(there, QApplication):
         return there
+    gc.disable()
     app = QApplication(sys.argv[:1])
     app.setStyle("Fusion")
     app.setApplicationName("Transfer Workbench")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.app import application, make_window
+from workbench.app import application, make_window, sweep
 from workbench.cli.output import duration, results_table, say, tell
 from workbench.core.job import ENDED, JobState
 from workbench.core.problem import KnownTrouble
@@ -38,6 +38,7 @@ def demonstrate(root: Path | None, out: Path) -> int:
     window = make_window(home, demo=False)
     window.resize(*SIZE)
     window.show()
+    sweep(window)
     _serve(0.5)
     window.try_recipe(_first_recipe())
     page = window.recipe_page()

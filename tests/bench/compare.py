@@ -47,7 +47,7 @@ def write_runs(runs: Path, count: int, points: int) -> list[str]:
 def measure(count: int, points: int, repeats: int) -> dict[str, object]:
     """Milliseconds from asking for the comparison to the painted chart."""
     from tests.gui.runs import demo_recipe
-    from workbench.app import application, make_window
+    from workbench.app import application, make_window, sweep
     from workbench.gui.snapshot import NoRunner
     from workbench.store.home import open_home
 
@@ -58,6 +58,7 @@ def measure(count: int, points: int, repeats: int) -> dict[str, object]:
     window = make_window(home, demo=False, make_runner=lambda: NoRunner(home), recipes=known)
     window.resize(1600, 960)
     window.show()
+    sweep(window)
     serve(app, lambda: False, 1.0)
     times, cpu, stalls = [], [], []
     for turn in range(repeats + 1):

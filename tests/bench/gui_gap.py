@@ -66,9 +66,8 @@ def measure(seconds: float, *, with_window: bool) -> dict[str, float]:
     from PySide6.QtCore import Qt, QTimer
 
     from tests.gui.runs import demo_recipe
-    from workbench.app import application, make_window
+    from workbench.app import application, make_window, sweep
     from workbench.gui.snapshot import NoRunner
-    from workbench.gui.sweeping import Sweeper
     from workbench.store.home import open_home
     from workbench.store.runfolder import RunConfig, create_run
 
@@ -83,7 +82,7 @@ def measure(seconds: float, *, with_window: bool) -> dict[str, float]:
         window.show()
         window.open_page("text")
         window.recipe_page().show_run(folder)
-        Sweeper(window).start()
+        sweep(window)
     beats: list[float] = []
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)

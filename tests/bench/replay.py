@@ -53,7 +53,7 @@ def measure(count: int, repeats: int) -> dict[str, object]:
     """Milliseconds from opening the run to everything being painted."""
     from tests.bench.compare import serve
     from tests.gui.runs import demo_recipe
-    from workbench.app import application, make_window
+    from workbench.app import application, make_window, sweep
     from workbench.gui.snapshot import NoRunner
     from workbench.store.home import open_home
 
@@ -64,6 +64,7 @@ def measure(count: int, repeats: int) -> dict[str, object]:
     window = make_window(home, demo=False, make_runner=lambda: NoRunner(home), recipes=known)
     window.resize(1600, 960)
     window.show()
+    sweep(window)
     page = window.open_recipe("demo-nlu")
     serve(app, lambda: False, 1.0)
     times, cpu, read, stalls = [], [], [], []

@@ -23,7 +23,7 @@ WHOLE_EVERY_S = 600.0
 
 
 class Sweeper(QObject):
-    """Takes the collection of garbage over from Python between start and stop."""
+    """Takes the collection of garbage over from Python, for the rest of the process."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -33,16 +33,13 @@ class Sweeper(QObject):
         self._timer.timeout.connect(self.sweep)
 
     def start(self) -> None:
-        """From now on only `sweep` collects; what is there now counts as lasting."""
+        """From now on only `sweep` collects; what is there now counts as lasting.
+
+        It is not given back: threads that outlive the window would collect what is left of it.
+        """
         gc.disable()
         gc.freeze()
         self._timer.start()
-
-    def stop(self) -> None:
-        """Give the collection back to Python."""
-        self._timer.stop()
-        gc.unfreeze()
-        gc.enable()
 
     def sweep(self) -> None:
         """Collect the generation whose turn it is."""
