@@ -178,6 +178,22 @@ def test_that_no_more_is_submitted_than_the_lane_can_use(home):
     assert not driven(folder)
 
 
+def test_that_somebody_who_only_looks_does_not_keep_a_sweep_from_being_driven(home):
+    folder = sw.create(home, declared({"stake": "1..9"}))
+    looking, done = threading.Event(), threading.Event()
+
+    def look_for_long():
+        with alone(folder):
+            looking.set()
+            done.wait(0.2)
+
+    threading.Thread(target=look_for_long).start()
+    assert looking.wait(5.0)
+    assert not driven(folder)
+    with alone(folder):
+        pass
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_that_an_interrupted_sweep_tries_what_an_uninterrupted_one_does(home, sampler):
     sweep = declared({"stake": "1..50:log", "luck": "0..1"}, sampler=sampler, runs=8, seed=3)

@@ -31,6 +31,8 @@ POLL_S = 0.1
 QUEUED_WITHIN_S = 30.0
 MEANT = ("", *JUDGED, "test")
 """The series that a metric without one means, if the run has no result of that name."""
+LOOKED_AT_S = 1.0
+"""Who only asks whether a sweep is driven holds its lock for an instant: so long a driver waits."""
 
 
 @contextlib.contextmanager
@@ -38,7 +40,7 @@ def alone(folder: SweepFolder) -> Iterator[None]:
     """Be the only driver of a sweep; raises KnownTrouble while another process is."""
     lock = FileLock(folder.lock, thread_local=False)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOKED_AT_S, poll_interval=0.01)
     except Timeout:
         raise KnownTrouble(
             "This sweep is being driven already.", expected="one window or terminal that drives it",
