@@ -80,7 +80,8 @@ def test_that_a_sweep_is_declared_driven_and_put_to_use_from_the_window(
     assert shown.sheet is not None and shown.sheet.shown() == 3
     assert [axis.scale.name for axis in shown.parallel.axes] == ["stake", "gain"]
     assert "stake 3" in shown.about.whole
-    assert shown.use_button.isEnabled() and not shown.stop_button.isVisible() and not shown.go_button.isVisible()
+    qtbot.waitUntil(lambda: not shown.stop_button.isVisible(), timeout=WITHIN_MS)
+    assert shown.use_button.isEnabled() and not shown.go_button.isVisible()
     shown.use_button.click()
     qtbot.waitUntil(lambda: window.open_recipe(NAME).setup.form.values()["stake"] == 3.0)
 

@@ -178,18 +178,24 @@ def test_that_no_more_is_submitted_than_the_lane_can_use(home):
     assert not driven(folder)
 
 
-def test_that_somebody_who_only_looks_does_not_keep_a_sweep_from_being_driven(home):
-    folder = sw.create(home, declared({"stake": "1..9"}))
-    looking, done = threading.Event(), threading.Event()
+def looked_at(folder):
+    """Let somebody ask for longer than usual whether a sweep is driven; returns while they do."""
+    looking = threading.Event()
 
-    def look_for_long():
+    def ask():
         with alone(folder):
             looking.set()
-            done.wait(0.2)
+            threading.Event().wait(0.05)
 
-    threading.Thread(target=look_for_long).start()
+    threading.Thread(target=ask).start()
     assert looking.wait(5.0)
+
+
+def test_that_somebody_who_only_looks_does_not_keep_a_sweep_from_being_driven(home):
+    folder = sw.create(home, declared({"stake": "1..9"}))
+    looked_at(folder)
     assert not driven(folder)
+    looked_at(folder)
     with alone(folder):
         pass
 

@@ -99,8 +99,8 @@ class SweepDesk(QObject):
         home = self.link.home
 
         def made(folder: SweepFolder) -> None:
-            window.show_sweep(folder)
             self.drive(recipe, folder)
+            window.show_sweep(folder)
 
         self.link.background(lambda: create(home, sweep), then=made, failed=window.complain, owner=window)
 

@@ -48,7 +48,7 @@ class SweepWindow(QDialog):
         self.folder: SweepFolder | None = None
         self.standing: Standing | None = None
         self.sheet: Sheet | None = None
-        self._elsewhere = self._looking = False
+        self._elsewhere = self._looking = self._look_again = False
         self._held: list[str] | None = None
         self.headline, self.about, self.banner = QLabel("Looking…"), Caption(), Banner()
         self.headline.setProperty("role", "title")
@@ -63,6 +63,7 @@ class SweepWindow(QDialog):
         """Show a sweep, whoever drives it."""
         self.folder, self.standing, self._held = folder, None, None
         self.parallel.clear_brushes()
+        self._refresh()
         self._list_others()
         self._look()
 
@@ -128,9 +129,12 @@ class SweepWindow(QDialog):
 
     def _look(self) -> None:
         """Read where the sweep stands, off the GUI thread."""
-        if self.folder is None or self._looking:
+        if self.folder is None:
             return
-        self._looking = True
+        if self._looking:
+            self._look_again = True
+            return
+        self._looking, self._look_again = True, False
         home, folder, recipe = self.link.home, self.folder, self.recipe
         mine = self.desk.driving(folder.id)
         self.link.background(
@@ -143,11 +147,13 @@ class SweepWindow(QDialog):
 
     def _seen(self, found: tuple[Standing, bool]) -> None:
         self._looking = False
-        standing, self._elsewhere = found
-        if self.folder is None or standing.sweep.id != self.folder.id:
+        standing, elsewhere = found
+        if self._look_again or self.folder is None or standing.sweep.id != self.folder.id:
             self._look()
             return
-        if self.standing is None or not self.desk.driving(self.folder.id):
+        driving = self.desk.driving(self.folder.id)
+        self._elsewhere = elsewhere and not driving
+        if self.standing is None or not driving:
             self.standing = standing
         self._paint()
         if self._elsewhere:

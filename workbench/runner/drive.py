@@ -31,8 +31,8 @@ POLL_S = 0.1
 QUEUED_WITHIN_S = 30.0
 MEANT = ("", *JUDGED, "test")
 """The series that a metric without one means, if the run has no result of that name."""
-LOOKED_AT_S = 1.0
-"""Who only asks whether a sweep is driven holds its lock for an instant: so long a driver waits."""
+LOOKED_AT_S = 0.2
+"""Who only asks whether a sweep is driven holds its lock for an instant, for which others wait so long."""
 
 
 @contextlib.contextmanager
