@@ -30,8 +30,12 @@ Attention = ArtifactKind("attention", ".npy", "weights between tokens, (heads, T
 Image = ArtifactKind("image", ".png", "one picture")
 ImageGrid = ArtifactKind("image-grid", ".png", "pictures side by side")
 Audio = ArtifactKind("audio", ".wav", "sound")
-Volume = ArtifactKind("volume", ".npy", "a volume, (D, H, W), with spacing in its meta")
-Labels = ArtifactKind("labels", ".npy", "a label volume, (D, H, W) integers")
+Volume = ArtifactKind("volume", ".npy", "a volume, (z, y, x), with a VolumeMeta in its meta")
+Labels = ArtifactKind(
+    "labels",
+    ".npy",
+    "a label volume, (z, y, x) integers, with a VolumeMeta in its meta; its part `volume` is what it lies over",
+)
 Points = ArtifactKind("points", ".ply", "a point cloud")
 Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
 RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density, (X, Y, Z, 4)")
