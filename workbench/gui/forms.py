@@ -16,7 +16,7 @@ from workbench.gui.fields import BackboneField, make_field
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
-LABEL_PX = 104
+LABEL_PX, EXPLAINED_LABEL_PX = 104, 136
 
 
 class _Row:
@@ -217,7 +217,7 @@ class Form(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme().pixels(8))
         grid.setVerticalSpacing(theme().pixels(2))
-        grid.setColumnMinimumWidth(0, theme().pixels(LABEL_PX))
+        grid.setColumnMinimumWidth(0, theme().pixels(EXPLAINED_LABEL_PX if self._explain else LABEL_PX))
         grid.setColumnStretch(1, 1)
         for line, row in enumerate(rows):
             row.place(grid, line, explain=self._explain)

@@ -83,6 +83,7 @@ QToolButton[role="title"]:hover { background: transparent; }
 
 QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QTextEdit {
     background: $field; border: 1px solid $line; border-radius: ${p6}px; padding: 0 ${p8}px; }
+QLineEdit, QPlainTextEdit, QTextEdit { placeholder-text-color: $dim; }
 QLineEdit, QAbstractSpinBox, QComboBox { min-height: ${p26}px; max-height: ${p26}px; }
 QPlainTextEdit, QTextEdit { padding: ${p4}px; }
 QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: $edge; }
