@@ -7,6 +7,7 @@ class Dann(Params):
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -111,8 +112,10 @@ class Params:
 P = TypeVar("P", bound=Params)
 
 
+@functools.lru_cache(maxsize=256)
 def knobs(cls: type[Params]) -> tuple[Knob, ...]:
     """Every knob of a parameter class, in the order of declaration."""
+    # Kept, since the annotations are compiled anew each time and every field of a form asks.
     hints = get_type_hints(cls)
     return tuple(_knob(field, hints[field.name]) for field in dataclasses.fields(cls))  # type: ignore[arg-type]
 

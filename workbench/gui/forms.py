@@ -107,8 +107,15 @@ class Form(QWidget):
 
     changed = Signal()
 
-    def __init__(self, declared: type[Params], *, hide: Collection[str] = (), explain: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        declared: type[Params],
+        *,
+        hide: Collection[str] = (),
+        explain: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
         self._explain = explain
         self.undo_stack = QUndoStack(self)
         self._rows = {one.name: _Row(one) for one in knobs(declared) if one.name not in hide}
@@ -212,7 +219,7 @@ class Form(QWidget):
         return [row for row in self._rows.values() if row.knob.more == more]
 
     def _grid(self, rows: list[_Row]) -> QWidget:
-        holder = QWidget()
+        holder = QWidget(self)
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme().pixels(8))
@@ -230,7 +237,9 @@ class Form(QWidget):
         button.setCheckable(True)
         button.setToolTip("Show or hide the knobs that rarely need a change")
         button.toggled.connect(self._unfold)
-        button.setVisible(amount > 0)
+        if not amount:
+            # Only hidden here: without a parent yet, a button that is shown is a window of its own.
+            button.hide()
         return button
 
     def _unfold(self, open_: bool) -> None:
