@@ -50,9 +50,7 @@ class RecipePage(QWidget):
     """A RunConfig whose knobs shall be searched; None for the sweep run last."""
     run_shown = Signal(str)
 
-    def __init__(
-        self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("page")
         self.recipe, self.link = recipe, link

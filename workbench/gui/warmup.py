@@ -12,7 +12,15 @@ from PySide6.QtCore import QObject, QTimer
 
 from workbench.gui.link import Link
 
-PLAIN = ("numpy", "numpy.typing", "cProfile", "colorama", "multiprocessing.connection", "pydoc", "xml.etree.ElementTree")
+PLAIN = (
+    "numpy",
+    "numpy.typing",
+    "cProfile",
+    "colorama",
+    "multiprocessing.connection",
+    "pydoc",
+    "xml.etree.ElementTree",
+)
 """Modules without any Qt type: imported on another thread."""
 VIEWS = ("pyqtgraph", "workbench.gui.views.curve", "workbench.gui.views.table")
 NAMES_AT_ONCE = 80
