@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainte
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.gui.theme import Tokens, theme
-from workbench.gui.views.words import small
 from workbench.gui.views.marks import paint_focus
+from workbench.gui.views.words import small
 
 Entry = tuple[str, QColor, str]
 

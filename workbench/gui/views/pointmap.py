@@ -26,9 +26,9 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import naming, palette
 from workbench.gui.views.legend import paint_symbol
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.splat import splat, within
 from workbench.gui.views.words import small, wrapped
-from workbench.gui.views.marks import paint_focus
 
 _MARGIN_PX = 18
 _REACH_PX = 9

@@ -28,8 +28,8 @@ from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.legend import Legend
-from workbench.gui.views.spantext import Block, Chip, chips, is_mistaken, shortened
 from workbench.gui.views.marks import paint_focus
+from workbench.gui.views.spantext import Block, Chip, chips, is_mistaken, shortened
 
 _GAP_PX = 14
 _SIDE_PX = 10
