@@ -207,7 +207,7 @@ def test_that_a_note_is_written_in_its_cell_and_saved_without_being_asked(
     qtbot.waitUntil(lambda: read_notes(folder.path).note == "lower rate next")
     page.do.undo.trigger()
     qtbot.waitUntil(lambda: read_notes(folder.path).note == "")
-    assert column(page, "note") == [""]
+    qtbot.waitUntil(lambda: column(page, "note") == [""])
 
 
 def test_that_a_note_half_written_survives_closing_the_window_and_a_refresh(
