@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workbench.recipes import recipes
 from workbench.store.address import announced
 from workbench.store.home import Home, open_home
 
@@ -31,8 +32,15 @@ WHOLE_SWEEP_EVERY = 25
 gc.disable()
 
 
+@pytest.fixture
+def recipes_found_anew() -> Iterator[None]:
+    """Forget the recipes that a test has found once its environment, which may name plug-ins, is gone."""
+    yield
+    recipes.cache_clear()
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_home(recipes_found_anew: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh WORKBENCH_HOME, so that no test sees another's runs, queue, settings or worker."""
     root = tmp_path / "home"
     monkeypatch.setenv("WORKBENCH_HOME", str(root))

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from workbench.app import make_window
 from workbench.core.problem import InputError
+from workbench.gui import actions
 from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
 from workbench.runner.scripted import ScriptedRunner
@@ -44,6 +45,12 @@ def no_reader_left_behind() -> Iterator[None]:
     for one in left:
         one.join(2.0)
     assert [one.name for one in left if one.is_alive()] == []
+
+
+@pytest.fixture(autouse=True)
+def own_keymap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keymap without the rail entries and keys of a test before."""
+    monkeypatch.setattr(actions, "_keymap", None)
 
 
 @pytest.fixture(autouse=True)

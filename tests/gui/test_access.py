@@ -72,6 +72,53 @@ def test_that_tab_reaches_every_control_of_a_page(open_window: Open, page: str, 
     assert {one for one in wanted if one not in reached and one.isVisible()} == set()
 
 
+def unseen(widget: QWidget) -> bool:
+    """Whether a control looks the same with the keyboard on it as without."""
+    place = widget.parentWidget() or widget
+    widget.setFocus(Qt.FocusReason.TabFocusReason)
+    QApplication.processEvents()
+    with_it = place.grab().toImage()
+    widget.clearFocus()
+    QApplication.processEvents()
+    without = place.grab().toImage()
+    widget.setFocus(Qt.FocusReason.TabFocusReason)
+    return with_it == without
+
+
+def walked(window: QWidget, qtbot: QtBot) -> list[QWidget]:
+    """What Tab comes by, once around; it must never stay where it is."""
+    found: list[QWidget] = []
+    for _ in range(200):
+        before = QApplication.focusWidget()
+        qtbot.keyClick(before or window, Qt.Key.Key_Tab)
+        now = QApplication.focusWidget()
+        assert now is not None and now is not before, f"Tab does not leave {now} {now and now.accessibleName()}"
+        if now in found:
+            return found
+        found.append(now)
+    return found
+
+
+@pytest.mark.parametrize("page", [*PAGES, "compare", "run"])
+def test_that_tab_leaves_every_control_and_shows_where_it_is(
+    open_window: Open, home: Home, page: str, qtbot: QtBot
+) -> None:
+    runs = [write_run(home.runs, steps=50, ended=True, recipe=NAME) for _ in range(2)]
+    window = open_window()
+    if page == "compare":
+        window.open_compare([run.id for run in runs])
+    elif page == "run":
+        model = window.open_recipe(NAME).show_run(runs[0])
+        qtbot.waitUntil(lambda: model.caught_up)
+        window.open_recipe(NAME).showing.paint_all()
+    else:
+        window.open_page(page)
+    qtbot.wait(100)
+    window.activateWindow()
+    reached = walked(window, qtbot)
+    assert [f"{type(one).__name__} {one.accessibleName()}" for one in reached if one.isVisible() and unseen(one)] == []
+
+
 @pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "settings"])
 @pytest.mark.parametrize("scale", [150, 200])
 def test_that_nothing_lies_outside_the_window_at_a_large_scale(

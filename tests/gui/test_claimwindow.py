@@ -99,3 +99,5 @@ def test_that_a_claim_never_run_says_so(open_window: Callable[..., MainWindow], 
     found = window.findChild(ClaimWindow)
     assert isinstance(found, ClaimWindow)
     qtbot.waitUntil(lambda: "never run" in found.headline.text())
+    header = found.verdicts.horizontalHeader()
+    assert all(header.sectionSize(at) >= header.sectionSizeHint(at) for at in range(header.count()))

@@ -212,7 +212,7 @@ def test_that_undo_belongs_to_the_labels_while_they_are_in_front_and_names_its_s
     box.give("bad")
     assert "Undo: label a text as bad" in {one.text() for one in page.findChildren(QAction)}
     page.window().activateWindow()
-    qtbot.waitUntil(page.window().isActiveWindow)
+    qtbot.waitUntil(lambda: page.window().isActiveWindow() and box.isVisible())
     box.table.setFocus()
     qtbot.keyClick(box.table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert box.draft.labels == ["good", "good"]

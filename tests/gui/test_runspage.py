@@ -17,7 +17,9 @@ from workbench.core import events as ev
 from workbench.core.problem import ProblemRecord
 from workbench.gui.columnchooser import ColumnChooser
 from workbench.gui.pages.runs import RunsPage
+from workbench.gui.runfilter import RunFilter
 from workbench.gui.tagger import Tagger
+from workbench.gui.theme import theme
 from workbench.gui.trashlist import TrashList
 from workbench.gui.window import MainWindow
 from workbench.runner.scripted import ScriptedRunner
@@ -205,7 +207,7 @@ def test_that_a_note_is_written_in_its_cell_and_saved_without_being_asked(
     qtbot.waitUntil(lambda: read_notes(folder.path).note == "lower rate next")
     page.do.undo.trigger()
     qtbot.waitUntil(lambda: read_notes(folder.path).note == "")
-    assert column(page, "note") == [""]
+    qtbot.waitUntil(lambda: column(page, "note") == [""])
 
 
 def test_that_a_note_half_written_survives_closing_the_window_and_a_refresh(
@@ -511,3 +513,15 @@ def test_that_buttons_without_room_stand_in_the_menu(page_of: PageOf, home: Home
     page.bar.resize(300, page.bar.height())
     assert "Delete" not in page.bar.buttons() and page.bar.buttons()[0] == "Open"
     assert "Delete" in [action.text() for action in page.bar.menu.actions()]
+
+
+def test_that_the_filters_take_more_lines_before_their_words_are_cut(qtbot: QtBot) -> None:
+    theme().use("dark", scale_percent=200)
+    shown = RunFilter()
+    qtbot.addWidget(shown)
+    shown.show()
+    for width in (2400, 1230, 700):
+        shown.resize(width, 60)
+        qtbot.wait(1)
+        words = shown.group.fontMetrics().horizontalAdvance("Group: none")
+        assert min(one.width() for one in (shown.recipe, shown.state, shown.tag, shown.stars, shown.group)) > words

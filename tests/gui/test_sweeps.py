@@ -195,6 +195,19 @@ def test_that_a_recipe_never_searched_says_so(open_window: Callable[..., MainWin
     qtbot.waitUntil(lambda: "never searched" in shown.headline.text(), timeout=WITHIN_MS)
 
 
+def test_that_an_earlier_sweep_is_chosen_from_a_list_within_the_window(
+    open_window: Callable[..., MainWindow], home: Home, qtbot: QtBot
+) -> None:
+    for span in ("1,2", "3,4"):
+        sw.create(home, sw.declare(recipe(NAME), RunConfig(NAME, {}), {"stake": span}, sampler="grid"))
+    window = open_window()
+    window.sweeps().show_last(recipe(NAME))
+    shown = window.findChild(SweepWindow)
+    assert isinstance(shown, SweepWindow)
+    qtbot.waitUntil(lambda: shown.chooser.isVisible() and shown.chooser.x() > 0, timeout=WITHIN_MS)
+    assert shown.rect().contains(shown.chooser.geometry())
+
+
 def test_that_brushes_pick_trials_in_the_table(
     open_window: Callable[..., MainWindow], home: Home, at_once: ScriptedRunner, qtbot: QtBot
 ) -> None:

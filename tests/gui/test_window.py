@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QTextBrowser, QToolButton
+from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox, QTextBrowser, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import write_run
@@ -277,3 +277,35 @@ def test_that_the_rail_grows_with_the_scale_while_the_window_is_open(open_window
     window.link.change_settings(scale=150)
     qtbot.waitUntil(lambda: window.rail.width() == round(before * 1.5))
     assert all(button.width() >= button.sizeHint().width() for button in window.rail.findChildren(QToolButton))
+
+
+class _Opened(QObject):
+    """Notes every window that is shown, however shortly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.found.add(type(watched).__name__)
+        return False
+
+
+def test_that_making_pages_flashes_no_window(
+    open_window: Callable[..., MainWindow], home: Home, qapp: QApplication
+) -> None:
+    # A widget that is shown before it has its parent is, for a moment, a window on the screen.
+    runs = [write_run(home.runs, steps=50, ended=True, recipe="berturk-nlu").id for _ in range(2)]
+    window = open_window()
+    opened = _Opened()
+    qapp.installEventFilter(opened)
+    try:
+        for page in ("home", "recipe:berturk-nlu", "runs", "models", "settings"):
+            window.open_page(page)
+            qapp.processEvents()
+        window.open_compare(runs)
+        qapp.processEvents()
+    finally:
+        qapp.removeEventFilter(opened)
+    assert opened.found == set()

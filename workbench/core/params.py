@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
+import weakref
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -111,10 +112,18 @@ class Params:
 P = TypeVar("P", bound=Params)
 
 
+_KNOWN: weakref.WeakKeyDictionary[type[Params], tuple[Knob, ...]] = weakref.WeakKeyDictionary()
+"""Kept, since a class's annotations are compiled anew each time, and every part of a form asks."""
+
+
 def knobs(cls: type[Params]) -> tuple[Knob, ...]:
     """Every knob of a parameter class, in the order of declaration."""
-    hints = get_type_hints(cls)
-    return tuple(_knob(field, hints[field.name]) for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+    known = _KNOWN.get(cls)
+    if known is None:
+        hints = get_type_hints(cls)
+        known = tuple(_knob(field, hints[field.name]) for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+        _KNOWN[cls] = known
+    return known
 
 
 def _knob(field: dataclasses.Field[Any], hint: Any) -> Knob:

@@ -16,7 +16,7 @@ from workbench.gui.fields import BackboneField, make_field
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
-LABEL_PX = 104
+LABEL_PX, EXPLAINED_LABEL_PX = 104, 136
 
 
 class _Row:
@@ -107,8 +107,15 @@ class Form(QWidget):
 
     changed = Signal()
 
-    def __init__(self, declared: type[Params], *, hide: Collection[str] = (), explain: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        declared: type[Params],
+        *,
+        hide: Collection[str] = (),
+        explain: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
         self._explain = explain
         self.undo_stack = QUndoStack(self)
         self._rows = {one.name: _Row(one) for one in knobs(declared) if one.name not in hide}
@@ -212,12 +219,12 @@ class Form(QWidget):
         return [row for row in self._rows.values() if row.knob.more == more]
 
     def _grid(self, rows: list[_Row]) -> QWidget:
-        holder = QWidget()
+        holder = QWidget(self)
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme().pixels(8))
         grid.setVerticalSpacing(theme().pixels(2))
-        grid.setColumnMinimumWidth(0, theme().pixels(LABEL_PX))
+        grid.setColumnMinimumWidth(0, theme().pixels(EXPLAINED_LABEL_PX if self._explain else LABEL_PX))
         grid.setColumnStretch(1, 1)
         for line, row in enumerate(rows):
             row.place(grid, line, explain=self._explain)
@@ -230,7 +237,9 @@ class Form(QWidget):
         button.setCheckable(True)
         button.setToolTip("Show or hide the knobs that rarely need a change")
         button.toggled.connect(self._unfold)
-        button.setVisible(amount > 0)
+        if not amount:
+            # Only hidden here: without a parent yet, a button that is shown is a window of its own.
+            button.hide()
         return button
 
     def _unfold(self, open_: bool) -> None:

@@ -25,7 +25,7 @@ from workbench.store.notes import Notes
 
 ROW_PX, STAR_PX, INDENT_PX = 28, 36, 16
 NARROWEST_PX, WIDEST_PX = 64, 280
-WIDTHS = {"star": STAR_PX, "note": 96, "tags": 120, "run": 152, "recipe": 184, "result": 168}
+WIDTHS = {"star": STAR_PX, "note": 96, "tags": 120, "run": 152, "recipe": 184, "result": 216}
 """What columns take before anybody has dragged them; the others fit what stands in them."""
 
 

@@ -18,7 +18,7 @@ from workbench.gui.theme import theme, tokens
 PICTURES = Path(workbench.__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
 PICTURE_PX, HIGHEST_PX, SHARE = 136, 208, 0.3
 """A picture is as high as this share of its card's width, between these two heights."""
-MOST_CUT, CUT_ABOVE = 1.4, 0.15
+MOST_CUT, CUT_ABOVE = 1.2, 0.1
 """Pictures are enlarged at most so far beyond what shows all of them."""
 
 

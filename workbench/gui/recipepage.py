@@ -50,11 +50,12 @@ class RecipePage(QWidget):
     """A RunConfig whose knobs shall be searched; None for the sweep run last."""
     run_shown = Signal(str)
 
-    def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe]) -> None:
-        super().__init__()
+    def __init__(self, recipe: Recipe, link: Link, neighbours: Iterable[Recipe], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setObjectName("page")
         self.recipe, self.link = recipe, link
-        self.setup = Setup(recipe, link)
+        self._make_frame()
+        self.setup = Setup(recipe, link, self._form_area.viewport())
         self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
         self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
         self.banner.reported.connect(lambda record: link.report_wanted.emit(record, self._run_id()))
@@ -379,37 +380,45 @@ class RecipePage(QWidget):
         self.run_button = self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)
         self.progress.add(self.cancel_action)
-        self._columns = _splitter(Qt.Orientation.Horizontal)
-        self._inner = _splitter(Qt.Orientation.Horizontal)
-        self._inner.addWidget(self._middle())
+        for at, widget in enumerate((self.topline, self.progress, self.banner)):
+            self._column.insertWidget(at, widget)
+        self._fill_left()
+        self._fill_middle()
         self._inner.addWidget(self.side)
         self._inner.setStretchFactor(0, 1)
         self._inner.setSizes([px(760), px(288)])
-        self._columns.addWidget(self._left())
-        self._columns.addWidget(self._inner)
         self._columns.setStretchFactor(1, 1)
         self._columns.setSizes([px(304), px(1100)])
-        column = QVBoxLayout(self)
-        column.setContentsMargins(px(16), px(8), px(16), px(8))
-        column.setSpacing(px(8))
-        for widget in (self.topline, self.progress, self.banner):
-            column.addWidget(widget)
-        column.addWidget(self._columns, 1)
 
-    def _left(self) -> QWidget:
-        area = QScrollArea()
+    def _make_frame(self) -> None:
+        """What holds the parts, from the outside in, before there are any.
+
+        A widget that finds a new parent is dressed anew with everything in it: built from the inside
+        out, a form of a hundred widgets would be dressed eight times.
+        """
+        px = theme().pixels
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(px(16), px(8), px(16), px(8))
+        self._column.setSpacing(px(8))
+        self._columns = _splitter(Qt.Orientation.Horizontal)
+        self._column.addWidget(self._columns, 1)
+        self._lefts, self._inner = _splitter(Qt.Orientation.Vertical), _splitter(Qt.Orientation.Horizontal)
+        self._columns.addWidget(self._lefts)
+        self._columns.addWidget(self._inner)
+        self._form_area, self._middles = QScrollArea(), QStackedWidget()
+        self._lefts.addWidget(self._form_area)
+        self._inner.addWidget(self._middles)
+
+    def _fill_left(self) -> None:
+        area = self._form_area
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setMinimumWidth(theme().pixels(256))
         self.setup.setObjectName("scrolled")
         area.setWidget(self.setup)
-        left = _splitter(Qt.Orientation.Vertical)
-        left.addWidget(area)
-        left.addWidget(self.tryplace)
-        left.setStretchFactor(0, 1)
-        self._lefts = left
+        self._lefts.addWidget(self.tryplace)
+        self._lefts.setStretchFactor(0, 1)
         self.tryplace.filled.connect(self._make_room)
-        return left
 
     def _make_room(self) -> None:
         """The try-it box gets what it wants, but never more than the form keeps."""
@@ -417,26 +426,24 @@ class RecipePage(QWidget):
         wanted = min(theme().pixels(FULL_PX), whole * 45 // 100)
         self._lefts.setSizes([whole - wanted, wanted])
 
-    def _middle(self) -> QWidget:
+    def _fill_middle(self) -> None:
         middle = QWidget()
+        self._middles.addWidget(middle)
+        self._middles.addWidget(self.labels)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().pixels(4))
         views = _splitter(Qt.Orientation.Vertical)
+        column.addWidget(views, 1)
+        column.addWidget(self.timeline)
         views.addWidget(self.stage)
         views.addWidget(self.picked)
         views.setStretchFactor(0, 3)
         views.setStretchFactor(1, 1)
-        column.addWidget(views, 1)
-        column.addWidget(self.timeline)
-        self._middles = QStackedWidget()
-        self._middles.addWidget(middle)
-        self._middles.addWidget(self.labels)
         for step in self._form_steps:
             self.removeAction(step)
             self.setup.addAction(step)
         self._middles.currentChanged.connect(lambda _: self._share_undo())
-        return self._middles
 
 
 def command_of(recipe: Recipe, config: RunConfig) -> str:

@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QSizePolicy, QWidget
 
 from workbench.gui.fields import Combo
 from workbench.gui.historymodel import GROUPINGS
 from workbench.gui.theme import theme
 from workbench.store.index import RunRow
 
+COMBO_PX, TEXT_SHARE = 104, 2
+"""A list narrower than this cannot show its words; the words to filter by are as wide as so many lists."""
 STARS = {"": "Star: any", "first": "Star: first", "only": "Star: only"}
 
 
 class RunFilter(QWidget):
-    """One line above the list; every change is told at once."""
+    """One line above the list, or as many as the lists' words need; every change is told at once."""
 
     changed = Signal()
 
@@ -38,13 +41,13 @@ class RunFilter(QWidget):
         self.stars, self.group = _combo("Stars"), _combo("Groups")
         _fill(self.stars, STARS)
         _fill(self.group, {one: f"Group: {one or 'none'}" for one in GROUPINGS})
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(px(8))
-        row.addWidget(self.text, 2)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(px(8))
+        self._across = 0
         for combo in self._combos().values():
             combo.currentIndexChanged.connect(lambda _: self.changed.emit())
-            row.addWidget(combo, 1)
+        self._arrange(len(self._combos()) + TEXT_SHARE)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.offer([])
 
@@ -67,6 +70,25 @@ class RunFilter(QWidget):
         """Let all runs through; the grouping stays."""
         stars = self.stars.currentData()
         self.set_values({"group": str(self.group.currentData()), "stars": "first" if stars == "first" else ""})
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(self.width() // theme().pixels(COMBO_PX))
+
+    def _arrange(self, across: int) -> None:
+        """Everything in one line where `across` places are enough; else the words alone, and the lists below."""
+        combos = list(self._combos().values())
+        across = len(combos) + TEXT_SHARE if across >= len(combos) + TEXT_SHARE else min(max(across, 2), len(combos))
+        if across == self._across:
+            return
+        self._across = across
+        alone = across <= len(combos)
+        self._grid.addWidget(self.text, 0, 0, 1, across if alone else TEXT_SHARE)
+        for at, combo in enumerate(combos):
+            place = at if alone else at + TEXT_SHARE
+            self._grid.addWidget(combo, place // across + alone, place % across)
+        for column in range(len(combos) + TEXT_SHARE):
+            self._grid.setColumnStretch(column, 1 if column < across else 0)
 
     def offer(self, rows: Sequence[RunRow]) -> None:
         """Offer the recipes, states and tags of these runs, with how many there are of each."""

@@ -36,16 +36,19 @@ class Setup(QWidget):
 
     changed = Signal()
 
-    def __init__(self, recipe: Recipe, link: Link) -> None:
-        super().__init__()
+    def __init__(self, recipe: Recipe, link: Link, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.recipe, self.link = recipe, link
+        self._card, knobs_ = Card("Recipe"), QWidget()
+        whole = QVBoxLayout(self)
+        whole.addWidget(self._card)
+        self._card.set_body(knobs_)
         self.inputs: Inputs = make_inputs(recipe, link)
         columns = {name for slot in recipe.reads.values() for name in slot.columns}
-        self.form = Form(recipe.params, hide=columns)
-        self.repeat = Form(Repeat)
+        self.form = Form(recipe.params, hide=columns, parent=knobs_)
+        self.repeat = Form(Repeat, parent=knobs_)
         self.preset = self._preset_box()
-        self._card = Card("Recipe")
-        self._lay_out()
+        self._lay_out(whole, knobs_)
         self.choose_preset("desk")
         self.inputs.sample_chosen.connect(self._imply)
         self.inputs.changed.connect(self._told)
@@ -150,26 +153,22 @@ class Setup(QWidget):
         else:
             self._told()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, whole: QVBoxLayout, knobs_: QWidget) -> None:
         gap = theme().pixels(8)
         data = Card("Data")
         data.set_body(self.inputs)
         self.label_button = QPushButton("Label…")
         self.label_button.setProperty("role", "flat")
         self.label_button.setToolTip("Look through the examples, correct labels or spans, train again from a copy")
-        self.label_button.setVisible(self.labelled_slot() != "")
         data.header.addWidget(self.label_button)
-        knobs_ = QWidget()
+        self.label_button.setHidden(self.labelled_slot() == "")
         column = QVBoxLayout(knobs_)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme().pixels(4))
         column.addWidget(self.form)
         column.addWidget(self.repeat)
-        self._card.set_body(knobs_)
         self._card.header.addWidget(self.preset)
-        whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(gap)
-        whole.addWidget(data)
-        whole.addWidget(self._card)
+        whole.insertWidget(0, data)
         whole.addStretch(1)

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from workbench.gui.theme import theme, tokens
@@ -102,7 +102,8 @@ class Sheet(QTableView):
         self.verticalHeader().setDefaultSectionSize(theme().pixels(28))
         head = self.horizontalHeader()
         head.setHighlightSections(False)
-        head.setStretchLastSection(not wide)
+        # A last column of numbers stays beside its neighbours instead of standing alone at the far edge.
+        head.setStretchLastSection(not wide and columns[-1] not in numbers)
         if wide:
             head.setSectionResizeMode(list(columns).index(wide), QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
@@ -110,6 +111,11 @@ class Sheet(QTableView):
         self.activated.connect(lambda _: self.open_chosen())
         self.selectionModel().selectionChanged.connect(self._told)
         self._fitted = False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._fitted:
+            self.resizeColumnsToContents()
 
     def set_rows(self, rows: list[list[str]], *, keys: list[str], ranks: list[list[Any]] | None = None) -> None:
         """Replace all rows; `ranks` are what columns are sorted by (default: the texts). Selection stays."""

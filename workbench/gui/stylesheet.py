@@ -80,9 +80,11 @@ QToolButton[role="title"]::menu-indicator { image: url($chevron); width: ${p12}p
 QToolButton[role="title"][alone="true"] { padding: 0; }
 QToolButton[role="title"][alone="true"]::menu-indicator { image: none; }
 QToolButton[role="title"]:hover { background: transparent; }
+QToolButton[role="title"]:focus { color: $accent; }
 
 QLineEdit, QAbstractSpinBox, QComboBox, QPlainTextEdit, QTextEdit {
     background: $field; border: 1px solid $line; border-radius: ${p6}px; padding: 0 ${p8}px; }
+QLineEdit, QPlainTextEdit, QTextEdit { placeholder-text-color: $dim; }
 QLineEdit, QAbstractSpinBox, QComboBox { min-height: ${p26}px; max-height: ${p26}px; }
 QPlainTextEdit, QTextEdit { padding: ${p4}px; }
 QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: $edge; }
@@ -111,7 +113,10 @@ QTreeView::indicator:indeterminate, QListView::indicator:indeterminate { image: 
 #dropZone { border: 1px dashed $edge; border-radius: ${p6}px; background: $field; }
 #dropZone[over="true"] { border: 1px solid $accent; background: $tint; }
 
-QListView, QTreeView, QTableView { background: transparent; border: none; alternate-background-color: transparent; }
+QListView, QTreeView, QTableView { background: transparent; border: 1px solid transparent;
+    border-radius: ${p4}px; alternate-background-color: transparent; }
+QListView:focus, QTreeView:focus, QTableView:focus { border-color: $accent; }
+#palette QListView { border: none; }
 QTableView { gridline-color: transparent; }
 QTableView::item, QTreeView::item, QListView::item { padding: 0 ${p8}px; border: none; min-height: ${p28}px; }
 QTableView::item:hover, QTreeView::item:hover, QListView::item:hover { background: $hover; }
@@ -144,6 +149,8 @@ QSlider::handle:horizontal:focus { background: $text; }
 QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled { background: $line; }
 
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled { background: transparent; border: none; }
+QScrollArea { border: 1px solid transparent; border-radius: ${p4}px; qproperty-focusPolicy: TabFocus; }
+QScrollArea:focus { border-color: $accent; }
 QScrollBar:vertical { background: transparent; width: ${p10}px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: ${p10}px; margin: 0; }
 QScrollBar::handle { background: $handle; border-radius: ${p3}px; margin: ${p2}px; }
@@ -163,7 +170,8 @@ QSplitter::handle:hover { background: $edge; }
     max-height: ${p32}px; }
 #recipeCard { background: $surface; border: 1px solid $line; border-radius: ${p8}px; }
 #recipeCard:hover { border-color: $edge; }
-#log { background: transparent; border: none; padding: 0; }
+#log { background: transparent; border: 1px solid transparent; padding: 0; }
+#log:focus { border-color: $accent; }
 """)
 
 _CHEVRON = "M2 4 L6 8 L10 4"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.params import Knob
 from workbench.core.problem import ProblemRecord
@@ -319,6 +319,8 @@ class SweepWindow(QDialog):
         below = _splitter(Qt.Orientation.Horizontal, best, self._table, shares=(1, 2))
         views = _splitter(Qt.Orientation.Vertical, lines, below, shares=(5, 4))
         self.chooser.setMinimumWidth(px(220))
+        # A form's list takes what is left; beside a stretch nothing is, and it would stand beyond the window.
+        self.chooser.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.chooser.setAccessibleName("Another sweep of this recipe")
         self.chooser.setToolTip("Show another sweep of this recipe")
         self.chooser.hide()

@@ -53,12 +53,12 @@ class Tokens:
 DARK = Tokens(
     name="dark", background="#14161A", surface="#1B1E24", raised="#242932", line="#2E343F",
     text="#E6E9EF", dim="#98A2B3", accent="#5B9DFF", on_accent="#0B1220",
-    ok="#3FB68B", warning="#E5B454", error="#E5646E",
+    ok="#3FB68B", warning="#E5B454", error="#E97C84",
 )  # fmt: skip
 LIGHT = Tokens(
     name="light", background="#F3F5F8", surface="#FFFFFF", raised="#EDF0F5", line="#D9DEE7",
-    text="#1B2130", dim="#5C6678", accent="#2667E0", on_accent="#FFFFFF",
-    ok="#1E8E63", warning="#B7791F", error="#C93A46",
+    text="#1B2130", dim="#596274", accent="#1E5DD3", on_accent="#FFFFFF",
+    ok="#18714F", warning="#885A17", error="#B6323D",
 )  # fmt: skip
 
 

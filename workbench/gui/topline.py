@@ -75,8 +75,8 @@ class TopLine(QWidget):
         button.clicked.connect(action.trigger)
         action.changed.connect(lambda: self._dress(button, action, primary))
         theme().follow(button, lambda: self._dress(button, action, primary))
-        self._dress(button, action, primary)
         self._row.addWidget(button)
+        self._dress(button, action, primary)
         return button
 
     def anchor(self, button: QPushButton) -> QWidget:

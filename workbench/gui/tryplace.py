@@ -35,7 +35,8 @@ class TryPlace(Card):
         self._hint.setProperty("role", "dim")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.set_body(self._hint)
-        self.setVisible(recipe.apply is not None)
+        if recipe.apply is None:
+            self.hide()
 
     def show_model(self, folder: RunFolder) -> None:
         """Try the model of this run, when it has one."""

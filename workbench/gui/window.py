@@ -31,6 +31,7 @@ from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
+from workbench.gui.warmup import warm_up
 from workbench.store.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ class MainWindow(QMainWindow):
 
     def _begin(self) -> None:
         """After the first paint: what the first paint need not wait for."""
-        self.link.background(_warm_up_numbers, then=lambda _: _warm_up_views(), owner=self)
+        warm_up(self.link, self)
         self.link.attach()
         page = self.stack.currentWidget()
         if isinstance(page, PageFrame):
@@ -488,20 +489,3 @@ def _below(action: QAction, widget: QWidget) -> bool:
             return True
         owner = owner.parent()
     return False
-
-
-def _warm_up_numbers() -> None:
-    """Import what the first curve counts with while nobody waits for it."""
-    import numpy  # noqa: F401
-
-
-def _warm_up_views() -> None:
-    """Import what the first curve is drawn with, on the GUI thread: Qt's types are not made safely on two at once.
-
-    A quarter of a second, once, just after the window was painted; on a thread of its own it could crash
-    the interpreter while a page was being made.
-    """
-    import importlib
-
-    for module in ("workbench.gui.views.curve", "workbench.gui.views.table"):
-        importlib.import_module(module)

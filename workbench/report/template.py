@@ -4,9 +4,9 @@ from __future__ import annotations
 
 SCREEN = """
 :root { color-scheme: light dark; --ground:#F3F5F8; --surface:#FFFFFF; --raised:#EDF0F5; --line:#D9DEE7;
-  --text:#1B2130; --dim:#5C6678; --accent:#2667E0; --ok:#1E8E63; --error:#C93A46; }
+  --text:#1B2130; --dim:#596274; --accent:#1E5DD3; --ok:#18714F; --error:#B6323D; }
 @media (prefers-color-scheme: dark) { :root { --ground:#14161A; --surface:#1B1E24; --raised:#242932; --line:#2E343F;
-  --text:#E6E9EF; --dim:#98A2B3; --accent:#5B9DFF; --ok:#3FB68B; --error:#E5646E; } }
+  --text:#E6E9EF; --dim:#98A2B3; --accent:#5B9DFF; --ok:#3FB68B; --error:#E97C84; } }
 * { box-sizing: border-box; }
 body { margin:0; background:var(--ground); color:var(--text); line-height:1.5; font-size:15px;
   font-family: Inter, "Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, sans-serif;
@@ -33,7 +33,7 @@ th { color:var(--dim); font-weight:500; white-space:nowrap; } tr:last-child td {
 td.number, th.number { text-align:right; white-space:nowrap; } .best { color:var(--ok); font-weight:650; }
 code, pre { font-family: "JetBrains Mono", Consolas, Menlo, monospace; font-size:13px; }
 pre { white-space:pre-wrap; overflow-wrap:anywhere; margin:0; }
-.log { max-height: 420px; overflow:auto; } .warning { color:#B7791F; } .error { color:var(--error); }
+.log { max-height: 420px; overflow:auto; } .warning { color:#885A17; } .error { color:var(--error); }
 svg { width:100%; height:auto; display:block; } svg text { font-family: inherit !important; }
 img { max-width:100%; display:block; background:#FFFFFF; border-radius:4px; }
 .legend { display:flex; flex-wrap:wrap; gap:4px 16px; margin:0 0 12px; font-size:13px; color:var(--dim); }
@@ -49,11 +49,11 @@ footer { margin-top:48px; color:var(--dim); font-size:13px; }
 """
 PAPER = """
 body { color:#1B2130; } h1 { font-size:18pt; margin-bottom:2px; } h2 { font-size:13pt; margin-top:18px; }
-h3 { font-size:10pt; margin-bottom:2px; margin-top:10px; } .dim, .note, footer { color:#5C6678; }
-th { color:#5C6678; text-align:left; font-weight:normal; } td, th { padding:3px 8px 3px 0; font-size:8.5pt; }
-.best { color:#1E8E63; font-weight:bold; } .number { text-align:right; } code, pre { font-size:7.5pt; }
-pre { white-space:pre-wrap; } .error { color:#C93A46; } .warning { color:#8A5A10; } .big { font-size:15pt; }
-.confusion td, .confusion th { padding:2px 3px; font-size:7pt; } a { color:#2667E0; text-decoration:none; }
+h3 { font-size:10pt; margin-bottom:2px; margin-top:10px; } .dim, .note, footer { color:#596274; }
+th { color:#596274; text-align:left; font-weight:normal; } td, th { padding:3px 8px 3px 0; font-size:8.5pt; }
+.best { color:#18714F; font-weight:bold; } .number { text-align:right; } code, pre { font-size:7.5pt; }
+pre { white-space:pre-wrap; } .error { color:#B6323D; } .warning { color:#8A5A10; } .big { font-size:15pt; }
+.confusion td, .confusion th { padding:2px 3px; font-size:7pt; } a { color:#1E5DD3; text-decoration:none; }
 """
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -71,12 +71,12 @@ TEMPLATE = """<!DOCTYPE html>
 <table class="confusion" cellspacing="0"><tr><th class="dim">true \\ predicted</th>
 {% for label in one.content.labels %}<th class="head">{{ label }}</th>{% endfor %}</tr>
 {% for label, cells in one.content.rows %}<tr><th class="row" align="right">{{ label }}</th>
-{% for count, share in cells %}<td align="center" {{ heat("#2667E0", share) }}>{{ count }}</td>{% endfor %}</tr>
+{% for count, share in cells %}<td align="center" {{ heat("#1E5DD3", share) }}>{{ count }}</td>{% endfor %}</tr>
 {% endfor %}</table>
 {% elif one.kind == "spans" %}
 {% for text in one.content %}<p class="passage">{% if text.title %}<b>{{ text.title }}</b> {% endif -%}
 {% for part in text.parts %}{% if part.mark -%}
-<mark {{ heat(marks[part.place % 8] if part.share >= 0 else "#C93A46", 0.45 * part.share|abs) }}>{{ part.text }}
+<mark {{ heat(marks[part.place % 8] if part.share >= 0 else "#B6323D", 0.45 * part.share|abs) }}>{{ part.text }}
 {%- if part.label %} <small>{{ part.label }}</small>{% endif %}</mark>
 {%- else %}{{ part.text }}{% endif %}{% endfor %}{% if text.note %} <span class="dim">{{ text.note }}</span>{% endif %}
 </p>{% endfor %}

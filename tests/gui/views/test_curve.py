@@ -174,3 +174,12 @@ def test_that_a_single_value_is_a_dot(view):
     spot = view.plot.to_pixels(1.0, 0.5).toPoint()
     colour = view.plot.grab().toImage().pixelColor(spot)
     assert colour.name() == palette.series("test", 0, view.tokens).name()
+
+
+def test_that_a_growing_line_stays_visible(view):
+    # A line's items are taken over when it is drawn anew; a hidden background must not become the line.
+    for count in (3, 4, 5):
+        view.show_metric("loss", {"train": track(range(count)), "validation": track(range(count - 1))}, "low")
+        assert all(line.strong.isVisible() and not line.faint.isVisible() for line in view.lines)
+    view.show_metric("loss", {"train": track(range(200))}, "low")
+    assert view.lines[0].strong.isVisible() and view.lines[0].faint.isVisible()

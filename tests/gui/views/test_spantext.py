@@ -88,3 +88,19 @@ def test_that_a_ten_thousand_word_document_is_shortened_and_says_so():
     assert len(short.text) == LONGEST_TEXT + 2
     assert [one.label for one in short.spans] == ["A"]
     assert "44,000 more" in short.note
+
+
+@pytest.mark.parametrize("width", [120, 160, 240])
+def test_that_no_word_is_broken_where_a_word_and_its_tag_are_wider_than_the_line(qtbot, width):
+    text = "axes are reordered alphabetically."
+    made = block(
+        text, [Span(0, len(text), "sympy", 0.17)], gold=[Span(0, len(text), "numpy")], judged=True, width=width
+    )
+    shown = made.layout.text()
+    for number in range(1, made.layout.lineCount()):
+        assert shown[made.layout.lineAt(number).textStart() - 1] in " \u2009"
+
+
+def test_that_a_tag_stays_beside_its_word_where_both_fit(qtbot):
+    made = block("so they met Ada there", [Span(12, 15, "PER", 0.9)], width=120)
+    assert "Ada\u202fPER\u00a00.90" in made.layout.text()

@@ -192,10 +192,12 @@ class SideBySide(QWidget):
         self._across = across
         for at in range(max(self._grid.columnCount(), across)):
             self._grid.setColumnStretch(at, 1 if at < across else 0)
-        for run, place in self.places.items():
-            place.setVisible(run in shown)
         for at, run in enumerate(shown):
             self._grid.addWidget(self.places[run], at // across, at % across)
+        for run, place in self.places.items():
+            # After it has its parent: what is shown without one is a window of its own.
+            if run in shown or place.parent() is not None:
+                place.setVisible(run in shown)
 
     def _lay_out(self) -> None:
         px = theme().pixels

@@ -15,8 +15,8 @@ from workbench.gui.theme import theme
 class PageFrame(QWidget):
     """Title at the top left, controls at the right, a banner, and whatever the page adds."""
 
-    def __init__(self, title: str) -> None:
-        super().__init__()
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         px = theme().pixels

@@ -72,12 +72,12 @@ def _models(window: MainWindow) -> QWidget:
 def _settings(window: MainWindow) -> QWidget:
     from workbench.gui.pages.settings import SettingsPage
 
-    return SettingsPage(window.link)
+    return SettingsPage(window.link, window.stack)
 
 
 def _recipe(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> RecipePage:
     recipe = window.recipes[name]
-    page = RecipePage(recipe, window.link, window.tabs()[recipe.tab.name])
+    page = RecipePage(recipe, window.link, window.tabs()[recipe.tab.name], window.stack)
     page.set_values(remembered)
     page.recipe_wanted.connect(window.open_recipe)
     page.claim_wanted.connect(lambda config: window.run_claim(name, config))

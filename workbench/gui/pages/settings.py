@@ -58,9 +58,11 @@ class Section(Card):
 class SettingsPage(PageFrame):
     """Every change is checked, saved and told at once; there is no Apply to forget."""
 
-    def __init__(self, link: Link) -> None:
-        super().__init__("Settings")
+    def __init__(self, link: Link, parent: QWidget | None = None) -> None:
+        super().__init__("Settings", parent)
         self.link = link
+        # The frame comes first: cards that were in it before it has its place would be dressed again for it.
+        self._cards_column = self._make_frame()
         self.about.set_whole("Changes take effect at once")
         self._sections = self._make_sections()
         self.keys = KeyTable(link)
@@ -81,7 +83,7 @@ class SettingsPage(PageFrame):
         defaults.clicked.connect(self._back_to_defaults)
         self.controls.addWidget(self.search)
         self.controls.addWidget(defaults)
-        self._lay_out()
+        self._fill()
         self._make_actions()
         self._show_values()
         link.settings_changed.connect(lambda _: self._show_values())
@@ -127,16 +129,22 @@ class SettingsPage(PageFrame):
         make_action(self, "settings.folder", self.folder.open_folder)
         make_action(self, "settings.path", self.folder.copy_path)
 
-    def _lay_out(self) -> None:
+    def _fill(self) -> None:
         px = theme().pixels
-        self._list = QListWidget()
-        self._list.setAccessibleName("Sections")
         self._list.addItems(list(self._cards))
-        self._list.setFixedWidth(px(SECTIONS_PX))
         for place in range(self._list.count()):
             self._list.item(place).setSizeHint(QSize(0, px(28)))
         self._list.setCurrentRow(0)
         self._list.currentTextChanged.connect(self._go_to)
+        for card in self._cards.values():
+            self._cards_column.addWidget(card)
+        self._cards_column.addStretch(1)
+
+    def _make_frame(self) -> QVBoxLayout:
+        px = theme().pixels
+        self._list = QListWidget()
+        self._list.setAccessibleName("Sections")
+        self._list.setFixedWidth(px(SECTIONS_PX))
         self._nothing = QLabel("No setting has these words. Clear the search to see all of them.")
         self._nothing.setProperty("role", "dim")
         self._nothing.hide()
@@ -151,9 +159,6 @@ class SettingsPage(PageFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(12))
         column.addWidget(self._nothing)
-        for card in self._cards.values():
-            column.addWidget(card)
-        column.addStretch(1)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setWidget(holder)
@@ -162,6 +167,7 @@ class SettingsPage(PageFrame):
         row.addWidget(self._list)
         row.addWidget(self._area, 1)
         self.column.addLayout(row, 1)
+        return column
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -18,6 +18,7 @@ from workbench.core.problem import InputError
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.words import small
 
 Cell = tuple[int, int]
@@ -205,6 +206,8 @@ class Grid(QWidget):
         self._paint_cells(painter, layout)
         self._paint_labels(painter, layout)
         self._paint_frames(painter, layout)
+        if self.hasFocus() and not self.cursor_cell:
+            paint_focus(painter, QRectF(self.rect()), self.tokens)
         painter.end()
 
     def _paint_cells(self, painter: QPainter, layout: GridLayout) -> None:

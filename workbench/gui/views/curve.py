@@ -298,6 +298,8 @@ class CurveView(View):
                 calm = thinned(x, self._shown(line.smooth(weight)), low=low, high=high, columns=columns // 4)
                 _put(line.strong, calm)
             line.faint.setVisible(bool(weight) and noise)
+            # Items change hands between lines: what was a hidden background may be a line now.
+            line.strong.setVisible(True)
         self._dress_lines()
 
     def _shows_noise(self) -> bool:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainte
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from workbench.gui.theme import Tokens, theme
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.words import small
 
 Entry = tuple[str, QColor, str]
@@ -81,6 +82,8 @@ class Legend(QWidget):
             self._boxes.append(QRectF(x, 0, width, self.height()))
             self._paint_entry(painter, x, metrics, at)
             x += width + 10
+        if self.hasFocus():
+            paint_focus(painter, QRectF(self.rect()), self.tokens)
         painter.end()
 
     def _baseline(self, metrics: QFontMetricsF) -> float:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from workbench.gui.theme import Tokens
+
+
+def paint_focus(painter: QPainter, area: QRectF, now: Tokens) -> None:
+    """A frame around what the keyboard acts on, where the style sheet draws none."""
+    painter.setPen(QPen(QColor(now.accent), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
 
 
 def paint_box(painter: QPainter, rows: Sequence[tuple[str, QColor]], area: QRectF, now: Tokens, *, left: bool) -> None:

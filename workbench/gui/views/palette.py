@@ -13,6 +13,9 @@ from workbench.gui.theme import Tokens
 SYMBOLS = ("disc", "square", "triangle", "diamond")
 """Shapes that join in when there are more categories than colours."""
 
+READABLE = 4.5
+"""The contrast that words of ordinary size need at least (WCAG 2, level AA)."""
+
 SERIES_ORDER = ("train", "validation", "test")
 """Series with a colour of their own, whatever else a chart shows."""
 
@@ -59,12 +62,19 @@ def _legible(colour: str, now: Tokens) -> str:
 
 def ink(colour: QColor | str, now: Tokens) -> QColor:
     """A colour deep (or bright) enough to write words in on the surface."""
-    return QColor(mixed(QColor(colour).name(), now.text, 0.25 if now.dark else 0.4))
+    return QColor(mixed(QColor(colour).name(), now.text, 0.33 if now.dark else 0.48))
 
 
 def on(colour: QColor | str) -> QColor:
-    """Near-black or white, whichever reads better on a ground of this colour."""
-    return QColor("#0B1220" if lightness(QColor(colour).name()) > 0.62 else "#FFFFFF")
+    """White or near-black, whichever reads better on a ground of this colour; black where neither reads well."""
+    best = max(("#FFFFFF", "#0B1220"), key=lambda words: contrast(words, colour))
+    return QColor(best if contrast(best, colour) >= READABLE else "#000000")
+
+
+def contrast(words: QColor | str, ground: QColor | str) -> float:
+    """How well words can be told from their ground, 1 … 21, as the web's accessibility guidelines count it."""
+    low, high = sorted((_luminance(QColor(words)), _luminance(QColor(ground))))
+    return (high + 0.05) / (low + 0.05)
 
 
 def lightness(colour: str) -> float:
@@ -95,6 +105,11 @@ def _lab(colour: str) -> NDArray[np.float64]:
     linear = _linear(np.array([whole.redF(), whole.greenF(), whole.blueF()]))
     cones = np.cbrt(_TO_CONES @ linear)
     return np.asarray(_TO_LAB @ cones)
+
+
+def _luminance(colour: QColor) -> float:
+    shares = _linear(np.array([colour.redF(), colour.greenF(), colour.blueF()]))
+    return float(shares @ (0.2126, 0.7152, 0.0722))
 
 
 def _rgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from workbench.gui.theme import theme
 from workbench.gui.views import palette
 from workbench.gui.views.axes import Axis, Floats, figure, held, make_axis, nearest
 from workbench.gui.views.base import Rows, View
-from workbench.gui.views.marks import paint_box
+from workbench.gui.views.marks import paint_box, paint_focus
 from workbench.gui.views.trials import TrialRow, TrialsData
 from workbench.gui.views.words import small
 
@@ -250,6 +250,8 @@ class _Canvas(QWidget):
             for at, axis in enumerate(view.axes):
                 self._paint_axis(painter, at, axis)
             self._paint_current(painter, view.data)
+        if self.hasFocus():
+            paint_focus(painter, QRectF(self.rect()), view.tokens)
         painter.end()
 
     def _paint_lines(self, painter: QPainter, data: TrialsData) -> None:

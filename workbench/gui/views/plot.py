@@ -7,10 +7,11 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from workbench.gui.theme import Tokens
+from workbench.gui.theme import Tokens, theme
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.words import small, span_of_time
 
 _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800)
@@ -144,7 +145,17 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.painted(painter)
+        if self.hasFocus():
+            paint_focus(painter, QRectF(self.viewport().rect()), theme().now)
         painter.restore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)

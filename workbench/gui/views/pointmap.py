@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import naming, palette
 from workbench.gui.views.legend import paint_symbol
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.splat import splat, within
 from workbench.gui.views.words import small, wrapped
 
@@ -282,6 +283,8 @@ class PointMap(QWidget):
             self._paint_marks(painter)
             self._paint_names(painter)
         self._paint_lasso(painter)
+        if self.hasFocus():
+            paint_focus(painter, QRectF(self.rect()), self.tokens)
         painter.end()
 
     def _splatted(self) -> QImage:

@@ -28,6 +28,7 @@ from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.legend import Legend
+from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.spantext import Block, Chip, chips, is_mistaken, shortened
 
 _GAP_PX = 14
@@ -259,6 +260,8 @@ class SpanPage(QAbstractScrollArea):
                 painter.fillRect(
                     QRectF(_SIDE_PX, y + self._heights[at] - 0.5, self._width(), 1), QColor(self.tokens.line)
                 )
+        if self.hasFocus() and self.current < 0:
+            paint_focus(painter, QRectF(self.viewport().rect()), self.tokens)
         painter.end()
 
     def viewportEvent(self, event: QEvent) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ from workbench.gui.views.words import small
 LINE_SPACING = 1.32
 LONGEST_TEXT = 6_000
 """Characters; of a longer text the beginning is shown and the rest counted."""
-_NARROW_NBSP = "\u202f"
+_NARROW_NBSP, _THIN_SPACE = "\u202f", "\u2009"
+_BREAKS = re.compile("[ \t\u2009\u2028]")
 _CONTROL = {code: 0x2400 + code for code in range(32) if code not in (9, 10)} | {
     10: 0x2028,
     0x2029: 0x2028,
@@ -90,6 +92,8 @@ class Block:
         self._tag_font = small(font)
         self._tag_font.setWeight(QFont.Weight.DemiBold)
         shown, self._places, tags = _displayed(text.text, self.chips)
+        for start, length in tags:
+            shown = self._loosened(shown, start, length)
         self.layout = QTextLayout(shown, font)
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
@@ -98,6 +102,23 @@ class Block:
         self._format(tags)
         self.head = QFontMetricsF(self._tag_font).height() + 4 if text.title or text.note else 0.0
         self.height = self._break() + self.head
+
+    def _loosened(self, shown: str, start: int, length: int) -> str:
+        """The text with a break allowed before a tag, or within it, where both do not fit on one line.
+
+        A tag belongs beside its word; but what is too long for a line would be broken within a word.
+        """
+        units = shown.encode("utf-16-le", "surrogatepass")
+        before, tag, after = (
+            part.decode("utf-16-le", "surrogatepass")
+            for part in (units[: 2 * start], units[2 * start : 2 * (start + length)], units[2 * (start + length) :])
+        )
+        word = _BREAKS.split(before)[-1] + _BREAKS.split(after, maxsplit=1)[0]
+        width = QFontMetricsF(self._tag_font).horizontalAdvance(tag)
+        if width + QFontMetricsF(self.font).horizontalAdvance(word) <= self.width:
+            return shown
+        whole = tag[1:] if width <= self.width else tag[1:].replace("\u00a0", " ")
+        return f"{before}{_THIN_SPACE}{whole}{after}"
 
     def _format(self, tags: Sequence[tuple[int, int]]) -> None:
         ranges = []

@@ -239,6 +239,8 @@ def quiet_table(table: QTableView) -> QTableView:
     """Rows without grid, whole rows selected, scrolling by pixels, figures of equal width."""
     table.setShowGrid(False)
     table.setWordWrap(False)
+    # Tab goes on to the next control: from cell to cell it would never leave the table.
+    table.setTabKeyNavigation(False)
     table.setFrameShape(QTableView.Shape.NoFrame)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

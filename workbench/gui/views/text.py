@@ -24,9 +24,9 @@ class TextView(View):
         self.page.setReadOnly(True)
         self.page.setFrameShape(QFrame.Shape.NoFrame)
         self.page.setAccessibleName("Text")
+        self.page.setObjectName("log")
         self.set_body(self.page)
         self.setFocusProxy(self.page)
-        self.recolour()
 
     def read(self, folder: Path, artifact: ev.Artifact) -> TextDoc:
         return read(reading.inside(folder, artifact.path), TextDoc)
@@ -37,6 +37,3 @@ class TextView(View):
 
     def rows(self) -> tuple[Sequence[str], Rows]:
         return ("line",), [[line] for line in self.page.toPlainText().split("\n")]
-
-    def recolour(self) -> None:
-        self.page.setStyleSheet("QPlainTextEdit { background: transparent; border: none; }")
