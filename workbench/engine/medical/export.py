@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.volumes import Geometry, Label, VolumeFile
@@ -19,8 +19,14 @@ from workbench.engine.medical.geometry import affine_of, flipped, to_sitk
 from workbench.engine.medical.stacks import Stack
 
 ENDINGS = {
-    "nifti": ".nii.gz", "nrrd": ".nrrd", "mha": ".mha", "dicom-seg": ".dcm", "stl": ".stl", "ply": ".ply", "csv": ".csv",
-}  # fmt: skip
+    "nifti": ".nii.gz",
+    "nrrd": ".nrrd",
+    "mha": ".mha",
+    "dicom-seg": ".dcm",
+    "stl": ".stl",
+    "ply": ".ply",
+    "csv": ".csv",
+}
 FORMATS = tuple(ENDINGS)
 
 
@@ -75,9 +81,12 @@ def export(
         return [write_volume(np.asarray(array), labels.meta.geometry, target)]
     except (OSError, RuntimeError) as error:
         raise KnownTrouble(
-            "The file could not be written.", expected="a writable place with room", received=str(error).splitlines()[-1][:200],
-            fix="Choose another folder, or free some space.", place=str(target),
-        ) from None  # fmt: skip
+            "The file could not be written.",
+            expected="a writable place with room",
+            received=str(error).splitlines()[-1][:200],
+            fix="Choose another folder, or free some space.",
+            place=str(target),
+        ) from None
 
 
 def _target(out: Path, labels: VolumeFile, ending: str) -> Path:
@@ -109,9 +118,12 @@ def write_volume(array: np.ndarray, geometry: Geometry, out: Path) -> Path:
         sitk.WriteImage(to_sitk(array, geometry), str(out), useCompression=not name.endswith(".mhd"))
     else:
         raise InputError(
-            "Volumes are not written with this ending.", expected=".nii.gz, .nii, .nrrd, .mha or .mhd", received=out.name,
-            fix="Choose one of these endings.", field="out",
-        )  # fmt: skip
+            "Volumes are not written with this ending.",
+            expected=".nii.gz, .nii, .nrrd, .mha or .mhd",
+            received=out.name,
+            fix="Choose one of these endings.",
+            field="out",
+        )
     return out
 
 

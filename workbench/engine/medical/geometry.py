@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from workbench.core.volumes import Geometry, Matrix, Triple
 
@@ -93,7 +93,7 @@ def of_sitk(image: sitk.Image) -> Geometry:
     direction = np.eye(3)
     direction[: min(count, 3), : min(count, 3)] = np.array(image.GetDirection()).reshape(count, count)[:3, :3]
     return Geometry(
-        _triple((spacing + [1.0])[:3]), _triple((origin + [0.0])[:3]), _matrix(direction)
+        _triple([*spacing, 1.0][:3]), _triple([*origin, 0.0][:3]), _matrix(direction)
     )  # fmt: skip
 
 

@@ -107,10 +107,12 @@ def read_header(path: Path) -> tuple[Dataset, bool]:
                 raise InvalidDicomError
         except InvalidDicomError:
             raise InputError(
-                "This is no DICOM file.", expected="a file with a DICOM prefix",
+                "This is no DICOM file.",
+                expected="a file with a DICOM prefix",
                 received=path.suffix or "a name without an ending",
-                fix="Drop the folder of the series, or a file of another format with its proper ending.", place=path.name,
-            ) from None  # fmt: skip
+                fix="Drop the folder of the series, or a file of another format with its proper ending.",
+                place=path.name,
+            ) from None
         except OSError as error:
             raise damaged(path, "DICOM", error.strerror or error) from None
         except Exception as error:  # whatever a broken header makes pydicom raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 import tifffile
 from PIL import Image as Picture
 
@@ -101,7 +101,7 @@ def _look_sitk(path: Path) -> Header:
     frames = int(np.prod(sizes[3:], dtype=object)) if len(sizes) > 3 else 1
     held, packed = _held(path)
     check_claim(int(np.prod(sizes, dtype=object)) * components * item, path, held_bytes=held, packed=packed)
-    notes = ("colours or channels were turned into brightness",) if components > 1 else ()
+    notes: tuple[str, ...] = ("colours or channels were turned into brightness",) if components > 1 else ()
     if path.suffix.lower() in (".nrrd", ".nhdr") and not re.search(rb"(?mi)^space( dimension)?:", _text(path)):
         notes += ("it says nothing of its orientation (no 'space'): sides cannot be told",)
     return Header(path, (shape[0], shape[1], shape[2]), frames, geometry, components, item, notes)
@@ -136,7 +136,7 @@ def _held(path: Path) -> tuple[int, bool]:
         packed = bool(re.search(rb"(?mi)^encoding:\s*(gz|gzip|bz2|bzip2)\s*$", text))
         is_text = bool(re.search(rb"(?mi)^encoding:\s*(txt|text|ascii|hex)\s*$", text))
         detached = re.search(rb"(?mi)^data ?file:\s*(.+?)\s*$", text)
-        return _beside(path, detached.group(1), len(text)), packed or is_text
+        return _beside(path, detached.group(1) if detached else b"", len(text)), packed or is_text
     packed = bool(re.search(rb"(?mi)^CompressedData\s*=\s*True", text))
     is_text = bool(re.search(rb"(?mi)^BinaryData\s*=\s*False", text))
     named = re.search(rb"(?mi)^ElementDataFile\s*=\s*(.+?)\s*$", text)
@@ -154,9 +154,12 @@ def _beside(path: Path, name: bytes, start: int) -> int:
     data = path.parent / text
     if not data.is_file():
         raise InputError(
-            "The file with the voxels is missing.", expected=f"{Path(text).name} beside the header", received="no such file",
-            fix="Copy both files into one folder.", place=path.name,
-        )  # fmt: skip
+            "The file with the voxels is missing.",
+            expected=f"{Path(text).name} beside the header",
+            received="no such file",
+            fix="Copy both files into one folder.",
+            place=path.name,
+        )
     return data.stat().st_size
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
@@ -84,10 +84,13 @@ def _load(path: Path, key: str) -> tuple[np.ndarray, Geometry, tuple[Label, ...]
         _one_frame(header.frames, frame, key, path)
         if header.components > 1 and path.name.lower().endswith(images.SITK_ENDINGS):
             raise InputError(
-                "This file holds several layers of labels.", expected="one label per voxel",
-                received=f"{header.components} layers (overlapping segments)", fix="Collapse the layers when saving it.",
-                field="labels", place=path.name,
-            )  # fmt: skip
+                "This file holds several layers of labels.",
+                expected="one label per voxel",
+                received=f"{header.components} layers (overlapping segments)",
+                fix="Collapse the layers when saving it.",
+                field="labels",
+                place=path.name,
+            )
         values = whole_numbers(images.read_frame(header, frame), path)
         is_picture = path.name.lower().endswith(images.PICTURE_ENDINGS)
         notes = header.notes
@@ -103,9 +106,13 @@ def _load(path: Path, key: str) -> tuple[np.ndarray, Geometry, tuple[Label, ...]
 def _one_frame(frames: int, frame: int, key: str, path: Path) -> None:
     if not 0 <= frame < frames or (frames > 1 and "#" not in key):
         raise InputError(
-            "This label file has four dimensions.", expected="one label volume, or a frame's number",
-            received=f"{frames} volumes", fix=f"Choose one of them as '#1' … '#{frames}'.", field="labels", place=path.name,
-        )  # fmt: skip
+            "This label file has four dimensions.",
+            expected="one label volume, or a frame's number",
+            received=f"{frames} volumes",
+            fix=f"Choose one of them as '#1' … '#{frames}'.",
+            field="labels",
+            place=path.name,
+        )
 
 
 def _names(path: Path) -> tuple[Label, ...]:

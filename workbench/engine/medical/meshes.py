@@ -15,7 +15,7 @@ from workbench.engine.medical.geometry import affine_of
 
 PASSES = 20
 INWARD, OUTWARD = 0.5, -0.53
-"""Taubin's pair of steps: the second undoes the shrinking of the first (Taubin 1995, "A signal processing approach")."""
+"""Taubin's pair of steps: the second undoes the shrinking of the first (Taubin, SIGGRAPH 1995)."""
 
 
 class Surface(NamedTuple):

@@ -63,7 +63,7 @@ def open_image(path: Path) -> Image:
         )  # fmt: skip
     if min(sizes) < 1:
         raise damaged(path, "NIfTI", f"a volume of {' × '.join(map(str, sizes))} voxels")
-    shape = (sizes + (1, 1, 1))[:3]
+    shape = (*sizes, 1, 1, 1)[:3]
     frames = int(np.prod(sizes[3:], dtype=np.int64)) if len(sizes) > 3 else 1
     _check_size(path, loaded, int(np.prod(sizes, dtype=object)) * dtype.itemsize)
     if frames > MOST_FRAMES:
@@ -114,7 +114,8 @@ def _check_packed(path: Path, claimed: int) -> None:
 
 
 def _geometry(path: Path, loaded: Any) -> tuple[Geometry, tuple[str, ...]]:
-    header, notes = loaded.header, ()
+    header = loaded.header
+    notes: tuple[str, ...] = ()
     codes = [int(header[name]) for name in ("sform_code", "qform_code")] if _is_nifti(header) else None
     told = loaded.affine
     affine = None if told is None else np.array(told, dtype=float)
@@ -159,7 +160,7 @@ def _disagreement(loaded: Any) -> tuple[str, ...]:
         sform, qform = loaded.header.get_sform(), loaded.header.get_qform()
     except Exception:  # a qform whose quaternion is broken; the sform is what is used
         return ("its qform is not valid; the sform is used",)
-    ends = np.array([[0, 0, 0, 1], [*(np.array((loaded.shape + (1, 1, 1))[:3]) - 1), 1]]).T
+    ends = np.array([[0, 0, 0, 1], [*(np.array((*loaded.shape, 1, 1, 1)[:3]) - 1), 1]]).T
     gap = float(np.abs((sform - qform) @ ends).max())
     return (f"sform and qform differ by up to {gap:.1f} mm; the sform is used",) if gap > 0.5 else ()
 

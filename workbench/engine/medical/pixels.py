@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from workbench.core.problem import InputError
@@ -113,10 +114,11 @@ def _by_gdcm(one: Slice, first: Exception) -> np.ndarray:
     try:
         image = reader.Execute()
     except RuntimeError:
+        said = (str(first).strip().splitlines() or [type(first).__name__])[0][:160]
         raise InputError(
             "The pixels of this DICOM file cannot be decoded.",
             expected="an undamaged file in a known encoding (uncompressed, RLE, JPEG, JPEG-LS, JPEG 2000)",
-            received=f"{_syntax_name(one)}: {str(first).strip().splitlines()[0][:160] if str(first).strip() else first!r}",
+            received=f"{_syntax_name(one)}: {said}",
             fix="Export the series again without compression (Explicit VR Little Endian).",
             place=one.path.name,
         ) from None

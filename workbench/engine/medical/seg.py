@@ -27,9 +27,16 @@ from workbench.engine.medical.stacks import Stack
 MAKER = "Transfer Workbench"
 How = Literal["manual", "semiautomatic", "automatic"]
 STUDY = (
-    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime", "AccessionNumber",
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
     "ReferringPhysicianName",
-)  # fmt: skip
+)
 ORGANS = ("liver", "spleen", "kidney", "pancreas", "stomach", "aorta", "lung", "heart", "brain", "prostate",
           "gallbladder", "esophagus", "bladder", "trachea", "colon", "duodenum")  # fmt: skip
 TUMOURS = ("tumour", "tumor", "lesion", "cancer", "mass", "neoplasm", "enhancing")
@@ -87,9 +94,13 @@ def write(
             )  # fmt: skip
         except (ValueError, AttributeError, TypeError, KeyError) as error:
             raise InputError(
-                "This series cannot carry a DICOM SEG.", expected="images with their place in the patient (position, orientation)",
-                received=str(error)[:200], fix="Export as NIfTI, NRRD or MHA instead.", field="source", place=out.name,
-            ) from None  # fmt: skip
+                "This series cannot carry a DICOM SEG.",
+                expected="images with their place in the patient (position, orientation)",
+                received=str(error)[:200],
+                fix="Export as NIfTI, NRRD or MHA instead.",
+                field="source",
+                place=out.name,
+            ) from None
         made.SeriesDescription = "Segmentation"
         made.save_as(out)
     return out
@@ -118,15 +129,19 @@ def place_of(one: Slice) -> tuple[np.ndarray, np.ndarray]:
     """A slice's position and axes; raises InputError where the file does not tell them."""
     if one.position is None or one.axes is None:
         raise InputError(
-            "These images do not say where they lie in the patient.", expected="ImagePositionPatient and ImageOrientationPatient",
-            received="neither", fix="Export as NIfTI, NRRD or MHA instead.", field="source", place=one.path.name,
-        )  # fmt: skip
+            "These images do not say where they lie in the patient.",
+            expected="ImagePositionPatient and ImageOrientationPatient",
+            received="neither",
+            fix="Export as NIfTI, NRRD or MHA instead.",
+            field="source",
+            place=one.path.name,
+        )
     return one.position, one.axes
 
 
 def _sources(stack: Stack) -> list[Dataset]:
     """The series' files without pixels; what a SEG copies from them is made present, if empty."""
-    found = []
+    found: list[Dataset] = []
     for path in dict.fromkeys(one.path for one in stack.slices):
         source = pydicom.dcmread(path, stop_before_pixels=True, force=True)
         source.remove_private_tags()
@@ -136,10 +151,13 @@ def _sources(stack: Stack) -> list[Dataset]:
         found.append(source)
     if len(found) == 1 and len(stack.slices) != stack.slices[0].file.frames:
         raise InputError(
-            "This series is a part of a multi-frame file.", expected="all frames of the file in one volume",
+            "This series is a part of a multi-frame file.",
+            expected="all frames of the file in one volume",
             received=f"{len(stack.slices)} of {stack.slices[0].file.frames} frames",
-            fix="Export as NIfTI, NRRD or MHA instead.", field="source", place=(found[0].filename and Path(found[0].filename).name) or "",
-        )  # fmt: skip
+            fix="Export as NIfTI, NRRD or MHA instead.",
+            field="source",
+            place=stack.slices[0].path.name,
+        )
     if "FrameOfReferenceUID" not in found[0]:
         for source in found:
             source.FrameOfReferenceUID = highdicom.UID()
@@ -211,6 +229,6 @@ def _hex(described: Any) -> str:
         return ""
     try:
         lab = highdicom.color.CIELabColor.from_dicom_value([int(one) for one in value])
-        return "#" + "".join(f"{int(round(part)):02x}" for part in lab.to_rgb())
+        return "#" + "".join(f"{round(part):02x}" for part in lab.to_rgb())
     except (AttributeError, ValueError, TypeError):
         return ""

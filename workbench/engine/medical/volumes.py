@@ -29,6 +29,7 @@ from workbench.engine.medical.cases import (
 )
 from workbench.engine.medical.geometry import is_sheared, resample, squared, upright
 from workbench.engine.medical.headers import File
+from workbench.engine.medical.stacks import Stack
 
 Cancelled = Callable[[], bool]
 DICOM_ENDINGS = (".dcm", ".ima")
@@ -214,7 +215,7 @@ def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _neve
 
 def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
     place = _look(path)
-    stacks: dict[str, dicom.Stack] = {}
+    stacks: dict[str, Stack] = {}
     if place.dicoms and (key.startswith("dicom-") or not place.parts):
         found = dicom.scan(place.dicoms, cancelled=cancelled)
         stacks = {stack.key: stack for stack in found.stacks}
@@ -229,9 +230,12 @@ def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
     if name not in names:
         raise InputError(
             "There is no such series here." if key else "Several series are here; one has to be chosen.",
-            expected="one of " + ", ".join(known[:20]), received=key or "no choice",
-            fix=did_you_mean(key, known) or "Look at the list again: files may have changed.", field="key", place=path.name,
-        )  # fmt: skip
+            expected="one of " + ", ".join(known[:20]),
+            received=key or "no choice",
+            fix=did_you_mean(key, known) or "Look at the list again: files may have changed.",
+            field="key",
+            place=path.name,
+        )
     return read_file(names[name], frame, out)
 
 
@@ -305,7 +309,7 @@ def straightened(
     )
 
 
-def dicom_sources(path: Path, key: str) -> dicom.Stack:
+def dicom_sources(path: Path, key: str) -> Stack:
     """The DICOM slices behind a series, for what is exported over them.
 
     Raises InputError when the series is not DICOM or is not there any more.
@@ -317,9 +321,12 @@ def dicom_sources(path: Path, key: str) -> dicom.Stack:
             return stack
     raise InputError(
         "This export needs the DICOM series that the labels were drawn on.",
-        expected="a DICOM series", received="no DICOM file" if not place.dicoms else f"no series {key!r} among {len(stacks)}",
-        fix="Export as NIfTI, NRRD or MHA instead.", field="source", place=path.name,
-    )  # fmt: skip
+        expected="a DICOM series",
+        received="no DICOM file" if not place.dicoms else f"no series {key!r} among {len(stacks)}",
+        fix="Export as NIfTI, NRRD or MHA instead.",
+        field="source",
+        place=path.name,
+    )
 
 
 def each_dicom(path: Path) -> Iterator[Path]:
