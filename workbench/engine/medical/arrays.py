@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -198,20 +195,6 @@ def thumbnail(
     image.save(scratch, format="PNG")
     scratch.replace(out)
     return str(out)
-
-
-def guarded(read: Callable[[], np.ndarray], path: Path, kind: str) -> np.ndarray:
-    """What `read` gives; whatever a decoder says about damaged bytes becomes an InputError."""
-    try:
-        return read()
-    except (InputError, KnownTrouble):
-        raise
-    except MemoryError:
-        raise KnownTrouble(
-            "The volume does not fit into memory.", fix="Close other programs.", place=path.name
-        ) from None
-    except (Exception, EOFError, zlib.error, struct.error) as error:  # decoders raise what they like
-        raise damaged(path, kind, error) from None
 
 
 def damaged(path: Path, kind: str, error: object) -> InputError:

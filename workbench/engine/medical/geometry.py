@@ -55,7 +55,8 @@ def _matrix(values: np.ndarray) -> Matrix:
 
 def flipped(affine: Affine) -> Affine:
     """RAS as LPS, or LPS as RAS: the first two world axes change their sign."""
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    turned: Affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    return turned
 
 
 def is_sheared(geometry: Geometry) -> bool:

@@ -159,8 +159,9 @@ def _sources(stack: Stack) -> list[Dataset]:
             place=stack.slices[0].path.name,
         )
     if "FrameOfReferenceUID" not in found[0]:
-        for source in found:
-            source.FrameOfReferenceUID = highdicom.UID()
+        common = highdicom.UID()
+        for one in found:
+            one.FrameOfReferenceUID = common
     return found
 
 
