@@ -73,9 +73,11 @@ TECHNICAL = {
 """Text that describes the machine or the meaning of values, never the person."""
 PERSONAL = {
     "PatientSize", "PatientWeight", "PatientBodyMassIndex", "PatientSexNeutered", "PregnancyStatus", "SmokingStatus",
-    "LastMenstrualDate", "VisitStatusID", "TypeOfPatientID", "ResponsiblePersonRole", "PatientState", "GenderIdentitySequence",
-    "IssuerOfPatientIDQualifiersSequence", "OtherPatientIDsSequence", "PatientPrimaryLanguageCodeSequence",
-    "PatientSpeciesCodeSequence", "PatientBreedCodeSequence", "PatientInsurancePlanCodeSequence", "ReferencedPatientSequence",
+    "LastMenstrualDate", "VisitStatusID", "TypeOfPatientID", "ResponsiblePersonRole", "PatientState",
+    "GenderIdentitySequence", "IssuerOfPatientIDQualifiersSequence",
+    "OtherPatientIDsSequence", "PatientPrimaryLanguageCodeSequence",
+    "PatientSpeciesCodeSequence", "PatientBreedCodeSequence", "PatientInsurancePlanCodeSequence",
+    "ReferencedPatientSequence",
     "RequestAttributesSequence", "ReferencedPerformedProcedureStepSequence", "ReferencedStudySequence",
     "ReferringPhysicianIdentificationSequence", "ConsultingPhysicianIdentificationSequence",
     "PhysiciansOfRecordIdentificationSequence", "PerformingPhysicianIdentificationSequence",
@@ -243,7 +245,7 @@ def _clean_file(copied: Dataset, names: Pseudonyms, shift_days: int | None) -> N
     meta.TransferSyntaxUID = syntax
     copied.file_meta = meta
     # The preamble may hold anything, a second file included.
-    copied.preamble = b"\0" * 128  # type: ignore[attr-defined]
+    copied.preamble = b"\0" * 128
 
 
 def _syntax(copied: Dataset) -> UID:

@@ -138,6 +138,17 @@ def slices_of(path: Path) -> tuple[File, list[Slice]]:
             raise damaged(path, "DICOM", f"a value in the header does not parse: {error}") from None
 
 
+def frames_of(path: Path) -> tuple[Dataset, list[Slice]]:
+    """The header of a DICOM SEG and the place of each of its frames; raises InputError for damaged ones."""
+    header, has_pixels = read_header(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return header, list(_slices(_file(path, header, has_pixels), header, of_seg=True))
+        except Exception as error:  # values that do not parse raise when they are looked at
+            raise damaged(path, "DICOM SEG", error) from None
+
+
 def _file(path: Path, header: Dataset, has_pixels: bool) -> File:
     frames = _number(header, "NumberOfFrames", 1)
     if not 0 < frames <= MOST_FRAMES:
@@ -238,7 +249,7 @@ def _order(header: Dataset) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _slices(file: File, header: Dataset) -> Iterator[Slice]:
+def _slices(file: File, header: Dataset, *, of_seg: bool = False) -> Iterator[Slice]:
     slope, intercept = _slope(header)
     if "DoseGridScaling" in header:
         slope, intercept = _number(header, "DoseGridScaling", 1.0) or 1.0, 0.0
@@ -247,7 +258,7 @@ def _slices(file: File, header: Dataset) -> Iterator[Slice]:
         slope, intercept, _window(header), _order(header),
     )  # fmt: skip
     per_frame = header.get("PerFrameFunctionalGroupsSequence")
-    if per_frame is not None and file.sop_class not in SEG_CLASSES:
+    if per_frame is not None and (of_seg or file.sop_class not in SEG_CLASSES):
         shared = header.get("SharedFunctionalGroupsSequence") or [Dataset()]
         for frame in range(file.frames):
             groups = per_frame[frame] if frame < len(per_frame) else Dataset()

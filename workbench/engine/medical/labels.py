@@ -30,8 +30,12 @@ def read_labels(path: Path, like: VolumeFile, out: Path, *, key: str = "") -> Vo
             fix="Choose one label file (NIfTI, NRRD, MHA, DICOM SEG).", field="labels", place=path.name,
         )  # fmt: skip
     shape = np.load(like.path, mmap_mode="r", allow_pickle=False).shape
-    values, geometry, names, notes = _load(path, key)
     target = like.meta.geometry
+    try:
+        values, geometry, names, notes = _load(path, key)
+    except seg.UnevenFrames:
+        values, names = seg.read_onto(path, target, shape)
+        geometry, notes = target, ("its frames make up no even grid: each voxel has the label of the nearest frame",)
     lies = "unknown" if any("sides cannot be told" in note for note in notes) else ""
     if values.shape == shape and lies:
         notes += ("it does not say where it lies: taken voxel by voxel",)

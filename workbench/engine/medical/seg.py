@@ -21,7 +21,7 @@ from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label
 from workbench.engine.medical.arrays import damaged
 from workbench.engine.medical.geometry import affine_of, geometry_of
-from workbench.engine.medical.headers import Slice
+from workbench.engine.medical.headers import Slice, frames_of
 from workbench.engine.medical.stacks import Stack
 
 MAKER = "Transfer Workbench"
@@ -198,10 +198,60 @@ def _colour(text: str) -> Any:
     return highdicom.color.CIELabColor.from_rgb(*(int(text[at : at + 2], 16) for at in (1, 3, 5)))
 
 
+class UnevenFrames(InputError):
+    """The frames of a SEG make up no even grid (gantry tilt, gaps of several sizes); see `read_onto`."""
+
+
+def read_onto(path: Path, geometry: Geometry, shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[Label, ...]]:
+    """A DICOM SEG on a (z, y, x) grid: each voxel gets the pixel of the frame that is nearest along the normal.
+
+    Voxels further from every frame than half a slice stay 0. Raises InputError for damaged files.
+    """
+    header, frames = frames_of(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = highdicom.seg.segread(path)
+            names, pixels = _names(found), np.atleast_3d(found.pixel_array.T).T
+            groups = header.PerFrameFunctionalGroupsSequence
+            numbers = [int(one.SegmentIdentificationSequence[0].ReferencedSegmentNumber) for one in groups]
+        except Exception as error:  # highdicom and pydicom raise what they like
+            raise damaged(path, "DICOM SEG", error) from None
+    labels = np.zeros(shape, np.uint16)
+    axes = place_of(frames[0])[1]
+    normal = np.cross(*axes)
+    heights = np.array([place_of(one)[0] @ normal for one in frames])
+    gaps = np.diff(np.unique(np.round(heights, 3)))
+    step = frames[0].file.step_mm or frames[0].file.thickness_mm or (float(gaps.min()) if gaps.size else 1.0)
+    between = np.array(frames[0].pixel_mm or (1.0, 1.0))
+    matrix = affine_of(geometry)
+    y, x = np.indices(shape[1:])
+    for z in range(shape[0]):
+        places = np.stack([x, y, np.full_like(x, z)], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
+        height = places @ normal
+        for at, one in enumerate(frames):
+            near = np.abs(height - heights[at]) <= step / 2 + 1e-6
+            if not near.any():
+                continue
+            away = places[near] - place_of(one)[0]
+            column, row = (np.floor(away @ axes[n] / between[1 - n] + 0.5 + 1e-6).astype(int) for n in (0, 1))
+            inside = (row >= 0) & (column >= 0) & (row < pixels.shape[1]) & (column < pixels.shape[2])
+            hit = np.zeros(near.sum(), bool)
+            hit[inside] = pixels[at, row[inside], column[inside]] > 0
+            where = np.argwhere(near)[hit]
+            labels[z, where[:, 0], where[:, 1]] = numbers[at]
+    return labels, names
+
+
+def _names(found: Any) -> tuple[Label, ...]:
+    described = [(number, found.get_segment_description(number)) for number in found.segment_numbers]
+    return tuple(Label(int(number), str(one.segment_label), _hex(one)) for number, one in described if number)
+
+
 def read(path: Path) -> tuple[np.ndarray, Geometry, tuple[Label, ...], tuple[str, ...]]:
     """A DICOM SEG as labels (z, y, x) uint16 on its own grid, their names, and notes.
 
-    Raises InputError when it is damaged or its frames make up no volume.
+    Raises UnevenFrames when its frames make up no even grid, InputError when it is damaged.
     """
     notes: tuple[str, ...] = ()
     with warnings.catch_warnings():
@@ -214,9 +264,10 @@ def read(path: Path) -> tuple[np.ndarray, Geometry, tuple[Label, ...], tuple[str
                 volume = found.get_volume(combine_segments=True, rescale_fractional=False, skip_overlap_checks=True)
                 notes = ("its segments overlap; the higher number is kept where they do",)
             array, affine = np.asarray(volume.array), np.asarray(volume.affine)
-            described = [(number, found.get_segment_description(number)) for number in found.segment_numbers]
-            names = tuple(Label(int(number), str(one.segment_label), _hex(one)) for number, one in described if number)
+            names = _names(found)
         except Exception as error:  # highdicom and pydicom raise what they like
+            if "regularly-spaced" in str(error):
+                raise UnevenFrames("The frames of this DICOM SEG make up no even grid.", place=path.name) from None
             raise damaged(path, "DICOM SEG", error) from None
     # highdicom's axes are (slice, row, column); ours are told as (x, y, z) = (column, row, slice).
     turned = affine.copy()
