@@ -69,7 +69,10 @@ def plane(volume: np.ndarray, z: int, matrix: np.ndarray, ids: dict[str, str], *
     for key, value in more.items():
         setattr(one, key, value)
     one.file_meta = FileMetaDataset()
-    one.file_meta.MediaStorageSOPClassUID, one.file_meta.MediaStorageSOPInstanceUID = one.SOPClassUID, one.SOPInstanceUID
+    one.file_meta.MediaStorageSOPClassUID, one.file_meta.MediaStorageSOPInstanceUID = (
+        one.SOPClassUID,
+        one.SOPInstanceUID,
+    )
     one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return one
 

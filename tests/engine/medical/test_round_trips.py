@@ -238,7 +238,9 @@ def test_that_a_table_of_volumes_is_in_millilitres(case: Case, tmp_path: Path) -
     lines = written.read_text(encoding="utf-8").splitlines()
     voxel_ml = float(np.prod(case.image.meta.geometry.spacing_mm)) / 1000
     assert lines[0] == "label,name,voxels,volume_ml"
-    assert lines[1].startswith("1,Liver,36,") and float(lines[1].split(",")[3]) == pytest.approx(36 * voxel_ml, abs=1e-4)
+    assert lines[1].startswith("1,Liver,36,") and float(lines[1].split(",")[3]) == pytest.approx(
+        36 * voxel_ml, abs=1e-4
+    )
 
 
 def test_that_a_written_volume_is_read_back_the_same(case: Case, tmp_path: Path) -> None:

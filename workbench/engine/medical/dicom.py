@@ -15,7 +15,7 @@ from workbench.engine.medical.arrays import ArrayWriter, check_room, damaged, th
 from workbench.engine.medical.geometry import resample, squared, upright
 from workbench.engine.medical.headers import SEG_CLASSES, File, Slice, kind_of, slices_of
 from workbench.engine.medical.pixels import PixelReader
-from workbench.engine.medical.stacks import Stack, stacks_of
+from workbench.engine.medical.stacks import FAR, Stack, stacks_of
 
 RESAMPLED_BYTES = 9
 """Of memory per voxel while a tilted or uneven series is brought to an even grid: two int16 or float32 copies."""
@@ -188,7 +188,7 @@ def _even(stack: Stack, cancelled: Callable[[], bool]) -> tuple[np.ndarray, Geom
     if stack.heights_mm:
         at = np.arange(stack.depth) * (stack.heights_mm[-1] / max(stack.depth - 1, 1))
         step = stack.heights_mm[-1] / max(stack.depth - 1, 1)
-        volume = _between(planes, np.array(stack.heights_mm), at)
+        volume = _between(planes, np.array(stack.heights_mm), at, low)
         # The grid ends exactly at the last slice, so its step may be a little under the usual gap.
         tall = stack.geometry.spacing_mm[2] * _uprightness(stack.geometry)
         spacing = stack.geometry.spacing_mm
@@ -215,12 +215,16 @@ def _compact(plane: np.ndarray) -> np.ndarray:
     return plane.astype(np.int16 if whole and inside else np.float32)
 
 
-def _between(planes: np.ndarray, heights: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Planes (z, y, x) at increasing heights, linearly at other heights."""
-    found = np.empty((len(at), *planes.shape[1:]), planes.dtype)
+def _between(planes: np.ndarray, heights: np.ndarray, at: np.ndarray, low: float) -> np.ndarray:
+    """Planes (z, y, x) at increasing heights, linearly at other heights; `low` within gaps that are too far to bridge."""
+    found = np.full((len(at), *planes.shape[1:]), low, planes.dtype)
+    usual, near = float(np.median(np.diff(heights))), 1e-3
     for z, height in enumerate(at):
         above = int(np.clip(np.searchsorted(heights, height), 1, len(heights) - 1))
-        share = float(np.clip((height - heights[above - 1]) / (heights[above] - heights[above - 1]), 0, 1))
+        gap = heights[above] - heights[above - 1]
+        if gap > FAR * usual and min(height - heights[above - 1], heights[above] - height) > near:
+            continue
+        share = float(np.clip((height - heights[above - 1]) / gap, 0, 1))
         mixed = planes[above - 1] * (1 - share) + planes[above] * share
         found[z] = np.rint(mixed) if planes.dtype.kind == "i" else mixed
     return found

@@ -103,7 +103,9 @@ def read_header(path: Path) -> tuple[Dataset, bool]:
             with path.open("rb") as file:
                 found = pydicom.dcmread(file, stop_before_pixels=True, force=True)
                 here = file.read(4)
-            if not looks_like_dicom(path) and not {"SOPClassUID", "Rows", "Modality"} & set(found.dir()):
+            if not {"SOPClassUID", "Rows", "Modality"} & set(found.dir()) and not _has_class(found):
+                if looks_like_dicom(path):
+                    raise ValueError("the file ends within its header, or says nothing of what it holds")
                 raise InvalidDicomError
         except InvalidDicomError:
             raise InputError(
@@ -119,6 +121,10 @@ def read_header(path: Path) -> tuple[Dataset, bool]:
             raise damaged(path, "DICOM", error) from None
     deflated = str(found.file_meta.get("TransferSyntaxUID", "")) == "1.2.840.10008.1.2.1.99"
     return found, here in PIXEL_TAGS or (deflated and "Rows" in found)
+
+
+def _has_class(found: Dataset) -> bool:
+    return bool(found.file_meta.get("MediaStorageSOPClassUID"))
 
 
 def slices_of(path: Path) -> tuple[File, list[Slice]]:

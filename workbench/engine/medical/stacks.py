@@ -18,6 +18,9 @@ from workbench.engine.medical.headers import Slice
 SAME_PLACE_MM = 1e-3
 UNEVEN = 0.02
 """How far the gap between two slices may be from the usual one, as a share of it: positions are often rounded."""
+MOST_STEPS = 4000
+FAR = 2.5
+"""Gaps of so many usual ones are not bridged: between far slices nothing is known."""
 NAMED = 12
 """At most so many positions are written out in a note."""
 
@@ -173,11 +176,10 @@ def _spaced(heights: np.ndarray, first: Slice) -> tuple[list[int], float, tuple[
         return [0], step or 1.0, () if step else ("the thickness of its slice is unknown; 1 mm is assumed",)
     gaps = np.diff(heights)
     usual = float(np.median(gaps))
-    steps = np.maximum(np.rint(gaps / usual), 1).astype(int)
-    if (
-        np.abs(gaps - steps * usual) > np.maximum(UNEVEN * usual * steps, SAME_PLACE_MM)
-    ).any() or steps.sum() > 4 * len(gaps):
-        note = f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart: brought to even steps of {usual:.2f} mm"
+    steps = _steps(gaps, usual)
+    if steps is None:
+        far = f"; gaps over {FAR * usual:.2f} mm stay empty" if gaps.max() > FAR * usual else ""
+        note = f"slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart: brought to even steps of {usual:.2f} mm{far}"
         return [], usual, (note,)
     places = [0, *np.cumsum(steps).tolist()]
     step = float(heights[-1] - heights[0]) / places[-1]
@@ -189,6 +191,16 @@ def _spaced(heights: np.ndarray, first: Slice) -> tuple[list[int], float, tuple[
     note = (f"{count(len(lacking), 'slice')} missing and shown empty: number {numbers} of {places[-1] + 1}, "
             f"at {where} mm along the normal")  # fmt: skip
     return places, step, (note,)
+
+
+def _steps(gaps: np.ndarray, usual: float) -> np.ndarray | None:
+    """Each gap as a number of even steps: of the usual gap, or of the smallest where many slices lack; else None."""
+    for step in (usual, float(gaps.min())):
+        steps = np.maximum(np.rint(gaps / step), 1).astype(int)
+        off = np.abs(gaps - steps * step) > np.maximum(UNEVEN * step * steps, SAME_PLACE_MM)
+        if not off.any() and steps.sum() <= MOST_STEPS:
+            return steps
+    return None
 
 
 def _strays(
