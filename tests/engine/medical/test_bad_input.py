@@ -256,7 +256,7 @@ def test_that_a_header_that_claims_thirty_gigabytes_is_refused_at_once(name: str
 def test_that_a_dicom_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     one = plane(values(), 0, affine("axial"), new_ids(), Rows=60_000, Columns=60_000)
     one.save_as(tmp_path / "huge.dcm", enforce_file_format=True)
-    with pytest.raises(Problem, match="more data than the file holds|does not fit"):
+    with pytest.raises(Problem, match="more data than the file holds"):
         read(tmp_path / "huge.dcm", "", tmp_path / "c")
 
 

@@ -23,6 +23,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
+from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, KnownTrouble, Problem
 from workbench.core.words import count
 from workbench.engine.medical.headers import SEG_CLASSES, slices_of
@@ -162,7 +163,7 @@ def deidentify(
     modalities: set[str] = set()
     for path in paths:
         if cancelled():
-            break
+            raise JobCancelled
         reason = _unfit(path)
         if reason:
             left[reason] += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem
 from workbench.core.volumes import Geometry, SeriesInfo, VolumeFile, VolumeMeta
 from workbench.core.words import count
@@ -38,7 +39,7 @@ def scan(paths: Iterable[Path], *, cancelled: Callable[[], bool] = lambda: False
     found = Found([], [], [], [])
     for path in paths:
         if cancelled():
-            break
+            raise JobCancelled
         try:
             file, planes = slices_of(path)
         except InputError as problem:
@@ -163,7 +164,7 @@ def _planes(stack: Stack, cancelled: Callable[[], bool]) -> Iterable[np.ndarray]
     reader = PixelReader()
     for one in stack.slices:
         if cancelled():
-            raise InputError("Reading was stopped.")
+            raise JobCancelled
         yield reader.plane(one)
 
 
@@ -216,7 +217,7 @@ def _compact(plane: np.ndarray) -> np.ndarray:
 
 
 def _between(planes: np.ndarray, heights: np.ndarray, at: np.ndarray, low: float) -> np.ndarray:
-    """Planes (z, y, x) at increasing heights, linearly at other heights; `low` within gaps that are too far to bridge."""
+    """Planes (z, y, x) at increasing heights, linearly at other heights; `low` within gaps too far to bridge."""
     found = np.full((len(at), *planes.shape[1:]), low, planes.dtype)
     usual, near = float(np.median(np.diff(heights))), 1e-3
     for z, height in enumerate(at):

@@ -80,13 +80,26 @@ def export(
             ]
         return [write_volume(np.asarray(array), labels.meta.geometry, target)]
     except (OSError, RuntimeError) as error:
-        raise KnownTrouble(
-            "The file could not be written.",
-            expected="a writable place with room",
-            received=str(error).splitlines()[-1][:200],
-            fix="Choose another folder, or free some space.",
-            place=str(target),
-        ) from None
+        raise _unwritten(target, error) from None
+
+
+def save_volume(array: np.ndarray, geometry: Geometry, out: Path) -> Path:
+    """`write_volume` for a place that may not be there yet; raises KnownTrouble when it cannot be written."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return write_volume(np.asarray(array), geometry, out)
+    except (OSError, RuntimeError) as error:
+        raise _unwritten(out, error) from None
+
+
+def _unwritten(target: Path, error: Exception) -> KnownTrouble:
+    return KnownTrouble(
+        "The file could not be written.",
+        expected="a writable place with room",
+        received=(str(error).splitlines() or [type(error).__name__])[-1][:200],
+        fix="Choose another folder, or free some space.",
+        place=str(target),
+    )
 
 
 def _target(out: Path, labels: VolumeFile, ending: str) -> Path:

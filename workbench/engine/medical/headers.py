@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pydicom.errors import InvalidDicomError
 from workbench.core.problem import InputError
 from workbench.engine.medical.arrays import damaged
 
+# pydicom's warnings quote the values they are about, names of patients among them.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 Modality = Literal["", "CT", "MR", "PT", "US", "OT", "SEG"]
 PIXEL_TAGS = {b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00", b"\xe0\x7f\x10\x00"}
 PIXEL_TAGS |= {tag[1::-1] + tag[3:1:-1] for tag in PIXEL_TAGS}

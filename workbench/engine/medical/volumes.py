@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem, did_you_mean
 from workbench.core.volumes import CaseInfo, Geometry, SeriesInfo, VolumeFile, VolumeMeta
 from workbench.core.words import count
@@ -133,7 +134,10 @@ def _entries(place: Place, thumbnails: Path | None, cancelled: Cancelled) -> tup
     entries: list[SeriesInfo] = []
     faults: list[Problem] = []
     for part in place.parts:
-        if len(entries) >= MOST_ENTRIES or cancelled():
+        if cancelled():
+            raise JobCancelled
+        if len(entries) >= MOST_ENTRIES:
+            faults.append(_too_many(place))
             break
         try:
             wanted = thumbnails if len(entries) < MOST_THUMBNAILS else None
@@ -141,6 +145,17 @@ def _entries(place: Place, thumbnails: Path | None, cancelled: Cancelled) -> tup
         except Problem as problem:
             faults.append(problem)
     return entries, faults
+
+
+def _too_many(place: Place) -> InputError:
+    return InputError(
+        "There are more files here than one case has.",
+        expected=f"at most {MOST_ENTRIES} volumes",
+        received=str(len(place.parts)),
+        fix="Drop the folder of one case.",
+        field="path",
+        place=f"all after {MOST_ENTRIES}",
+    )
 
 
 def _file_entries(part: Part, key: str, thumbnails: Path | None) -> list[SeriesInfo]:
