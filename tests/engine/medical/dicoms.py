@@ -99,5 +99,5 @@ def series(
     for z in range(len(volume)):
         if z not in leave_out:
             one = plane(volume, z, affine(name), ids, **more)
-            one.save_as(folder / f"{prefix}{(z * 5) % len(volume):04d}.dcm", enforce_file_format=True)
+            one.save_as(folder / f"{prefix}{z * 7919 % len(volume):04d}.dcm", enforce_file_format=True)
     return volume

@@ -260,6 +260,31 @@ def test_that_a_dicom_header_that_claims_too_much_is_refused(tmp_path: Path) -> 
         read(tmp_path / "huge.dcm", "", tmp_path / "c")
 
 
+def test_that_lossless_jpeg_as_scanners_write_it_is_decoded_and_rescaled(tmp_path: Path) -> None:
+    volume = values((1, 32, 32))
+    image = sitk.GetImageFromArray(volume)
+    for tag, value in (("0028|1052", "-1024"), ("0028|1053", "1"), ("0008|0060", "CT")):
+        image.SetMetaData(tag, value)
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.SetFileName(str(tmp_path / "j.dcm"))
+    writer.SetUseCompression(True)
+    writer.SetCompressor("JPEG")
+    writer.Execute(image)
+    assert pydicom.dcmread(tmp_path / "j.dcm").file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.70"
+    found = read(tmp_path / "j.dcm", "", tmp_path / "c")
+    assert np.array_equal(np.load(found.path), volume)
+    # GDCM writes "US" (unspecified) as the rescale type: the unit is not told, so none is claimed.
+    assert found.meta.unit == ""
+
+
+def test_that_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    series(tmp_path / "s")
+    (tmp_path / "c").write_bytes(b"a file where the cache should be")
+    with pytest.raises(KnownTrouble, match="cannot be written"):
+        read(tmp_path / "s", "", tmp_path / "c")
+
+
 def test_that_memory_is_asked_for_before_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series(tmp_path / "s")
     monkeypatch.setattr("workbench.engine.medical.arrays.SPARE_BYTES", 1 << 60)

@@ -15,6 +15,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from tests.engine.medical.dicoms import AXES, affine, series
+from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
 from workbench.engine.medical import meshes
 from workbench.engine.medical.arrays import write_labels
@@ -154,6 +155,23 @@ def test_that_a_dicom_seg_lies_where_it_was_drawn(case: Case, tmp_path: Path) ->
     for value in (1, 2):
         assert same(centres(np.asarray(volume.array), lps, value), centres(drawn_here, matrix, value))
     assert np.array_equal(np.load(again.path), drawn_here)
+
+
+def test_that_a_seg_beside_its_images_is_listed_as_labels(tmp_path: Path) -> None:
+    series(tmp_path / "s")
+    image = read(tmp_path / "s", "", tmp_path / "cache")
+    labels = labels_on(image, tmp_path / "labels.npy")
+    (tmp_path / "s" / "labels").mkdir()
+    target = tmp_path / "s" / "labels" / "seg.dcm"
+    export(labels, "dicom-seg", target, source=dicom_sources(tmp_path / "s", ""))
+    first, second = find(tmp_path / "s").series
+    assert (first.modality, second.modality, second.key) == ("CT", "SEG", "labels/seg.dcm")
+    again = read_labels(tmp_path / "s", image, tmp_path / "again.npy", key=second.key)
+    assert np.array_equal(np.load(again.path), np.load(labels.path))
+    with pytest.raises(InputError, match="a segmentation, not an image"):
+        read(tmp_path / "s", second.key, tmp_path / "cache")
+    with pytest.raises(InputError, match="no label file"):
+        read_labels(tmp_path / "s" / "labels", image, tmp_path / "x.npy", key="../IM0000.dcm")
 
 
 def test_that_a_seg_of_a_tilted_series_gets_the_tilt_back(tmp_path: Path) -> None:

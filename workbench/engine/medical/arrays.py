@@ -84,9 +84,9 @@ class ArrayWriter:
             if bad.any():
                 self.not_finite += int(bad.sum())
                 plane = np.where(bad, 0, plane)
-        if plane.size:
-            self.low, self.high = min(self.low, float(plane.min())), max(self.high, float(plane.max()))
-        if self._array.dtype == np.int16 and not _is_short(plane):
+        low, high = (plane.min(), plane.max()) if plane.size else (0, 0)
+        self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+        if self._array.dtype == np.int16 and not (INT16.min <= low and high <= INT16.max and _is_whole(plane)):
             self._promote(z)
         self._array[z] = plane
 
@@ -111,13 +111,8 @@ class ArrayWriter:
             self._scratch.unlink(missing_ok=True)
 
 
-def _is_short(plane: np.ndarray) -> bool:
-    if plane.dtype.kind == "b" or (plane.dtype.kind in "iu" and plane.dtype.itemsize == 1) or plane.dtype == np.int16:
-        return True
-    if not plane.size:
-        return True
-    inside = plane.min() >= INT16.min and plane.max() <= INT16.max
-    return bool(inside and (plane.dtype.kind in "iu" or (plane == np.rint(plane)).all()))
+def _is_whole(plane: np.ndarray) -> bool:
+    return plane.dtype.kind in "biu" or bool((plane == np.rint(plane)).all())
 
 
 def write_array(path: Path, array: np.ndarray) -> ArrayWriter:

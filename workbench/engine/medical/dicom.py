@@ -55,12 +55,15 @@ def scan(paths: Iterable[Path], *, cancelled: Callable[[], bool] = lambda: False
     return found
 
 
-def listing(found: Found, thumbnails: Path | None) -> list[SeriesInfo]:
-    """What was found as entries of a chooser; thumbnails are written into the folder, if one is given."""
+def listing(found: Found, thumbnails: Path | None, folder: Path) -> list[SeriesInfo]:
+    """What was found as entries of a chooser; thumbnails are written into their folder, if one is given.
+
+    The key of a DICOM SEG is its path relative to `folder`, as of every label file.
+    """
     entries = [_entry(stack, thumbnails) for stack in found.stacks]
     entries += [
         SeriesInfo(
-            key=label_key(file), title=file.description or "Segmentation", modality="SEG",
+            key=label_key(file, folder), title=file.description or "Segmentation", modality="SEG",
             detail=f"DICOM SEG, {count(file.frames, 'frame')}", shape=(file.columns, file.rows, file.frames),
         )
         for file in found.segmentations
@@ -75,9 +78,9 @@ def listing(found: Found, thumbnails: Path | None) -> list[SeriesInfo]:
     return entries
 
 
-def label_key(file: File) -> str:
+def label_key(file: File, folder: Path) -> str:
     """The key of a DICOM SEG in a chooser."""
-    return f"seg-{file.path.name}"
+    return file.path.relative_to(folder).as_posix()
 
 
 def _without_pixels(file: File) -> InputError:

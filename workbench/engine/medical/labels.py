@@ -21,9 +21,14 @@ def read_labels(path: Path, like: VolumeFile, out: Path, *, key: str = "") -> Vo
     """A label map on the grid of `like` as a (z, y, x) .npy at `out`: uint8, or uint16 where values pass 255.
 
     Reads NIfTI, NRRD, MHA, pictures and DICOM SEG. Another grid is resampled by nearest neighbour and
-    the notes say so; floats are taken when they are whole numbers. `key` ends in '#n' for a frame of a
-    four-dimensional file. Raises InputError for fractions, other files, and labels outside the image.
+    the notes say so; floats are taken when they are whole numbers. `key` is a SeriesInfo's where `path`
+    is a folder, and ends in '#n' for a frame of a four-dimensional file. Raises InputError for fractions,
+    other files, and labels outside the image.
     """
+    if path.is_dir() and key:
+        name = key if (path / key).is_file() else key.rpartition("#")[0]
+        inside = (path / name).resolve()
+        path = inside if inside.is_relative_to(path.resolve()) else path
     if not path.is_file():
         raise InputError(
             "There is no label file at this path.", expected="a file", received=str(path),

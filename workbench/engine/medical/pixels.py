@@ -100,7 +100,8 @@ def _meaning(raw: np.ndarray, dataset: Dataset, one: Slice) -> np.ndarray:
     if one.slope == 1 and one.intercept == 0:
         return raw
     if raw.dtype.kind in "iu" and float(one.slope).is_integer() and float(one.intercept).is_integer():
-        whole: np.ndarray = raw.astype(np.int64) * int(one.slope) + int(one.intercept)
+        wide = np.int32 if raw.dtype.itemsize <= 2 and abs(one.slope) < 1 << 14 else np.int64
+        whole: np.ndarray = raw.astype(wide) * int(one.slope) + int(one.intercept)
         return whole
     return np.asarray(raw.astype(np.float64) * one.slope + one.intercept)
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from workbench.core.job import JobCancelled
-from workbench.core.problem import InputError, Problem, did_you_mean
+from workbench.core.problem import InputError, KnownTrouble, Problem, did_you_mean
 from workbench.core.volumes import CaseInfo, Geometry, SeriesInfo, VolumeFile, VolumeMeta
 from workbench.core.words import count
 from workbench.engine.medical import dicom, images, nifti
@@ -67,7 +67,7 @@ def find(path: Path, thumbnails: Path | None = None, *, cancelled: Cancelled = _
     notes, faults = list(place.notes), list[Problem]()
     if place.dicoms:
         found = dicom.scan(place.dicoms, cancelled=cancelled)
-        series += dicom.listing(found, thumbnails)
+        series += dicom.listing(found, thumbnails, place.folder)
         faults += found.faults
         if not any(not one.problem for one in series) and not place.parts:
             raise dicom.only(found, path) if not found.stacks else _first_problem(series, path)
@@ -215,7 +215,6 @@ def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _neve
     """
     if not path.exists():
         _look(path)
-    out_folder.mkdir(parents=True, exist_ok=True)
     out = out_folder / f"{cache_name(path, key)}.npy"
     beside = out.with_suffix(".json")
     if out.exists() and beside.exists():
@@ -223,20 +222,31 @@ def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _neve
             return msgspec.json.decode(beside.read_bytes(), type=VolumeFile)
         except (msgspec.DecodeError, OSError):
             beside.unlink(missing_ok=True)
-    found = _read(path, key, out, cancelled)
-    beside.write_bytes(msgspec.json.encode(found))
+    try:
+        out_folder.mkdir(parents=True, exist_ok=True)
+        found = _read(path, key, out, cancelled)
+        beside.write_bytes(msgspec.json.encode(found))
+    except OSError as error:
+        raise KnownTrouble(
+            "The volume's copy in the cache cannot be written.",
+            expected="a writable home with room",
+            received=error.strerror or type(error).__name__,
+            fix="Free some space, or move the home with WORKBENCH_HOME.",
+            place=str(out_folder),
+        ) from None
     return found
 
 
 def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
     place = _look(path)
     stacks: dict[str, Stack] = {}
-    if place.dicoms and (key.startswith("dicom-") or not place.parts):
+    names = {part.path.relative_to(place.folder).as_posix(): part for part in place.parts}
+    if place.dicoms and key not in names:
         found = dicom.scan(place.dicoms, cancelled=cancelled)
         stacks = {stack.key: stack for stack in found.stacks}
-        if not stacks:
-            raise _segmentation(found.segmentations[0]) if found.segmentations else dicom.only(found, path)
-    names = {part.path.relative_to(place.folder).as_posix(): part for part in place.parts}
+        labels = [one for one in found.segmentations if not stacks or dicom.label_key(one, place.folder) == key]
+        if labels or (not stacks and not names):
+            raise _segmentation(labels[0]) if labels else dicom.only(found, path)
     known = [*stacks, *names]
     chosen = key or (known[0] if len(known) == 1 else "")
     if chosen in stacks:
