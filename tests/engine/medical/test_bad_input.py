@@ -18,9 +18,10 @@ from pydicom.uid import generate_uid
 from tests.engine.medical.dicoms import SPACING, affine, new_ids, plane, series, values
 from workbench.core.problem import InputError, KnownTrouble, Problem
 from workbench.core.volumes import Geometry, VolumeFile, VolumeMeta
+from workbench.engine.medical.export import export
 from workbench.engine.medical.geometry import affine_of
 from workbench.engine.medical.labels import read_labels
-from workbench.engine.medical.volumes import find, read
+from workbench.engine.medical.volumes import dicom_sources, find, read
 
 
 def notes_of(path: Path, out: Path) -> str:
@@ -147,8 +148,16 @@ def test_that_enhanced_multi_frame_files_are_read_by_their_frames(tmp_path: Path
     one.PixelData = b"".join((volume[z].astype(np.int32) + 1024 + z).astype("<u2").tobytes() for z in order)
     for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
         delattr(one, name)
+    one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = pydicom.uid.EnhancedCTImageStorage
     one.save_as(tmp_path / "enhanced.dcm", enforce_file_format=True)
     found = read(tmp_path / "enhanced.dcm", "", tmp_path / "c")
+    array = np.zeros(volume.shape, np.uint8)
+    array[2:4, 3:5, 1:8] = 1
+    np.save(tmp_path / "l.npy", array)
+    labels = VolumeFile(str(tmp_path / "l.npy"), found.meta)
+    source = dicom_sources(tmp_path / "enhanced.dcm", "")
+    (seg,) = export(labels, "dicom-seg", tmp_path / "seg.dcm", source=source)
+    assert np.array_equal(np.load(read_labels(seg, found, tmp_path / "again.npy").path), array)
     assert np.array_equal(np.load(found.path), volume)
     assert np.abs(affine_of(found.meta.geometry) - affine("oblique")).max() < 1e-3
 
@@ -351,6 +360,18 @@ def test_that_labels_on_another_grid_are_resampled_and_told(tmp_path: Path) -> N
     assert "resampled to the image's grid" in found.notes[0] and "4 × 4 × 4 at 2 × 2 × 1 mm" in found.notes[0]
     assert array.shape == (4, 8, 8) and array.dtype == np.uint8 and array[1, 2, 2] == 3 and (array > 0).sum() == 4
     assert found.meta.geometry == like.meta.geometry and found.meta.labels[0].value == 3
+
+
+def test_that_a_part_of_the_grid_is_laid_on_it_voxel_for_voxel(tmp_path: Path) -> None:
+    like = image_on(tmp_path, (4, 8, 8), (0.5, 0.5, 3))
+    image = sitk.GetImageFromArray(np.full((2, 3, 5), 1, np.uint8))
+    image.SetSpacing((0.5, 0.5, 3))
+    image.SetOrigin((2.5, 1.0, 3.0))
+    sitk.WriteImage(image, str(tmp_path / "m.nrrd"))
+    found = read_labels(tmp_path / "m.nrrd", like, tmp_path / "l.npy")
+    array = np.load(found.path)
+    assert array[1:3, 2:5, 5:8].all() and array.sum() == 18
+    assert found.notes == ("12 labelled voxels outside the image left out",)
 
 
 def test_that_whole_floats_are_labels_and_fractions_are_not(tmp_path: Path) -> None:

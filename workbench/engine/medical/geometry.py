@@ -17,6 +17,8 @@ Affine = np.ndarray
 RIGHT_ANGLE = 1e-4
 """Largest cosine between two axes that still counts as a right angle (0.006 degrees)."""
 SAME_MM = 1e-3
+ON_GRID = 1e-2
+"""Of a voxel: a grid that is so close to another, corner to corner, is a part of it."""
 
 
 def affine_of(geometry: Geometry) -> Affine:
@@ -76,6 +78,32 @@ def is_same_grid(one: Geometry, other: Geometry, shape: tuple[int, ...]) -> bool
     corners = np.array([[x, y, z, 1] for x in (0, shape[2] - 1) for y in (0, shape[1] - 1) for z in (0, shape[0] - 1)])
     gap = (affine_of(one) - affine_of(other)) @ corners.T
     return bool(np.abs(gap).max() <= SAME_MM)
+
+
+def placed(array: np.ndarray, geometry: Geometry, onto: Geometry, shape: tuple[int, ...]) -> np.ndarray | None:
+    """A (z, y, x) array on a grid of which its own is a part, voxel for voxel, axes counted either way; None else.
+
+    Background (0) stands around it; what lies outside the grid is cut off.
+    """
+    between = np.linalg.inv(affine_of(onto)) @ affine_of(geometry)
+    for axis in range(3):
+        if between[axis, axis] < 0:
+            # The same voxels, counted from the other end.
+            between[:, 3] += between[:, axis] * (array.shape[2 - axis] - 1)
+            between[:, axis] *= -1
+            array = np.flip(array, 2 - axis)
+    start = np.rint(between[:3, 3]).astype(int)
+    ends = np.array(array.shape)[::-1, None] - 1
+    if np.abs((between[:3, :3] - np.eye(3)) * ends.T).max() > ON_GRID or np.abs(between[:3, 3] - start).max() > ON_GRID:
+        return None
+    found = np.zeros(shape, array.dtype)
+    low = np.maximum(start[::-1], 0)
+    high = np.minimum(start[::-1] + array.shape, shape)
+    if (high > low).all():
+        inside = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        own = tuple(slice(a, b) for a, b in zip(low - start[::-1], high - start[::-1], strict=True))
+        found[inside] = array[own]
+    return found
 
 
 def to_sitk(array: np.ndarray, geometry: Geometry) -> sitk.Image:

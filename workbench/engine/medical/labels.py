@@ -10,10 +10,11 @@ import SimpleITK as sitk  # noqa: N813
 
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.core.words import count
 from workbench.engine.medical import images, nifti, seg
 from workbench.engine.medical.arrays import check_room, whole_numbers, write_labels
 from workbench.engine.medical.cases import kind_of_file
-from workbench.engine.medical.geometry import is_same_grid, resample
+from workbench.engine.medical.geometry import is_same_grid, placed, resample
 from workbench.engine.medical.headers import SEG_CLASSES, slices_of
 
 
@@ -46,9 +47,15 @@ def read_labels(path: Path, like: VolumeFile, out: Path, *, key: str = "") -> Vo
         notes += ("it does not say where it lies: taken voxel by voxel",)
     elif values.shape != shape or not is_same_grid(geometry, target, shape):
         check_room(int(np.prod(shape)) * 4 + values.nbytes, path)
-        had = values.any()
-        notes += (_told(values.shape, shape, geometry, target),)
-        values = resample(values, geometry, target, shape, nearest=True)
+        had = int(np.count_nonzero(values))
+        exact = placed(values, geometry, target, shape)
+        if exact is None:
+            notes += (_told(values.shape, shape, geometry, target),)
+            values = resample(values, geometry, target, shape, nearest=True)
+        else:
+            lost = had - int(np.count_nonzero(exact))
+            notes += (f"{count(lost, 'labelled voxel')} outside the image left out",) if lost else ()
+            values = exact
         if had and not values.any():
             raise InputError(
                 "The labels lie outside the image.", expected="labels of this image's patient and place",
