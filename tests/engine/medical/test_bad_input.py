@@ -314,10 +314,14 @@ def test_that_files_that_are_not_what_they_are_called_are_refused(name: str, con
     assert caught.value.place == name and str(tmp_path) not in caught.value.received
 
 
-@pytest.mark.parametrize("ending", ["nii", "nii.gz", "nrrd", "mha", "png", "tif", "jpg", "dcm"])
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "nrrd", "mha", "png", "tif", "jpg", "dcm", "RLE.dcm", "JPEG.dcm"])
 def test_that_cut_off_and_bit_flipped_files_read_or_are_refused(ending: str, tmp_path: Path) -> None:
     whole = tmp_path / f"whole.{ending}"
-    if ending == "dcm":
+    bundled = Path(pydicom.__file__).parent / "data" / "test_files"
+    if ending in ("RLE.dcm", "JPEG.dcm"):
+        name = "MR_small_RLE.dcm" if ending == "RLE.dcm" else "SC_rgb_jpeg_gdcm.dcm"
+        whole.write_bytes((bundled / name).read_bytes())
+    elif ending == "dcm":
         plane(values(), 0, affine("axial"), new_ids()).save_as(whole, enforce_file_format=True)
     elif ending in ("png", "tif", "jpg"):
         Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(whole)

@@ -60,7 +60,7 @@ class PixelReader:
             self._dataset.file_meta.TransferSyntaxUID = UID(
                 "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
             )
-        elif not UID(syntax).is_compressed or not UID(syntax).is_encapsulated:
+        elif not _is_encapsulated(str(syntax)):
             bits = int(self._dataset.get("BitsAllocated", 16) or 16)
             claimed = one.file.rows * one.file.columns * one.file.frames * one.file.samples * bits // 8
             subsampled = one.file.photometric == "YBR_FULL_422"
@@ -79,7 +79,7 @@ class PixelReader:
                     raw = pixel_array(self._dataset, index=max(one.frame, 0))
                     return _meaning(raw, self._dataset, one)
                 except Exception as error:  # decoders raise what they like
-                    if not _is_compressed(self._dataset):
+                    if not _is_compressed(self._dataset) or not _is_whole(self._dataset):
                         raise damaged(one.path, "DICOM", error) from None
                     self._by_gdcm = _by_gdcm(one, error)
         values = self._by_gdcm[max(one.frame, 0)] if one.frame < len(self._by_gdcm) else self._by_gdcm[0]
@@ -87,7 +87,21 @@ class PixelReader:
 
 
 def _is_compressed(dataset: Dataset) -> bool:
-    return bool(UID(str(dataset.file_meta.get("TransferSyntaxUID", ""))).is_encapsulated)
+    return _is_encapsulated(str(dataset.file_meta.get("TransferSyntaxUID", "")))
+
+
+def _is_whole(dataset: Dataset) -> bool:
+    """Whether the fragments of compressed pixels end within the data: GDCM takes gigabytes for what is cut off."""
+    data, at = dataset.get("PixelData") or b"", 0
+    while at + 8 <= len(data) and data[at : at + 4] == b"\xfe\xff\x00\xe0":
+        at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+    rest = data[at : at + 4]
+    return 0 < at <= len(data) and (not rest.strip(b"\0") or rest == b"\xfe\xff\xdd\xe0")
+
+
+def _is_encapsulated(syntax: str) -> bool:
+    uid = UID(syntax)
+    return uid.is_transfer_syntax and uid.is_encapsulated
 
 
 def _meaning(raw: np.ndarray, dataset: Dataset, one: Slice) -> np.ndarray:
