@@ -79,7 +79,7 @@ class PixelReader:
                     raw = pixel_array(self._dataset, index=max(one.frame, 0))
                     return _meaning(raw, self._dataset, one)
                 except Exception as error:  # decoders raise what they like
-                    if not _is_compressed(self._dataset) or not _is_whole(self._dataset):
+                    if not _is_compressed(self._dataset) or not _is_whole(self._dataset, one):
                         raise damaged(one.path, "DICOM", error) from None
                     self._by_gdcm = _by_gdcm(one, error)
         values = self._by_gdcm[max(one.frame, 0)] if one.frame < len(self._by_gdcm) else self._by_gdcm[0]
@@ -90,13 +90,26 @@ def _is_compressed(dataset: Dataset) -> bool:
     return _is_encapsulated(str(dataset.file_meta.get("TransferSyntaxUID", "")))
 
 
-def _is_whole(dataset: Dataset) -> bool:
-    """Whether the fragments of compressed pixels end within the data: GDCM takes gigabytes for what is cut off."""
+def _is_whole(dataset: Dataset, one: Slice) -> bool:
+    """Whether compressed pixels end within the data and have the header's size: GDCM takes gigabytes for what lies."""
     data, at = dataset.get("PixelData") or b"", 0
     while at + 8 <= len(data) and data[at : at + 4] == b"\xfe\xff\x00\xe0":
         at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")
     rest = data[at : at + 4]
+    if _jpeg_size(data) not in (None, (one.file.rows, one.file.columns)):
+        return False
     return 0 < at <= len(data) and (not rest.strip(b"\0") or rest == b"\xfe\xff\xdd\xe0")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """(rows, columns) that the first JPEG or JPEG-LS stream in the data tells of itself; None where there is none."""
+    at = data.find(b"\xff\xd8\xff") + 2
+    while 2 <= at < len(data) - 9 and data[at] == 0xFF:
+        marker = data[at + 1]
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
+            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
 
 
 def _is_encapsulated(syntax: str) -> bool:
