@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,33 @@ from typing import Any
 import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, SecondaryCaptureImageStorage, generate_uid
 
 from workbench.core.problem import InputError
 from workbench.engine.medical.arrays import check_claim, damaged, grey
 from workbench.engine.medical.headers import Slice
 
-COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
+PIXEL_ELEMENTS = (
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelData",
+    *(
+        f"{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue")
+        for part in ("Descriptor", "Data")
+    ),
+)
 
 
 class PixelReader:
@@ -81,9 +99,11 @@ class PixelReader:
                 except Exception as error:  # decoders raise what they like
                     if not _is_compressed(self._dataset) or not _is_whole(self._dataset, one):
                         raise damaged(one.path, "DICOM", error) from None
-                    self._by_gdcm = _by_gdcm(one, error)
-        values = self._by_gdcm[max(one.frame, 0)] if one.frame < len(self._by_gdcm) else self._by_gdcm[0]
-        return grey(values) if values.ndim == 3 else values
+                    self._by_gdcm = _by_gdcm(self._dataset, one, error)
+        frame = max(one.frame, 0)
+        if frame >= len(self._by_gdcm):
+            raise damaged(one.path, "DICOM", f"{len(self._by_gdcm)} frames of {one.file.frames}")
+        return _meaning(self._by_gdcm[frame], self._dataset, one)
 
 
 def _is_compressed(dataset: Dataset) -> bool:
@@ -118,7 +138,7 @@ def _is_encapsulated(syntax: str) -> bool:
 
 
 def _meaning(raw: np.ndarray, dataset: Dataset, one: Slice) -> np.ndarray:
-    if str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
+    if raw.ndim == 2 and str(dataset.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
         raw = apply_color_lut(raw, dataset)
     if raw.ndim == 3:
         return grey(raw)
@@ -133,15 +153,29 @@ def _meaning(raw: np.ndarray, dataset: Dataset, one: Slice) -> np.ndarray:
     return np.asarray(raw.astype(np.float64) * one.slope + one.intercept)
 
 
-def _by_gdcm(one: Slice, first: Exception) -> np.ndarray:
-    """All frames (z, y, x) or (z, y, x, colour) of a compressed file; GDCM rescales them itself."""
+def _by_gdcm(dataset: Dataset, one: Slice, first: Exception) -> np.ndarray:
+    """The stored values of all frames, (z, y, x) or (z, y, x, colour), of a compressed file.
+
+    GDCM gets a copy with nothing but the pixels and what describes them: other elements, damaged or
+    not, cannot lead it astray, and it rescales nothing.
+    """
+    bare = Dataset()
+    for name in PIXEL_ELEMENTS:
+        if name in dataset:
+            bare[name] = dataset[name]
+    bare.SOPClassUID, bare.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+    bare.file_meta = FileMetaDataset()
+    bare.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(one.path))
     try:
-        image = reader.Execute()
-    except RuntimeError:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "pixels.dcm"
+            bare.save_as(copy, enforce_file_format=True)
+            reader.SetFileName(str(copy))
+            image = reader.Execute()
+    except (RuntimeError, ValueError, TypeError, AttributeError):
         said = (str(first).strip().splitlines() or [type(first).__name__])[0][:160]
         raise InputError(
             "The pixels of this DICOM file cannot be decoded.",
