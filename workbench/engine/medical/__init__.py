@@ -1,0 +1,1 @@
+"""Medical images: reading, geometry, labels, export."""
