@@ -165,9 +165,7 @@ class Editor(QObject):
 
     def smooth(self) -> None:
         """Round off."""
-        self.operate(
-            "Smooth", lambda one: operations.smooth(one.array, one.active, self.margin_mm / 2, self._spacing())
-        )
+        self.operate("Smooth", lambda one: operations.smooth(one.array, one.active, self.margin_mm, self._spacing()))
 
     def keep_largest(self) -> None:
         """Remove all islands but the largest."""

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTre
 from workbench.gui.theme import theme
 from workbench.gui.volumes.labelmap import LabelMap
 
+SEEN = 6
+"""Rows that are seen without scrolling."""
 VALUE = int(Qt.ItemDataRole.UserRole)
 
 
@@ -61,6 +63,9 @@ class LabelList(QTreeWidget):
                 self.addTopLevelItem(item)
                 if labels is not None and one.value == labels.active:
                     self.setCurrentItem(item)
+        rows = min(max(self.topLevelItemCount(), 2), SEEN)
+        height = self.sizeHintForRow(0) if self.topLevelItemCount() else theme().pixels(28)
+        self.setMinimumHeight(self.header().sizeHint().height() + rows * height + theme().pixels(4))
         self.count()
 
     def count(self) -> None:

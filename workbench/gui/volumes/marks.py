@@ -78,7 +78,13 @@ def corners(painter: QPainter, canvas: PlaneCanvas) -> None:
 
 def _scale_bar(painter: QPainter, canvas: PlaneCanvas, room: QRectF) -> None:
     """The longest round length that fits into a third of the width, with its millimetres."""
-    fitting = [one for one in _LENGTHS_MM if one * canvas.pixels_per_mm <= min(room.width() * 0.6, canvas.width() / 3)]
+    metrics = QFontMetricsF(painter.font())
+
+    def fits(length_mm: float) -> bool:
+        words = metrics.horizontalAdvance(f"{length_mm:g} mm") + 8
+        return length_mm * canvas.pixels_per_mm <= min(max(room.width() - words, 40), canvas.width() / 3)
+
+    fitting = [one for one in _LENGTHS_MM if fits(one)]
     if not fitting:
         return
     length_mm = fitting[-1]
@@ -89,7 +95,7 @@ def _scale_bar(painter: QPainter, canvas: PlaneCanvas, room: QRectF) -> None:
     for end in (x, room.right()):
         painter.drawLine(QPointF(end, y - 4), QPointF(end, y + 4))
     words = QRectF(room.left(), room.top(), room.width() - long_px - 6, room.height())
-    if QFontMetricsF(painter.font()).horizontalAdvance(f"{length_mm:g} mm") <= words.width():
+    if metrics.horizontalAdvance(f"{length_mm:g} mm") <= words.width():
         align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         _write(painter, words, align, f"{length_mm:g} mm", WORDS)
 

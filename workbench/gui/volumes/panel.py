@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -41,10 +42,9 @@ class Panel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Labels and display")
         self.list = LabelList()
-        self.list.setMinimumHeight(theme().pixels(72))
         self.window_ = QComboBox()
         self.window_.setAccessibleName("Window")
-        self.window_.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.window_.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for name, words in WINDOWS.items():
             self.window_.addItem(words, name)
             key = keymap().key(f"view.volume.{name}")
@@ -100,6 +100,7 @@ class Panel(QScrollArea):
         self.sphere.toggled.connect(self.editor.set_sphere)
         self.over = QComboBox()
         self.over.setAccessibleName("What may be painted over")
+        self.over.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.over.addItems(["anything", "background"])
         self.over.currentTextChanged.connect(self._set_over)
         self.tolerance = _spin("Tolerance of region growing", 0.0, 1e6, "", self._set_tolerance)
@@ -204,6 +205,7 @@ def _spin(
     spin.setRange(low, high)
     spin.setValue(value)
     spin.setSuffix(suffix)
+    spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     spin.setAccessibleName(name)
     spin.setToolTip(name)
     spin.setKeyboardTracking(False)

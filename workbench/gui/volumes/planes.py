@@ -54,7 +54,10 @@ class Plane:
         """A slice as it is shown, (down, right): a view of the array, nothing is copied."""
         where: list[Any] = [slice(None)] * 3
         where[self.across] = index
-        flat: NDArray[Any] = array[tuple(where)]
+        return self.turned(array[tuple(where)])
+
+    def turned(self, flat: NDArray[Any]) -> NDArray[Any]:
+        """A slice with its axes in the array's order as it is shown."""
         if self.down > self.right:
             flat = flat.T
         return flat[:: -1 if self.flip_down else 1, :: -1 if self.flip_right else 1]

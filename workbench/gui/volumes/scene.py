@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, VolumeMeta
 from workbench.gui.volumes import shades
+from workbench.gui.volumes.columns import Columns
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.measures import Measure, describe
 from workbench.gui.volumes.planes import Name, Plane, Voxel, planes_of, position_mm
@@ -31,6 +32,7 @@ class Layer:
         self.title = title or meta.title or meta.modality
         self.first = shades.first_window(array, meta)
         self._toner = shades.Toner(array.dtype, self.first)
+        self._columns = Columns(array) if Columns.suit(array) else None
 
     @property
     def window(self) -> shades.Window:
@@ -45,6 +47,8 @@ class Layer:
 
     def tones(self, plane: Plane, index: int) -> NDArray[np.uint8]:
         """A slice as tones, (rows, columns)."""
+        if self._columns is not None and plane.across == 2:
+            return self._toner.tones(plane.turned(self._columns.slice_at(index)))
         return self._toner.tones(plane.cut(self.array, index))
 
     def words(self, voxel: Voxel) -> str:

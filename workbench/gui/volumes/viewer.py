@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
-from workbench.gui.buttons import show_icon, tool_button
 from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 from workbench.gui.volumes import shades
@@ -23,11 +22,18 @@ from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
 from workbench.gui.volumes.planes import NAMES, Name, Voxel, in_words
 from workbench.gui.volumes.scene import Layer, Scene
+from workbench.gui.volumes.toolrow import ToolRow
 
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
+
+
+ROW = (
+    ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
+    ("hide", "outline", "overlay", "sequences", "one", "cine", "fit"),
+)  # fmt: skip
 
 
 class VolumeViewer(QWidget):
@@ -236,24 +242,10 @@ class VolumeViewer(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
-        self.bar = QWidget()
-        row = QHBoxLayout(self.bar)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(px(2))
-        for names in (("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
-                      ("hide", "outline", "overlay", "sequences", "one", "cine", "fit")):  # fmt: skip
-            for name in names:
-                row.addWidget(self._button(self.actions_[name]))
-            row.addSpacing(px(8))
-        row.addStretch(1)
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
-        more = tool_button("mdi6.dots-horizontal", "Everything that can be done here", lambda: None)
-        more.setMenu(self.menu)
-        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        row.addWidget(more)
-        self.bar.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.bar = ToolRow([[self.actions_[name] for name in group] for group in ROW], self.menu)
         self.cells = QGridLayout()
         self.cells.setSpacing(px(4))
         self.read_out = Caption(role="small")
@@ -274,16 +266,6 @@ class VolumeViewer(QWidget):
         column.addWidget(self.bar)
         column.addLayout(self.cells, 1)
         column.addLayout(below)
-
-    def _button(self, action: QAction) -> QToolButton:
-        button = QToolButton()
-        button.setDefaultAction(action)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        button.setAccessibleName(action.text())
-        picture = str(action.data() or "")
-        show_icon(button, picture)
-        theme().follow(button, lambda: show_icon(button, picture))
-        return button
 
     def _fill_menu(self) -> None:
         self.menu.clear()
