@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, QThreadPool
 from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
@@ -446,11 +446,13 @@ def test_that_a_volume_is_never_read_whole(qtbot, tmp_path):
     qtbot.waitUntil(lambda: view.viewer.scene.shape == (size, size, size))
     view.show()
     view.grab()
+    QThreadPool.globalInstance().waitForDone()
     grown = psutil.Process().memory_info().rss - before
     assert isinstance(view.viewer.scene.layers[0].array, np.memmap)
     assert grown < 0.25 * 2 * size**3
-    flat = view.viewer.scene.layers[0].tones(view.viewer.scene.planes["sagittal"], 399)
-    assert flat.any() and not view.viewer.scene.layers[0].tones(view.viewer.scene.planes["sagittal"], 400).any()
+    layer, sagittal = view.viewer.scene.layers[0], view.viewer.scene.planes["sagittal"]
+    layer.set_window((250, 500))
+    assert layer.tones(sagittal, 399).any() and not layer.tones(sagittal, 400).any()
 
 
 def test_that_sequences_stand_side_by_side_linked_and_one_lies_over_another(qtbot, tmp_path):

@@ -46,7 +46,8 @@ class Columns:
         if beside not in self._slabs and beside not in self._coming and 0 <= beside * SLAB < self._array.shape[2]:
             self._coming.add(beside)
             QThreadPool.globalInstance().start(lambda: self._fetch(beside, number))
-        return slab[within]
+        flat: NDArray[Any] = slab[within]
+        return flat
 
     def _fetch(self, number: int, near: int) -> None:
         try:
@@ -68,13 +69,17 @@ class Columns:
         found = np.empty((part.shape[2], *part.shape[:2]), part.dtype)
         for z in range(part.shape[0]):
             found[:, z] = part[z].T
-            if z % 64 == 63:
-                self._give_back()
-        self._give_back()
+            if z % 16 == 15:
+                self.give_back()
+        self.give_back()
         return found
 
-    def _give_back(self) -> None:
-        """Let the system have the pages; they come again from its cache, and nothing was written on them."""
+    def give_back(self) -> None:
+        """Let the system have the pages; they come again from its cache, and nothing was written on them.
+
+        Around a row that is read the system maps its neighbours too, so that a slice across the second
+        axis can map most of a file.
+        """
         mapped = getattr(self._array, "_mmap", None)
         if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)

@@ -47,9 +47,13 @@ class Layer:
 
     def tones(self, plane: Plane, index: int) -> NDArray[np.uint8]:
         """A slice as tones, (rows, columns)."""
-        if self._columns is not None and plane.across == 2:
+        if self._columns is None:
+            return self._toner.tones(plane.cut(self.array, index))
+        if plane.across == 2:
             return self._toner.tones(plane.turned(self._columns.slice_at(index)))
-        return self._toner.tones(plane.cut(self.array, index))
+        tones = self._toner.tones(plane.cut(self.array, index))
+        self._columns.give_back()
+        return tones
 
     def words(self, voxel: Voxel) -> str:
         """A voxel's value with its unit."""

@@ -40,6 +40,8 @@ def automatic(array: NDArray[Any]) -> Window:
         return 0.5, 1.0
     inner = values[values > values.min()]
     low, high = np.percentile((inner if inner.size else values).astype(np.float64), (1, 99))
+    if low == high:
+        low, high = float(values.min()), float(values.max())
     width = max(float(high - low), np.finfo(np.float32).eps * max(abs(low), abs(high), 1.0))
     return float(low + high) / 2, width
 
