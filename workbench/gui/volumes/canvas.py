@@ -65,7 +65,8 @@ class PlaneCanvas(QWidget):
         self._grey: QImage | None = None
         self._over: QImage | None = None
         self._marks: QImage | None = None
-        self._picture: QPixmap | None = None
+        self._ground: QPixmap | None = None
+        """Volume and overlay as they are on the screen; labels are drawn over a copy of it."""
         self._at = -1
         self._dragged: tuple[Qt.MouseButton, QPointF] | None = None
         self.setMouseTracking(True)
@@ -102,7 +103,7 @@ class PlaneCanvas(QWidget):
 
     def refresh(self) -> None:
         """Draw everything anew."""
-        self._grey = self._over = self._marks = self._picture = None
+        self._grey = self._over = self._marks = self._ground = None
         self._name_it()
         self.update()
 
@@ -128,18 +129,18 @@ class PlaneCanvas(QWidget):
 
     def _moved(self) -> None:
         if self.filled and self.index != self._at:
-            self._grey = self._over = self._marks = self._picture = None
+            self._grey = self._over = self._marks = self._ground = None
             self._name_it()
         self.update()
 
     def _edited(self, box: Any) -> None:
         where = box[self.plane.across]
         if where.start <= self.index < where.stop:
-            self._marks = self._picture = None
+            self._marks = None
             self.update()
 
     def _replaced(self) -> None:
-        self._picture = None
+        self._ground = None
         self.update()
 
     def _name_it(self) -> None:
@@ -199,11 +200,14 @@ class PlaneCanvas(QWidget):
         if not self.filled:
             painter.fillRect(self.rect(), Qt.GlobalColor.black)
         else:
-            if self._picture is None:
-                self._picture = self._draw()
-            painter.drawPixmap(0, 0, self._picture)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if self._ground is None:
+                self._ground = self._draw()
+            painter.drawPixmap(0, 0, self._ground)
+            labels = self._label_image()
+            if labels is not None:
+                painter.drawImage(self._where(), labels)
             marks.crosshair(painter, self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             marks.measures(painter, self)
             marks.corners(painter, self)
             if self.tool is not None:
@@ -220,19 +224,19 @@ class PlaneCanvas(QWidget):
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.black)
         painter = QPainter(picture)
-        rows, columns = self.plane.size(self.scene.shape)
-        where = self.to_image().mapRect(QRectF(0, 0, columns, rows))
+        where = self._where()
         smooth = self.pixels_per_mm * min(self.plane.pitch_mm) < PIXELS_SEEN
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
         for image in (self._grey_image(), self._overlay_image()):
             if image is not None:
                 painter.drawImage(where, image)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        labels = self._label_image()
-        if labels is not None:
-            painter.drawImage(where, labels)
         painter.end()
         return picture
+
+    def _where(self) -> QRectF:
+        """Where the slice is on the widget."""
+        rows, columns = self.plane.size(self.scene.shape)
+        return self.to_image().mapRect(QRectF(0, 0, columns, rows))
 
     def _grey_image(self) -> QImage | None:
         if self._grey is None and self.layer is not None:
@@ -257,7 +261,7 @@ class PlaneCanvas(QWidget):
         return self._marks
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._picture = None
+        self._ground = None
 
     # Input
 
