@@ -162,6 +162,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.cine", "Cine", "Run through the slices of the plane with the focus", "C", "mdi6.play"),
     Command("view.volume.one", "This plane alone", "Enlarge the plane with the focus, or show all", "X",
             "mdi6.fit-to-screen-outline"),
+    Command("view.volume.solid", "Surfaces in 3-D", "The labels' surfaces in the place of the panel, and back", "T",
+            "mdi6.cube-outline"),
     Command("view.volume.sequences", "Sequences side by side", "Up to four volumes of the case in the same plane", "Y",
             "mdi6.view-grid-outline"),
     Command("view.volume.overlay", "Overlay", "Lay the second volume over the first in colour", "L",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut
@@ -24,6 +24,9 @@ from workbench.gui.volumes.planes import NAMES, Name, Voxel, in_words
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
 
+if TYPE_CHECKING:
+    from workbench.gui.volumes.solid import SolidView
+
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill")
@@ -32,7 +35,7 @@ OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "
 
 ROW = (
     ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
-    ("hide", "outline", "overlay", "sequences", "one", "cine", "fit"),
+    ("hide", "outline", "overlay", "sequences", "one", "solid", "cine", "fit"),
 )  # fmt: skip
 
 
@@ -47,6 +50,9 @@ class VolumeViewer(QWidget):
         self.panel = Panel(self.scene, self.editor, self.set_window)
         self.canvases = {name: PlaneCanvas(self.scene, name) for name in NAMES}
         self.sequences: list[PlaneCanvas] = []
+        self.solid: SolidView | None = None
+        """Made when it is first asked for."""
+        self._background = background
         self.spare: Layer | None = None
         """What the overlay action lays over the first volume."""
         self.layout_: Layout = "planes"
@@ -140,6 +146,7 @@ class VolumeViewer(QWidget):
             "sphere": lambda: editor.set_sphere(not editor.brush.sphere), "hide": self._hide, "outline": self._outline,
             "cine": self._toggle_cine, "one": lambda: self._toggle_layout("one"),
             "sequences": lambda: self._toggle_layout("sequences"), "overlay": self._toggle_overlay,
+            "solid": self._toggle_solid,
         }  # fmt: skip
         for name, do in toggling.items():
             self._action(name, do, checkable=True)
@@ -175,12 +182,14 @@ class VolumeViewer(QWidget):
             actions[name].setText(name.capitalize() + (f": {words}" if can and words else ""))
         many = len(self.scene.layers) > 1
         actions["sequences"].setEnabled(many)
+        actions["solid"].setEnabled(labels is not None)
         actions["overlay"].setEnabled(self.spare is not None)
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
             ("outline", self.scene.style.fill == 0), ("cine", self._cine.isActive()),
             ("one", self.layout_ == "one"), ("sequences", self.layout_ == "sequences"),
             ("overlay", self.scene.overlay is not None),
+            ("solid", self.solid is not None and self.solid.isVisibleTo(self)),
         ):  # fmt: skip
             actions[name].setChecked(on)
         tool = editor.tools[editor.tool]
@@ -221,6 +230,18 @@ class VolumeViewer(QWidget):
 
         if self.editor.labels is not None:
             ask_export(self, self.editor.labels, self._say)
+
+    def _toggle_solid(self) -> None:
+        if self.solid is None:
+            from workbench.gui.volumes.solid import SolidView  # OpenGL is looked for when somebody wants it
+
+            self.solid = SolidView(self.scene, self._background, self)
+            self.solid.hide()
+        self._solid_wanted = not self._solid_wanted
+        self.layout_ = "planes"
+        self._arrange()
+
+    _solid_wanted = False
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()
@@ -298,10 +319,14 @@ class VolumeViewer(QWidget):
             shown = [self.canvas]
         else:
             shown = [self.canvases[name] for name in ("axial", "sagittal", "coronal")]
-            shown += [self.panel] if self._own_panel else []
+            if self._solid_wanted and self.solid is not None:
+                shown.append(self.solid)
+            elif self._own_panel:
+                shown.append(self.panel)
         while self.cells.count():
             self.cells.takeAt(0)
         mine: list[QWidget] = [*self.canvases.values(), *self.sequences, *([self.panel] if self._own_panel else [])]
+        mine += [self.solid] if self.solid is not None else []
         for widget in mine:
             if widget not in shown:
                 widget.hide()
