@@ -29,6 +29,9 @@ def test_that_slices_from_slabs_are_those_of_the_array_in_any_order(mapped):
 
 def test_that_the_next_slab_comes_before_it_is_asked_for(mapped):
     found = Columns(mapped)
+    found.slice_at(SLAB - 2)
+    QThreadPool.globalInstance().waitForDone()
+    assert set(found._slabs) == {0}  # nobody moves yet
     found.slice_at(SLAB - 1)
     QThreadPool.globalInstance().waitForDone()
     assert set(found._slabs) == {0, 1}

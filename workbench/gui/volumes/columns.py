@@ -29,6 +29,7 @@ class Columns:
         self._slabs: dict[int, NDArray[Any]] = {}
         self._lock = threading.Lock()
         self._coming: set[int] = set()
+        self._before: int | None = None
 
     @staticmethod
     def suit(array: NDArray[Any]) -> bool:
@@ -36,18 +37,23 @@ class Columns:
         return isinstance(array, np.memmap) and array.mode == "r" and array.nbytes > LARGE_BYTES
 
     def slice_at(self, index: int) -> NDArray[Any]:
-        """The slice (z, y); the next slab in the direction of travel is cut on another thread."""
+        """The slice (z, y); once somebody moves, the next slab in that direction is cut on another thread."""
         number, within = divmod(index, SLAB)
         slab = self._slabs.get(number)
         if slab is None:
             slab = self._cut(number)
         self._keep(number, slab)
-        beside = number + (1 if within >= SLAB // 2 else -1)
+        before, self._before = self._before, index
+        forward = before is not None and index > before
+        if before is not None and index != before and (within >= SLAB // 2) == forward:
+            self._look_ahead(number, number + (1 if forward else -1))
+        flat: NDArray[Any] = slab[within]
+        return flat
+
+    def _look_ahead(self, number: int, beside: int) -> None:
         if beside not in self._slabs and beside not in self._coming and 0 <= beside * SLAB < self._array.shape[2]:
             self._coming.add(beside)
             QThreadPool.globalInstance().start(lambda: self._fetch(beside, number))
-        flat: NDArray[Any] = slab[within]
-        return flat
 
     def _fetch(self, number: int, near: int) -> None:
         try:
