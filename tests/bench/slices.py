@@ -133,6 +133,7 @@ before = psutil.Process().memory_info().rss
 began = time.perf_counter()
 viewer = VolumeViewer(Away())
 viewer.resize(1280, 1280)
+out["build_s"] = [time.perf_counter() - began]
 viewer.show_volumes([Layer(open_volume(large), meta)])
 viewer.show()
 while not all(c._ground is not None for c in viewer.canvases.values()):
@@ -268,7 +269,9 @@ def summary(ours: list[dict[str, list[float]]], theirs: list[dict[str, list[floa
     names = ("one", "three", "stroke", "stroke_end")
     report: dict[str, object] = {"bench": "slices", "workbench": {name: over(ours, name) for name in names}}
     write, shown = (statistics.median(one[name][0] for one in ours) for name in ("write_s", "open_s"))
+    built = statistics.median(one["build_s"][0] for one in ours)
     report["large volume"] = {
+        "viewer built, part of shown_s": built,
         "write_s": write, "shown_s": shown, "write and show against write": (write + shown) / write,
         "memory_share": statistics.median(one["open_memory_share"][0] for one in ours),
     }  # fmt: skip

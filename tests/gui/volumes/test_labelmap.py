@@ -294,3 +294,28 @@ def test_that_an_operation_on_a_label_that_is_nowhere_says_what_to_do():
         operations.grow(np.zeros(SHAPE, np.uint8), 3, 2, SPACING)
     assert "Paint" in caught.value.fix
     assert spacing_zyx_mm(phantom.meta().geometry) == SPACING
+
+
+def test_that_results_are_cut_to_what_they_change():
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[5:10, 5:10, 5:10] = 1
+    whole = tuple(slice(0, size) for size in SHAPE)
+    mask = labels == 1
+    box, none = operations.narrowed(labels, 1, (whole, mask))
+    assert none.size == 0 and labels[box].size == 0
+    mask = mask.copy()
+    mask[9:12, 6, 6] = True
+    mask[5, 5, 5] = False
+    assert operations.narrowed(labels, 1, (whole, mask))[0] == (slice(5, 12), slice(5, 7), slice(5, 7))
+    box, grown = operations.narrowed(labels, 1, (whole, mask), losses=False)
+    assert box == (slice(10, 12), slice(6, 7), slice(6, 7)) and grown.all()
+    box, shrunk = operations.narrowed(labels, 1, (whole, mask), gains=False)
+    assert box == (slice(5, 6), slice(5, 6), slice(5, 6)) and not shrunk.any()
+
+
+def test_that_a_count_under_which_somebody_painted_is_made_again(qapp, path):
+    labels = LabelMap(open_labels(path), phantom.meta(labels=phantom.LABELS), path=path)
+    early = labels.count()
+    painted(labels)
+    assert not labels.take_count(early) and labels.voxels is None
+    assert labels.take_count(labels.count()) and labels.voxels[1] == (labels.array == 1).sum()

@@ -544,3 +544,26 @@ def test_that_planes_are_black_in_both_themes_at_every_scale(qtbot, view, mode, 
     canvas = view.viewer.canvases["axial"]
     canvas.fit()
     assert canvas.grab().toImage().pixelColor(6, canvas.height() // 4) == QColor("#000000")
+
+
+def test_that_region_growing_can_take_away_and_keeps_other_labels(qtbot, viewer):
+    labels, axial = viewer.editor.labels, viewer.canvases["axial"]
+    labels.choose(1)
+    viewer.editor.tolerance = 5000
+    viewer.go((22, 36, 33))
+    viewer.editor.choose("fill")
+    before = labels.array.copy()
+    qtbot.mouseClick(axial, RIGHT, pos=spot(axial, (22, 36, 33)))
+    idle(qtbot, viewer)
+    assert not (labels.array[22] == 1).any() and (labels.array[22] == 2).sum() == (before[22] == 2).sum()
+    labels.only_over = "background"
+    qtbot.mouseClick(axial, LEFT, pos=spot(axial, (22, 36, 33)))
+    idle(qtbot, viewer)
+    assert (labels.array[22][before[22] > 1] == before[22][before[22] > 1]).all()
+    assert (labels.array[22][before[22] < 2] == 1).all()
+
+
+def test_that_every_button_is_named_and_says_its_key(viewer):
+    for button in viewer.bar.buttons:
+        assert button.accessibleName() and button.toolTip()
+    assert "(B)" in viewer.actions_["brush"].toolTip()

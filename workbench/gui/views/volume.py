@@ -63,6 +63,9 @@ class VolumeView(View):
         self.viewer.clear()
         super().clear(hint)
 
+    def _exported(self) -> QWidget:
+        return self.viewer.area
+
     def rows(self) -> tuple[Sequence[str], Rows]:
         scene = self.viewer.scene
         if scene.labels is not None:

@@ -122,24 +122,24 @@ class Editor(QObject):
 
         def then(result: Result) -> None:
             self._end()
-            if labels is not self.labels:
+            if labels is not self.labels or labels.active != value:
+                self.said.emit(f"{words}: dropped, as another label was chosen meanwhile.", "dim")
                 return
-            box, mask = result
-            if erase or add:
-                labels.stroke()
-                labels.put(box, mask, 0 if erase else None)
-                labels.finish(words)
-                self.said.emit("", "dim")
-            else:
-                count = labels.replace(box, mask, words)
-                self.said.emit(f"{words}: {count * labels.voxel_ml:.2f} ml changed" if count else
-                               f"{words}: nothing changed", "dim")  # fmt: skip
+            count = labels.replace(*result, words) if result[1].size else 0
+            changed = f"{count * labels.voxel_ml:.3g} ml" if count else "nothing"
+            self.said.emit(f"{words}: {changed} changed", "dim")
 
         def failed(record: ProblemRecord) -> None:
             self._end()
             self.said.emit(" ".join(filter(None, (record.what, record.fix))), "error")
 
-        self._background.background(lambda: work(labels), then=then, failed=failed, owner=self)
+        def narrow() -> Result:
+            box, mask = work(labels)
+            mask = ~mask if erase else mask  # what is taken away is what must not stay
+            return operations.narrowed(labels.array, value, (box, mask), gains=not erase, losses=not add)
+
+        value = labels.active
+        self._background.background(narrow, then=then, failed=failed, owner=self)
 
     def _end(self) -> None:
         self.busy = ""
@@ -238,7 +238,7 @@ class Editor(QObject):
 
     def _count(self, labels: LabelMap) -> None:
         def then(found: dict[int, int]) -> None:
-            if labels is self.labels:
-                labels.take_count(found)
+            if labels is self.labels and not labels.take_count(found):
+                self._count(labels)
 
         self._background.background(labels.count, then=then, failed=lambda _: None, owner=labels)

@@ -143,10 +143,14 @@ class LabelMap(QObject):
                 total[value] = total.get(value, 0) + number
         return total
 
-    def take_count(self, voxels: dict[int, int]) -> None:
-        """What `count` found; values that nothing names get a name if they are few."""
-        if self._changed_before_count:  # counted while somebody painted: once more, here
-            voxels = self.count()
+    def take_count(self, voxels: dict[int, int]) -> bool:
+        """What `count` found; False where somebody painted meanwhile, so that it must be counted once more.
+
+        Values that nothing names get a name if they are few.
+        """
+        if self._changed_before_count:
+            self._changed_before_count = False
+            return False
         self.voxels = {value: number for value, number in voxels.items() if value}
         unnamed = sorted(value for value in self.voxels if value > 0 and value not in self.values)[:FEW]
         if unnamed:
@@ -155,6 +159,7 @@ class LabelMap(QObject):
                 self.active = self.labels[0].value
             self.restyled.emit()
         self.counted.emit()
+        return True
 
     # Painting
 

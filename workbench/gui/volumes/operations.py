@@ -50,6 +50,22 @@ def _region(labels: NDArray[Any], value: int, margin_mm: float, spacing_mm: Sequ
     return box, np.asarray(labels[box] == value)
 
 
+def narrowed(labels: NDArray[Any], value: int, result: Result, *, gains: bool = True, losses: bool = True) -> Result:
+    """A result cut to what it changes, so that putting it in place is quick; an empty box where that is nothing.
+
+    `gains` and `losses` say whether the label may grow and shrink by it.
+    """
+    box, mask = result
+    present = labels[box] == value
+    wanted = (present | mask) if not losses else mask
+    wanted = wanted if gains else present & wanted
+    changed = bounds(wanted != present)
+    if changed is None:
+        return (slice(0, 0), slice(0, 0), slice(0, 0)), np.zeros((0, 0, 0), bool)
+    z, y, x = (slice(one.start + a.start, one.start + a.stop) for one, a in zip(box, changed, strict=True))
+    return (z, y, x), wanted[changed]
+
+
 def grow(labels: NDArray[Any], value: int, radius_mm: float, spacing_mm: Sequence[float]) -> Result:
     """Every voxel within a distance of the label."""
     from scipy import ndimage

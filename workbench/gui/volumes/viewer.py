@@ -267,7 +267,10 @@ class VolumeViewer(QWidget):
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.bar = ToolRow([[self.actions_[name] for name in group] for group in ROW], self.menu)
-        self.cells = QGridLayout()
+        self.area = QWidget()
+        """The planes and what stands beside them, without tools and read-out."""
+        self.cells = QGridLayout(self.area)
+        self.cells.setContentsMargins(0, 0, 0, 0)
         self.cells.setSpacing(px(4))
         self.read_out = Caption(role="small")
         self.read_out.setAccessibleName("Under the pointer")
@@ -285,7 +288,7 @@ class VolumeViewer(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(4))
         column.addWidget(self.bar)
-        column.addLayout(self.cells, 1)
+        column.addWidget(self.area, 1)
         column.addLayout(below)
 
     def _fill_menu(self) -> None:
