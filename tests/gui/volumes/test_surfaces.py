@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtGui import QVector3D
@@ -103,3 +109,50 @@ def test_that_the_3d_view_looks_from_the_front_with_the_patients_left_at_the_rig
     middle = surfaces.centre_mm(list(solid.surfaces.values()))[0]
     shown = seen.map(QVector3D(*map(float, middle)))
     assert (shown.x(), shown.y()) == pytest.approx((0, 0), abs=1e-4) and -1 < shown.z() < 1
+
+
+DRAW = """
+import sys
+import numpy as np
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from tests.gui.volumes import phantom
+from workbench.gui.volumes.away import Away
+from workbench.gui.volumes.glmesh import has_opengl
+from workbench.gui.volumes.labelmap import LabelMap
+from workbench.gui.volumes.viewer import VolumeViewer
+app = QApplication([])
+array = np.zeros((30, 30, 30), np.uint8)
+array[13:17, 13:17, 2:6], array[13:17, 13:17, 24:28] = 1, 2  # 2 lies at the patient's left
+meta = phantom.meta(labels=phantom.LABELS)
+viewer = VolumeViewer(Away())
+viewer.resize(800, 800)
+viewer.show_volumes([], LabelMap(array, meta, viewer))
+viewer.show()
+viewer.actions_["solid"].trigger()
+for _ in range(300):
+    QTest.qWait(50)
+    if viewer.solid.surfaces or not has_opengl():
+        break
+image = viewer.solid.grab().toImage()
+def column(red):  # where blue (label 1) or orange (label 2) stands on average
+    found = [x for x in range(image.width()) for y in range(0, image.height(), 3)
+             if (c := image.pixelColor(x, y)).lightness() > 20 and (c.red() > c.blue()) == red]
+    return sum(found) / len(found) / image.width()
+print("no OpenGL" if not has_opengl() else f"{column(False):.2f} {column(True):.2f}", flush=True)
+import os
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs a virtual display with OpenGL")
+def test_that_with_opengl_the_label_at_the_patients_left_is_drawn_at_the_right():
+    line = ["xvfb-run", "-a", "-s", "-screen 0 1000x1000x24 +extension GLX", sys.executable, "-c", DRAW]
+    done = subprocess.run(line, cwd=Path(__file__).resolve().parents[3], capture_output=True, text=True, check=False,
+                          env=os.environ | {"QT_QPA_PLATFORM": "xcb"}, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if done.stdout.strip() == "no OpenGL":
+        pytest.skip("the virtual display has no OpenGL")
+    blue, orange = map(float, done.stdout.split())
+    assert blue < 0.4 and orange > 0.6
