@@ -120,11 +120,13 @@ class Stroke:
         gained: dict[int, int] = {}
         for tile, before in self._before.items():
             after = np.ascontiguousarray(self._array[box_of(tile)])
+            differ = after != before
+            if not differ.any():
+                continue
             apart = after.reshape(-1).view(np.uint8) ^ before.reshape(-1).view(np.uint8)
-            if apart.any():
-                packed[tile] = zlib.compress(apart.tobytes(), 1)
-                for region, sign in ((after, 1), (before, -1)):
-                    for value, number in counts(region).items():
-                        gained[value] = gained.get(value, 0) + sign * number
+            packed[tile] = zlib.compress(apart.tobytes(), 1)
+            for values, sign in ((after[differ], 1), (before[differ], -1)):
+                for value, number in counts(values).items():
+                    gained[value] = gained.get(value, 0) + sign * number
         self._before = {}
         return TilesEdit(self._array, packed, gained, told, text=text) if packed else None
