@@ -54,4 +54,4 @@ def test_that_places_clash_only_where_one_key_would_mean_two_things(one: str, ot
 
 def test_that_an_undeclared_place_is_named_after_its_id() -> None:
     assert place_of("sweep-table").title == "Sweep table"
-    assert place_of("view.volume") is PLACES["view"]
+    assert place_of("view.mesh") is PLACES["view"]

@@ -82,7 +82,7 @@ def test_that_a_view_and_a_setting_name_their_help(open_window: Open, qtbot: QtB
 
 def test_that_the_search_leaves_pages_with_the_words_and_opens_the_first(open_window: Open) -> None:
     browser = open_window().guide.read("page:home")
-    browser.search.setText("lasso")
+    browser.search.setText("astrolabe")
     assert browser.listed() == []
     browser.search.setText("learning rate warmup")
     assert "settings" not in browser.listed() and f"recipe:{NAME}" in browser.listed()

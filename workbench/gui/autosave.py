@@ -5,15 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.core.problem import ProblemRecord
-from workbench.gui.link import Link
 
 WITHIN_S = 2.0
 """An edit begins to be written after at most this long."""
 Write = Callable[[], object]
+
+
+class Background(Protocol):
+    """Whoever does work off the GUI thread, as gui.link.Link does."""
+
+    def background(
+        self,
+        work: Callable[[], Any],
+        *,
+        then: Callable[[Any], None] | None = None,
+        failed: Callable[[ProblemRecord], None] | None = None,
+        owner: QObject | None = None,
+    ) -> None:
+        """Call `work` on another thread, then `then` or `failed` on this one while `owner` lives."""
 
 
 class Autosave(QObject):
@@ -24,7 +38,9 @@ class Autosave(QObject):
 
     told = Signal(str)
 
-    def __init__(self, link: Link, take: Callable[[], Write], parent: QObject, *, within_s: float = WITHIN_S) -> None:
+    def __init__(
+        self, link: Background, take: Callable[[], Write], parent: QObject, *, within_s: float = WITHIN_S
+    ) -> None:
         super().__init__(parent)
         self._link, self._take = link, take
         self._changes = self._written = 0

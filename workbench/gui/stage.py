@@ -31,6 +31,8 @@ COMING = {
     "spans": "Texts with what the model marks in them.",
     "attention": "How much each token looks at each other one.",
     "text": "A passage of text.",
+    "volume": "A volume in three linked planes.\nThe wheel changes the slice.",
+    "labels": "Labels over their volume in three linked planes.\nB paints, E erases.",
 }
 
 

@@ -16,6 +16,8 @@ _VIEWS = {
     "attention": "attention:AttentionView",
     "image": "image:ImageView",
     "image-grid": "image:ImageView",
+    "volume": "volume:VolumeView",
+    "labels": "volume:LabelsView",
 }
 
 

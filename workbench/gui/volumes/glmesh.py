@@ -1,0 +1,160 @@
+"""Meshes drawn by OpenGL into a picture, with Qt's own classes: no window of its own, no further package."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QImage,
+    QMatrix4x4,
+    QOffscreenSurface,
+    QOpenGLContext,
+    QSurfaceFormat,
+    QVector4D,
+)
+
+from workbench.gui.volumes.surfaces import Surface
+
+SAMPLES = 4
+_COLOUR_BIT, _DEPTH_BIT = 0x4000, 0x100
+_DEPTH_TEST, _BLEND, _CULL_FACE = 0x0B71, 0x0BE2, 0x0B44
+_FRONT, _BACK = 0x0404, 0x0405
+_SOURCE_ALPHA, _ONE_LESS = 0x0302, 0x0303
+_TRIANGLES, _FLOAT = 0x0004, 0x1406
+
+_VERTEX = """
+attribute highp vec3 place;
+attribute highp vec3 normal;
+uniform highp mat4 seen;
+uniform highp mat4 turned;
+varying highp vec3 facing;
+void main() { facing = (turned * vec4(normal, 0.0)).xyz; gl_Position = seen * vec4(place, 1.0); }
+"""
+_FRAGMENT = """
+varying highp vec3 facing;
+uniform highp vec4 colour;
+void main() {
+    highp float lit = abs(normalize(facing).z);
+    gl_FragColor = vec4(colour.rgb * (0.25 + 0.75 * lit), colour.a);
+}
+"""
+
+
+@functools.cache
+def has_opengl() -> bool:
+    """Whether this display draws OpenGL 2 or later."""
+    if QGuiApplication.platformName() in ("offscreen", "minimal"):
+        return False
+    context, surface = QOpenGLContext(), QOffscreenSurface()
+    surface.create()
+    if not context.create() or not surface.isValid() or not context.makeCurrent(surface):
+        return False
+    able = context.format().majorVersion() >= 2
+    context.doneCurrent()
+    return able
+
+
+def triangles(surface: Surface) -> NDArray[np.float32]:
+    """Corners with smooth normals, (3 M, 6) float32: x, y, z, then the normal."""
+    points, faces = surface.vertices, surface.faces
+    a, b, c = (points[faces[:, at]] for at in range(3))
+    flat = np.cross(b - a, c - a)
+    normals = np.zeros_like(points)
+    for at in range(3):
+        for axis in range(3):
+            normals[:, axis] += np.bincount(faces[:, at], flat[:, axis], len(points)).astype(np.float32)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return np.ascontiguousarray(np.hstack([points, normals])[faces.ravel()], np.float32)
+
+
+class MeshPainter:
+    """A context, its buffers and its program; used on the GUI thread only, where `has_opengl`."""
+
+    def __init__(self) -> None:
+        from PySide6.QtOpenGL import QOpenGLShader, QOpenGLShaderProgram  # only where 3-D is asked for
+
+        wanted = QSurfaceFormat()
+        wanted.setDepthBufferSize(24)
+        self._context, self._surface = QOpenGLContext(), QOffscreenSurface()
+        self._context.setFormat(wanted)
+        self._context.create()
+        self._surface.setFormat(self._context.format())
+        self._surface.create()
+        self._context.makeCurrent(self._surface)
+        self._program = QOpenGLShaderProgram()
+        kinds = QOpenGLShader.ShaderTypeBit
+        self._program.addShaderFromSourceCode(kinds.Vertex, _VERTEX)
+        self._program.addShaderFromSourceCode(kinds.Fragment, _FRAGMENT)
+        self._program.link()
+        self._buffers: dict[int, tuple[Any, int]] = {}
+        self._frame: Any = None
+        self._context.doneCurrent()
+
+    def take(self, meshes: dict[int, NDArray[np.float32]]) -> None:
+        """Keep these meshes, corners as `triangles` returns them, in place of those before."""
+        from PySide6.QtOpenGL import QOpenGLBuffer
+
+        self._context.makeCurrent(self._surface)
+        for buffer, _ in self._buffers.values():
+            buffer.destroy()
+        self._buffers = {}
+        for value, corners in meshes.items():
+            buffer = QOpenGLBuffer()
+            buffer.create()
+            buffer.bind()
+            buffer.allocate(corners.tobytes(), corners.nbytes)
+            buffer.release()
+            self._buffers[value] = (buffer, len(corners))
+        self._context.doneCurrent()
+
+    def draw(self, size: QSize, colours: dict[int, QColor], seen: QMatrix4x4, turned: QMatrix4x4) -> QImage:
+        """A picture of the meshes that have a colour, opaque ones before clear ones, on black."""
+        from PySide6.QtOpenGL import QOpenGLFramebufferObject, QOpenGLFramebufferObjectFormat
+
+        self._context.makeCurrent(self._surface)
+        if self._frame is None or self._frame.size() != size:
+            form = QOpenGLFramebufferObjectFormat()
+            form.setAttachment(QOpenGLFramebufferObject.Attachment.Depth)
+            form.setSamples(SAMPLES)
+            self._frame = QOpenGLFramebufferObject(size, form)
+        self._frame.bind()
+        gl = self._context.functions()
+        gl.glViewport(0, 0, size.width(), size.height())
+        gl.glClearColor(0.0, 0.0, 0.0, 1.0)
+        gl.glClear(_COLOUR_BIT | _DEPTH_BIT)
+        gl.glEnable(_DEPTH_TEST)
+        gl.glBlendFunc(_SOURCE_ALPHA, _ONE_LESS)
+        self._program.bind()
+        self._program.setUniformValue(self._program.uniformLocation("seen"), seen)
+        self._program.setUniformValue(self._program.uniformLocation("turned"), turned)
+        for value in sorted(colours, key=lambda one: -colours[one].alpha()):
+            if value in self._buffers:
+                self._draw_one(gl, value, colours[value])
+        self._program.release()
+        self._frame.release()
+        image: QImage = self._frame.toImage()
+        self._context.doneCurrent()
+        return image
+
+    def _draw_one(self, gl: Any, value: int, colour: QColor) -> None:
+        buffer, corners = self._buffers[value]
+        buffer.bind()
+        for name, offset in (("place", 0), ("normal", 12)):
+            at = self._program.attributeLocation(name)
+            self._program.enableAttributeArray(at)
+            self._program.setAttributeBuffer(at, _FLOAT, offset, 3, 24)
+        shade = QVector4D(colour.redF(), colour.greenF(), colour.blueF(), colour.alphaF())
+        self._program.setUniformValue(self._program.uniformLocation("colour"), shade)
+        if colour.alpha() < 255:
+            gl.glEnable(_BLEND)
+            gl.glDepthMask(0)
+        gl.glDrawArrays(_TRIANGLES, 0, corners)
+        gl.glDepthMask(1)
+        gl.glDisable(_BLEND)
+        buffer.release()
