@@ -310,3 +310,15 @@ def test_that_planes_are_black_in_both_themes_at_every_scale(qtbot, view, mode, 
     canvas = view.viewer.canvases["axial"]
     canvas.fit()
     assert canvas.grab().toImage().pixelColor(6, canvas.height() // 4) == QColor("#000000")
+
+
+def test_that_the_parts_of_an_artifact_are_sequences_and_an_overlay(qtbot, tmp_path):
+    volume, _ = phantom.artifacts(tmp_path, SHAPE)
+    np.save(tmp_path / "artifacts" / "heat.npy", np.random.default_rng(0).random(SHAPE).astype(np.float32))
+    parts = {"volume_2": "artifacts/image.npy", "overlay": "artifacts/heat.npy"}
+    view = make_view("volume")
+    qtbot.addWidget(view)
+    view.show_artifact(tmp_path, ev.Artifact(slot="a", kind="volume", path=volume.path, meta=volume.meta, parts=parts))
+    assert len(view.viewer.scene.layers) == 2 and view.viewer.scene.overlay is None
+    view.viewer.actions_["overlay"].trigger()
+    assert 0 < view.viewer.scene.overlay.window[0] < 1  # its own window, not the CT's

@@ -30,10 +30,11 @@ class Content:
     labels: NDArray[Any] | None
     meta: VolumeMeta
     path: Path
+    overlay: Layer | None
 
 
 class VolumeView(View):
-    """A volume: its parts named `volume…` are further sequences on the same grid, `overlay` lies over it."""
+    """A volume: its parts named `volume…` are further sequences on its grid, `overlay` is what may be laid over it."""
 
     name = "Volume"
 
@@ -47,13 +48,13 @@ class VolumeView(View):
         path = reading.inside(folder, artifact.path)
         meta = _meta(artifact, path)
         layers = [Layer(open_volume(path), meta, title=artifact.title)]
-        return Content(layers + _sequences(folder, artifact, meta), None, meta, path)
+        return Content(layers + _sequences(folder, artifact, meta), None, meta, path, _overlay(folder, artifact, meta))
 
     def draw(self, content: Content) -> None:
         labels = None
         if content.labels is not None:
             labels = LabelMap(content.labels, content.meta, self.viewer, path=content.path)
-        self.viewer.show_volumes(content.layers, labels)
+        self.viewer.show_volumes(content.layers, labels, overlay=content.overlay)
         z, y, x = self.viewer.scene.shape
         sizes = " × ".join(f"{one:.3g}" for one in content.meta.geometry.spacing_mm)
         kind = content.meta.modality
@@ -84,7 +85,8 @@ class LabelsView(VolumeView):
     def read(self, folder: Path, artifact: ev.Artifact) -> Content:
         path = reading.inside(folder, artifact.path)
         meta = _meta(artifact, path)
-        return Content(_sequences(folder, artifact, meta), open_labels(path), meta, path)
+        layers, overlay = _sequences(folder, artifact, meta), _overlay(folder, artifact, meta)
+        return Content(layers, open_labels(path), meta, path, overlay)
 
 
 def _meta(artifact: ev.Artifact, path: Path) -> VolumeMeta:
@@ -102,6 +104,15 @@ def _sequences(folder: Path, artifact: ev.Artifact, meta: VolumeMeta) -> list[La
         path = reading.inside(folder, artifact.parts[name])
         found.append(Layer(open_volume(path), _meaning(path, meta)))
     return found
+
+
+def _overlay(folder: Path, artifact: ev.Artifact, meta: VolumeMeta) -> Layer | None:
+    """The part `overlay`, whose values have a window of their own."""
+    part = artifact.parts.get("overlay", "")
+    if not part:
+        return None
+    path = reading.inside(folder, part)
+    return Layer(open_volume(path), _meaning(path, VolumeMeta(meta.geometry)))
 
 
 def _meaning(path: Path, otherwise: VolumeMeta) -> VolumeMeta:
