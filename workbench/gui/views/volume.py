@@ -85,9 +85,8 @@ class LabelsView(VolumeView):
     def read(self, folder: Path, artifact: ev.Artifact) -> Content:
         path = reading.inside(folder, artifact.path)
         meta = _meta(artifact, path)
-        return Content(
-            _sequences(folder, artifact, meta), open_labels(path), meta, path, _overlay(folder, artifact, meta)
-        )
+        layers, overlay = _sequences(folder, artifact, meta), _overlay(folder, artifact, meta)
+        return Content(layers, open_labels(path), meta, path, overlay)
 
 
 def _meta(artifact: ev.Artifact, path: Path) -> VolumeMeta:
