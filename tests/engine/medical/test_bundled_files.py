@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.engine.medical import seg
 from workbench.engine.medical.volumes import find, read
 
 PYDICOM = Path(pydicom.__file__).parent / "data"
@@ -92,3 +93,14 @@ def test_that_a_dicomdir_stands_for_its_folder() -> None:
     calcium = next(one for one in case.series if "SmartScore" in one.title)
     assert calcium.shape == (16, 16, 5) and calcium.spacing_mm is not None
     assert calcium.spacing_mm[2] == pytest.approx(2.5) and calcium.detail == ""
+
+
+def test_that_a_bundled_segmentation_is_read_as_labels(tmp_path: Path) -> None:
+    path = PYDICOM / "test_files" / "liver_1frame.dcm"
+    labels, geometry, names, _ = seg.read(path)
+    truth = pydicom.dcmread(path)
+    assert np.array_equal(labels[0] > 0, truth.pixel_array > 0) and [one.name for one in names] == ["Liver"]
+    place = truth.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0].ImagePositionPatient
+    assert np.allclose(geometry.origin_mm, np.array(place, float))
+    with pytest.raises(InputError, match="little endian"):
+        seg.read(PYDICOM / "test_files" / "liver_expb_1frame.dcm")
