@@ -58,8 +58,7 @@ class RegionLoss(nn.Module):
             total: Tensor = self.both(logits, target) * len(logits)
             return total
         cross = F.binary_cross_entropy_with_logits(logits, target)
-        total = (self.dice_weight * self.dice(logits, target) + (1 - self.dice_weight) * cross) * len(logits)
-        return total
+        return (self.dice_weight * self.dice(logits, target) + (1 - self.dice_weight) * cross) * len(logits)
 
 
 class Segmentation:

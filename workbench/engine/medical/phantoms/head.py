@@ -51,7 +51,7 @@ class HeadPlan:
     size: int = 96
     slices: int = 8
     thickness_mm: float = 4.0
-    tumour_mm: tuple[float, float] = (6.0, 40.0)
+    tumour_mm: tuple[float, float] = (10.0, 40.0)
     noise: tuple[float, float] = (0.03, 0.08)
     bias: float = 0.15
     tilt: float = 0.12

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from workbench.core.volumes import VolumeMeta
+from workbench.core.documents import DataPreview
+from workbench.core.job import Job
+from workbench.core.problem import InputError
+from workbench.core.volumes import Label, VolumeMeta
 from workbench.engine.medical import segmentation
-from workbench.engine.medical.phantoms.head import CONTRASTS, CORE, OEDEMA, RING, HeadPlan, make_head
+from workbench.engine.medical.phantoms.head import CONTRASTS, CORE, LABELS, OEDEMA, RING, HeadPlan, make_head
+
+from .recipe import PHANTOM, BrainTumorResunet
 
 Floats = NDArray[np.float32]
 PARTS = ("train", "validation", "test")
-REGIONS = {
+REGIONS: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "nested": (("whole tumour", (CORE, OEDEMA, RING)), ("tumour core", (CORE, RING)), ("enhancing ring", (RING,))),
     "whole tumour": (("whole tumour", (CORE, OEDEMA, RING)),),
 }
@@ -51,6 +58,15 @@ class Cohort:
     test: Sequence[Subject]
     channels: tuple[str, ...]
     detail: str
+    labels: tuple[Label, ...] = LABELS
+    shown: str = CONTRASTS[1]
+
+    def labels_told(self, scheme: str) -> list[dict[str, Any]]:
+        """The labels of a prediction, for the model's card."""
+        told: list[dict[str, Any]] = msgspec.to_builtins(
+            list(self.labels) if scheme == "nested" else [Label(1, "Tumour")]
+        )
+        return told
 
 
 def phantoms(
@@ -65,7 +81,9 @@ def phantoms(
             parts[-1].append(_subject(f"{part}-{serial + 1:03d}", (seed, number, serial), plan))
             done += 1
             told(done, of)
-    detail = f"{of} generated heads of {plan.slices} slices, {plan.size} × {plan.size}, contrasts {', '.join(CONTRASTS)}"
+    detail = (
+        f"{of} generated heads of {plan.slices} slices, {plan.size} × {plan.size}, contrasts {', '.join(CONTRASTS)}"
+    )
     return Cohort(parts[0], parts[1], parts[2], CONTRASTS, detail)
 
 
@@ -75,6 +93,41 @@ def _subject(name: str, seed: tuple[int, ...], plan: HeadPlan) -> Subject:
     hemisphere = "left" if head.side > 0 else "right"
     detail = f"{hemisphere} hemisphere, radius {head.radius_mm:.0f} mm"
     return Subject(name, image, head.labels, head.meta, head.images[1], detail)
+
+
+def load(job: Job, params: BrainTumorResunet) -> Cohort:
+    """The run's subjects; the same seed gives the same ones in the same parts."""
+    job.phase("reading the subjects")
+    address = job.inputs.get("data") or PHANTOM.address
+    if address == PHANTOM.address:
+        counts = (params.subjects, params.validation, params.test)
+        return phantoms(job.seed, counts, HeadPlan(size=params.size, slices=params.slices), job.progress)
+    raise _unreadable(address)
+
+
+def _unreadable(address: str) -> InputError:
+    return InputError(
+        "This data cannot be read.", expected=PHANTOM.address, received=address, fix="Choose the sample.", field="data"
+    )
+
+
+LOOKED = 6
+"""Generated subjects that a preview makes."""
+
+
+def look(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
+    """What a slot holds: its subjects with their size and tumour."""
+    if address != PHANTOM.address:
+        raise _unreadable(address)
+    plan = HeadPlan(size=int(values.get("size", 96)), slices=int(values.get("slices", 8)))
+    some = phantoms(0, (LOOKED, 0, 0), plan)
+    millilitres = float(np.prod(plan.spacing_mm)) / 1000
+    rows = [
+        [one.name, " × ".join(map(str, reversed(one.labels.shape))), f"{(one.labels > 0).sum() * millilitres:.1f}",
+         one.detail] for one in some.train
+    ]  # fmt: skip
+    total = sum(int(values.get(name, 0)) for name in ("subjects", "validation", "test"))
+    return DataPreview("Generated heads", some.detail, ["subject", "voxels", "tumour, ml", "what it is"], rows, total)
 
 
 class Slices:
