@@ -58,7 +58,8 @@ class RegionLoss(nn.Module):
             total: Tensor = self.both(logits, target) * len(logits)
             return total
         cross = F.binary_cross_entropy_with_logits(logits, target)
-        return (self.dice_weight * self.dice(logits, target) + (1 - self.dice_weight) * cross) * len(logits)
+        overlap: Tensor = self.dice(logits, target)
+        return (self.dice_weight * overlap + (1 - self.dice_weight) * cross) * len(logits)
 
 
 class Segmentation:

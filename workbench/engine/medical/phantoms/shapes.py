@@ -86,7 +86,8 @@ def capsule(at: Coordinates, start: Sequence[float], end: Sequence[float], radiu
 
 def coverage(level: Floats, width: float = 1.0) -> Floats:
     """The share of each voxel inside, 0 to 1 (partial volume); `width` is the edge's breadth, a voxel by default."""
-    return np.clip(level / np.float32(width) + np.float32(0.5), 0, 1)
+    share: Floats = np.clip(level / np.float32(width) + np.float32(0.5), 0, 1)
+    return share
 
 
 def paint(image: Floats, share: Floats, value: ArrayLike) -> None:

@@ -39,11 +39,11 @@ def pictures() -> dict[str, Floats]:
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
         return {}
-    folder, found = Path(spec.origin).parent / "data", {}
+    folder, found = Path(spec.origin).parent / "data", dict[str, Floats]()
     for name in PICTURES:
         if (folder / name).is_file():
             with Image.open(folder / name) as image:
-                array = np.asarray(image.convert("RGB"), np.float32) / 255
+                array: Floats = np.asarray(image.convert("RGB"), np.float32) / np.float32(255)
             found[Path(name).stem] = np.ascontiguousarray(array.transpose(2, 0, 1))
     return found
 
@@ -123,7 +123,8 @@ def _texture(rng: np.random.Generator, texture: str, at: shapes.Coordinates) -> 
         for k in range(2)
     )
     if texture == "stripes":
-        return np.sin(u)
+        waves: Floats = np.sin(u)
+        return waves
     if texture == "checks":
         return np.sign(np.sin(u)) * np.sign(np.sin(v))
     return np.where(np.sin(u) + np.sin(v) > 1.0, np.float32(1.5), np.float32(-0.3))

@@ -26,7 +26,7 @@ EDITION = 1
 PICTURES_SEED, WEIGHTS_SEED = 1, 0
 BATCH, RATE, RISING_STEPS = 32, 3e-3, 15
 STARTER, STARTER_STEPS = "texture-encoder", 1500
-HELD_OUT = 10**9
+HELD_OUT, TESTED = 10**9, 512
 """Pictures from this number on are never learned from."""
 
 
@@ -107,6 +107,6 @@ def learn(job: Job, encoder: EncoderName, task: Pictures, steps: int, place: Pla
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             job.progress(step + 1, steps)
-        share = accuracy(model, task, first=HELD_OUT, count=512, device=place.device)
+        share = accuracy(model, task, first=HELD_OUT, count=TESTED, device=place.device)
         job.log(f"The pretrained encoder names {share:.0%} of new pictures (chance {1 / len(task.classes):.0%}).")
     return {name: one.detach().cpu().contiguous() for name, one in model.encoder.state_dict().items()}
