@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, models, running, runs, sweeping, workers
+from workbench.cli import applying, doctor, exporting, history, medical, models, running, runs, sweeping, workers
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -286,6 +286,23 @@ def _models(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     )
 
 
+def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="medical images: show, convert, export labels, deidentify")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+    _command(deeds, "show", medical.show, "what can be loaded from a file or folder", medical.show_arguments)
+    _command(deeds, "convert", medical.convert, "a volume as NIfTI, NRRD or MHA", medical.convert_arguments)
+    _command(
+        deeds, "export", medical.export, "labels as a volume, DICOM SEG, surfaces or a table", medical.export_arguments
+    )
+    _command(
+        deeds,
+        "deidentify",
+        medical.deidentify,
+        "copies of DICOM files without the patient",
+        medical.deidentify_arguments,
+    )
+
+
 def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     _command(
         commands,
@@ -317,6 +334,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "apply": _apply,
     "runs": _runs,
     "models": _models,
+    "medical": _medical,
     "doctor": _doctor,
     "worker": _worker,
 }

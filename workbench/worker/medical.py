@@ -1,0 +1,155 @@
+"""What a window may ask about medical images: find, read, bring labels onto a grid, write out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+
+from workbench.core.problem import InputError
+from workbench.core.volumes import CaseInfo, VolumeFile
+
+if TYPE_CHECKING:
+    from workbench.worker.interactive import ApplyContext
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A dropped path, and which of its series is meant."""
+
+    path: str
+    key: str = ""
+
+
+class LabelPlace(msgspec.Struct, frozen=True):
+    """A label file and the image onto whose grid it is to be brought."""
+
+    path: str
+    like: VolumeFile
+    key: str = ""
+
+
+class Export(msgspec.Struct, frozen=True):
+    """Labels to be written; `source` is the series that a DICOM SEG refers to."""
+
+    labels: VolumeFile
+    format: str
+    out: str
+    source: Place | None = None
+    smooth: bool = True
+    how: Literal["manual", "semiautomatic", "automatic"] = "semiautomatic"
+    model: str = ""
+
+
+class Convert(msgspec.Struct, frozen=True):
+    """A volume to be written as a NIfTI, NRRD or MHA file, by the ending of `out`."""
+
+    path: str
+    out: str
+    key: str = ""
+
+
+class Deidentify(msgspec.Struct, frozen=True):
+    """DICOM files to be copied without what tells whom they show."""
+
+    path: str
+    out: str
+    shift_days: int | None = None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Files that were written, and what to know about them."""
+
+    files: list[str]
+    notes: list[str] = []
+
+
+def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(arguments, kind)
+    except msgspec.ValidationError as error:
+        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
+
+
+def _volumes(context: ApplyContext) -> Path:
+    folder = context.home.cache / "volumes"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _case(arguments: dict[str, Any], context: ApplyContext) -> CaseInfo:
+    from workbench.engine.medical.volumes import find
+
+    asked = _asked(arguments, Place)
+    return find(Path(asked.path), context.home.cache / "thumbnails", cancelled=context.cancelled)
+
+
+def _volume(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
+    from workbench.engine.medical.volumes import read
+
+    asked = _asked(arguments, Place)
+    return read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled)
+
+
+def _labels(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
+    from workbench.engine.medical.labels import read_labels
+    from workbench.engine.medical.volumes import cache_name
+
+    asked = _asked(arguments, LabelPlace)
+    path = Path(asked.path)
+    facts = f"{cache_name(path, asked.key) if path.exists() else path} {asked.like.path}"
+    name = f"labels-{hashlib.sha256(facts.encode('utf-8', 'surrogateescape')).hexdigest()[:20]}.npy"
+    return read_labels(path, asked.like, _volumes(context) / name, key=asked.key)
+
+
+def _export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    from workbench.engine.medical.export import export
+    from workbench.engine.medical.volumes import dicom_sources
+
+    asked = _asked(arguments, Export)
+    source = None
+    if asked.format == "dicom-seg" and asked.source is not None:
+        source = dicom_sources(Path(asked.source.path), asked.source.key)
+    written = export(
+        asked.labels,
+        asked.format,
+        Path(asked.out),
+        source=source,
+        smooth=asked.smooth,
+        how=asked.how,
+        model=asked.model,
+    )
+    return [str(path) for path in written]
+
+
+def _convert(arguments: dict[str, Any], context: ApplyContext) -> Written:
+    from workbench.engine.medical.export import save_volume
+    from workbench.engine.medical.volumes import read
+
+    asked = _asked(arguments, Convert)
+    found = read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled)
+    array = np.load(found.path, mmap_mode="r", allow_pickle=False)
+    return Written([str(save_volume(array, found.meta.geometry, Path(asked.out)))], list(found.notes))
+
+
+def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
+    from workbench.engine.medical.deidentify import deidentify
+    from workbench.engine.medical.volumes import each_dicom
+
+    asked = _asked(arguments, Deidentify)
+    copied = deidentify(
+        each_dicom(Path(asked.path)), Path(asked.out), shift_days=asked.shift_days, cancelled=context.cancelled
+    )
+    return Written([str(path) for path in copied.files], list(copied.notes))
+
+
+INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
+    "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
+    "deidentify": _deidentify,
+}  # fmt: skip
