@@ -170,6 +170,7 @@ def test_that_unknown_data_is_refused_by_name() -> None:
     with pytest.raises(InputError) as caught:
         data.load(job, DESK)
     assert caught.value.field == "data"
+    assert "no data set" in caught.value.what
 
 
 # Pretraining

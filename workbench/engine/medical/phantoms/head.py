@@ -131,7 +131,8 @@ def _anatomy(rng: np.random.Generator, tissue: Floats, at: Coordinates) -> None:
     both = shapes.low_frequency(rng, brain.shape, 9)
     own = np.float32(0.4) * shapes.low_frequency(rng, brain.shape, 9)
     folds: Floats = np.float32(0.45) * (both + both[:, :, ::-1]) + own
-    inside = shapes.coverage(brain + np.float32(2.0) * np.minimum(folds, np.float32(0)), 3.0)
+    sulci: Floats = np.minimum(folds, np.float32(0)) * np.float32(2.0)
+    inside = shapes.coverage(brain + sulci, 3.0)
     _lay(tissue, inside, _GREY)
     white = shapes.coverage(brain - np.float32(8.0) + np.float32(7.0) * folds, 3.0)
     _lay(tissue, white, _WHITE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,9 +15,9 @@ from torch.nn import functional as F
 
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.core.problem import InputError
 from workbench.core.volumes import Label, VolumeMeta
 from workbench.engine.medical import segmentation
+from workbench.engine.medical.datasets import read_tree
 from workbench.engine.medical.phantoms.head import CONTRASTS, CORE, LABELS, OEDEMA, RING, HeadPlan, make_head
 
 from .recipe import PHANTOM, BrainTumorResunet
@@ -102,23 +103,19 @@ def load(job: Job, params: BrainTumorResunet) -> Cohort:
     if address == PHANTOM.address:
         counts = (params.subjects, params.validation, params.test)
         return phantoms(job.seed, counts, HeadPlan(size=params.size, slices=params.slices), job.progress)
-    raise _unreadable(address)
+    from .folders import cohort
+
+    return cohort(address, size=params.size, scheme=params.scheme, seed=job.seed, told=job.progress)
 
 
-def _unreadable(address: str) -> InputError:
-    return InputError(
-        "This data cannot be read.", expected=PHANTOM.address, received=address, fix="Choose the sample.", field="data"
-    )
-
-
-LOOKED = 6
+LOOKED, ROWS = 6, 40
 """Generated subjects that a preview makes."""
 
 
 def look(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     """What a slot holds: its subjects with their size and tumour."""
     if address != PHANTOM.address:
-        raise _unreadable(address)
+        return _tree(address)
     plan = HeadPlan(size=int(values.get("size", 96)), slices=int(values.get("slices", 8)))
     some = phantoms(0, (LOOKED, 0, 0), plan)
     millilitres = float(np.prod(plan.spacing_mm)) / 1000
@@ -128,6 +125,20 @@ def look(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     ]  # fmt: skip
     total = sum(int(values.get(name, 0)) for name in ("subjects", "validation", "test"))
     return DataPreview("Generated heads", some.detail, ["subject", "voxels", "tumour, ml", "what it is"], rows, total)
+
+
+def _tree(address: str) -> DataPreview:
+    tree = read_tree(Path(address).expanduser())
+    rows = [
+        [one.id, one.patient, ", ".join(one.images) or f"{len(one.slices)} slices",
+         "yes" if one.label or one.slices else "no"] for one in tree.cases[:ROWS]
+    ]  # fmt: skip
+    labelled = sum(bool(one.label or one.slices) for one in tree.cases)
+    detail = f"{len(tree.cases)} cases, {labelled} with labels" + "".join(f"; {note}" for note in tree.notes)
+    labels = {one.name: one.value for one in tree.labels}
+    return DataPreview(
+        tree.layout, detail, ["case", "patient", "images", "labels"], rows, len(tree.cases), labels=labels
+    )
 
 
 class Slices:
@@ -146,7 +157,7 @@ class Slices:
     def sample(self, index: int, chance: np.random.Generator) -> tuple[Floats, Floats]:
         """An image (C, H, W) and its regions (K, H, W)."""
         subject, z = self.places[index]
-        image = self.subjects[subject].image[:, z]
+        image = np.asarray(self.subjects[subject].image[:, z], np.float32)
         target = segmentation.regions_of(self.subjects[subject].labels[z], self.regions).astype(np.float32)
         return augmented(image, target, chance) if self.augment else (image, target)
 

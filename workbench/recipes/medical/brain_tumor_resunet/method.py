@@ -175,7 +175,7 @@ def predicted(
 ) -> NDArray[np.float32]:
     """Probabilities (K, z, y, x) of a standardised volume (C, z, y, x), slice by slice."""
     windows = Windows((params.size, params.size), batch=32 if place.is_cuda else 8)
-    return segmentation.probabilities(model, image, windows, place, told=told)
+    return segmentation.probabilities(model, np.asarray(image, np.float32), windows, place, told=told)
 
 
 def _test(job: Job, model: nn.Module, cohort: Cohort, params: BrainTumorResunet, place: Place) -> None:
@@ -215,7 +215,7 @@ def channel_weights(model: TumourNet, subjects: Sequence[Subject], place: Place)
         for layer, kept in zip(layers, sums, strict=True)
     ]
     try:
-        images = np.concatenate([one.image.swapaxes(0, 1) for one in subjects])[:ATTENTION_SLICES]
+        images = np.concatenate([np.asarray(one.image).swapaxes(0, 1) for one in subjects])[:ATTENTION_SLICES]
         model.eval()
         for at in range(0, len(images), 8):
             model(torch.from_numpy(np.ascontiguousarray(images[at : at + 8], np.float32)).to(place.device))

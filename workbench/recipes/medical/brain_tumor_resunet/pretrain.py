@@ -127,7 +127,8 @@ def _texture(rng: np.random.Generator, texture: str, at: shapes.Coordinates) -> 
         return waves
     if texture == "checks":
         return np.sign(np.sin(u)) * np.sign(np.sin(v))
-    return np.where(np.sin(u) + np.sin(v) > 1.0, np.float32(1.5), np.float32(-0.3))
+    dots: Floats = np.where(np.sin(u) + np.sin(v) > 1.0, np.float32(1.5), np.float32(-0.3))
+    return dots
 
 
 def _crop(rng: np.random.Generator, picture: Floats, channels: int) -> Floats:
@@ -139,7 +140,8 @@ def _crop(rng: np.random.Generator, picture: Floats, channels: int) -> Floats:
     small = F.interpolate(crop, size=(SIDE, SIDE), mode="area")[0].numpy()
     turned = np.rot90(small, int(rng.integers(4)), (1, 2))
     mix = rng.dirichlet((1.0, 1.0, 1.0), channels).astype(np.float32)
-    return np.einsum("oc,chw->ohw", mix, turned[:, :, :: 1 if rng.random() < 0.5 else -1])
+    mixed: Floats = np.einsum("oc,chw->ohw", mix, turned[:, :, :: 1 if rng.random() < 0.5 else -1])
+    return mixed
 
 
 class Classifier(nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
-from workbench.core.volumes import Label, VolumeFile, VolumeMeta
+from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
 
 from .recipe import PHANTOM, BrainTumorResunet
 
@@ -42,7 +42,8 @@ class Segmenter:
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
-    """Segment inputs['volume'] (or ['data']): the sample's address, or a .npy (C, z, y, x) with inputs['meta'].
+    """Segment inputs['volume'] (or ['data']): the sample's address, a case's folder with one file per sequence, a
+    four-dimensional file with as many frames as the model has channels, or a .npy (C, z, y, x) with inputs['meta'].
 
     Raises InputError where there is no such volume, or it has other channels than the model.
     """
@@ -55,8 +56,10 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
     began = time.perf_counter()
     tool = _warm(job, folder)
     raw, meta, name = _opened(inputs, tool)
-    image = segmentation.standardise(raw)
+    grid, shape = _grid(raw, meta, tool)
+    image = segmentation.standardise(_onto(raw, meta.geometry, grid, shape))
     share = predicted(tool.model, image, tool.params, tool.place, told=lambda: job.progress(0, 0))
+    share = _onto(share, grid, meta.geometry, raw.shape[1:])
     regions = np.logical_and.accumulate(share > THRESHOLD, axis=0)
     labels = assembled(regions, tool.params.scheme)
     millilitres = float(np.prod(meta.geometry.spacing_mm)) / 1000
@@ -75,6 +78,24 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
         labels=_written(out / f"{stem}.npy", labels, made),
         uncertainty=_written(out / f"{stem}-uncertainty.npy", segmentation.entropy(share), doubt),
     )  # fmt: skip
+
+
+def _grid(raw: np.ndarray[Any, Any], meta: VolumeMeta, tool: Segmenter) -> tuple[Geometry, tuple[int, ...]]:
+    """The grid that the network reads this case on: its own where the slices have the right size already."""
+    from .folders import square_grid
+
+    if raw.shape[2:] == (tool.params.size, tool.params.size):
+        return meta.geometry, raw.shape[1:]
+    return square_grid(raw, meta.geometry, tool.params.size)
+
+
+def _onto(values: np.ndarray[Any, Any], lies: Geometry, onto: Geometry, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Every channel of (C, z, y, x) on another grid; nothing is done where it is the same."""
+    from workbench.engine.medical.geometry import resample
+
+    if lies == onto and values.shape[1:] == shape:
+        return values
+    return np.stack([resample(one, lies, onto, shape, nearest=False) for one in values])
 
 
 def _written(path: Path, array: np.ndarray[Any, Any], meta: VolumeMeta) -> VolumeFile:
@@ -96,11 +117,16 @@ def _opened(inputs: dict[str, Any], tool: Segmenter) -> tuple[np.ndarray[Any, An
         head = make_head(ASKED_SEED, HeadPlan(size=tool.params.size), name="generated head")
         return _checked(head.images, tool), head.meta, head.name
     path = Path(asked)
-    if not asked or path.suffix != ".npy" or not path.is_file():
+    if not asked or not path.exists():
         raise InputError(
-            "There is no case to segment.", expected=f"a .npy of {' + '.join(tool.channels)}, or the sample",
-            received=asked or "nothing", fix="Choose the sample.", field="volume", place=path.name,
+            "There is no case to segment.", expected=f"a folder or file with {', '.join(tool.channels)}, or the sample",
+            received=asked or "nothing", fix="Choose a case's folder.", field="volume", place=path.name,
         )  # fmt: skip
+    if path.suffix != ".npy":
+        from .folders import read_case
+
+        image, meta = read_case(path, tool.channels)
+        return _checked(image, tool), meta, path.name.split(".")[0]
     meta = msgspec.convert(inputs.get("meta") or {}, VolumeMeta)
     return _checked(np.load(path, allow_pickle=False).astype(np.float32), tool), meta, path.stem
 

@@ -38,7 +38,9 @@ class Gallery:
         for one in cohort.validation[:SHOWN]:
             title = f"{one.name}, {cohort.shown}"
             meta = to_meta(msgspec.structs.replace(one.meta, labels=(), title=title))
-            self.images[one.name] = job.artifact("image", Volume, np.asarray(one.shown), title=title, meta=meta)
+            self.images[one.name] = job.artifact(
+                "image", Volume, np.asarray(one.shown, np.float32), title=title, meta=meta
+            )
             self._labels("truth", one, np.asarray(one.labels), cohort.labels, f"{one.name}, truth")
 
     def _labels(
