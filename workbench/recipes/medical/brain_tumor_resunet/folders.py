@@ -226,7 +226,7 @@ def square_grid(values: Floats, geometry: Geometry, size: int) -> tuple[Geometry
         body |= one > 0.1 * np.percentile(one, 99)
     ends = [np.flatnonzero(body.any(tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     low = np.array([one[0] if one.size else 0 for one in ends])
-    high = np.array([one[-1] if one.size else n - 1 for one, n in zip(ends, body.shape, strict=True)])
+    high = np.array([one[-1] if one.size else body.shape[axis] - 1 for axis, one in enumerate(ends)])
     x_mm, y_mm, z_mm = geometry.spacing_mm
     side = max((high[1] - low[1] + 1) * y_mm, (high[2] - low[2] + 1) * x_mm) * 1.04
     step = float(side / size)

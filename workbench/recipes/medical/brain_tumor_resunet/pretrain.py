@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from workbench.core.mixins import Training
 from workbench.engine.medical.phantoms import shapes
-from workbench.recipes.medical.brain_tumor_resunet.networks import EfficientEncoder, ResidualEncoder
+
+from .networks import EfficientEncoder, ResidualEncoder
 
 Floats = NDArray[np.float32]
 TEXTURES = ("fine grain", "coarse grain", "stripes", "checks", "dots", "flat")
@@ -164,7 +165,6 @@ class Naming:
     def __init__(self, model: Classifier, task: Pictures, params: Training, *, examples: int) -> None:
         self.model: nn.Module = model
         self.task, self.params, self.examples = task, params, examples
-        self.right = list[Tensor]()
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
         """Images (B, C, 64, 64) and classes (B,)."""

@@ -131,7 +131,14 @@ CLAIM = Claim(
         "A pretrained encoder, context at several scales and re-weighted channels sharpen a residual U-Net.",
     ),
     reads={
-        "data": Slot(MrCases, "Labelled cases", "", (PHANTOM,)),
+        "data": Slot(
+            MrCases,
+            "Labelled cases",
+            "A folder of labelled cases: BraTS 2020, TCGA-LGG (kaggle_3m), Decathlon or nnU-Net. Cases are split by "
+            "patient, 70 : 10 : 20. Where labels do not tell core, oedema and enhancing part, as in TCGA-LGG, set the "
+            "regions to 'whole tumour'.",
+            (PHANTOM,),
+        ),
     },
     writes={
         "loss": Curve, "dice": Curve, "hd95_mm": Curve, "image": Volume, "truth": Labels, "prediction": Labels,
