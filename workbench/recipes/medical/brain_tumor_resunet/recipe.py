@@ -67,7 +67,7 @@ class BrainTumorResunet(Training):
         when={"init": ("pretrained",)}, label="Pretraining steps",
     )  # fmt: skip
     encoder_rate: float = knob(
-        0.1, "Factor on the learning rate of a pretrained encoder", low=0.0, high=10.0, more=True,
+        0.3, "Factor on the learning rate of a pretrained encoder", low=0.0, high=10.0, more=True,
         when={"init": ("pretrained",)},
     )  # fmt: skip
     dice_weight: float = knob(0.5, "Weight of soft Dice; cross-entropy has the rest", low=0.0, high=1.0, more=True)
@@ -87,8 +87,10 @@ PHANTOM = Sample(
     generated=True,
 )
 
-# Calibrated by validation Dice alone (seed 90): a pretrained encoder at the full rate forgets what it knew (0.50,
-# below the same network from scratch, 0.52), at a tenth of it 0.57.
+# Looked at by validation Dice alone, and not settled: on seeds 91 and 92 a pretrained encoder at 0.3 of the rate
+# gives 0.49, at the full rate 0.45, the same network from scratch 0.46; one seed moves by 0.1. A first carrying out
+# of the claim with 0.1 (which one seed, 90, had favoured: 0.57 against 0.52) failed on seeds 0 to 2: test Dice 0.47
+# with the pretrained encoder, 0.58 from scratch, 0.53 of the ResUNet. Its next one belongs to seeds not seen yet.
 DESK = BrainTumorResunet()
 _ARM = DESK.replace(keep_model=False)
 _A, _B, _C = "A ResUNet", "B EfficientNet", "C EfficientNet, pretrained"
@@ -152,7 +154,7 @@ CLAIM = Claim(
         ),
         "desk": DESK,
         "paper": BrainTumorResunet(
-            encoder="b0", size=256, batch=16, learning_rate=1e-4, epochs=60, max_steps=0,
+            encoder="b0", size=256, batch=16, learning_rate=1e-4, encoder_rate=0.1, epochs=60, max_steps=0,
             decoder_width=256, aspp_width=256, evaluations=12, pretrain_steps=5000,
         ),
     },
