@@ -13,8 +13,9 @@ from PIL import Image
 
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry
-from workbench.engine.medical.phantoms.head import CORE, OEDEMA, RING
-from workbench.recipes.medical.brain_tumor_resunet import data, folders, recipe
+from workbench.engine import devices
+from workbench.engine.medical.phantoms.head import CORE, LABELS, OEDEMA, RING
+from workbench.recipes.medical.brain_tumor_resunet import data, folders, method, recipe, serve
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +157,20 @@ def test_that_a_tree_can_be_looked_at_and_loaded_by_the_recipe(tmp_path: Path) -
         inputs={"data": root}, phase=lambda name: None, progress=lambda done, of: None, seed=0
     )  # fmt: skip
     assert len(data.load(job, recipe.DESK.replace(size=64)).test) == 1
+
+
+def test_that_a_case_is_answered_on_its_own_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = next(_brats(tmp_path / "brats", 1).iterdir())
+    params = recipe.DESK.replace(size=64)
+    model = method.make_network(params, 4, 3).eval()
+    regions = tuple(name for name, _ in data.REGIONS["nested"])
+    channels = ("FLAIR", "T1", "T1ce", "T2")
+    tool = serve.Segmenter(model, params, channels, LABELS, regions, (1.0, 1.0, 2.0), devices.choose("cpu"))
+    monkeypatch.setattr(serve, "_warm", lambda job, folder: tool)
+    job = SimpleNamespace(progress=lambda done, of: None)
+    found = serve.answer(job, tmp_path, {"volume": str(case)})
+    assert np.load(found.labels.path).shape == np.load(found.uncertainty.path).shape == (4, 60, 50)
+    assert found.labels.meta.geometry.spacing_mm == (1.0, 1.0, 2.0)
+    assert [name for name, _ in found.answers[0].scores] == list(regions)
+    with pytest.raises(InputError):
+        serve.answer(job, tmp_path, {"volume": str(tmp_path / "nothing")})

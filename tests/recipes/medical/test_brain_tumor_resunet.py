@@ -166,7 +166,7 @@ def test_that_the_label_fraction_takes_the_first_subjects() -> None:
 
 
 def test_that_unknown_data_is_refused_by_name() -> None:
-    job = SimpleNamespace(inputs={"data": "/nowhere"}, phase=lambda name: None, seed=0)
+    job = SimpleNamespace(inputs={"data": "/nowhere"}, phase=lambda name: None, progress=None, seed=0)
     with pytest.raises(InputError) as caught:
         data.load(job, DESK)
     assert caught.value.field == "data"
