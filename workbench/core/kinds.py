@@ -105,3 +105,6 @@ PunctuatedText = InputKind(
     "punctuated-text", (".txt", ".tsv", ".csv", ""), True, "one word and its mark a line, or plain text"
 )
 TaggedText = InputKind("tagged-text", (".conllu", ".tsv", ".txt"), True, "CoNLL-U or two-column TSV")
+CtScans = InputKind(
+    "ct-scans", (".nii", ".gz"), True, "a folder of NIfTI volumes, or an nnU-Net data set (imagesTr, labelsTr)"
+)
