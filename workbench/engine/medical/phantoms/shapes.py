@@ -59,8 +59,9 @@ def superellipsoid(
     for one, radius in zip(parts, radii, strict=True):
         scaled = one / np.float32(radius)
         total += scaled * scaled if power == 2.0 else np.abs(scaled) ** np.float32(power)
-    distance = np.sqrt(total) if power == 2.0 else total ** np.float32(1 / power)
-    return (1 - distance) * np.float32(np.exp(np.mean(np.log(radii))))
+    distance: Floats = np.sqrt(total) if power == 2.0 else total ** np.float32(1 / power)
+    level: Floats = (1 - distance) * np.float32(np.exp(np.mean(np.log(radii))))
+    return level
 
 
 def _dot(row: NDArray[np.float64], parts: Sequence[Floats]) -> Floats:
@@ -105,7 +106,8 @@ def low_frequency(rng: np.random.Generator, shape: Sequence[int], cells: float |
     for axis, (n, count) in enumerate(zip(shape, cells, strict=True)):
         field = np.moveaxis(np.tensordot(_spline(n, count, knots[axis]), field, axes=(1, axis)), 0, axis)
     spread = float(field.std())
-    return (field - field.mean()) / np.float32(spread or 1.0)
+    found: Floats = (field - field.mean()) / np.float32(spread or 1.0)
+    return found
 
 
 def _spline(count: int, cells: float, knots: int) -> Floats:
@@ -119,7 +121,7 @@ def _spline(count: int, cells: float, knots: int) -> Floats:
 
 def texture(rng: np.random.Generator, shape: Sequence[int], cells: float, *, octaves: int = 3) -> Floats:
     """Smooth noise over finer smooth noise of half its height each; mean 0, standard deviation 1."""
-    total = low_frequency(rng, shape, cells)
+    total: Floats = low_frequency(rng, shape, cells)
     for octave in range(1, octaves):
         total += low_frequency(rng, shape, cells * 2**octave) * np.float32(0.5**octave)
     return total / np.float32(total.std() or 1.0)
@@ -146,20 +148,23 @@ def deform(
 
 def bias_field(rng: np.random.Generator, shape: Sequence[int], *, strength: float, cells: float = 2.0) -> Floats:
     """A smooth factor around 1 such as a receive coil's: exp of noise with `strength` as its deviation."""
-    return np.exp(np.float32(strength) * low_frequency(rng, shape, cells))
+    field: Floats = np.exp(np.float32(strength) * low_frequency(rng, shape, cells))
+    return field
 
 
 def rician(rng: np.random.Generator, image: Floats, sigma: float) -> Floats:
     """The magnitude of the image with complex Gaussian noise of deviation `sigma`, as in MR."""
     real = image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
     imaginary = np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
-    return np.sqrt(real * real + imaginary * imaginary)
+    magnitude: Floats = np.sqrt(real * real + imaginary * imaginary)
+    return magnitude
 
 
 def grainy(rng: np.random.Generator, image: Floats, sigma: float, *, blur: float | Sequence[float] = 0.6) -> Floats:
     """The image with Gaussian noise of deviation `sigma` whose grain is `blur` voxels wide, as in CT."""
     noise = ndimage.gaussian_filter(rng.standard_normal(image.shape, dtype=np.float32), blur)
-    return image + noise * np.float32(sigma / (float(noise.std()) or 1.0))
+    found: Floats = image + noise * np.float32(sigma / (float(noise.std()) or 1.0))
+    return found
 
 
 def thicken(array: Floats, factor: int, axis: int = 0) -> Floats:
