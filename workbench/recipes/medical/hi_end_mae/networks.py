@@ -337,8 +337,12 @@ class MaskedAutoencoder(nn.Module):
         self.register_buffer("decoder_place", positions(grid, width), persistent=False)
 
     def tapped(self, layers: Sequence[Tensor]) -> list[Tensor]:
-        """The raw outputs of the tapped blocks, shallow to deep, and the normalised end."""
-        return [*(layers[number - 1] for number in self.taps[:-1]), layers[-1]]
+        """The raw outputs of the tapped blocks, shallow to deep, and the normalised end.
+
+        A tap that names the last block means that end (the ablation that asks the last layer alone).
+        """
+        last = self.encoder.layers
+        return [layers[-1] if number == last else layers[number - 1] for number in self.taps]
 
     def opened(self, crops: Tensor, order: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What the decoder starts from, (B, 1 + N, d) in shuffled order, and the taps (B, 1 + V, D)."""

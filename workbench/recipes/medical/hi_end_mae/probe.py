@@ -41,7 +41,7 @@ def probe(
     recalls = np.full((params.layers, len(asked)), np.nan)
     for layer, found in enumerate(layers):
         scaler = StandardScaler().fit(np.concatenate(found[: len(known)]))
-        model = LogisticRegression(C=0.1, max_iter=60, class_weight="balanced")
+        model = LogisticRegression(C=0.1, max_iter=500, tol=1e-3, class_weight="balanced")
         model.fit(scaler.transform(np.concatenate(found[: len(known)])), np.concatenate(truth[: len(known)]))
         for at in range(len(asked)):
             said = model.predict(scaler.transform(found[len(known) + at]))

@@ -58,7 +58,9 @@ class HiEndMae(Training):
     width: int = knob(96, "Width of the encoder; a multiple of 6 and of the heads", low=24, high=1536, more=True)
     layers: int = knob(8, "Layers of the encoder", low=4, high=48, more=True)
     heads: int = knob(4, "Attention heads of encoder and decoder", low=1, high=32, more=True)
-    decoder_width: int = knob(48, "Width of the decoder; a multiple of 6 and of the heads", low=24, high=1536, more=True)
+    decoder_width: int = knob(
+        48, "Width of the decoder; a multiple of 6 and of the heads", low=24, high=1536, more=True
+    )
     features: int = knob(8, "Channels of the segmentation's convolutions at full size", low=2, high=64, more=True)
     fine_batch: int = knob(2, "Crops per step of segmentation training", low=1, high=256, unit="crops", more=True)
     augment: bool = knob(

@@ -106,9 +106,7 @@ def _means(table: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.nanmean(table, axis=(-2, -1))
 
 
-def _per_organ(
-    job: Job, dice: NDArray[np.float64], hd95: NDArray[np.float64], organs: Sequence[Label]
-) -> None:
+def _per_organ(job: Job, dice: NDArray[np.float64], hd95: NDArray[np.float64], organs: Sequence[Label]) -> None:
     columns = [
         Column("organ", "text"), Column("Dice", best="high"), Column("HD95", unit="mm", digits=1, best="low"),
         Column("scans", digits=0),

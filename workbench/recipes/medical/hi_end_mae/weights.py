@@ -82,7 +82,10 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def monai_names(state: Mapping[str, Tensor], *, grid: int) -> dict[str, Tensor]:
-    """An encoder's state for MONAI's ViT(proj_type="perceptron", qkv_bias=True), without a class token."""
+    """An encoder's state for MONAI's ViT(proj_type="perceptron", qkv_bias=True), without a class token.
+
+    MONAI's own norms of a cross-attention that a plain ViT never uses are not in it: load it with strict=False.
+    """
     found: dict[str, Tensor] = {}
     for name, one in state.items():
         if name == "cls_token":
