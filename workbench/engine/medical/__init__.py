@@ -1,1 +1,1 @@
-"""Medical images: phantoms, segmentation, and what they are measured by."""
+"""Medical images: reading, geometry, labels, export."""
