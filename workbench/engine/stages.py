@@ -67,7 +67,7 @@ class Stages:
     def __init__(self, job: Job) -> None:
         self.job = job
         folder = job.checkpoint()
-        facts = {"stage": 0, "first": 0, "known": {}} if folder is None else _facts(folder)
+        facts: dict[str, Any] = {"stage": 0, "first": 0, "known": {}} if folder is None else _facts(folder)
         self.known: dict[str, Any] = dict(facts["known"])
         """What ended stages found; comes back with the checkpoint, so it holds JSON values only."""
         self._done, self._step, self._at = int(facts["stage"]), int(facts["first"]), 0

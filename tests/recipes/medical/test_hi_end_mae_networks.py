@@ -203,9 +203,14 @@ def test_that_every_tap_and_the_image_reach_the_segmentation() -> None:
     model = Unetr(encoder, grid=3, taps=(1, 2, 3, 5), features=2, classes=3)
     crop = torch.rand(1, 1, 18, 18, 18)
     seen: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, out: torch.Tensor) -> None:
+        out.retain_grad()
+        seen.append(out)
+
     for block in encoder.blocks:
-        block.register_forward_hook(lambda _m, _i, out: (out.retain_grad(), seen.append(out)) and None)
-    model.ups[2].register_forward_hook(lambda _m, _i, out: (out.retain_grad(), seen.append(out)) and None)
+        block.register_forward_hook(keep)
+    model.ups[2].register_forward_hook(keep)
     model(crop)[:, 1].square().sum().backward()
     assert all(one.grad is not None and one.grad.any() for one in seen)
     for skip in (*model.skips, model.image):

@@ -47,13 +47,15 @@ ORGANS: tuple[Organ, ...] = (
     Organ("right lung", (100, 0, -66), (85, 68, 46), 2.5, soft=False, hu=-800),
     Organ("left lung", (104, 2, 68), (80, 66, 42), 2.5, soft=False, hu=-800),
     Organ("liver", (14, -8, -52), (52, 62, 60), 2.4),
-    Organ("spleen", (18, 40, 78), (32, 26, 20), 2.0),
-    Organ("right kidney", (-48, 44, -50), (34, 18, 18), 2.2),
-    Organ("left kidney", (-34, 44, 50), (34, 18, 18), 2.2),
-    Organ("aorta", (0, 28, 8), (LONG, 11, 11), 2.0),
+    Organ("spleen", (18, 36, 80), (42, 36, 26), 2.0),
+    Organ("right kidney", (-56, 40, -56), (44, 25, 24), 2.2),
+    Organ("left kidney", (-46, 40, 56), (44, 25, 24), 2.2),
+    Organ("aorta", (0, 22, 8), (LONG, 15, 15), 2.0),
     Organ("spine", (0, 62, 0), (LONG, 22, 22), 3.0, soft=False, hu=420),
 )
-"""In the order in which later ones lie over earlier ones; a label is the place in this list, from 1."""
+"""In the order in which later ones lie over earlier ones; a label is the place in this list, from 1.
+
+Small organs are drawn about a third larger than life, to span several of the 8 mm voxels."""
 LABELS: tuple[Label, ...] = tuple(Label(at, one.name) for at, one in enumerate(ORGANS, 1))
 DISTRACTORS: tuple[Organ, ...] = (
     Organ("stomach", (12, -34, 46), (34, 30, 34), 2.0),
@@ -97,10 +99,10 @@ def subject(seed: int, stream: Stream, number: int, *, size: int = 40) -> Torso:
     inside = hu > -500
     soft = float(rng.uniform(95, 110))
     for one in DISTRACTORS:
-        _lay(hu, at, one, soft, rng, spacing)
+        _lay(hu, at, one, soft=soft, rng=rng, spacing=spacing)
     labels = np.zeros(hu.shape, np.uint8)
     for label, one in enumerate(ORGANS, 1):
-        share = _lay(hu, at, one, soft, rng, spacing)
+        share = _lay(hu, at, one, soft=soft, rng=rng, spacing=spacing)
         labels[(share > 0.5) & inside] = label
     hu = _scanned(hu, rng, spacing)
     meta = VolumeMeta(
@@ -117,23 +119,21 @@ def subjects(seed: int, stream: Stream, count: int, *, size: int = 40) -> list[T
 
 def _bent(at: Coordinates, rng: np.random.Generator) -> Coordinates:
     """A subject's own frame: turned by up to 6°, scaled by up to 8 %, shifted by up to 14 mm, bent by about 4 mm."""
-    turned = shapes.rotation(rng.uniform(-0.1, 0.1, 3)).astype(np.float32)
+    turned = shapes.rotation(rng.uniform(-0.1, 0.1, 3).tolist()).astype(np.float32)
     scale = rng.uniform(0.92, 1.08, 3).astype(np.float32)
     shift = rng.uniform((-14, -6, -6), (14, 6, 6)).astype(np.float32)
     moved = [one - step for one, step in zip(at, shift, strict=True)]
-    frame = tuple(
-        sum((turned[row, axis] * one for axis, one in enumerate(moved)), np.float32(0)) / scale[row] for row in range(3)
-    )
-    return shapes.displaced(frame, rng, amplitude=4.0, cells=3.0)
+    frame = [np.tensordot(row, moved, 1) / size for row, size in zip(turned, scale, strict=True)]
+    return shapes.displaced((frame[0], frame[1], frame[2]), rng, amplitude=4.0, cells=3.0)
 
 
-def _lay(hu: Floats, at: Coordinates, one: Organ, soft: float, rng: np.random.Generator, spacing: float) -> Floats:
+def _lay(hu: Floats, at: Coordinates, one: Organ, *, soft: float, rng: np.random.Generator, spacing: float) -> Floats:
     """Paint an organ at its own variation of place, size and brightness; returns its share of each voxel."""
     loose = (5.0, 3.0, 3.0) if one.radii_mm[0] < LONG else (0.0, 3.0, 3.0)
     centre = np.asarray(one.centre_mm) + rng.normal(0, loose)
     radii = np.asarray(one.radii_mm) * rng.uniform(0.88, 1.12, 3)
-    turned = shapes.rotation(rng.uniform(-0.2, 0.2, 3)) if one.radii_mm[0] < LONG else None
-    level = shapes.superellipsoid(at, centre, radii, power=one.power, turned=turned)
+    turned = shapes.rotation(rng.uniform(-0.2, 0.2, 3).tolist()) if one.radii_mm[0] < LONG else None
+    level = shapes.superellipsoid(at, centre.tolist(), radii.tolist(), power=one.power, turned=turned)
     if one.radii_mm[0] >= LONG:  # a level counts in mean half-axes: a long tube's edge would be blurred
         level = level * np.float32(np.mean(radii[1:]) / np.exp(np.mean(np.log(radii))))
     value = soft + rng.uniform(0, SOFT_SPREAD_HU) if one.soft else one.hu + rng.normal(0, 20)
@@ -147,7 +147,7 @@ def _scanned(hu: Floats, rng: np.random.Generator, spacing: float) -> Floats:
     tissue = hu > -500
     found = hu + tissue * shapes.texture(rng, hu.shape, 10.0) * np.float32(6.0)
     found = shapes.grainy(rng, found, 14.0)
-    return found + tissue * _streaks(rng, hu.shape, spacing)
+    return np.asarray(found + tissue * _streaks(rng, hu.shape, spacing), np.float32)
 
 
 def _streaks(rng: np.random.Generator, shape: Sequence[int], spacing: float) -> Floats:
@@ -157,7 +157,8 @@ def _streaks(rng: np.random.Generator, shape: Sequence[int], spacing: float) -> 
     strength = np.abs(rng.normal(0, 7, (shape[0], 1, 1))).astype(np.float32)
     y, x = (one[None] for one in shapes.grid(shape[1:], (spacing, spacing)))
     phase = rng.uniform(0, 2 * np.pi, (shape[0], 1, 1)).astype(np.float32)
-    bands: Floats = strength * np.sin((np.cos(angle) * x + np.sin(angle) * y) * (2 * np.pi / period) + phase)
+    waves = (np.cos(angle) * x + np.sin(angle) * y) * np.float32(2 * np.pi / period) + phase
+    bands: Floats = strength * np.sin(waves)
     return bands
 
 

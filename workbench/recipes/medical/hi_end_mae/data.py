@@ -63,10 +63,9 @@ def load(job: Job, params: HiEndMae) -> Scans:
     scans, cases = (job.inputs.get(slot) or PHANTOM.address for slot in ("scans", "cases"))
     shots = shots_of(params)
     if cases == PHANTOM.address:
-        labelled, validation, test = (
-            phantoms(job.seed, stream, count, params)
-            for stream, count in (("labelled", max(shots)), ("validation", params.validation), ("test", params.test))
-        )
+        labelled = phantoms(job.seed, "labelled", max(shots), params)
+        validation = phantoms(job.seed, "validation", params.validation, params)
+        test = phantoms(job.seed, "test", params.test, params)
         organs = torso.LABELS
     else:
         from .folders import labelled_scans
@@ -79,7 +78,8 @@ def load(job: Job, params: HiEndMae) -> Scans:
     else:
         from .folders import unlabelled_scans
 
-        unlabelled = unlabelled_scans(job, scans, params)
+        taken = {one.name for part in (labelled, validation, test) for one in part}
+        unlabelled = unlabelled_scans(job, scans, params, without=taken)
     return Scans(unlabelled, labelled, validation, test, organs)
 
 
@@ -101,7 +101,8 @@ def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     if address != PHANTOM.address:
         from .folders import preview_folder
 
-        return preview_folder(slot, address)
+        seen: DataPreview = preview_folder(slot, address)
+        return seen
     streams: tuple[tuple[torso.Stream, int], ...] = (("unlabelled", 4),)
     if slot == "cases":
         streams = (("labelled", 2), ("validation", 1), ("test", 1))
@@ -156,7 +157,7 @@ def pretraining_crop(case: Case, params: HiEndMae, chance: np.random.Generator) 
 
 def _varied(crop: Floats, chance: np.random.Generator) -> Floats:
     chances = chance.random(6)
-    crop = np.flip(crop, [axis for axis in range(3) if chances[axis] < 0.5])
+    crop = np.flip(crop, tuple(axis for axis in range(3) if chances[axis] < 0.5))
     if chances[3] < 0.3:
         crop = np.rot90(crop, int(chance.integers(1, 4)), (1, 2))
     scale, shift = chance.uniform(-0.1, 0.1, 2).astype(np.float32)

@@ -60,7 +60,7 @@ def grid_of(params: HiEndMae) -> int:
             "The crop is not made of whole patches.",
             expected=f"a multiple of {params.patch}",
             received=str(params.crop),
-            fix=f"Take {params.crop // params.patch * params.patch} or {-(-params.crop // params.patch) * params.patch}.",
+            fix="Choose a multiple of the patch's edge.",
             field="crop",
         )
     return params.crop // params.patch
@@ -258,8 +258,9 @@ def attempts_of(params: HiEndMae) -> list[Attempt]:
     return [Attempt(shots, rate) for shots in shots_of(params) for rate in rates]
 
 
-def learn(stage: Stage, attempt: Attempt, state: dict[str, Tensor], scans: Scans, params: HiEndMae,
-          place: Place) -> tuple[Unetr, float]:  # fmt: skip
+def learn(
+    stage: Stage, attempt: Attempt, state: dict[str, Tensor], *, scans: Scans, params: HiEndMae, place: Place
+) -> tuple[Unetr, float]:
     """Train a UNETR from the encoder's state; returns it at its best weights with its validation Dice."""
     rng.seed(stage.seed + attempt.shots)
     encoder = Encoder(patch=params.patch, width=params.width, layers=params.layers, heads=params.heads)
@@ -300,13 +301,13 @@ def train(job: Job, params: HiEndMae) -> None:
     stages = Stages(job)
     folder = job.folder / "weights"
     folder.mkdir(exist_ok=True)
-    state = _encoder_state(job, stages, folder, scans, params, place)
+    state = _encoder_state(job, stages, folder, scans=scans, params=params, place=place)
     if not _kept(job):
         for attempt in attempts_of(params):
             stage = stages.begin(attempt.name, curves={"learning_rate": "learning_rate"})
             if stage is None or _kept(job):
                 continue
-            model, value = learn(stage, attempt, state, scans, params, place)
+            model, value = learn(stage, attempt, state, scans=scans, params=params, place=place)
             known = stages.known
             if value > known.get(f"dev_dice_{attempt.shots}", -1.0):
                 _put(folder / f"segmenter-{attempt.shots}.safetensors", model.state_dict())
@@ -316,9 +317,9 @@ def train(job: Job, params: HiEndMae) -> None:
         job.result(name, value)
     learned = [shots for shots in shots_of(params) if f"dev_dice_{shots}" in stages.known]
     for shots in learned:
-        _test(job, folder, shots, scans, params, place)
+        _test(job, folder, shots, scans=scans, params=params, place=place)
     if params.keep_model:
-        _save(job, folder, state, learned, scans, params)
+        _save(job, folder, state, learned=learned, scans=scans, params=params)
     _clear(folder)
 
 
@@ -327,8 +328,9 @@ def _kept(job: Job) -> bool:
     return bool(getattr(job, "kept_early", False))
 
 
-def _encoder_state(job: Job, stages: Stages, folder: Path, scans: Scans, params: HiEndMae,
-                   place: Place) -> dict[str, Tensor]:  # fmt: skip
+def _encoder_state(
+    job: Job, stages: Stages, folder: Path, *, scans: Scans, params: HiEndMae, place: Place
+) -> dict[str, Tensor]:
     """The encoder's weights after pretraining (and as they start, without), with its probe in `known`."""
     path = folder / "encoder.safetensors"
     stage = stages.begin("pretraining", curves={"loss": "reconstruction"})
@@ -346,7 +348,7 @@ def _encoder_state(job: Job, stages: Stages, folder: Path, scans: Scans, params:
     return load_file(path)
 
 
-def _test(job: Job, folder: Path, shots: int, scans: Scans, params: HiEndMae, place: Place) -> None:
+def _test(job: Job, folder: Path, shots: int, *, scans: Scans, params: HiEndMae, place: Place) -> None:
     """Segment the test scans with the weights that validation chose; numbers, tables, pictures."""
     job.phase(f"testing, {shots} shots")
     model = make_segmenter(make_encoder(params.replace(weights="")), params, classes=len(scans.organs) + 1)
@@ -373,8 +375,9 @@ def _clear(folder: Path) -> None:
         folder.rmdir()
 
 
-def _save(job: Job, folder: Path, state: dict[str, Tensor], learned: Sequence[int], scans: Scans,
-          params: HiEndMae) -> None:  # fmt: skip
+def _save(
+    job: Job, folder: Path, state: dict[str, Tensor], *, learned: Sequence[int], scans: Scans, params: HiEndMae
+) -> None:
     """The encoder in this program's names and in MONAI's, the segmenter, and the card."""
     job.phase("saving the model")
     model = job.model_folder()

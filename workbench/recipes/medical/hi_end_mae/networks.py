@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +116,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) to (B, N, D)."""
-        seen = F.scaled_dot_product_attention(*_heads(self.qkv(tokens), 3, self.heads))
+        query, key, value = _heads(self.qkv(tokens), 3, self.heads)
+        seen = F.scaled_dot_product_attention(query, key, value)
         found: Tensor = self.proj(seen.transpose(1, 2).flatten(2))
         return found
 
@@ -277,8 +279,8 @@ class Decoder(nn.Module):
         found = []
         for block in self.blocks:
             tokens = block(tokens)
-        for at, block in enumerate(self.cross_attention_blocks):
-            tap = self.tap(taps, at)
+        for at, asking in enumerate(self.cross_attention_blocks):
+            tap, block = self.tap(taps, at), cast(CrossBlock, asking)
             found.append(block.cross_attn.weights(block.norm1(block.asking(tokens)), tap))
             tokens = block(tokens, tap)
         return found
@@ -328,6 +330,8 @@ class MaskedAutoencoder(nn.Module):
         mask_share: float,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.encoder_place: Tensor
+        self.decoder_place: Tensor
         self.encoder, self.decoder = encoder, decoder
         self.grid, self.taps = grid, tuple(taps)
         self.visible = max(1, int(grid**3 * (1 - mask_share)))
@@ -413,13 +417,14 @@ class Unetr(nn.Module):
         from monai.networks.blocks.unetr_block import UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
 
         super().__init__()
+        self.place: Tensor
         self.encoder, self.grid, self.taps = encoder, grid, tuple(taps)
         self.register_buffer("place", positions(grid, encoder.width), persistent=False)
         doublings = min(3, int(math.log2(encoder.patch)))
         self.rest = encoder.patch / 2**doublings
         widths = [features * 8, features * 4, features * 2]
         steps = [2 if at < doublings else 1 for at in range(3)]
-        common = {"spatial_dims": 3, "kernel_size": 3, "norm_name": "instance", "res_block": True}
+        common: dict[str, Any] = {"spatial_dims": 3, "kernel_size": 3, "norm_name": "instance", "res_block": True}
         self.image = UnetrBasicBlock(in_channels=1, out_channels=features, stride=1, **common)
         self.skips = nn.ModuleList(
             UnetrPrUpBlock(

@@ -140,7 +140,8 @@ def _back(labels: NDArray[np.uint8], lies: Geometry, asked: Geometry, shape: tup
         return labels
     from .folders import back_onto
 
-    return back_onto(labels, lies, asked, shape)
+    moved: NDArray[np.uint8] = back_onto(labels, lies, asked, shape)
+    return moved
 
 
 def _written(labels: NDArray[np.uint8], folder: Path, name: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -96,14 +95,16 @@ def tested(
     _per_organ(job, np.where(there, np.array([one.dice for one in scores]), np.nan), hd95, organs)
     for guess, one in list(zip(found, cases, strict=True))[:SHOWN_SCANS]:
         meta = msgspec.structs.replace(one.meta, modality="SEG", unit="", window=None, labels=tuple(organs))
-        job.artifact("segmentation", Labels, guess, title=one.name, meta=to_meta(meta), parts={"volume": one.image})
+        job.artifact(
+            "segmentation", Labels, guess, title=one.meta.title, meta=to_meta(meta), parts={"volume": one.image}
+        )
 
 
 def _means(table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means over the last two axes (scans, organs), leaving out what is not there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an organ that no test scan holds
-        return np.nanmean(table, axis=(-2, -1))
+        return np.asarray(np.nanmean(table, axis=(-2, -1)))
 
 
 def _per_organ(job: Job, dice: NDArray[np.float64], hd95: NDArray[np.float64], organs: Sequence[Label]) -> None:
@@ -118,9 +119,3 @@ def _per_organ(job: Job, dice: NDArray[np.float64], hd95: NDArray[np.float64], o
         rows.append([one.name, *(round(float(value), 4) if count else None for value in numbers), count])
     caption = "Test scans that hold the organ; a missed organ's distance is the scan's diagonal."
     job.artifact("per_organ", Table, TableDoc(columns, rows, caption), title="Organs on the test scans")
-
-
-def read_array(path: Path) -> NDArray[Any]:
-    """An array of a run, memory-mapped."""
-    found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found
