@@ -106,5 +106,5 @@ PunctuatedText = InputKind(
 )
 TaggedText = InputKind("tagged-text", (".conllu", ".tsv", ".txt"), True, "CoNLL-U or two-column TSV")
 CtScans = InputKind(
-    "ct-scans", (".nii", ".gz"), True, "a folder of NIfTI volumes, or an nnU-Net data set (imagesTr, labelsTr)"
+    "ct-scans", (), True, "a folder of CT volumes (DICOM, NIfTI, NRRD, MHA), or an nnU-Net or Decathlon data set"
 )

@@ -139,8 +139,17 @@ CLAIM = Claim(
         "Hidden patches are restored by asking the encoder's layers, deep to shallow, so all of them learn.",
     ),
     reads={
-        "scans": Slot(CtScans, "Scans without labels", "", (PHANTOM,)),
-        "cases": Slot(CtScans, "Labelled scans", "", (PHANTOM,)),
+        "scans": Slot(
+            CtScans, "Scans without labels",
+            "A folder with CT volumes at any depth: DICOM series, NIfTI, NRRD, MHA. Scans that stand among the labelled "
+            "ones as well are left out.",
+            (PHANTOM,),
+        ),
+        "cases": Slot(
+            CtScans, "Labelled scans",
+            "An nnU-Net or Decathlon data set: dataset.json with names of labels, imagesTr and labelsTr; one channel.",
+            (PHANTOM,),
+        ),
     },
     writes={
         "reconstruction": Curve, "loss": Curve, "dice": Curve, "original": Volume, "masked": Volume,
