@@ -141,8 +141,8 @@ CLAIM = Claim(
     reads={
         "scans": Slot(
             CtScans, "Scans without labels",
-            "A folder with CT volumes at any depth: DICOM series, NIfTI, NRRD, MHA. Scans that stand among the labelled "
-            "ones as well are left out.",
+            "A folder with CT volumes at any depth: DICOM series, NIfTI, NRRD, MHA. Scans that stand among the "
+            "labelled ones as well are left out.",
             (PHANTOM,),
         ),
         "cases": Slot(
