@@ -200,6 +200,25 @@ def test_that_a_run_kept_during_pretraining_leaves_an_encoder_that_does_not_segm
         serve.answer(context, folder.model, {"volume": PHANTOM.address})
 
 
+def test_that_one_four_and_eight_shots_each_take_the_rate_that_validation_chose(tmp_path: Path) -> None:
+    knobs = {"ladder": True, "shots": 4, "second_rate": 0.01, "pretrain": "plain MAE", "fine_steps": 2, "test": 1,
+             "validation": 1, "keep_model": False}  # fmt: skip
+    folder = create_run(tmp_path, RunConfig("hi-end-mae", knobs, preset="smoke", seed=3, device="cpu"))
+    execute(folder, settings=Settings())
+    state = folder.state()
+    assert state.phase == "finished", state.problem and state.problem.trace
+    assert all(state.results[f"rate_{shots}"] in (0.001, 0.01) for shots in (1, 4, 8))
+    assert all(f"dice_{shots}_shots" in state.results for shots in (1, 4, 8))
+    assert state.results["dice"] == state.results["dice_4_shots"]
+    looked = {}
+    for event in folder.events():
+        if isinstance(event, ev.Metric) and event.name == "dice" and event.series.endswith("validation"):
+            looked[event.series] = max(event.value or 0.0, looked.get(event.series, 0.0))
+    for shots in (1, 4, 8):
+        own = {rate: looked[f"{shots} shots, rate {rate:g}, validation"] for rate in (0.001, 0.01)}
+        assert own[state.results[f"rate_{shots}"]] == state.results[f"dev_dice_{shots}"] == max(own.values())
+
+
 def test_that_every_arm_of_the_claim_has_the_same_budget() -> None:
     claim = run.claim
     assert claim is not None

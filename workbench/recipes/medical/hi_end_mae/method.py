@@ -160,8 +160,10 @@ class Restoration:
 class _Watcher:
     """Looks at held-out scans while pretraining goes on; masks never change."""
 
-    def __init__(self, job: Stage, model: MaskedAutoencoder, cases: Sequence[Case], place: Place) -> None:
-        self.job, self.model, self.cases, self.place = job, model, cases, place
+    def __init__(
+        self, job: Stage, model: MaskedAutoencoder, cases: Sequence[Case], *, params: HiEndMae, place: Place
+    ) -> None:
+        self.job, self.model, self.cases, self.params, self.place = job, model, cases, params, place
         crop = model.grid * model.encoder.patch
         crops = [torch.from_numpy(np.ascontiguousarray(middle(one.image, crop)))[None] for one in cases]
         times = max(1, HELD_OUT_MASKS // len(crops))
@@ -185,8 +187,8 @@ class _Watcher:
 
     def show(self) -> None:
         """The first held-out crop, what was left of it, and what was made of that."""
-        show.restoration(self.job, self.model, self.cases[0], self.crops[:1].to(self.place.device),
-                         self.orders[:1].to(self.place.device))  # fmt: skip
+        crops, orders = (one[:1].to(self.place.device) for one in (self.crops, self.orders))
+        show.restoration(self.job, self.model, self.cases[0], crops, orders, window=window_of(self.params))
 
 
 def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, place: Place) -> float:
@@ -194,7 +196,7 @@ def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, pla
     rng.seed(stage.seed)
     model = make_autoencoder(encoder, params).to(place.device)
     stage.log(f"Decoder of {parameters(model.decoder):,} parameters, encoder of {parameters(encoder):,}.")
-    watcher = _Watcher(stage, model, scans.validation, place)
+    watcher = _Watcher(stage, model, scans.validation, params=params, place=place)
     objective = Restoration(model, scans.unlabelled, params, seed=stage.seed)
     result = fit(stage, objective, params, place=place, evaluate=watcher.evaluate, better="low")
     watcher.show()
@@ -222,6 +224,11 @@ class SquaredDice(nn.Module):
 def make_segmenter(encoder: Encoder, params: HiEndMae, *, classes: int) -> Unetr:
     """A UNETR on the encoder."""
     return Unetr(encoder, grid=grid_of(params), taps=taps_of(params), features=params.features, classes=classes)
+
+
+def window_of(params: HiEndMae) -> tuple[float, float]:
+    """The HU that become 0 and 1."""
+    return params.window_low, params.window_high
 
 
 def windows_of(params: HiEndMae) -> Windows:
@@ -358,7 +365,7 @@ def _test(job: Job, folder: Path, shots: int, *, scans: Scans, params: HiEndMae,
     for at, one in enumerate(scans.test):
         found.append(predicted(model, one, params, place).argmax(0).astype(np.uint8))
         job.progress(at + 1, len(scans.test))
-    show.tested(job, scans.test, found, scans.organs, shots=shots, main=shots == params.shots)
+    show.tested(job, scans.test, found, scans.organs, shots=shots, main=shots == params.shots, window=window_of(params))
 
 
 def _put(path: Path, state: dict[str, Tensor]) -> None:

@@ -29,7 +29,7 @@ class HiEndMae(Training):
     )  # fmt: skip
     batch: int = knob(8, "Crops per pretraining step", low=1, high=4096, unit="crops", when={"pretrain": MASKED})
     learning_rate: float = knob(
-        1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when={"pretrain": MASKED}
+        2e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when={"pretrain": MASKED}
     )
     mask_share: float = knob(
         0.75, "Share of the patches that are hidden", low=0.5, high=0.9, when={"pretrain": MASKED}, label="Mask ratio"
@@ -42,7 +42,7 @@ class HiEndMae(Training):
         2, "Self-attention blocks before the decoder asks the encoder", low=0, high=12, when={"pretrain": MASKED}
     )
     shots: int = knob(4, "Labelled scans to learn the segmentation from", low=1, high=1000, unit="scans")
-    fine_steps: int = knob(60, "Steps of segmentation training", low=1, high=10_000_000)
+    fine_steps: int = knob(120, "Steps of segmentation training", low=1, high=10_000_000)
     fine_rate: float = knob(1e-3, "Segmentation's step size at its peak", low=1e-7, high=1.0, log=True)
     second_rate: float = knob(
         0.0, "A second step size to try; the validation scans choose. 0 tries none", low=0.0, high=1.0, more=True
@@ -62,7 +62,7 @@ class HiEndMae(Training):
         48, "Width of the decoder; a multiple of 6 and of the heads", low=24, high=1536, more=True
     )
     features: int = knob(8, "Channels of the segmentation's convolutions at full size", low=2, high=64, more=True)
-    fine_batch: int = knob(2, "Crops per step of segmentation training", low=1, high=256, unit="crops", more=True)
+    fine_batch: int = knob(1, "Crops per step of segmentation training", low=1, high=256, unit="crops", more=True)
     augment: bool = knob(
         True, "Pretraining crops are mirrored (0.5 an axis), turned by 90° (0.3) and changed in brightness (0.1)",
         more=True,
@@ -95,8 +95,11 @@ PHANTOM = Sample(
     generated=True,
 )
 
-DESK = HiEndMae()
-_ARM = DESK.replace(keep_model=False)
+# Calibrated on validation scans of seed 100 alone: 60 steps of two crops left kidneys and aorta unfound, pretrained or
+# not, and 120 steps of one crop, which cost the same, did not. Scans stay as they lie, without the paper's mirrored and
+# turned crops: every test scan lies the same way here. That choice was not measured by itself.
+DESK = HiEndMae(augment=False, evaluations=2)
+_ARM = DESK.replace(keep_model=False, second_rate=3e-3)
 _HI_END, _MAE, _SCRATCH = "Hi-End-MAE", "MAE", "scratch"
 
 
@@ -170,7 +173,7 @@ CLAIM = Claim(
         "paper": HiEndMae(
             crop=96, patch=12, width=1536, layers=12, heads=16, taps="4, 7, 10, 12", decoder_width=528,
             max_steps=0, epochs=1000, batch=192, learning_rate=1e-4, warmup=0.01, features=32, fine_steps=15_000,
-            fine_batch=4, fine_rate=1e-4, evaluations=50,
+            fine_batch=4, augment=True, fine_rate=1e-4, evaluations=50,
         ),
     },
     claim=CLAIM,

@@ -21,27 +21,35 @@ from .data import Case, labels_of
 from .networks import MaskedAutoencoder
 
 SHOWN_SCANS = 3
-WINDOW = (40.0, 400.0)
 
 
-def restoration(job: Job, model: MaskedAutoencoder, case: Case, crops: Tensor, orders: Tensor) -> None:
-    """A crop, what was left of it, and what the network made of that, as three volumes on one grid."""
+def restoration(
+    job: Job, model: MaskedAutoencoder, case: Case, crops: Tensor, orders: Tensor, *, window: tuple[float, float]
+) -> None:
+    """A crop, what was left of it, and what the network made of that, in HU, as three volumes on one grid."""
     masked, restored = model.restored(crops, orders)
-    meta = _cropped(case.meta, case.image.shape, crops.shape[-1])
+    meta = _cropped(case.meta, case.image.shape, crops.shape[-1], window)
     for slot, title, found in (
         ("original", "Held-out crop", crops), ("masked", "What is left", masked), ("restored", "Restored", restored)
     ):  # fmt: skip
-        array = found[0, 0].float().cpu().numpy()
+        array = in_hu(found[0, 0].float().cpu().numpy(), window)
         job.artifact(slot, Volume, array, title=title, meta=to_meta(msgspec.structs.replace(meta, title=title)))
 
 
-def _cropped(meta: VolumeMeta, shape: Sequence[int], crop: int) -> VolumeMeta:
-    """How the middle crop of a scan lies; its values are scaled to 0 … 1."""
+def in_hu(values: NDArray[np.float32], window: tuple[float, float]) -> NDArray[np.float32]:
+    """Values of 0 … 1 in the HU they stand for, as far as the window kept them."""
+    low, high = window
+    return (np.asarray(values, np.float32) * np.float32(high - low) + np.float32(low)).astype(np.float32)
+
+
+def _cropped(meta: VolumeMeta, shape: Sequence[int], crop: int, window: tuple[float, float]) -> VolumeMeta:
+    """How the middle crop of a scan lies."""
     place = meta.geometry
     steps = np.array([max(size - crop, 0) // 2 for size in reversed(shape)]) * place.spacing_mm
     origin = np.asarray(place.origin_mm) + np.reshape(place.direction, (3, 3)) @ steps
     geometry = Geometry(place.spacing_mm, tuple(map(float, origin)), place.direction)  # type: ignore[arg-type]
-    return VolumeMeta(geometry, modality="CT", window=(0.5, 1.0))
+    low, high = window
+    return VolumeMeta(geometry, modality="CT", unit="HU", window=((low + high) / 2, high - low))
 
 
 def attention(job: Job, model: MaskedAutoencoder, crops: Tensor, orders: Tensor) -> None:
@@ -74,7 +82,7 @@ def _regions(labels: NDArray[Any], organs: Sequence[Label]) -> NDArray[np.bool_]
 
 def tested(
     job: Job, cases: Sequence[Case], found: Sequence[NDArray[np.uint8]], organs: Sequence[Label], *, shots: int,
-    main: bool,
+    main: bool, window: tuple[float, float],
 ) -> None:  # fmt: skip
     """Results dice and hd95_mm (with the number of shots behind, beside the main one), tables and pictures."""
     dice = np.array([organ_dice(guess, one, organs).mean() for guess, one in zip(found, cases, strict=True)])
@@ -96,7 +104,12 @@ def tested(
     for guess, one in list(zip(found, cases, strict=True))[:SHOWN_SCANS]:
         meta = msgspec.structs.replace(one.meta, modality="SEG", unit="", window=None, labels=tuple(organs))
         job.artifact(
-            "segmentation", Labels, guess, title=one.meta.title, meta=to_meta(meta), parts={"volume": one.image}
+            "segmentation",
+            Labels,
+            guess,
+            title=one.meta.title,
+            meta=to_meta(meta),
+            parts={"volume": in_hu(one.image, window)},
         )
 
 
