@@ -207,7 +207,7 @@ def test_that_one_four_and_eight_shots_each_take_the_rate_that_validation_chose(
     execute(folder, settings=Settings())
     state = folder.state()
     assert state.phase == "finished", state.problem and state.problem.trace
-    assert all(state.results[f"rate_{shots}"] in (0.001, 0.01) for shots in (1, 4, 8))
+    assert all(state.results[f"rate_{shots}"] in (0.002, 0.01) for shots in (1, 4, 8))
     assert all(f"dice_{shots}_shots" in state.results for shots in (1, 4, 8))
     assert state.results["dice"] == state.results["dice_4_shots"]
     looked = {}
@@ -215,7 +215,7 @@ def test_that_one_four_and_eight_shots_each_take_the_rate_that_validation_chose(
         if isinstance(event, ev.Metric) and event.name == "dice" and event.series.endswith("validation"):
             looked[event.series] = max(event.value or 0.0, looked.get(event.series, 0.0))
     for shots in (1, 4, 8):
-        own = {rate: looked[f"{shots} shots, rate {rate:g}, validation"] for rate in (0.001, 0.01)}
+        own = {rate: looked[f"{shots} shots, rate {rate:g}, validation"] for rate in (0.002, 0.01)}
         assert own[state.results[f"rate_{shots}"]] == state.results[f"dev_dice_{shots}"] == max(own.values())
 
 

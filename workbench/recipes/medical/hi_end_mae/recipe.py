@@ -42,8 +42,8 @@ class HiEndMae(Training):
         2, "Self-attention blocks before the decoder asks the encoder", low=0, high=12, when={"pretrain": MASKED}
     )
     shots: int = knob(4, "Labelled scans to learn the segmentation from", low=1, high=1000, unit="scans")
-    fine_steps: int = knob(120, "Steps of segmentation training", low=1, high=10_000_000)
-    fine_rate: float = knob(1e-3, "Segmentation's step size at its peak", low=1e-7, high=1.0, log=True)
+    fine_steps: int = knob(240, "Steps of segmentation training", low=1, high=10_000_000)
+    fine_rate: float = knob(2e-3, "Segmentation's step size at its peak", low=1e-7, high=1.0, log=True)
     second_rate: float = knob(
         0.0, "A second step size to try; the validation scans choose. 0 tries none", low=0.0, high=1.0, more=True
     )
@@ -95,11 +95,11 @@ PHANTOM = Sample(
     generated=True,
 )
 
-# Calibrated on validation scans of seed 100 alone: 60 steps of two crops left kidneys and aorta unfound, pretrained or
-# not, and 120 steps of one crop, which cost the same, did not. Scans stay as they lie, without the paper's mirrored and
-# turned crops: every test scan lies the same way here. That choice was not measured by itself.
+# The segmentation's steps and rate were chosen on validation scans of seed 100: 60 to 120 steps at 1e-3 left small
+# organs unfound (Dice 0.26 from random weights, seed 0), 240 steps at 2e-3 find them (0.61, seed 100). Scans stay as
+# they lie, without the paper's mirrored and turned crops, since test scans lie alike; that was not measured by itself.
 DESK = HiEndMae(augment=False, evaluations=2)
-_ARM = DESK.replace(keep_model=False, second_rate=3e-3)
+_ARM = DESK.replace(keep_model=False, second_rate=4e-3)
 _HI_END, _MAE, _SCRATCH = "Hi-End-MAE", "MAE", "scratch"
 
 
@@ -120,6 +120,8 @@ CLAIM = Claim(
               by=0.05),
         Better("The encoder's tapped layers tell organs better (linear probe) than a plain MAE's", "probe_taps",
                _HI_END, _MAE, items="outcomes_probe"),
+        Better("… and than those of an encoder that has learned nothing", "probe_taps", _HI_END, _SCRATCH,
+               asserted=False, items="outcomes_probe"),
         _dice("Hi-End-MAE segments better than a plain MAE of equal size and steps", _HI_END, _MAE),
         _dice("Asking several layers beats asking the last one alone", _HI_END, "last layer only"),
         _dice("Self-attention before each question helps", _HI_END, "without self-attention"),
