@@ -108,3 +108,6 @@ TaggedText = InputKind("tagged-text", (".conllu", ".tsv", ".txt"), True, "CoNLL-
 MrCases = InputKind(
     "mr-cases", (), True, "a folder of cases with labels: BraTS, TCGA-LGG (kaggle_3m), Decathlon or nnU-Net"
 )
+CtScans = InputKind(
+    "ct-scans", (), True, "a folder of CT volumes (DICOM, NIfTI, NRRD, MHA), or an nnU-Net or Decathlon data set"
+)
