@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +21,13 @@ Namespace = argparse.Namespace
 Act = Callable[[Namespace], int]
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help whose lines break between words only, since names such as Hi-End-MAE have hyphens."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser that raises InputError instead of ending the process."""
 
@@ -27,7 +35,7 @@ class Parser(argparse.ArgumentParser):
     """Whether a word such as '-slow' may be a word of the command instead of a flag."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", _Help)
         super().__init__(allow_abbrev=False, **options)
 
     def _parse_optional(self, arg_string: str) -> Any:

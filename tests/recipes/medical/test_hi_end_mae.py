@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from workbench.core import events as ev
+from workbench.core.params import values_of
 from workbench.core.problem import InputError
 from workbench.core.settings import Settings
 from workbench.core.volumes import Geometry, Label, VolumeMeta
@@ -201,9 +202,11 @@ def test_that_a_run_kept_during_pretraining_leaves_an_encoder_that_does_not_segm
 
 
 def test_that_one_four_and_eight_shots_each_take_the_rate_that_validation_chose(tmp_path: Path) -> None:
-    knobs = {"ladder": True, "shots": 4, "second_rate": 0.01, "pretrain": "plain MAE", "fine_steps": 2, "test": 1,
-             "validation": 1, "keep_model": False}  # fmt: skip
-    folder = create_run(tmp_path, RunConfig("hi-end-mae", knobs, preset="smoke", seed=3, device="cpu"))
+    knobs = run.preset("smoke").replace(
+        ladder=True, shots=4, second_rate=0.01, pretrain="plain MAE", fine_steps=2, test=1, validation=1,
+        keep_model=False,
+    )  # fmt: skip
+    folder = create_run(tmp_path, RunConfig("hi-end-mae", values_of(knobs), preset="smoke", seed=3, device="cpu"))
     execute(folder, settings=Settings())
     state = folder.state()
     assert state.phase == "finished", state.problem and state.problem.trace
