@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 SETTLE_S = 0.3
-COVERS = ("image-grid", "image", "embedding", "spans", "confusion", "attention", "table", "text")
+COVERS = ("labels", "image-grid", "image", "volume", "embedding", "spans", "confusion", "attention", "table", "text")
 """Kinds of artifact that a recipe's picture may be of, the most telling first."""
 
 

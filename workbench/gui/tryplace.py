@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel
 
-from workbench.core.recipe import Recipe
+from workbench.core.recipe import TEXT, Recipe
 from workbench.gui.actions import key_words, keymap
 from workbench.gui.card import Card
 from workbench.gui.link import Link
@@ -21,7 +21,7 @@ EMPTY_PX, FULL_PX = 96, 280
 
 
 class TryPlace(Card):
-    """Says what will come until a run has a model; hidden for recipes that do not serve theirs."""
+    """Says what will come until a run has a model; hidden where no text is asked about."""
 
     filled = Signal()
     """The box is there and wants room."""
@@ -35,12 +35,13 @@ class TryPlace(Card):
         self._hint.setProperty("role", "dim")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.set_body(self._hint)
-        if recipe.apply is None:
+        self.wanted = recipe.apply is not None and recipe.tab == TEXT
+        if not self.wanted:
             self.hide()
 
     def show_model(self, folder: RunFolder) -> None:
         """Try the model of this run, when it has one."""
-        if self.recipe.apply is None or not (folder.model / "workbench.json").exists():
+        if not self.wanted or not (folder.model / "workbench.json").exists():
             return
         if self.box is None:
             from workbench.gui.tryit import TryIt
