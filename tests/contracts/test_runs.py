@@ -121,7 +121,8 @@ def test_that_a_replay_gives_the_state_the_index_has_and_the_same_lines(
 def test_that_a_trained_model_answers(trained: Trained) -> None:
     if trained.recipe.apply is None:
         return
-    question = {"text": "Reads an image from a file and returns an array.", "question": "What does it read?"}
+    samples = {slot: declared.default for slot, declared in trained.recipe.reads.items()}
+    question = samples | {"text": "Reads an image from a file and returns an array.", "question": "What does it read?"}
     future = trained.runner.apply(trained.recipe.id, str(trained.folder.path), question)
     answers = msgspec.json.decode(future.result(ANSWER_WITHIN_S), type=documents.AnswersDoc).answers
     assert answers

@@ -105,3 +105,6 @@ PunctuatedText = InputKind(
     "punctuated-text", (".txt", ".tsv", ".csv", ""), True, "one word and its mark a line, or plain text"
 )
 TaggedText = InputKind("tagged-text", (".conllu", ".tsv", ".txt"), True, "CoNLL-U or two-column TSV")
+MrCases = InputKind(
+    "mr-cases", (), True, "a folder of cases with labels: BraTS, TCGA-LGG (kaggle_3m), Decathlon or nnU-Net"
+)

@@ -1,1 +1,1 @@
-"""Medical images: reading, geometry, labels, export."""
+"""Medical images: reading, geometry, labels, export; phantoms, segmentation, and what it is measured by."""

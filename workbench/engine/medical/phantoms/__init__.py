@@ -1,0 +1,1 @@
+"""Bodies that never lived: generated images whose truth is known to the voxel."""
