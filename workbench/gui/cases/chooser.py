@@ -111,7 +111,7 @@ class SeriesChooser(Card):
         if case is self._case:
             for at, picture in enumerate(pictures):
                 if not picture.isNull():
-                    self.list.item(at).setIcon(QIcon(QPixmap.fromImage(picture)))
+                    self.list.item(at).setIcon(_icon(QPixmap.fromImage(picture)))
 
     def _count(self) -> None:
         images = [one for one in self.selected() if one.modality != LABELS]
@@ -139,4 +139,11 @@ def _blank() -> QIcon:
     side = theme().pixels(PICTURE_PX)
     blank = QPixmap(side, side)
     blank.fill(Qt.GlobalColor.black)
-    return QIcon(blank)
+    return _icon(blank)
+
+
+def _icon(picture: QPixmap) -> QIcon:
+    """A picture whose greys stay as they are where its line is chosen."""
+    found = QIcon(picture)
+    found.addPixmap(picture, QIcon.Mode.Selected)
+    return found

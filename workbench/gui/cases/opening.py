@@ -210,4 +210,4 @@ def _is_dicom(case: OpenCase) -> bool:
     place = Path(case.info.path)
     name = case.key.rpartition("#")[0] or case.key
     root = place if place.is_dir() else place.parent
-    return bool(case.key) and not (root / name).is_file() and not (root / case.key).is_file()
+    return bool(case.key) and place.exists() and not (root / name).is_file() and not (root / case.key).is_file()

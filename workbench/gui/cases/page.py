@@ -369,8 +369,8 @@ class CasesPage(PageFrame):
         }  # fmt: skip
         for name, able in can.items():
             self.acts[name].setEnabled(bool(able))
-            self.acts[name].setVisible(shown is not self.start and (name != "deidentify" or bool(able)))
-        self.acts["series"].setVisible(bool(can["series"]))
+            self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
+        self.acts["close"].setVisible(bool(can["close"]))
         self.top.about.set_whole(case.title if viewing and case is not None else "")
 
 

@@ -33,6 +33,7 @@ class StartPlace(QWidget):
         kinds.setProperty("role", "dim")
         for label in (what, kinds):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(px(8))
         buttons.addStretch(1)
@@ -58,7 +59,7 @@ class StartPlace(QWidget):
         self._recent = QVBoxLayout()
         self._recent.setSpacing(px(2))
         inner = QWidget()
-        inner.setMaximumWidth(px(ROOM_PX))
+        inner.setFixedWidth(px(ROOM_PX))
         column = QVBoxLayout(inner)
         column.setSpacing(px(12))
         for widget in (self._picture, what, kinds):
