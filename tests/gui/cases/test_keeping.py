@@ -42,7 +42,7 @@ def test_that_new_labels_keep_the_old_ones_at_hand(page, answers, path, qtbot):
     qtbot.waitUntil(lambda: page.viewer.editor.labels is not former)
     assert not page.viewer.editor.labels.array.any()
     page.banner.press("Show the other labels")
-    qtbot.waitUntil(lambda: page.viewer.editor.labels.array.any())
+    qtbot.waitUntil(page.viewer.editor.labels.array.any)
 
 
 def test_that_labels_nobody_has_touched_are_not_piled_up(page, answers, path, qtbot):
@@ -104,4 +104,4 @@ def test_that_a_dicom_seg_is_offered_over_dicom_only(page, answers, path, tmp_pa
     assert not dialog.go.isEnabled()
     dialog.name.setText("tumour")
     dialog.go.click()
-    qtbot.waitUntil(lambda: (tmp_path / "out" / "tumour.csv").exists())
+    qtbot.waitUntil((tmp_path / "out" / "tumour.csv").exists)

@@ -25,7 +25,7 @@ def test_that_cases_are_the_first_choice_of_every_page_of_the_tab(open_window, a
     window = open_window()
     chooser = window.open_page("cases").top.chooser
     recipe = window.tabs()["medical"][0]
-    assert [one.text() for one in chooser.menu().actions()][0] == "Cases"
+    assert next(one.text() for one in chooser.menu().actions()) == "Cases"
     chooser.chosen.emit(recipe.id)
     assert window.recipe_page().recipe is recipe
     other = window.recipe_page().topline.chooser

@@ -18,7 +18,7 @@ from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.chooser import LABELS
 from workbench.gui.cases.keeping import LabelSet
 from workbench.gui.link import Link
-from workbench.gui.volumes.labelmap import open_labels
+from workbench.gui.volumes.labelmap import digest_of, open_labels
 from workbench.gui.volumes.scene import Layer, check_same_grid, open_volume
 
 
@@ -33,6 +33,8 @@ class Shown:
     kept: LabelSet
     path: Path
     restored: bool
+    digest: tuple[int, int] | None
+    """Of the file, where edits on it are to be taken up."""
 
 
 @dataclasses.dataclass
@@ -165,7 +167,8 @@ class Opening(QObject):
 
 def _opened(folder: Path, labels: LabelSet) -> Shown:
     path = folder / labels.file
-    return Shown(open_labels(path), labels, path, keeping.has_edits(folder, labels))
+    restored = keeping.has_edits(folder, labels)
+    return Shown(open_labels(path), labels, path, restored, digest_of(path) if restored else None)
 
 
 def _laid(case: OpenCase, found: VolumeFile | None) -> OpenCase:

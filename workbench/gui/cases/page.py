@@ -187,7 +187,7 @@ class CasesPage(PageFrame):
         self._refresh()
 
     def _map(self, shown: Shown) -> LabelMap:
-        return LabelMap(shown.array, shown.kept.meta, self.viewer, path=shown.path)
+        return LabelMap(shown.array, shown.kept.meta, self.viewer, path=shown.path, digest=shown.digest)
 
     def _labelled(self, shown: Shown, notes: Sequence[str]) -> None:
         case = self.case
