@@ -42,7 +42,7 @@ def test_that_new_labels_keep_the_old_ones_at_hand(page, answers, path, qtbot):
     qtbot.waitUntil(lambda: page.viewer.editor.labels is not former)
     assert not page.viewer.editor.labels.array.any()
     page.banner.press("Show the other labels")
-    qtbot.waitUntil(page.viewer.editor.labels.array.any)
+    qtbot.waitUntil(lambda: bool(page.viewer.editor.labels.array.any()))
 
 
 def test_that_labels_nobody_has_touched_are_not_piled_up(page, answers, path, qtbot):
