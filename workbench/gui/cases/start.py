@@ -29,11 +29,12 @@ class StartPlace(QWidget):
         self._draw()
         what = QLabel("Drop a case here")
         what.setProperty("role", "title")
-        kinds = QLabel("A DICOM folder, NIfTI (.nii, .nii.gz), NRRD, MHA or MHD, or a folder of several of them.")
+        kinds = QLabel(
+            "A DICOM folder, a NIfTI (.nii, .nii.gz), NRRD, MHA or MHD file,\nor a folder of several of them."
+        )
         kinds.setProperty("role", "dim")
         for label in (what, kinds):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(px(8))
         buttons.addStretch(1)
