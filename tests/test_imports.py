@@ -40,7 +40,7 @@ home = open_home()
 app = application()
 window = make_window(home, demo=False, make_runner=lambda: ScriptedRunner(home))
 window.show()
-for page in ("home", "runs", "models", "settings", *(f"recipe:{name}" for name in recipes())):
+for page in ("home", "cases", "runs", "models", "settings", *(f"recipe:{name}" for name in recipes())):
     window.open_page(page)
     QApplication.processEvents()
 assert recipes()

@@ -30,7 +30,7 @@ from workbench.store.home import Home
 
 Open = Callable[..., MainWindow]
 NAME = "berturk-nlu"
-PAGES = ["home", f"recipe:{NAME}", "runs", "models", "settings"]
+PAGES = ["home", f"recipe:{NAME}", "cases", "runs", "models", "settings"]
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit,
             QPlainTextEdit, QTextEdit)  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_that_tab_leaves_every_control_and_shows_where_it_is(
     assert [f"{type(one).__name__} {one.accessibleName()}" for one in reached if one.isVisible() and unseen(one)] == []
 
 
-@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "settings"])
+@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "cases", "settings"])
 @pytest.mark.parametrize("scale", [150, 200])
 def test_that_nothing_lies_outside_the_window_at_a_large_scale(
     open_window: Open, home: Home, page: str, scale: int, qtbot: QtBot

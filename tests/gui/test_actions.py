@@ -114,7 +114,7 @@ def test_that_pages_that_are_always_there_have_a_key_that_stays(
     assert window.rail.marked() == page
 
 
-@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "runs", "models", "settings"])
+@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "cases", "runs", "models", "settings"])
 def test_that_every_action_has_an_id_a_name_and_a_tip(open_window: Open, home: Home, page: str) -> None:
     write_run(home.runs, steps=50, ended=True, recipe=NAME)
     window = open_window()

@@ -63,7 +63,7 @@ def test_that_f1_explains_the_knob_that_has_the_focus(open_window: Open, qtbot: 
     assert browser.page.textCursor().selectedText() == "--epochs"
 
 
-@pytest.mark.parametrize("page", ["home", "runs", "models", "settings"])
+@pytest.mark.parametrize("page", ["home", "cases", "runs", "models", "settings"])
 def test_that_f1_explains_the_page_in_front(open_window: Open, qtbot: QtBot, page: str) -> None:
     window = open_window()
     window.open_page(page)

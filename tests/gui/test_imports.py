@@ -22,7 +22,7 @@ for name in recipes():
 window.show()
 heavy_at_first = [name for name in ("numpy", "pyqtgraph") if name in sys.modules]
 app.processEvents()
-for page in ("home", "runs", "models", "settings"):
+for page in ("home", "cases", "runs", "models", "settings"):
     window.open_page(page)
 import workbench.gui.views, workbench.gui.runmodel, workbench.gui.claimwindow
 import workbench.gui.labelling, workbench.gui.tryit

@@ -106,7 +106,7 @@ def test_that_a_setting_without_choices_opens_its_field(open_window: Open, qtbot
     assert page.field("checkpoint_every").hasFocus()
 
 
-@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "runs", "models", "settings"])
+@pytest.mark.parametrize("page", ["home", f"recipe:{NAME}", "cases", "runs", "models", "settings"])
 def test_that_every_button_of_a_page_is_in_the_palette(open_window: Open, home: Home, page: str) -> None:
     """Each does an action's work or is listed by its own name; only these few are neither."""
     elsewhere = (PathField,)  # a field's own chooser

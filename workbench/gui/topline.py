@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QResizeEvent
@@ -21,36 +22,61 @@ TITLE_PX = 240
 """So much of a long title is kept before buttons are."""
 
 
-class RecipeChooser(QToolButton):
-    """The title; where a tab has several recipes, a menu of them."""
+class Choice(NamedTuple):
+    """A page of a tab: its name for the window, its words in a menu, and the command that opens it."""
+
+    name: str
+    words: str
+    command: str
+
+
+OWN_PAGES: Mapping[str, tuple[Choice, ...]] = {"medical": (Choice("cases", "Cases", "go.medical"),)}
+"""Pages of tabs that are no recipe's; they stand before the recipes."""
+
+
+def choices_of(tab: str, recipes: Iterable[Recipe]) -> list[Choice]:
+    """Every page of a tab, its own ones first."""
+    named = (Choice(one.id, f"{one.title}   ·   {one.id}", f"recipes.open-{one.id}") for one in recipes)
+    return [*OWN_PAGES.get(tab, ()), *named]
+
+
+class TabChooser(QToolButton):
+    """The title; where a tab has several pages, a menu of them."""
 
     chosen = Signal(str)
 
-    def __init__(self, recipe: Recipe, recipes: Iterable[Recipe]) -> None:
+    def __init__(self, title: str, name: str, choices: Sequence[Choice]) -> None:
+        """`name` is what a screen reader says."""
         super().__init__()
         self.setProperty("role", "title")
-        self.setText(recipe.title)
-        self.setAccessibleName(f"Recipe: {recipe.title}")
+        self.setText(title)
+        self.setAccessibleName(name)
         # The one part of the line that may be shortened: the buttons beside it would lose their words.
         self.setMinimumWidth(theme().pixels(96))
-        choices = list(recipes)
         self.setProperty("alone", len(choices) < 2)
         if len(choices) < 2:
             return
         menu = QMenu(self)
         for one in choices:
-            entry = menu.addAction(f"{one.title}   ·   {one.id}")
-            entry.setProperty("command", f"recipes.open-{one.id}")
-            entry.triggered.connect(lambda _=False, name=one.id: self.chosen.emit(name))
+            entry = menu.addAction(one.words)
+            entry.setProperty("command", one.command)
+            entry.triggered.connect(lambda _=False, name=one.name: self.chosen.emit(name))
         self.setMenu(menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setToolTip("Choose another recipe of this tab")
+        self.setToolTip("Choose another page of this tab")
+
+
+class RecipeChooser(TabChooser):
+    """The title of a recipe's page."""
+
+    def __init__(self, recipe: Recipe, recipes: Iterable[Recipe]) -> None:
+        super().__init__(recipe.title, f"Recipe: {recipe.title}", choices_of(recipe.tab.name, recipes))
 
 
 class TopLine(QWidget):
     """Title and buttons; the buttons are the page's actions, and those that find no room stand in a menu."""
 
-    def __init__(self, chooser: RecipeChooser) -> None:
+    def __init__(self, chooser: TabChooser) -> None:
         super().__init__()
         self.chooser = chooser
         self.about = Caption()
@@ -140,7 +166,7 @@ def _more_button() -> QToolButton:
 
 def _least(widget: QWidget) -> int:
     hint = widget.sizeHint().width()
-    return min(hint, theme().pixels(TITLE_PX)) if isinstance(widget, RecipeChooser) else hint
+    return min(hint, theme().pixels(TITLE_PX)) if isinstance(widget, TabChooser) else hint
 
 
 def _dress(button: QPushButton, action: QAction, primary: bool) -> None:

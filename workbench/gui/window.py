@@ -31,6 +31,7 @@ from workbench.gui.rail import Rail
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.statusbar import StatusBar
 from workbench.gui.theme import theme
+from workbench.gui.topline import OWN_PAGES, choices_of
 from workbench.gui.warmup import warm_up
 from workbench.store.runfolder import RunFolder
 
@@ -44,6 +45,7 @@ SURROUNDINGS = (
     ("models", "Models", "mdi6.layers-outline"),
     ("settings", "Settings", "mdi6.cog-outline"),
 )
+TAB_OF_PAGE = {one.name: tab for tab, pages in OWN_PAGES.items() for one in pages}
 
 
 class MainWindow(QMainWindow):
@@ -81,8 +83,10 @@ class MainWindow(QMainWindow):
 
     def open_page(self, name: str) -> QWidget:
         """Bring a page to the front: 'home', a tab's name, 'recipe:<id>', 'runs', 'models', 'settings'."""
-        if name in self.tabs():
-            name = f"recipe:{self._recipe_of_tab.get(name) or self.tabs()[name][0].id}"
+        if name in self.tabs() or name in OWN_PAGES:
+            return self.open_choice(
+                self._recipe_of_tab.get(name) or choices_of(name, self.tabs().get(name, ()))[0].name
+            )
         if name not in self.pages:
             self.pages[name] = make_page(self, name, self._remembered)
             self.pages[name].setProperty("help", name if name.startswith("recipe:") else f"page:{name}")
@@ -96,7 +100,9 @@ class MainWindow(QMainWindow):
             self.rail.mark(page.recipe.tab.name)
             self._wake(page)
         else:
-            self.rail.mark("runs" if name == "compare" else name)
+            tab = TAB_OF_PAGE.get(name, "")
+            self._recipe_of_tab |= {tab: name} if tab else {}
+            self.rail.mark(tab or ("runs" if name == "compare" else name))
         if isinstance(page, PageFrame) and self._begun:
             page.opened()
         self.memory.touch()
@@ -107,6 +113,15 @@ class MainWindow(QMainWindow):
         page = self.open_page(f"recipe:{name}")
         assert isinstance(page, RecipePage)
         return page
+
+    def open_choice(self, name: str) -> QWidget:
+        """Bring a page of a tab to the front: its own one or a recipe's, as a chooser names them."""
+        return self.open_page(name if name in TAB_OF_PAGE else f"recipe:{name}")
+
+    def open_case(self) -> None:
+        """Go to the cases and offer what can be opened."""
+        page = self.open_page("cases")
+        page.show_menu()  # type: ignore[attr-defined]
 
     def open_run(self, run: str, *, replay: bool = False) -> None:
         """Show a run in its tab, live or as it was, or from its first step on; the form takes its values."""
@@ -248,7 +263,7 @@ class MainWindow(QMainWindow):
             return f"recipe:{self.first_recipe()}"
         wanted = str(self._remembered.get("page", "home"))
         known = wanted.removeprefix("recipe:") in self.recipes
-        return wanted if known or wanted in ("home", "runs", "models", "settings") else "home"
+        return wanted if known or wanted in ("home", "cases", "runs", "models", "settings") else "home"
 
     def _worker_changed(self, state: WorkerState) -> None:
         self.status.show_state(state)
@@ -341,7 +356,7 @@ class MainWindow(QMainWindow):
         acts: dict[str, Callable[[], Any]] = {
             "palette": self.open_palette, "jobs": self.toggle_jobs, "theme": self.switch_theme,
             "help": self.show_help, "tour": self.guide.show_tour, "contents": self.guide.read, "close": self.close,
-            "compare": self.open_compare, "doctor": self.attention.open_doctor,
+            "compare": self.open_compare, "case": self.open_case, "doctor": self.attention.open_doctor,
             "fullscreen": lambda: self.setWindowState(self.windowState() ^ full),
             "larger": lambda: self.zoom(1), "smaller": lambda: self.zoom(-1), "natural": lambda: self.zoom(0),
         }  # fmt: skip
@@ -399,14 +414,14 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        shown = self.pages.get("runs")
-        runs = shown.values() if isinstance(shown, PageFrame) else self._remembered.get("runs", {})
+        kept = {one: self._remembered.get(one, {}) for one in ("runs", "cases")}
+        kept |= {one: page.values() for one, page in self.pages.items() if one in kept and isinstance(page, PageFrame)}
         return {
             "page": name,
             "recipe_of_tab": self._recipe_of_tab,
             "recipes": recipes,
             "shape": shape,
-            "runs": runs,
+            **kept,
             "jobs": {**self.jobs.values(), "height": self._halves.height_px},
             **self.guide.values(),
         }
@@ -419,7 +434,9 @@ class MainWindow(QMainWindow):
         self._halves.height_px = int(jobs.get("height", self._halves.height_px))
         self.jobs.set_values(jobs)
         self._recipe_of_tab = {
-            tab: name for tab, name in self._remembered.get("recipe_of_tab", {}).items() if name in self.recipes
+            tab: name
+            for tab, name in self._remembered.get("recipe_of_tab", {}).items()
+            if name in self.recipes or name in TAB_OF_PAGE
         }
 
     # Building
@@ -427,7 +444,7 @@ class MainWindow(QMainWindow):
     def _fill_rail(self) -> None:
         self.rail.add("home", "Home", "mdi6.view-dashboard-outline")
         for tab in TABS:
-            if tab.name in self.tabs():
+            if tab.name in self.tabs() or tab.name in OWN_PAGES:
                 self.rail.add(tab.name, tab.title, tab.icon)
         self.rail.add_gap()
         for name, title, picture in SURROUNDINGS:

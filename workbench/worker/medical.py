@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 import numpy as np
 
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.volumes import CaseInfo, VolumeFile
 
 if TYPE_CHECKING:
@@ -90,6 +90,20 @@ def _case(arguments: dict[str, Any], context: ApplyContext) -> CaseInfo:
     return find(Path(asked.path), context.home.cache / "thumbnails", cancelled=context.cancelled)
 
 
+def _sample(arguments: dict[str, Any], context: ApplyContext) -> CaseInfo:
+    from workbench.engine.medical.samples import write_sample
+    from workbench.engine.medical.volumes import find
+
+    try:
+        folder = write_sample(context.home.cache / "samples")
+    except (OSError, RuntimeError) as error:
+        raise KnownTrouble(
+            "The sample case cannot be written.", expected="a writable home with room", received=str(error),
+            fix="Free some space, or move the home with WORKBENCH_HOME.",
+        ) from None  # fmt: skip
+    return find(folder, context.home.cache / "thumbnails", cancelled=context.cancelled)
+
+
 def _volume(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     from workbench.engine.medical.volumes import read
 
@@ -151,5 +165,5 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
-    "deidentify": _deidentify,
+    "deidentify": _deidentify, "sample": _sample,
 }  # fmt: skip

@@ -15,26 +15,30 @@ from workbench.gui.theme import theme
 class PageFrame(QWidget):
     """Title at the top left, controls at the right, a banner, and whatever the page adds."""
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, parent: QWidget | None = None, *, top: QWidget | None = None) -> None:
+        """`top` takes the place of the title line where a page has one of its own."""
         super().__init__(parent)
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         px = theme().pixels
-        heading = QLabel(title)
-        heading.setProperty("role", "title")
         self.about = Caption()
         self.controls = QHBoxLayout()
         self.controls.setSpacing(px(8))
-        top = QHBoxLayout()
-        top.setSpacing(px(12))
-        top.addWidget(heading)
-        top.addWidget(self.about, 1)
-        top.addLayout(self.controls)
+        line = QHBoxLayout()
+        line.setSpacing(px(12))
+        if top is None:
+            heading = QLabel(title)
+            heading.setProperty("role", "title")
+            line.addWidget(heading)
+            line.addWidget(self.about, 1)
+            line.addLayout(self.controls)
+        else:
+            line.addWidget(top)
         self.banner = Banner()
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(px(16), px(12), px(16), px(12))
         self.column.setSpacing(px(12))
-        self.column.addLayout(top)
+        self.column.addLayout(line)
         self.column.addWidget(self.banner)
 
     def values(self) -> dict[str, Any]:

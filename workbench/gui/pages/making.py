@@ -17,12 +17,14 @@ RECIPE = "recipe:"
 
 
 def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
-    """'home', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
+    """'home', 'cases', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
     if name.startswith(RECIPE):
         recipe = name.removeprefix(RECIPE)
         return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))
     if name == "runs":
         return _runs(window, remembered.get("runs", {}))
+    if name == "cases":
+        return _cases(window, remembered.get("cases", {}))
     return {"home": _home, "compare": _compare, "models": _models, "settings": _settings}[name](window)
 
 
@@ -34,6 +36,19 @@ def _home(window: MainWindow) -> QWidget:
     page.recipe_opened.connect(window.open_recipe)
     page.run_opened.connect(window.open_run)
     page.sample_opened.connect(window.open_sample)
+    return page
+
+
+def _cases(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.cases.page import CasesPage
+    from workbench.gui.topline import TabChooser, choices_of
+
+    choices = choices_of("medical", window.tabs().get("medical", ()))
+    chooser = TabChooser("Cases", "Page: Cases", choices)
+    chooser.chosen.connect(window.open_choice)
+    page = CasesPage(window.link, chooser)
+    page.set_values(remembered)
+    page.changed.connect(window.memory.touch)
     return page
 
 
@@ -79,7 +94,7 @@ def _recipe(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> Rec
     recipe = window.recipes[name]
     page = RecipePage(recipe, window.link, window.tabs()[recipe.tab.name], window.stack)
     page.set_values(remembered)
-    page.recipe_wanted.connect(window.open_recipe)
+    page.recipe_wanted.connect(window.open_choice)
     page.claim_wanted.connect(lambda config: window.run_claim(name, config))
     page.sweep_wanted.connect(lambda config: window.sweeps().want(recipe, config))
     page.setup.changed.connect(window.memory.touch)

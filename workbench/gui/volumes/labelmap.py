@@ -55,9 +55,18 @@ class LabelMap(QObject):
     counted = Signal()
 
     def __init__(
-        self, array: NDArray[Any], meta: VolumeMeta, parent: QObject | None = None, *, path: Path | None = None
+        self,
+        array: NDArray[Any],
+        meta: VolumeMeta,
+        parent: QObject | None = None,
+        *,
+        path: Path | None = None,
+        digest: tuple[int, int] | None = None,
     ) -> None:
-        """`path` is the artifact; edits are kept beside it. Without one nothing is kept."""
+        """`path` is the artifact; edits are kept beside it. Without one nothing is kept.
+
+        `digest` is the artifact's `digest_of`, where it was worked out off the GUI thread already.
+        """
         super().__init__(parent)
         self.array, self.meta, self.path = array, meta, path
         self.document = Document(self, budget_bytes=BUDGET_BYTES)
@@ -73,7 +82,7 @@ class LabelMap(QObject):
         self._packed: dict[int, bytes] = {}
         self._unwritten: list[set[int]] = []
         """Slices whose writing failed on another thread."""
-        self._digest: tuple[int, int] | None = None
+        self._digest = digest
         self._read_labels = list(meta.labels)
         self._stroke: Stroke | None = None
         self._changed_before_count = False
@@ -240,7 +249,7 @@ class LabelMap(QObject):
                     self._packed.pop(z, None)
                 else:
                     self._packed[z] = drafts.packed(flat)
-            self._digest = self._digest or _digest(self.path)
+            self._digest = self._digest or digest_of(self.path)
             z_y_x: Any = original.shape
             edits = drafts.EditedSlices(z_y_x, original.dtype.str, *self._digest, labels, dict(self._packed))
             kept = edits if self._packed or labels != self._read_labels else None
@@ -257,7 +266,7 @@ class LabelMap(QObject):
         edits = drafts.read(drafts.edits_path(self.path)) if self.path is not None else None
         if edits is None or self.path is None:
             return 0
-        self._digest = _digest(self.path)
+        self._digest = self._digest or digest_of(self.path)
         if (edits.size_bytes, edits.checksum) != self._digest:
             raise InputError("The autosaved edits belong to an earlier state of these labels.",
                              expected="the labels that were edited", received="labels written since",
@@ -284,7 +293,7 @@ class LabelMap(QObject):
         return np.asarray(open_labels(self.path) == value)
 
 
-def _digest(path: Path) -> tuple[int, int]:
+def digest_of(path: Path) -> tuple[int, int]:
     """Size and checksum of a file: run folders are copied around, so its times say nothing."""
     found = 0
     with path.open("rb") as file:

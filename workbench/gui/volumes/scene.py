@@ -102,7 +102,7 @@ class Scene(QObject):
         if not metas or not all(shapes[0]):
             raise InputError("There is no volume to show.", expected="a volume or labels with voxels")
         for meta, shape in zip(metas[1:], shapes[1:], strict=True):
-            _same_grid(metas[0].geometry, shapes[0], meta.geometry, shape)
+            check_same_grid(metas[0].geometry, shapes[0], meta.geometry, shape)
         before, geometry = self.shape, self.geometry
         self.layers, self.labels, self.overlay = list(layers[:MOST_SEQUENCES]), labels, None
         self.geometry, self.shape = metas[0].geometry, _voxel(shapes[0])
@@ -124,7 +124,7 @@ class Scene(QObject):
     def show_overlay(self, layer: Layer | None) -> None:
         """Lay a second volume of the same grid over the first; raises InputError where the grids differ."""
         if layer is not None:
-            _same_grid(self.geometry, self.shape, layer.meta.geometry, layer.array.shape)
+            check_same_grid(self.geometry, self.shape, layer.meta.geometry, layer.array.shape)
         self.overlay = layer
         self.restyled.emit()
 
@@ -175,7 +175,8 @@ def _voxel(values: Any) -> Voxel:
     return int(z), int(y), int(x)
 
 
-def _same_grid(one: Geometry, shape: Sequence[int], other: Geometry, other_shape: Sequence[int]) -> None:
+def check_same_grid(one: Geometry, shape: Sequence[int], other: Geometry, other_shape: Sequence[int]) -> None:
+    """Raises InputError unless two arrays (z, y, x) have their corners at the same places."""
     far = [size - 1 for size in shape]
     same = tuple(shape) == tuple(other_shape) and all(
         np.abs(position_mm(one, corner) - position_mm(other, corner)).max() < NEAR_MM
