@@ -322,3 +322,19 @@ def test_that_the_parts_of_an_artifact_are_sequences_and_an_overlay(qtbot, tmp_p
     assert len(view.viewer.scene.layers) == 2 and view.viewer.scene.overlay is None
     view.viewer.actions_["overlay"].trigger()
     assert 0 < view.viewer.scene.overlay.window[0] < 1  # its own window, not the CT's
+
+
+@pytest.mark.parametrize(
+    ("meta", "said"),
+    [
+        (VolumeMeta(modality="CT", unit="HU"), "soft tissue"),
+        (VolumeMeta(modality="MR"), "automatic"),
+        (VolumeMeta(modality="MR", window=(50.0, 100.0)), "as delivered"),
+    ],
+)
+def test_that_the_first_window_is_named(viewer, meta, said):
+    viewer.show_volumes([Layer(np.arange(64, dtype=np.int16).reshape(4, 4, 4), meta)])
+    assert viewer.panel.window_.currentText() == said
+    viewer.scene.layers[0].set_window((10.0, 20.0))
+    viewer.show_volumes([Layer(np.arange(64, dtype=np.int16).reshape(4, 4, 4), meta)])
+    assert viewer.panel.window_.currentText() == "set by hand"

@@ -46,11 +46,19 @@ def automatic(array: NDArray[Any]) -> Window:
     return float(low + high) / 2, width
 
 
+def first_name(meta: VolumeMeta) -> str:
+    """The name of the window that is set first: the file's own, soft tissue for CT, automatic otherwise."""
+    if meta.window is not None and np.isfinite(meta.window).all() and meta.window[1] > 0:
+        return "file"
+    return "soft-tissue" if meta.modality == "CT" and meta.unit == "HU" else "auto"
+
+
 def first_window(array: NDArray[Any], meta: VolumeMeta) -> Window:
     """What the file recommends, soft tissue for CT, percentiles otherwise."""
-    if meta.window is not None and np.isfinite(meta.window).all() and meta.window[1] > 0:
+    name = first_name(meta)
+    if name == "file" and meta.window is not None:
         return meta.window
-    return PRESETS["soft tissue"] if meta.modality == "CT" and meta.unit == "HU" else automatic(array)
+    return PRESETS["soft tissue"] if name == "soft-tissue" else automatic(array)
 
 
 class Toner:

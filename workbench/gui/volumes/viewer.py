@@ -78,13 +78,15 @@ class VolumeViewer(QWidget):
         self.editor.finish()
         before, former = self.scene.layers, self.scene.labels
         self.scene.show_volumes(layers, labels)
+        kept = False
         for old, new in zip(before, layers, strict=False):  # the next step of a run keeps what a person has set
             if old.window != old.first and (old.meta, old.array.dtype) == (new.meta, new.array.dtype):
                 new.set_window(old.window)
+                kept = True
         if former is not None and former is not labels and former.parent() is self:
             former.deleteLater()
         self.spare = overlay or (layers[1] if len(layers) > 1 else None)
-        self._window_name("file" if layers and layers[0].meta.window else "")
+        self._window_name("" if kept or not layers else shades.first_name(layers[0].meta))
         self.editor.edit(labels)
         if self.layout_ == "sequences":
             self._make_sequences()
