@@ -33,9 +33,11 @@ class Away(QObject):
         def settle(result: Any, fault: BaseException | None) -> None:
             if owner is not None and not shiboken6.isValid(owner):
                 return
-            if fault is not None and failed is not None:
+            if fault is not None:
+                if failed is None:
+                    raise fault  # the window's hook shows what nobody here can
                 failed(record_of(fault))
-            elif fault is None and then is not None:
+            elif then is not None:
                 then(result)
 
         def run() -> None:
