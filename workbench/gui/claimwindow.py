@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 from workbench.core.job import ENDED, JobState
 from workbench.core.recipe import Recipe
 from workbench.core.words import count, number
-from workbench.gui.card import Caption, Card
+from workbench.gui.card import Card
 from workbench.gui.link import Link
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
@@ -21,7 +22,7 @@ from workbench.store.runfolder import RunConfig, RunFolder
 
 LOOK_EVERY_MS = 1000
 COLOURS = {"holds": "ok", "does not hold": "error", "not separated": "warning", "gate not met": "warning"}
-VERDICTS = ("verdict", "statement", "metric", "margin", "95 % interval", "at least")
+VERDICTS = ("verdict", "statement", "metric", "means", "margin", "95 % interval", "at least")
 
 
 class ClaimWindow(QDialog):
@@ -33,14 +34,14 @@ class ClaimWindow(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Claim: {recipe.title}")
-        self.resize(theme().pixels(1120), theme().pixels(640))
+        self.resize(theme().pixels(1200), theme().pixels(680))
         self.recipe, self.link = recipe, link
         self.runs: dict[str, dict[int, RunFolder]] = {}
         self._seeds: list[int] = []
         self._looking = False
         self.sheet = Sheet(("arm", "seed", "state", "run"), numbers=("seed",))
         self.sheet.opened.connect(self.run_opened)
-        self.verdicts = Sheet(VERDICTS, numbers=("margin", "at least"), wide="statement", colours=COLOURS)
+        self.verdicts = Sheet(VERDICTS, numbers=("margin", "at least"), wide="statement", colours=COLOURS, wrapped=True)
         self.headline = QLabel("Making the runs…")
         self.headline.setProperty("role", "title")
         self.notes = QLabel()
@@ -123,7 +124,7 @@ class ClaimWindow(QDialog):
         self.headline.setText("The claim holds here." if result.holds else "The claim is not shown here.")
         self.notes.setText("  ".join([*[_gate(one) for one in result.gates], *result.notes]))
         self.verdicts.set_rows(
-            [_verdict(one) for one in result.statements], keys=[one.text for one in result.statements]
+            [_verdict(one, result.arms) for one in result.statements], keys=[one.text for one in result.statements]
         )
         self._table.set_caption(f"{count(len(result.seeds), 'seed')} · asserted statements decide")
 
@@ -141,7 +142,11 @@ class ClaimWindow(QDialog):
         self.sheet.chosen.connect(lambda run: look.setEnabled(bool(run)))
         top, foot = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.headline)
-        top.addWidget(Caption(self.recipe.claim.note if self.recipe.claim else ""), 1)
+        about = QLabel(self.recipe.claim.note if self.recipe.claim else "")
+        about.setProperty("role", "dim")
+        about.setWordWrap(True)
+        top.addSpacing(px(8))
+        top.addWidget(about, 1)
         foot.addWidget(self.notes, 1)
         foot.addWidget(look)
         foot.addWidget(close)
@@ -149,8 +154,8 @@ class ClaimWindow(QDialog):
         column.setContentsMargins(px(16), px(16), px(16), px(16))
         column.setSpacing(px(8))
         column.addLayout(top)
-        column.addWidget(self._arms, 1)
-        column.addWidget(self._table, 1)
+        column.addWidget(self._arms, 2)
+        column.addWidget(self._table, 3)
         column.addLayout(foot)
 
 
@@ -168,11 +173,12 @@ def _judge(recipe: Recipe, runs: dict[str, dict[int, RunFolder]], seeds: list[in
     return judge(recipe, runs, seeds=seeds)
 
 
-def _verdict(one: Any) -> list[str]:
+def _verdict(one: Any, arms: Mapping[str, Mapping[str, Any]]) -> list[str]:
     low, high = one.interval
     said = one.verdict if one.asserted else f"{one.verdict} (reported)"
     interval = f"{number(low, 3)} … {number(high, 3)}"
-    return [said, one.text, one.metric, number(one.margin, 3), interval, number(one.by, 3)]
+    means = " against ".join(number(arms[arm][one.metric].mean, 3) for arm in (one.better, one.than))
+    return [said, one.text, one.metric, means, number(one.margin, 3), interval, number(one.by, 3)]
 
 
 def _gate(one: Any) -> str:

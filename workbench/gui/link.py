@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from workbench.core.events import WorkerState
 from workbench.core.problem import ProblemRecord, record_of
@@ -99,6 +99,10 @@ class Link(QObject):
         """Do `work` off the GUI thread; see `deliver` for what happens with its outcome."""
         if not self._closed:
             self.deliver(self._threads.submit(work), then=then, failed=failed, owner=owner)
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call on a later turn of the event loop; not at all when the window has closed by then."""
+        QTimer.singleShot(0, self, lambda: self._invoke(call))
 
     def close(self) -> None:
         """Let go of the worker, which goes on; answers still under way are dropped."""

@@ -61,6 +61,7 @@ class LogView(QPlainTextEdit):
 
     def _redraw(self) -> None:
         self.setFont(_font())
+        self.document().setDefaultFont(self.font())
         self.show_lines(list(self._lines))
 
 

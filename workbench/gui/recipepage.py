@@ -167,6 +167,13 @@ class RecipePage(QWidget):
         self.run_shown.emit(folder.id)
         return model
 
+    def take_run(self, folder: RunFolder, *, replay: bool = False) -> None:
+        """Show a run unless it is on the stage already, with its values in the form; a replay begins at its start."""
+        if self.model is None or self.model.folder.path != folder.path:
+            self.setup.load(self.show_run(folder).config)
+        if replay:
+            self.showing.replay()
+
     def values(self) -> dict[str, Any]:
         """What is remembered of this page."""
         return {

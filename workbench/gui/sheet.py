@@ -10,12 +10,14 @@ from PySide6.QtCore import (
     QItemSelection,
     QModelIndex,
     QPersistentModelIndex,
+    QRect,
+    QSize,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
 from PySide6.QtGui import QColor, QShowEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from workbench.gui.theme import theme, tokens
 
@@ -70,8 +72,23 @@ class _Rows(QAbstractTableModel):
         return None
 
 
+class _Wrapped(QStyledItemDelegate):
+    """As high as the text needs in its column; the style's own answer forgets the cell's padding."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        px, sheet = theme().pixels, self.parent()
+        assert isinstance(sheet, QTableView)
+        room = QRect(0, 0, sheet.columnWidth(index.column()) - px(28), 10_000)
+        text = str(index.data())
+        drawn = option.fontMetrics.boundingRect(room, int(Qt.TextFlag.TextWordWrap), text)
+        return QSize(super().sizeHint(option, index).width(), drawn.height() + px(10))
+
+
 class Sheet(QTableView):
-    """Rows by key; double-click or Return opens one. `colours` maps a cell's text to the token it is drawn in."""
+    """Rows by key; double-click or Return opens one. `colours` maps a cell's text to the token it is drawn in.
+
+    With `wrapped`, a text that is longer than the wide column takes as many lines as it needs.
+    """
 
     opened = Signal(str)
     chosen = Signal(str)
@@ -84,6 +101,7 @@ class Sheet(QTableView):
         numbers: Collection[str] = (),
         wide: str = "",
         colours: Mapping[str, str] | None = None,
+        wrapped: bool = False,
     ) -> None:
         super().__init__()
         self._rows = _Rows(columns, numbers, colours or {})
@@ -96,10 +114,14 @@ class Sheet(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
-        self.setWordWrap(False)
+        self.setWordWrap(wrapped)
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(theme().pixels(28))
+        if wrapped:
+            self.setItemDelegate(_Wrapped(self))
+            self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         head = self.horizontalHeader()
         head.setHighlightSections(False)
         # A last column of numbers stays beside its neighbours instead of standing alone at the far edge.

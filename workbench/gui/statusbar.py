@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QPushButton, QSizePolicy
 
 from workbench.core.events import WorkerState
 from workbench.core.job import JobState
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StatusBar(QFrame):
-    """Every part opens the job panel, except the last, which opens the command palette."""
+    """Every part opens the job panel, except the last two; what has no room is left out whole, never cut."""
 
     jobs_wanted = Signal()
     commands_wanted = Signal()
@@ -32,6 +32,9 @@ class StatusBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(px(8), px(1), px(8), px(1))
         row.setSpacing(px(8))
+        # The bar shows what its width allows; it must not ask for width itself.
+        row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._worker = self._part("worker not connected", "The background process that trains and applies models")
         self._device = self._part("", "Where models run, and the memory in use")
         self._queue = self._part("queue 0", "Runs that wait for their turn")
@@ -45,14 +48,16 @@ class StatusBar(QFrame):
         self._doctor.clicked.disconnect()
         self._doctor.clicked.connect(self.doctor_wanted)
         row.addWidget(self._doctor)
-        for part in (self._saved, self._doctor):
-            part.hide()
         self._commands = self._part("", "Find every command, recipe, run and setting by its name", "window.palette")
         self._commands.clicked.disconnect()
         self._commands.clicked.connect(self.commands_wanted)
         keymap().follow(self, self._name_key)
         self._name_key()
         row.addWidget(self._commands)
+        self._by_weight = (
+            self._worker, self._queue, self._doctor, self._saved, self._commands, self._device, self._pace, self._preview
+        )  # fmt: skip
+        self._said = {part: bool(part.text()) for part in self._by_weight}
         self._state, self._broken = WorkerState(), False
         self.show_state(self._state)
         theme().follow(self, self._dress_doctor)
@@ -65,13 +70,8 @@ class StatusBar(QFrame):
         self._worker.setText(words)
         self._worker.setIcon(_dot(colour))
         self._device.setText(_device_words(state))
-        self._device.setVisible(bool(state.device))
         self._queue.setText(f"queue {len(state.queue)}")
-
-    def set_narrow(self, narrow: bool) -> None:
-        """Leave out what matters least where there is little room."""
-        for part in (self._preview, self._pace):
-            part.setVisible(not narrow)
+        self._say(self._device, bool(state.device))
 
     def text(self) -> str:
         """Everything that is said."""
@@ -88,13 +88,40 @@ class StatusBar(QFrame):
         broken = states.count("broken")
         self._broken = bool(broken)
         self._doctor.setText(f"doctor: {broken} broken" if broken else f"doctor: {len(states)} missing")
-        self._doctor.setVisible(bool(states))
+        self._say(self._doctor, bool(states))
         self._dress_doctor()
 
     def show_saved(self, words: str) -> None:
         """Tell how the edits in front are kept: 'autosaved 10 s ago'."""
         self._saved.setText(words)
-        self._saved.setVisible(bool(words))
+        self._say(self._saved, bool(words))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        """Room is given out anew whenever a text has changed its width."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
+
+    def _say(self, part: QPushButton, said: bool) -> None:
+        self._said[part] = said
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show what there is to say, from the most to the least important, as far as the width goes."""
+        row = self.layout()
+        assert row is not None
+        edges = row.contentsMargins()
+        room = self.width() - edges.left() - edges.right()
+        for part in self._by_weight:
+            room -= part.sizeHint().width() + row.spacing() if self._said[part] else 0
+            fits = self._said[part] and room >= 0
+            if part.isHidden() == fits:
+                part.setVisible(fits)
 
     def _dress_doctor(self) -> None:
         now = tokens()
