@@ -55,7 +55,8 @@ class StatusBar(QFrame):
         self._name_key()
         row.addWidget(self._commands)
         self._by_weight = (
-            self._worker, self._queue, self._doctor, self._saved, self._commands, self._device, self._pace, self._preview
+            self._worker, self._queue, self._doctor, self._saved, self._commands, self._device, self._pace,
+            self._preview,
         )  # fmt: skip
         self._said = {part: bool(part.text()) for part in self._by_weight}
         self._state, self._broken = WorkerState(), False
