@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -16,8 +18,10 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QScrollBar,
     QTextEdit,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -141,3 +145,49 @@ def test_that_nothing_lies_outside_the_window_at_a_large_scale(
                 assert control.mapTo(window, control.rect().topRight()).x() <= window.width()
     finally:
         theme().use("dark", scale_percent=100)
+
+
+def reachable(place: QWidget, kind: type[QWidget]) -> list[QWidget]:
+    return [
+        one for one in place.findChildren(kind)
+        if one.isVisible() and one.isEnabled() and one.focusPolicy() & Qt.FocusPolicy.TabFocus
+    ]  # fmt: skip
+
+
+def unplug(button: QAbstractButton) -> None:
+    """Take from a button what it does."""
+    action = button.defaultAction() if isinstance(button, QToolButton) else None
+    signals = [button.clicked, button.toggled, *([action.triggered, action.toggled] if action else [])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for signal in signals:
+            with contextlib.suppress(RuntimeError):
+                signal.disconnect()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_that_the_space_bar_presses_every_button(open_window: Open, home: Home, page: str, qtbot: QtBot) -> None:
+    write_run(home.runs, steps=50, ended=True, recipe=NAME)
+    window = open_window()
+    front = window.open_page(page)
+    buttons = [one for one in reachable(front, QAbstractButton) if isinstance(one, QAbstractButton)]
+    pressed: list[QAbstractButton] = []
+    for button in buttons:
+        # What the button does is tested elsewhere; here it must not open dialogs or leave the page.
+        unplug(button)
+        button.pressed.connect(lambda one=button: pressed.append(one))
+        menu = button.menu() if isinstance(button, QPushButton | QToolButton) else None
+        if menu is not None:
+            menu.aboutToShow.connect(lambda one=menu: QTimer.singleShot(0, one.hide))
+        button.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert [one.accessibleName() or one.text() for one in buttons if one not in pressed] == []
+
+
+def test_that_tab_goes_through_the_form_as_it_is_read(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    page = window.open_recipe(NAME)
+    inside = [one for one in walked(window, qtbot) if page.setup.isAncestorOf(one)]
+    starts = {part: min(i for i, one in enumerate(inside) if part is one or part.isAncestorOf(one))
+              for part in (page.setup.inputs, page.setup.preset, page.setup.form, page.setup.repeat)}  # fmt: skip
+    assert list(starts.values()) == sorted(starts.values())

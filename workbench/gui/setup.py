@@ -17,6 +17,7 @@ from workbench.gui.fields import Combo
 from workbench.gui.forms import Form
 from workbench.gui.inputs import Inputs, make_inputs
 from workbench.gui.link import Link
+from workbench.gui.taborder import tab_through
 from workbench.gui.theme import theme
 from workbench.store.runfolder import RunConfig
 
@@ -172,3 +173,4 @@ class Setup(QWidget):
         whole.setSpacing(gap)
         whole.insertWidget(0, data)
         whole.addStretch(1)
+        tab_through(self.inputs, self.label_button, self.preset, self.form, self.repeat)

@@ -103,6 +103,7 @@ class SweepDialog(QDialog):
         self._make_fields()
         self._lay_out()
         self._refill([])
+        next(iter(self.rows.values())).tick.setFocus(Qt.FocusReason.OtherFocusReason)
         home = link.home
         link.background(lambda: reported(home, recipe.id), then=self._refill, failed=lambda _: None, owner=self)
 
