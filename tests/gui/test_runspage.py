@@ -525,3 +525,18 @@ def test_that_the_filters_take_more_lines_before_their_words_are_cut(qtbot: QtBo
         qtbot.wait(1)
         words = shown.group.fontMetrics().horizontalAdvance("Group: none")
         assert min(one.width() for one in (shown.recipe, shown.state, shown.tag, shown.stars, shown.group)) > words
+
+
+def test_that_down_goes_from_the_filter_to_the_runs_it_left(
+    open_window: Callable[..., MainWindow], home: Home, qtbot: QtBot
+) -> None:
+    kept = write_run(home.runs, steps=5, ended=True, recipe=NAME)
+    window = open_window()
+    page = window.open_page("runs")
+    assert isinstance(page, RunsPage)
+    qtbot.waitUntil(lambda: page.sheet.model().rowCount() == 1)
+    page.filter.setFocus()
+    qtbot.keyClicks(page.filter, "berturk")
+    qtbot.keyClick(page.filter, Qt.Key.Key_Down)
+    assert page.sheet.hasFocus()
+    assert [one.id for one in page.sheet.chosen_rows()] == [kept.id]

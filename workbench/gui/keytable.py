@@ -16,6 +16,7 @@ from workbench.gui.actions import key_words, keymap
 from workbench.gui.card import Card
 from workbench.gui.link import Link
 from workbench.gui.sheet import Sheet
+from workbench.gui.taborder import down_into
 from workbench.gui.theme import theme
 
 COLUMNS = ("action", "where", "key")
@@ -67,6 +68,7 @@ class KeyTable(Card):
         self.words.setAccessibleName("Filter the keys")
         self.words.setClearButtonEnabled(True)
         self.words.textChanged.connect(self.sheet.set_filter)
+        down_into(self.words, self.sheet)
         self.catcher.caught.connect(self.press)
         self.told = QLabel()
         self.told.setWordWrap(True)

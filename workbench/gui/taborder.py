@@ -1,11 +1,12 @@
-"""The order in which Tab goes through fields: as they are read, not as they were made."""
+"""Ways of the keyboard: Tab goes through fields as they are read, Down from a filter into its list."""
 
 from __future__ import annotations
 
 import itertools
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QWidget
 
 
 def tab_through(*places: QWidget) -> None:
@@ -13,6 +14,19 @@ def tab_through(*places: QWidget) -> None:
     fields = [field for place in places for field in _fields(place)]
     for before, after in itertools.pairwise(fields):
         QWidget.setTabOrder(before, after)
+
+
+def down_into(field: QLineEdit, rows: QAbstractItemView) -> None:
+    """Let Down go from a filter to the rows that it left; the first is chosen where none is."""
+
+    def go() -> None:
+        rows.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not rows.selectionModel().hasSelection():
+            rows.setCurrentIndex(rows.model().index(0, 0))
+
+    key = QShortcut(QKeySequence(Qt.Key.Key_Down), field)
+    key.setContext(Qt.ShortcutContext.WidgetShortcut)
+    key.activated.connect(go)
 
 
 def _fields(place: QWidget) -> list[QWidget]:

@@ -24,6 +24,7 @@ from workbench.gui.modeldetail import ModelDetailCard
 from workbench.gui.modeldialogs import DiskDialog, DownloadDialog, ask_deleting
 from workbench.gui.modellist import ModelEntry, ModelList, of_backbones, of_facts
 from workbench.gui.pages.frame import PageFrame
+from workbench.gui.taborder import down_into
 from workbench.gui.theme import theme
 from workbench.store.home import Home
 from workbench.store.hub import folder_of, partial_of
@@ -61,6 +62,7 @@ class ModelsPage(PageFrame):
         self._lay_out()
         self._make_actions()
         self._wire()
+        down_into(self.filter, self.list)
         self._heed_settings()
 
     def opened(self) -> None:

@@ -23,6 +23,7 @@ from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.runactions import RunActions
 from workbench.gui.runfilter import RunFilter
+from workbench.gui.taborder import down_into
 from workbench.gui.theme import theme
 from workbench.store.columns import columns_of, value_of
 from workbench.store.index import Index, RunRow
@@ -70,6 +71,7 @@ class RunsPage(PageFrame):
         self._make_controls()
         self._lay_out()
         self._wire()
+        down_into(self.filter, self.sheet)
 
     # Rows
 
