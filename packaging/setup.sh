@@ -14,14 +14,20 @@ LIBRARIES="libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon-x11.so.0:libxkbcom
 libxcb-cursor.so.0:libxcb-cursor0 libxcb-icccm.so.4:libxcb-icccm4 libxcb-keysyms.so.1:libxcb-keysyms1
 libxcb-shape.so.0:libxcb-shape0 libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1"
 
+# Programs that only the checks use, and the Debian package that brings each: a validator of written DICOM files.
+CHECKERS="dciodvfy:dicom3tools"
+
 has_display() { [ "$(uname)" = Darwin ] || [ -n "${DISPLAY:-}" ] || [ -n "${WAYLAND_DISPLAY:-}" ]; }
 
-missing_packages() { # prints the Debian packages that are lacking, one line
+missing_packages() { # prints the Debian packages that are lacking, one line; $1: as for set_up
   local known pair lacking=""
   known="$( (ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null) || true)"
   for pair in $LIBRARIES; do
     case "$known" in *"${pair%%:*} "*) ;; *) lacking="$lacking ${pair##*:}" ;; esac
   done
+  if [ "${1:-}" = dev ]; then
+    for pair in $CHECKERS; do command -v "${pair%%:*}" >/dev/null || lacking="$lacking ${pair##*:}"; done
+  fi
   if ! has_display; then
     command -v Xvfb >/dev/null && command -v xvfb-run >/dev/null || lacking="$lacking xvfb"
     command -v xauth >/dev/null || lacking="$lacking xauth"
@@ -47,10 +53,10 @@ find_python() { # prints the first Python that is new enough
 install_system_packages() {
   [ "$(uname)" = Linux ] || return 0
   local lacking sudo=""
-  lacking="$(missing_packages)"
+  lacking="$(missing_packages "${1:-}")"
   [ -n "$lacking" ] || return 0
   say "Missing system packages: $lacking"
-  say "  (the window toolkit draws with them; xvfb and xauth give it a display where there is none)"
+  say "  (the window toolkit draws with them; xvfb and xauth give it a display where there is none; checks use dicom3tools)"
   command -v apt-get >/dev/null || fail "This system has no apt-get." "Install the like of: $lacking; then run this again."
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail "Installing them takes root, and there is no sudo." \
@@ -103,7 +109,7 @@ install_torch() { # first and alone: on a machine without an NVIDIA card the CPU
 set_up() { # $1: "" for the product, "dev" for its checks too
   local extra="${1:-}" now have
   cd "$ROOT"
-  install_system_packages
+  install_system_packages "$extra"
   now="$(fingerprint)"
   have="$(cat "$STAMP" 2>/dev/null || true)"
   if [ "$have" = "$now dev" ] || { [ -z "$extra" ] && [ "$have" = "$now" ]; }; then return; fi

@@ -105,3 +105,12 @@ def test_that_a_set_up_that_is_up_to_date_says_and_does_nothing(tmp_path: Path) 
         "pip_install() { echo ran; }; install_torch() { echo ran; }; fingerprint > \"$STAMP\"; set_up"
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_that_only_the_checks_ask_for_the_programs_that_they_alone_use() -> None:
+    script = (
+        f"VENV='{Path(sys.prefix)}'; LIBRARIES=''; CHECKERS='no-such-checker:checker-package'; DISPLAY=:0; "
+        "missing_packages"
+    )
+    assert "checker-package" not in bash(script).stdout
+    assert "checker-package" in bash(f"{script} dev").stdout
