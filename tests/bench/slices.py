@@ -273,6 +273,7 @@ def summary(ours: list[dict[str, list[float]]], theirs: list[dict[str, list[floa
     report["large volume"] = {
         "viewer built, part of shown_s": built,
         "write_s": write, "shown_s": shown, "write and show against write": (write + shown) / write,
+        "the same in a viewer that is there": (write + shown - built) / write,
         "memory_share": statistics.median(one["open_memory_share"][0] for one in ours),
     }  # fmt: skip
     report["pixels"] = {"workbench": ours[0]["pixels"]}

@@ -30,6 +30,7 @@ class Columns:
         self._lock = threading.Lock()
         self._coming: set[int] = set()
         self._before: int | None = None
+        self._first: NDArray[Any] | None = None
 
     @staticmethod
     def suit(array: NDArray[Any]) -> bool:
@@ -37,11 +38,21 @@ class Columns:
         return isinstance(array, np.memmap) and array.mode == "r" and array.nbytes > LARGE_BYTES
 
     def slice_at(self, index: int) -> NDArray[Any]:
-        """The slice (z, y); once somebody moves, the next slab in that direction is cut on another thread."""
+        """The slice (z, y); once somebody moves, the next slab in that direction is cut on another thread.
+
+        The first one is cut alone, in a quarter of a slab's time: a volume is to be seen soon, and many
+        are closed again without a move across this axis.
+        """
+        if self._before is None or (self._first is not None and index == self._before):
+            if self._first is None:
+                self._first = self._cut(index, 1)[0]
+            self._before = index
+            return self._first
+        self._first = None
         number, within = divmod(index, SLAB)
         slab = self._slabs.get(number)
         if slab is None:
-            slab = self._cut(number)
+            slab = self._cut(number * SLAB, SLAB)
         self._keep(number, slab)
         before, self._before = self._before, index
         forward = before is not None and index > before
@@ -57,7 +68,7 @@ class Columns:
 
     def _fetch(self, number: int, near: int) -> None:
         try:
-            slab = self._cut(number)
+            slab = self._cut(number * SLAB, SLAB)
             with self._lock:
                 if near in self._slabs:  # nobody has jumped elsewhere meanwhile
                     self._slabs = {near: self._slabs[near], number: slab}
@@ -69,9 +80,9 @@ class Columns:
             others = [(at, one) for at, one in self._slabs.items() if at != number]
             self._slabs = dict([*others[-(KEPT - 1) :], (number, slab)])
 
-    def _cut(self, number: int) -> NDArray[Any]:
-        """Slices of a slab, (x, z, y), each contiguous."""
-        part = self._array[:, :, number * SLAB : (number + 1) * SLAB]
+    def _cut(self, first: int, amount: int) -> NDArray[Any]:
+        """Neighbouring slices, (x, z, y), each contiguous."""
+        part = self._array[:, :, first : first + amount]
         found = np.empty((part.shape[2], *part.shape[:2]), part.dtype)
         for z in range(part.shape[0]):
             found[:, z] = part[z].T
