@@ -14,15 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-PEERS = ("napari[pyside6]", "PySide6<6.12")
-"""PySide 6.12.0 ends the interpreter of Python 3.11 after some thousand calls."""
+from tests.bench.peer import install_peer, under_a_display
+
 SIDE = 512
 SLICES = 128
 
@@ -190,24 +189,6 @@ def told(line: list[str]) -> dict[str, list[float]]:
     raise SystemExit(f"{line[0]} told nothing: {done.stderr[-2000:]}")
 
 
-def install_peer(folder: Path) -> str:
-    """The interpreter of a fresh environment with napari in it."""
-    named = os.environ.get("PEER_PYTHON")
-    if named:
-        return named
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEERS], check=True, stdout=sys.stderr)
-    return str(python)
-
-
-def under_a_display() -> None:
-    """Start again under a virtual display where there is none: napari needs OpenGL."""
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
-        screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1400x24 +extension GLX"]
-        os.execvp(screen[0], [*screen, sys.executable, "-m", "tests.bench.slices", *sys.argv[1:]])
-
-
 def write_data(folder: Path) -> None:
     """The volume, its labels, and a large volume's source."""
     import numpy as np
@@ -235,7 +216,7 @@ def main() -> int:
     options.add_argument("--json", action="store_true")
     options.add_argument("--without-peer", action="store_true")
     chosen = options.parse_args()
-    under_a_display()
+    under_a_display("tests.bench.slices", "1920x1400")
     ours: list[dict[str, list[float]]] = []
     theirs: list[dict[str, list[float]]] = []
     with tempfile.TemporaryDirectory(prefix="slices-") as scratch:

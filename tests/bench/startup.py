@@ -14,13 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.bench.peer import install_peer, under_a_display
 
 WINDOW = """
 import os, sys
@@ -90,31 +91,13 @@ def first_recipe() -> str:
     return sorted(name for name, one in recipes().items() if one.tab.name == "text")[0]
 
 
-def install_peer(folder: Path) -> str:
-    """The interpreter of a fresh environment with napari in it."""
-    named = os.environ.get("PEER_PYTHON")
-    if named:
-        return named
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "napari[pyside6]"], check=True, stdout=sys.stderr)
-    return str(python)
-
-
-def under_a_display() -> None:
-    """Start again under a virtual display where there is none: napari needs OpenGL."""
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
-        screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24 +extension GLX"]
-        os.execvp(screen[0], [*screen, sys.executable, "-m", "tests.bench.startup", *sys.argv[1:]])
-
-
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--repeats", type=int, default=5)
     options.add_argument("--json", action="store_true")
     options.add_argument("--without-peer", action="store_true")
     chosen = options.parse_args()
-    under_a_display()
+    under_a_display("tests.bench.startup")
     with tempfile.TemporaryDirectory(prefix="startup-") as scratch:
         peer = "" if chosen.without_peer else install_peer(Path(scratch) / "peer")
         lines = contestants(peer, Path(scratch) / "home")
