@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -113,10 +114,11 @@ class Slide(abc.ABC):
         fitting = [at for at, level in enumerate(self.levels) if level.downsample <= downsample * 1.01]
         return fitting[-1] if fitting else 0
 
-    def thumbnail(self, size: int = 1024) -> np.ndarray:
+    def thumbnail(self, size: int = 1024, *, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
         """The whole slide with its longer side at most `size` pixels; uint8 (h, w, 3).
 
-        Read in bands, so that a slide without coarse levels does not have to fit into memory.
+        Read in bands, so that a slide without coarse levels does not have to fit into memory; `progress`
+        is told the rows done, of how many, and may raise to end it.
         """
         factor = max(max(self.width, self.height) / size, 1.0)
         wide, high = max(round(self.width / factor), 1), max(round(self.height / factor), 1)
@@ -126,6 +128,8 @@ class Slide(abc.ABC):
         reduced = np.full((math.ceil(at.height / step), math.ceil(at.width / step), 3), WHITE, np.uint8)
         rows = max(BAND_BYTES // (at.width * 3) // step, 1) * step
         for y in range(0, at.height, rows):
+            if progress is not None:
+                progress(y, at.height)
             band = self._read(level, 0, y, at.width, min(rows, at.height - y))
             reduced[y // step : y // step + math.ceil(band.shape[0] / step)] = shrink(band, step)
         return resize(reduced, wide, high)

@@ -90,7 +90,7 @@ def tile_grid(
             fix="Use larger tiles, less overlap or a coarser resolution.", place=slide.path.name,
         )  # fmt: skip
     x, y = np.round(np.arange(columns) * stride), np.round(np.arange(rows) * stride)
-    share = _shares(mask, x, y, plan.span, (slide.width, slide.height))
+    share = tissue_shares(mask, x, y, plan.span, (slide.width, slide.height))
     row, column = np.nonzero((share >= min_tissue) & (share > 0))
     if not len(row):
         raise InputError(
@@ -107,8 +107,11 @@ def _count(length: int, span: float, stride: float) -> int:
     return int((length - span + 0.5) // stride) + 1 if length + 0.5 >= span else 0
 
 
-def _shares(mask: np.ndarray, x: np.ndarray, y: np.ndarray, span: float, size: tuple[int, int]) -> np.ndarray:
-    """The share of tissue in each tile (rows, columns), by sums over the mask."""
+def tissue_shares(mask: np.ndarray, x: np.ndarray, y: np.ndarray, span: float, size: tuple[int, int]) -> np.ndarray:
+    """The share of tissue in the tiles at all (x, y), `span` wide: (len(y), len(x)), by sums over the mask.
+
+    `size` is the slide's (width, height); all in level-0 pixels.
+    """
     sums = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
     sums[1:, 1:] = mask.cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
 
