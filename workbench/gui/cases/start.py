@@ -37,8 +37,8 @@ class StartPlace(QWidget):
         what = QLabel("Drop a case here")
         what.setProperty("role", "title")
         kinds = QLabel(
-            "A DICOM folder, a NIfTI (.nii, .nii.gz), NRRD, MHA or MHD file, a folder of several of them,\n"
-            "or a whole slide (SVS, NDPI, OME-TIFF, tiled TIFF …)."
+            "A DICOM folder, a NIfTI (.nii, .nii.gz), NRRD, MHA or MHD file,\n"
+            "a folder of several of them, or a whole slide (SVS, NDPI, tiled TIFF …)."
         )
         kinds.setProperty("role", "dim")
         for label in (what, kinds):

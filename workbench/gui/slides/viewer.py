@@ -79,12 +79,14 @@ class SlideViewer(QWidget):
         self._grid = None
         self.canvas.show_slide(info, picture(info.thumbnail))
         self.set_heat(heat)
+        self._point(None)
 
     def clear(self) -> None:
         """Show nothing."""
         self._turn += 1
         self.canvas.clear()
         self.set_heat(None)
+        self._point(None)
 
     def set_heat(self, heat: HeatMap | None, score: str = "") -> None:
         """Lay the scores of tiles over the slide, the first one or the named one."""
@@ -295,7 +297,6 @@ class SlideViewer(QWidget):
         except InputError as problem:
             self.show_slide(info)
             self.failed.emit(problem.record())
-        self._point(None)
         if then is not None:
             then(info)
 
