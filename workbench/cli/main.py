@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, medical, models, running, runs, slides, sweeping, workers
+from workbench.cli import (
+    applying,
+    doctor,
+    exporting,
+    history,
+    medical,
+    models,
+    running,
+    runs,
+    slides,
+    sweeping,
+    workers,
+)
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
