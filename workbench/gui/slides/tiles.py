@@ -11,10 +11,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from workbench.core.problem import ProblemRecord
+from workbench.core.slides import TILE_PX
 from workbench.gui.link import Link
 from workbench.gui.slides.viewpoint import Key
 
 CACHE_BYTES = 192 << 20
+TILE_BYTES = TILE_PX * TILE_PX * 4
 AT_ONCE = 4
 """Questions under way; what is wanted is chosen when one comes back, so that old wishes are never served."""
 
@@ -68,8 +70,13 @@ class TileStore(QObject):
         return found
 
     def want(self, keys: Sequence[Key]) -> None:
-        """These are needed, the first ones most; what was wanted before and is not under way is forgotten."""
-        self._wanted = list(keys)
+        """These are needed, the first ones most; what was wanted before and is not under way is forgotten.
+
+        No more than can be kept, or they would push each other out for ever.
+        """
+        self._wanted = list(keys[: max(CACHE_BYTES // TILE_BYTES, 1)])
+        for key in self._wanted:
+            self.tile(key)  # used now, so the last to go
         self._ask()
 
     def _ask(self) -> None:
