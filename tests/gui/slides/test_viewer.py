@@ -152,6 +152,13 @@ def test_that_scores_lie_over_their_tiles_with_opacity_and_can_be_hidden(viewer,
     assert canvas.heat is None and not viewer.actions_["heat"].isChecked()
 
 
+def test_that_the_colours_are_viridis():
+    import pyqtgraph as pg
+
+    true = np.asarray(pg.colormap.get("viridis").getLookupTable(nPts=256))[:, :3].astype(int)
+    assert np.abs(colour_table().astype(int) - true).max() <= 5
+
+
 def test_that_overlapping_tiles_show_their_mean():
     heat = HeatMap(((0, 0), (500, 0)), 1000, {"a": (0.0, 1.0)})
     layer = HeatLayer(heat, "a", (2000, 1000))
@@ -160,6 +167,18 @@ def test_that_overlapping_tiles_show_their_mean():
     half = picture.pixelColor(round(0.75 * 1024), 500)
     assert np.abs(np.array(half.getRgb()[:3]) - colour_table()[128]).max() <= 3
     assert picture.pixelColor(1900, 500).alpha() == 0
+
+
+def test_that_many_tiles_are_made_ready_off_the_gui_thread_and_the_last_wish_counts(viewer, qtbot):
+    tiles = tuple((x, y) for x in range(0, WIDTH, 100) for y in range(0, HEIGHT, 100))
+    ramp = tuple(x / WIDTH for x, _ in tiles)
+    viewer.bar.opacity.setValue(100)
+    viewer.set_heat(HeatMap(tiles, 100, {"zero": (0.0,) * len(tiles), "ramp": ramp}))
+    viewer.choose_score("ramp")
+    qtbot.waitUntil(lambda: viewer.canvas.heat is not None and viewer.canvas.heat.name == "ramp")
+    viewer.canvas.fit()
+    x, y = viewer.canvas.view.on_screen(0.75 * WIDTH, HEIGHT / 2, viewer.canvas.width(), viewer.canvas.height())
+    assert np.abs(colour(viewer.canvas, x, y) - colour_table()[191]).max() <= 6
 
 
 def test_that_the_highest_scores_are_visited_in_their_order(viewer, qtbot):

@@ -12,8 +12,11 @@ from PySide6.QtGui import QColor, QImage, QPainter
 
 from workbench.core.slides import HeatMap
 
-MAP = "viridis"
-"""Perceptually even, and told apart by colour-blind eyes."""
+VIRIDIS = (
+    "440154 481769 472A7A 433D84 3D4E8A 355E8D 2E6D8E 297B8E 23898E "
+    "1F978B 21A585 2EB37C 46C06F 65CB5E 89D548 B0DD2F D8E219 FDE725"
+)
+"""Every fifteenth of its 256 colours (CC0): perceptually even, and told apart by colour-blind eyes."""
 MOST_RECTANGLES = 2500
 PICTURE_PX = 2048
 
@@ -21,20 +24,26 @@ PICTURE_PX = 2048
 @functools.cache
 def colour_table() -> NDArray[np.uint8]:
     """256 colours for scores from 0 to 1, uint8 (256, 3)."""
-    import pyqtgraph as pg  # its maps are files that need no matplotlib
-
-    found: NDArray[np.uint8] = np.asarray(pg.colormap.get(MAP).getLookupTable(nPts=256))[:, :3].astype(np.uint8)
-    return found
+    anchors = np.array([list(bytes.fromhex(one)) for one in VIRIDIS.split()], np.float64)
+    steps = np.linspace(0, 255, len(anchors))
+    bands = [np.interp(np.arange(256), steps, anchors[:, band]) for band in range(3)]
+    return np.stack(bands, axis=-1).round().astype(np.uint8)
 
 
 class HeatLayer:
-    """One score over a slide of a given size, ready to be painted."""
+    """One score over a slide of a given size; with many tiles to be `prepared` off the GUI thread."""
 
     def __init__(self, heat: HeatMap, name: str, slide: tuple[int, int]) -> None:
         self.name, self.side, self.slide = name, heat.tile_px, slide
         self.corners = np.asarray(heat.tiles, np.float64).reshape(-1, 2)
         self.scores = np.asarray(heat.scores[name], np.float64)
         self._image: QImage | None = None
+
+    def prepared(self) -> HeatLayer:
+        """Itself with all that is slow done; for any thread."""
+        if len(self.corners) > MOST_RECTANGLES or self._overlapping:
+            self._picture()
+        return self
 
     def at(self, x: float, y: float) -> float | None:
         """The mean score of the tiles over a level-0 point; None beside them."""

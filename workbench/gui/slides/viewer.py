@@ -27,6 +27,8 @@ from workbench.gui.slides.viewpoint import magnification_words
 from workbench.gui.theme import theme
 from workbench.gui.volumes.toolrow import ToolRow
 
+AT_ONCE_TILES = 500
+"""So many are made ready on the GUI thread; more of them take too long."""
 MAGNIFICATIONS = (5, 10, 20, 40)
 SCORED = ("heat", "score", "hottest", "fainter", "stronger", "geojson")
 ROW = (("fit", "native"), ("map", "grid"), ("heat", "hottest", "geojson"))
@@ -98,9 +100,22 @@ class SlideViewer(QWidget):
     def choose_score(self, name: str) -> None:
         """Show this score."""
         self.score, self._rank = name, 0
-        shown = self.heat is not None and self.heat_shown and name in self.heat.scores
-        self.canvas.set_heat(HeatLayer(self.heat, name, self.canvas.size_px) if shown and self.heat else None)
+        heat, size = self.heat, self.canvas.size_px
+        if heat is None or not self.heat_shown or name not in heat.scores:
+            self.canvas.set_heat(None)
+        elif len(heat.tiles) <= AT_ONCE_TILES:
+            self.canvas.set_heat(HeatLayer(heat, name, size).prepared())
+        else:
+            self._link.background(
+                lambda: HeatLayer(heat, name, size).prepared(), then=functools.partial(self._lay, heat),
+                failed=self._fail, owner=self,
+            )  # fmt: skip
         self._refresh()
+
+    def _lay(self, heat: HeatMap, layer: HeatLayer) -> None:
+        """Scores that are still wanted."""
+        if heat is self.heat and layer.name == self.score and self.heat_shown:
+            self.canvas.set_heat(layer)
 
     def ask(self, what: str, kind: Any, then: Callable[[Any], None], **arguments: Any) -> None:
         """A question about the slide in front; an answer for one that is gone is dropped."""
