@@ -106,8 +106,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.deidentify", "De-identified copy…", "Copy the DICOM files without what tells whom they show"),
     Command("cases.worklist", "Worklist", "Show or hide the list of cases to review, and go to it", "F9"),
     Command("cases.add", "Add to worklist…", "Put every case below a folder on the worklist", "Ctrl+Shift+F"),
-    Command("cases.compare", "Compare labels…", "Hold the model's labels against the corrected ones, or readers' labels "
-            "against each other", "Ctrl+Shift+M"),
+    Command("cases.compare", "Compare labels…", "The model's with the corrected ones, or reader with reader",
+            "Ctrl+Shift+M"),
     Command("cases.close", "Close case", "Back to the start; labels are kept with their edits", "Ctrl+W"),
     Command("home.find", "Find a recipe or run", "Go to the search of the home page", "Ctrl+F"),
     Command("recipe.run", "Run", "Train with these values", "Ctrl+R", "mdi6.play"),

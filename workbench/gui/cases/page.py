@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QStackedWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.volumes import CaseInfo, SeriesInfo
@@ -20,9 +20,11 @@ from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
+from workbench.gui.cases.reviewing import Reviewing
 from workbench.gui.cases.start import StartPlace, WorkingLine, short
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
+from workbench.gui.theme import theme
 from workbench.gui.topline import TabChooser, TopLine
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.viewer import VolumeViewer
@@ -62,11 +64,16 @@ class CasesPage(PageFrame):
         self._found: CaseInfo | None = None
         self._wish = ""
         self.setAcceptDrops(True)
+        self.reviewing = Reviewing(self)
         self._make_actions()
         footer = Caption(DISCLAIMER, role="small")
         footer.setAccessibleName(DISCLAIMER)
         self.column.addWidget(self.working)
-        self.column.addWidget(self.places, 1)
+        across = QHBoxLayout()
+        across.setSpacing(theme().pixels(12))
+        across.addWidget(self.reviewing.panel)
+        across.addWidget(self.places, 1)
+        self.column.addLayout(across, 1)
         self.column.addWidget(footer)
         self._wire()
         self.start.show_recent([])
@@ -90,6 +97,7 @@ class CasesPage(PageFrame):
     def closed(self) -> None:
         """Put edits on disk."""
         self.viewer.editor.finish()
+        self.reviewing.review.finish()
         self._stop()
 
     # Opening
@@ -99,6 +107,13 @@ class CasesPage(PageFrame):
         self.banner.dismiss()
         self._wish = path
         self.opening.open(path)
+
+    def open_listed(self, path: str, keys: tuple[str, ...]) -> None:
+        """Open a case of the worklist with the series it was looked at in before."""
+        self.banner.dismiss()
+        self._wish = path
+        self.viewer.editor.finish()
+        self.opening.open(path, keys)
 
     def open_sample(self) -> None:
         """Open the phantom."""
@@ -113,6 +128,10 @@ class CasesPage(PageFrame):
     def ask_folder(self) -> None:
         """Choose a folder to open."""
         self._ask("Open a case: folder", QFileDialog.FileMode.Directory, self.open_case)
+
+    def choose_folder(self, title: str, then: Callable[[str], None]) -> None:
+        """Choose a folder for something else than to open it."""
+        self._ask(title, QFileDialog.FileMode.Directory, then)
 
     def show_menu(self) -> None:
         """Everything that can be opened, the cases of late among it."""
@@ -184,6 +203,7 @@ class CasesPage(PageFrame):
         self.places.setCurrentWidget(self.viewer)
         self.viewer.canvas.setFocus()
         self._remember(case)
+        self.reviewing.opened(case)
         self._refresh()
 
     def _map(self, shown: Shown) -> LabelMap:
@@ -231,6 +251,11 @@ class CasesPage(PageFrame):
             self.remembered.recent = [case.info.path, *rest][:MOST_RECENT]
             self.start.show_recent(self.remembered.recent)
             self.changed.emit()
+
+    def failed_with(self, record: ProblemRecord) -> None:
+        """Show a problem of a part of the page."""
+        self.banner.show_problem(record)
+        self._refresh()
 
     def _failed(self, record: ProblemRecord) -> None:
         remedies: list[Remedy] = []
@@ -297,6 +322,7 @@ class CasesPage(PageFrame):
     def close_case(self) -> None:
         """Back to the start; labels are kept."""
         self.opening.asking.cancel()
+        self.reviewing.review.leave()
         self.viewer.clear()
         self.case = self._found = None
         self.banner.dismiss()
@@ -317,6 +343,7 @@ class CasesPage(PageFrame):
     def _stop(self) -> None:
         self.opening.asking.cancel()
         self.exporter.cancel()
+        self.reviewing.asking.cancel()
 
     # Building
 
@@ -335,6 +362,7 @@ class CasesPage(PageFrame):
         opens.triggered.connect(lambda _=False: self.show_menu())
         for name in ("close", "deidentify", "series", "labels", "new", "export"):
             self.top.add(self.acts[name])
+        self.top.add(self.reviewing.acts["worklist"])
         self.open_button: QPushButton = self.top.add(opens, primary=True)
 
     def _wire(self) -> None:
@@ -346,13 +374,13 @@ class CasesPage(PageFrame):
         self.chooser.chosen.connect(self._load)
         self.exporter.written.connect(self._written)
         self.exporter.failed.connect(self._failed)
-        for asking in (self.opening.asking, self.exporter.asking):
+        for asking in (self.opening.asking, self.exporter.asking, self.reviewing.asking):
             asking.changed.connect(lambda _: self._tell())
         self.viewer.editor.changed.connect(self._refresh)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing])
+        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing, self.reviewing.asking.doing])
         self._refresh()
 
     def _refresh(self) -> None:

@@ -1,0 +1,120 @@
+"""Three cases reviewed with the keyboard alone, by a window with a real worker."""
+
+from __future__ import annotations
+
+import nibabel
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QInputDialog
+
+from tests.gui.cases.test_worker import WITHIN_MS, page  # noqa: F401 (a fixture)
+from workbench.core.review import USABLE
+from workbench.store.readings import read_signed
+from workbench.store.worklist import Worklist, audit
+
+SHAPE = (12, 14, 10)
+CTRL, SHIFT, NONE = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three CT volumes and, for each, labels to be reviewed."""
+    found = tmp_path / "cases"
+    found.mkdir()
+    generator = np.random.default_rng(3)
+    for name in ("a", "b", "c"):
+        values = generator.normal(40, 5, SHAPE[::-1]).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([-1.5, -1.5, 3.0, 1.0])), found / f"{name}.nii.gz")
+    return found
+
+
+class Keyboard:
+    """Presses keys where the focus is, as a person without a mouse does."""
+
+    def __init__(self, qtbot, page):
+        self.qtbot, self.page = qtbot, page
+
+    def press(self, key, modifier=NONE):
+        focus = QApplication.focusWidget() or self.page.focusWidget() or self.page
+        self.qtbot.keyClick(focus, key, modifier)
+
+    def answer(self, words):
+        """Write into the question that has come up, and confirm it."""
+        self.qtbot.waitUntil(lambda: bool(self._questions()), timeout=WITHIN_MS)
+        question = self._questions()[-1]
+        self.qtbot.keyClicks(question, words) if question.focusWidget() is None else self.qtbot.keyClicks(
+            question.focusWidget(), words
+        )
+        self.qtbot.keyClick(question, Qt.Key.Key_Return)
+        self.qtbot.waitUntil(lambda: not self._questions(), timeout=WITHIN_MS)
+        self.page.window().activateWindow()  # what a window manager does
+        self.qtbot.waitUntil(self.page.window().isActiveWindow, timeout=WITHIN_MS)
+
+    def _questions(self):
+        return [one for one in self.page.findChildren(QInputDialog) if one.isVisible()]
+
+
+def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, monkeypatch):  # noqa: F811
+    window = page.window()
+    window.activateWindow()
+    keys, reviewing, review = Keyboard(qtbot, page), page.reviewing, page.reviewing.review
+    # the system's own folder dialog stands in the way of keys sent by a test
+    monkeypatch.setattr(page, "choose_folder", lambda title, then: then(str(folder)))
+
+    keys.press(Qt.Key.Key_F9)
+    keys.answer("Ada")
+    keys.press(Qt.Key.Key_F, CTRL | SHIFT)
+    qtbot.waitUntil(lambda: len(review.cases) == 3, timeout=WITHIN_MS)
+    assert reviewing.panel.list.hasFocus() and review.reader == "Ada"
+
+    def at(name):
+        qtbot.waitUntil(lambda: review.case is not None and review.case.title == f"{name}.nii.gz", timeout=WITHIN_MS)
+        qtbot.waitUntil(lambda: not page.opening.asking.doing and page.viewer.canvas.hasFocus(), timeout=WITHIN_MS)
+
+    keys.press(Qt.Key.Key_Return)
+    at("a")
+    qtbot.waitUntil(lambda: review.case.state_for("Ada") == "in work", timeout=WITHIN_MS)
+    keys.press(Qt.Key.Key_N)
+    at("b")
+    keys.press(Qt.Key.Key_N, SHIFT)
+    at("a")
+
+    keys.press(Qt.Key.Key_N, CTRL | SHIFT)
+    qtbot.waitUntil(lambda: page.viewer.editor.labels is not None and page.viewer.editor.labels.voxels is not None)
+    editor = page.viewer.editor
+    editor.tolerance = 1000.0
+    editor.grow_region((5, 5, 5), page.viewer.canvas.plane, False)
+    qtbot.waitUntil(lambda: editor.able() and (editor.labels.array == 1).any(), timeout=WITHIN_MS)
+    painted = editor.labels.array.copy()
+    keys.press(Qt.Key.Key_Space)
+    at("b")
+    first = next(one for one in review.cases.values() if one.title == "a.nii.gz")
+    reading = first.readings["Ada"]
+    assert reading.state == "corrected" and reading.state in USABLE and reading.dice == {"Label 1": 0.0}
+    kept, meta = read_signed(home.review, reading.file, reading.after)
+    assert np.array_equal(kept, painted) and meta.geometry.spacing_mm == (1.5, 1.5, 3.0)
+
+    keys.press(Qt.Key.Key_M)
+    keys.answer("look at the left side")
+    qtbot.waitUntil(lambda: bool(review.case.comments), timeout=WITHIN_MS)
+    keys.press(Qt.Key.Key_J)
+    keys.answer("motion")
+    at("c")
+    keys.press(Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: review.case.state_for("Ada") == "accepted", timeout=WITHIN_MS)
+    assert review.counts() == {"pending": 0, "in work": 0, "accepted": 1, "corrected": 1, "rejected": 1}
+
+    keys.press(Qt.Key.Key_N, SHIFT)
+    at("b")
+    keys.press(Qt.Key.Key_N, SHIFT)
+    at("a")
+    assert np.array_equal(page.viewer.editor.labels.array, painted)
+
+    log = Worklist(home.review)
+    log.refresh()
+    assert [one.text for one in log.cases[review.cases and list(review.cases)[1]].comments] == [
+        "look at the left side", "motion"]  # fmt: skip
+    assert {one.who for one in log.entries} == {"Ada"} and audit(home.review).faults == ()
+    runs = list(home.runs.iterdir())
+    assert runs == []  # signing never trains
