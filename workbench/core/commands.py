@@ -104,7 +104,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.export", "Export…", "Write the labels to files for other programs", "Ctrl+Shift+X",
             "mdi6.export-variant"),
     Command("cases.deidentify", "De-identified copy…", "Copy the DICOM files without what tells whom they show"),
-    Command("cases.worklist", "Worklist", "Show or hide the list of cases to review, and go to it", "F9"),
+    Command("cases.worklist", "Worklist", "Show or hide the list of cases to review, and go to it", "Ctrl+Shift+W"),
     Command("cases.add", "Add to worklist…", "Put every case below a folder on the worklist", "Ctrl+Shift+F"),
     Command("cases.compare", "Compare labels…", "The model's with the corrected ones, or reader with reader",
             "Ctrl+Shift+M"),

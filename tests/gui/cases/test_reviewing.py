@@ -14,7 +14,11 @@ from workbench.store.readings import read_signed
 from workbench.store.worklist import Worklist, audit
 
 SHAPE = (12, 14, 10)
-CTRL, SHIFT, NONE = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
+CTRL, SHIFT, NONE = (
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.NoModifier,
+)
 
 
 @pytest.fixture
@@ -32,8 +36,8 @@ def folder(tmp_path):
 class Keyboard:
     """Presses keys where the focus is, as a person without a mouse does."""
 
-    def __init__(self, qtbot, page):
-        self.qtbot, self.page = qtbot, page
+    def __init__(self, qtbot, over):
+        self.qtbot, self.page = qtbot, over
 
     def press(self, key, modifier=NONE):
         focus = QApplication.focusWidget() or self.page.focusWidget() or self.page
@@ -62,7 +66,7 @@ def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, 
     # the system's own folder dialog stands in the way of keys sent by a test
     monkeypatch.setattr(page, "choose_folder", lambda title, then: then(str(folder)))
 
-    keys.press(Qt.Key.Key_F9)
+    keys.press(Qt.Key.Key_W, CTRL | SHIFT)
     keys.answer("Ada")
     keys.press(Qt.Key.Key_F, CTRL | SHIFT)
     qtbot.waitUntil(lambda: len(review.cases) == 3, timeout=WITHIN_MS)
