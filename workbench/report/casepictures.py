@@ -140,10 +140,10 @@ def _mark(painter: QPainter, plane: Plane, per_mm: float) -> None:
 
     font = QFont("Inter")
     font.setStyleHint(QFont.StyleHint.SansSerif)
-    font.setPixelSize(22)
+    font.setPixelSize(28)
     painter.setFont(font)
     left, right, top, bottom = plane.letters
-    middle, line = SIDE_PX / 2, 30
+    middle, line = SIDE_PX / 2, 36
     for letter, box in (
         (left, QRectF(4, middle - line / 2, 40, line)), (right, QRectF(SIDE_PX - 44, middle - line / 2, 40, line)),
         (top, QRectF(middle - 20, 4, 40, line)), (bottom, QRectF(middle - 20, SIDE_PX - line - 4, 40, line)),
@@ -156,7 +156,7 @@ def _mark(painter: QPainter, plane: Plane, per_mm: float) -> None:
         painter.drawLine(QPointF(end - length_mm * per_mm, y), QPointF(end, y))
         for x in (end - length_mm * per_mm, end):
             painter.drawLine(QPointF(x, y - 6), QPointF(x, y + 6))
-    _write(painter, QRectF(end - 120, y - 36, 120, 28), f"{length_mm} mm", Qt.AlignmentFlag.AlignRight)
+    _write(painter, QRectF(end - 160, y - 44, 160, 36), f"{length_mm} mm", Qt.AlignmentFlag.AlignRight)
 
 
 def _write(painter: QPainter, box: Any, words: str, across: Any = None) -> None:

@@ -8,8 +8,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QInputDialog
 
+from tests.gui.cases.conftest import dot
 from tests.gui.cases.test_worker import WITHIN_MS, page  # noqa: F401 (a fixture)
 from workbench.core.review import USABLE
+from workbench.gui.cases.exporting import Wish
 from workbench.store.readings import read_signed
 from workbench.store.worklist import Worklist, audit
 
@@ -122,3 +124,65 @@ def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, 
     assert {one.who for one in log.entries} == {"Ada"} and audit(home.review).faults == ()
     runs = list(home.runs.iterdir())
     assert runs == []  # signing never trains
+
+
+def test_that_labels_are_compared_between_readers_and_reported_with_a_real_worker(page, folder, home, tmp_path, qtbot):  # noqa: F811
+    reviewing, review = page.reviewing, page.reviewing.review
+    truth = np.zeros(SHAPE[::-1], np.uint8)
+    truth[3:6, 3:7, 3:7] = 1
+    nibabel.save(nibabel.Nifti1Image(truth, np.diag([-1.5, -1.5, 3.0, 1.0])), tmp_path / "model.nii.gz")
+    page.link.change_settings(reader="Ada")
+    reviewing.add_folder(str(folder))
+    qtbot.waitUntil(lambda: len(review.cases) == 3, timeout=WITHIN_MS)
+    page.window().show()
+
+    def read_as(name, edit):
+        if name != review.reader:
+            review.set_reader(name)
+        reviewing.open(next(iter(review.cases.values())))
+        before = page.case
+        qtbot.waitUntil(lambda: page.case is not before and not page.opening.asking.doing, timeout=WITHIN_MS)
+        if page.viewer.editor.labels is None:
+            page.opening.add_labels(page.case, str(tmp_path / "model.nii.gz"))
+        qtbot.waitUntil(lambda: page.viewer.editor.labels is not None and page.viewer.editor.able(), timeout=WITHIN_MS)
+        labels = page.viewer.editor.labels
+        assert int((labels.array == 1).sum()) == 48  # nobody begins from another reader's corrections
+        if edit:
+            dot(labels, edit)
+        with qtbot.waitSignal(review.signed, timeout=WITHIN_MS) as said:
+            reviewing.sign("accepted")
+        qtbot.waitUntil(lambda: not page.opening.asking.doing, timeout=WITHIN_MS)
+        return said.args[0]
+
+    assert read_as("Ada", (8, 8, 2)) == "corrected"
+    assert read_as("Bob", None) == "accepted"
+    assert read_as("Cy", (8, 8, 2)) == "corrected"
+    case = next(iter(review.cases.values()))
+    assert case.readings["Ada"].dice == {"Label 1": pytest.approx(2 * 48 / 104, abs=1e-6)}
+
+    reviewing.open(case)
+    qtbot.waitUntil(lambda: page.case.info.path == case.path and page.viewer.editor.able(), timeout=WITHIN_MS)
+    reviewing.compare()
+    qtbot.waitUntil(lambda: reviewing.comparing is not None, timeout=WITHIN_MS)
+    dialog = reviewing.comparing
+    qtbot.waitUntil(lambda: bool(dialog.agreement) and dialog.comparison is not None, timeout=WITHIN_MS)
+    one = dialog.comparison.labels[0]
+    assert (one.dice, one.added_ml) == (pytest.approx(96 / 104), pytest.approx(8 * 6.75e-3))
+    assert one.hd95_mm > 0 and one.mean_surface_mm > 0
+    assert dialog.agreement[0].readers == ("Ada", "Bob", "Cy") and dialog.agreement[0].dice[0][2] == 1
+    qtbot.waitUntil(lambda: dialog.viewer.scene.labels is not None, timeout=WITHIN_MS)
+    assert int((dialog.viewer.scene.labels.array == 1).sum()) == 8 and not dialog.viewer.editor.able()
+    dialog.close()
+
+    page.export(Wish(("html", "pdf"), str(tmp_path / "out"), "report"))
+    qtbot.waitUntil((tmp_path / "out" / "report.pdf").exists, timeout=WITHIN_MS)
+    html = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "0.923" in html and "Bob" in html and "a.nii.gz" not in html
+    qtbot.waitUntil(lambda: not page.exporter.asking.doing, timeout=WITHIN_MS)
+
+    def noted():
+        log = Worklist(home.review)
+        log.refresh()
+        return [set(one.files) for one in log.entries if one.deed == "exported"]
+
+    qtbot.waitUntil(lambda: noted() == [{"report.html", "report.pdf"}], timeout=WITHIN_MS)

@@ -362,7 +362,8 @@ class CasesPage(PageFrame):
         opens.triggered.connect(lambda _=False: self.show_menu())
         for name in ("close", "deidentify", "series", "labels", "new", "export"):
             self.top.add(self.acts[name])
-        self.top.add(self.reviewing.acts["worklist"])
+        for name in ("compare", "worklist"):
+            self.top.add(self.reviewing.acts[name])
         self.open_button: QPushButton = self.top.add(opens, primary=True)
 
     def _wire(self) -> None:
@@ -399,6 +400,7 @@ class CasesPage(PageFrame):
             self.acts[name].setEnabled(bool(able))
             self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
         self.acts["close"].setVisible(bool(can["close"]))
+        self.reviewing.refresh()
         self.top.about.set_whole(case.title if viewing and case is not None else "")
 
 

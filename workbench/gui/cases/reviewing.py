@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog
 
-from workbench.core.review import ReviewCase, State
+from workbench.core.review import ReviewCase, State, case_id
 from workbench.core.words import count
 from workbench.gui.actions import make_action
 from workbench.gui.cases.asking import Asking
+from workbench.gui.cases.comparing import CompareDialog, choices_of, copy_now
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.cases.review import Review
 from workbench.gui.cases.worklist import WorklistPanel
@@ -41,7 +44,7 @@ class Reviewing(QObject):
         }  # fmt: skip
         first = viewer.canvases["axial"]
         self.acts = {name: make_action(first, f"view.volume.review.{name}", do) for name, do in doing.items()}
-        for name, do in {"worklist": self.toggle, "add": self.ask_folder}.items():
+        for name, do in {"worklist": self.toggle, "add": self.ask_folder, "compare": self.compare}.items():
             self.acts[name] = make_action(page, f"cases.{name}", do)
         self.panel = WorklistPanel(self.review, self.acts, self.ask_reader)
         for name in FROM_PLANES:
@@ -49,12 +52,15 @@ class Reviewing(QObject):
                 canvas.addAction(self.acts[name])
         for name in FROM_LIST:
             self.panel.list.addAction(self.acts[name])
+        self.comparing: CompareDialog | None = None
         self.panel.hide()
         self.panel.wanted.connect(self.open)
         self.review.changed.connect(self.refresh)
         self.review.signed.connect(self._signed)
         self.review.failed.connect(page.failed_with)
         page.opening.reader_of = self.review.reader_of
+        page.exporter.review_of = lambda case: self.review.cases.get(case_id(Path(case.info.path)))
+        page.exporter.written.connect(self._exported)
         viewer.editor.changed.connect(self.refresh)
         viewer.actions_["sequences"].triggered.connect(lambda _=False: self._reach_sequences())
         self.review.load()
@@ -141,14 +147,44 @@ class Reviewing(QObject):
         if id:
             self._ask_line("Comment", "What is to be said about this case?", then)
 
+    def compare(self) -> None:
+        """Hold labels against labels, in a window of its own."""
+        case, labels, link = self.page.case, self.page.viewer.editor.labels, self.page.link
+        if case is None or labels is None or self.page.viewer.editor.busy:
+            return
+        meta = msgspec.structs.replace(labels.meta, labels=tuple(labels.labels), title="")
+        listed = self.review.case
+
+        def then(path: Path) -> None:
+            self.comparing = CompareDialog(self.page, link, case.layers, choices_of(case, path, meta, listed))
+            self.comparing.finished.connect(lambda _: link.background(lambda: path.unlink(missing_ok=True)))
+            self.comparing.show()
+
+        folder = link.home.cache / "changes"
+        self.asking.work("Copying the labels", lambda: copy_now(labels.array, folder), then)
+
     def refresh(self) -> None:
         """What can be done now."""
+        page = self.page
+        can = page.case is not None and page.viewer.editor.able() and page.places.currentWidget() is page.viewer
+        self.acts["compare"].setEnabled(can)
+        self.acts["compare"].setVisible(page.case is not None and page.places.currentWidget() is page.viewer)
         open_, free = bool(self.review.current), not self.page.viewer.editor.busy
         for name in ("accept", "correct", "reject"):
             self.acts[name].setEnabled(open_ and free)
         self.acts["comment"].setEnabled(open_)
         for name in ("next", "previous"):
             self.acts[name].setEnabled(bool(self.review.cases))
+
+    def _exported(self, files: list[str]) -> None:
+        """What left the program stands in the log, with its digest."""
+        id = self.review.current
+        if id:
+            self.page.link.background(
+                lambda: {Path(one).name: digest_of_file(Path(one)) for one in files},
+                then=lambda digests: self.review.write("exported", id, files=digests),
+                failed=self.page.failed_with, owner=self,
+            )  # fmt: skip
 
     def _signed(self, state: State) -> None:
         case = self.review.waiting(self._in_order())
@@ -202,6 +238,12 @@ class Reviewing(QObject):
         dialog.finished.connect(lambda _: done())
         self.dialog = dialog
         dialog.open()
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a file; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _title(path: Path, root: Path) -> str:
