@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -45,7 +46,7 @@ CHANGES = (Label(1, "Added", "#3FB68B"), Label(2, "Removed", "#E97C84"), Label(3
 """What engine/medical/comparing.py writes into its map of changes."""
 HEADS = ("Label", "Dice", "HD95, mm", "Mean surface\ndistance, mm", "Before, ml", "After, ml", "Difference, ml",
          "Added, ml", "Removed, ml")  # fmt: skip
-ROOM_PX = (1080, 720)
+ROOM_PX = (1240, 700)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,6 @@ class CompareDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Compare labels")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        px = theme().pixels
         self._link, self.choices = link, choices
         self._layers = [Layer(one.array, one.meta, title=one.title) for one in layers]
         for old, new in zip(layers, self._layers, strict=True):
@@ -93,35 +93,7 @@ class CompareDialog(QDialog):
         self.comparison: Comparison | None = None
         self.agreement: list[Agreement] = []
         self._changes = ""
-        self.banner = Banner()
-        self.first, self.second = self._box("Compare"), self._box("with")
-        self.second.setCurrentIndex(min(1, len(choices) - 1))
-        across = QHBoxLayout()
-        across.setSpacing(px(8))
-        for words, box in (("Before", self.first), ("After", self.second)):
-            across.addWidget(QLabel(words))
-            across.addWidget(box, 1)
-        self.table = _table(HEADS, "Numbers by label")
-        self.viewer = VolumeViewer(link, own_panel=False)
-        self.viewer.bar.hide()
-        self.legend = Caption()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setText(" &nbsp; ".join(f"<span style='color:{one.colour}'>■</span> {one.name}" for one in CHANGES))
-        self.readers = _table((), "Agreement of readers")
-        self.readers_heading = QLabel("Agreement of readers")
-        self.readers_heading.setProperty("role", "heading")
-        self.working = Caption()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(px(16), px(16), px(16), px(16))
-        column.setSpacing(px(8))
-        for part in (self.banner, across, self.table, self.working, self.legend):
-            column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
-        column.addWidget(self.viewer, 1)
-        column.addWidget(self.readers_heading)
-        column.addWidget(self.readers)
-        self.readers.hide()
-        self.readers_heading.hide()
-        self.resize(px(ROOM_PX[0]), px(ROOM_PX[1]))
+        self._lay_out()
         for box in (self.first, self.second):
             box.currentIndexChanged.connect(lambda _: self.compare())
         for asking in (self.comparing, self.agreeing):
@@ -130,6 +102,48 @@ class CompareDialog(QDialog):
         self.viewer.show_volumes(self._layers)
         self.compare()
         self._agree()
+
+    def _lay_out(self) -> None:
+        px = theme().pixels
+        self.banner = Banner()
+        self.first, self.second = self._box("Compare"), self._box("with")
+        self.second.setCurrentIndex(min(1, len(self.choices) - 1))
+        across = QHBoxLayout()
+        across.setSpacing(px(8))
+        for words, box in (("Before", self.first), ("After", self.second)):
+            across.addWidget(QLabel(words))
+            across.addWidget(box, 1)
+        self.table = _table(HEADS, "Numbers by label")
+        self.viewer = VolumeViewer(self._link, own_panel=False)
+        self.viewer.bar.hide()
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setText(" &nbsp; ".join(f"<span style='color:{one.colour}'>■</span> {one.name}" for one in CHANGES))
+        self.readers = _table((), "Agreement of readers")
+        self.readers.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.readers.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        heading = QLabel("Agreement of readers")
+        heading.setProperty("role", "heading")
+        self.side = QWidget()
+        beside = QVBoxLayout(self.side)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(heading)
+        beside.addWidget(self.readers, 1)
+        self.side.hide()
+        below = QHBoxLayout()
+        below.setSpacing(px(12))
+        below.addWidget(self.viewer, 1)
+        below.addWidget(self.side, 1)
+        self.working = Caption()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(px(16), px(16), px(16), px(16))
+        column.setSpacing(px(8))
+        column.addWidget(self.banner)
+        column.addLayout(across)
+        for part in (self.table, self.working, self.legend):
+            column.addWidget(part)
+        column.addLayout(below, 1)
+        self.resize(px(ROOM_PX[0]), px(ROOM_PX[1]))
 
     def compare(self) -> None:
         """Measure the two that are chosen."""
@@ -182,13 +196,14 @@ class CompareDialog(QDialog):
                 dice = [f"{value:.3f}" if at != column else "" for column, value in enumerate(one.dice[at])]
                 rows.append([one.name if at == 0 else "", reader, *dice, f"{one.ml[at]:.3f}", fit, other])
         readers = found[0].readers if found else ()
-        heads = ["Label", "Reader", *(f"Dice to\n{one}" for one in readers), "Volume, ml", "STAPLE\nsensitivity",
-                 "STAPLE\nspecificity"]  # fmt: skip
+        heads = ["Label", "Reader", *(f"Dice to\n{one}" for one in readers), "ml", "STAPLE\nsens.",
+                 "STAPLE\nspec."]  # fmt: skip
         self.readers.setColumnCount(len(heads))
         self.readers.setHorizontalHeaderLabels(heads)
         _fill(self.readers, rows)
-        self.readers.show()
-        self.readers_heading.show()
+        self.readers.setMinimumHeight(0)
+        self.readers.setMaximumHeight(16777215)
+        self.side.show()
 
     def _tell(self) -> None:
         said = "; ".join(one.doing for one in (self.comparing, self.agreeing) if one.doing)
@@ -243,11 +258,13 @@ def _remove(path: Path) -> None:
 
 
 def _row(one: LabelDifference) -> list[str]:
+    more = one.second_ml - one.first_ml
+
     def figure(value: float | None, digits: int) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
 
     return [one.name, figure(one.dice, 3), figure(one.hd95_mm, 2), figure(one.mean_surface_mm, 2),
-            figure(one.first_ml, 3), figure(one.second_ml, 3), f"{one.second_ml - one.first_ml:+.3f}",
+            figure(one.first_ml, 3), figure(one.second_ml, 3), f"{more:+.3f}" if more else "0.000",
             figure(one.added_ml, 3), figure(one.removed_ml, 3)]  # fmt: skip
 
 
@@ -255,6 +272,7 @@ def _table(heads: Sequence[str], name: str) -> QTableWidget:
     table = QTableWidget(0, len(heads))
     table.setHorizontalHeaderLabels(list(heads))
     table.verticalHeader().hide()
+    table.horizontalHeader().setMinimumHeight(theme().pixels(44))
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -272,5 +290,6 @@ def _fill(table: QTableWidget, rows: Sequence[Sequence[str]]) -> None:
                 | (Qt.AlignmentFlag.AlignLeft if column == 0 or words[:1].isalpha() else Qt.AlignmentFlag.AlignRight)
             )
             table.setItem(at, column, item)
-    height = table.horizontalHeader().sizeHint().height() + table.rowHeight(0) * min(len(rows), 5) + 4
-    table.setFixedHeight(max(height, table.horizontalHeader().sizeHint().height() + 8))
+    header = table.horizontalHeader()
+    head_px = max(header.sizeHint().height(), header.minimumHeight())
+    table.setFixedHeight(head_px + table.rowHeight(0) * min(len(rows), 5) + 8)
