@@ -167,5 +167,5 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
     "deidentify": _deidentify, "sample": _sample, "cases": review.find, "compare": review.compare,
-    "agreement": review.agree,
+    "agreement": review.agree, "training-set": review.training_set,
 }  # fmt: skip

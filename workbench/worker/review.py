@@ -16,6 +16,7 @@ from workbench.core.volumes import Label, VolumeMeta
 from workbench.store.readings import read_signed
 
 if TYPE_CHECKING:
+    from workbench.engine.medical.trainingset import TrainingCase
     from workbench.worker.interactive import ApplyContext
 
 
@@ -98,3 +99,49 @@ def _loaded(
     names.pop(0, None)
     x, y, z = metas[0].geometry.spacing_mm
     return sides, arrays, [names[value] for value in sorted(names)], (float(z), float(y), float(x))
+
+
+class SignedCase(msgspec.Struct, frozen=True):
+    """A signed case to be learnt from: its images by key, and the file of the labels."""
+
+    id: str
+    path: str
+    keys: tuple[str, ...]
+    reading: str
+    digest: str
+    seen: bool = False
+
+
+class TrainingSet(msgspec.Struct, frozen=True):
+    """Cases to be written for training a model with these channels."""
+
+    cases: list[SignedCase]
+    channels: tuple[str, ...]
+    out: str
+
+
+def training_set(arguments: dict[str, Any], context: ApplyContext) -> str:
+    """Write the cases as an nnU-Net tree below the home; returns its folder."""
+    from workbench.engine.medical.trainingset import write_training_set
+
+    try:
+        asked = msgspec.convert(arguments, TrainingSet)
+    except msgspec.ValidationError as error:
+        raise InputError("The question is malformed.", expected="cases, channels, out", received=str(error)) from None
+    return str(write_training_set([_training_case(one, asked, context) for one in asked.cases], asked.channels,
+                                  Path(asked.out)))  # fmt: skip
+
+
+def _training_case(one: SignedCase, asked: TrainingSet, context: ApplyContext) -> TrainingCase:
+    from workbench.engine.medical import trainingset
+    from workbench.engine.medical.volumes import find, read
+
+    volumes = context.home.cache / "volumes"
+    volumes.mkdir(parents=True, exist_ok=True)
+    series = [two for two in find(Path(one.path), cancelled=context.cancelled).series if not two.problem]
+    images = [two for two in series if two.key in one.keys and two.modality != "SEG"] or series[:1]
+    read_as = {two.title: read(Path(one.path), two.key, volumes, cancelled=context.cancelled) for two in images}
+    if len(read_as) == len(asked.channels) == 1:
+        read_as = {asked.channels[0]: next(iter(read_as.values()))}  # a lone image is what the model's only channel is
+    array, meta = read_signed(context.home.review, one.reading, one.digest)
+    return trainingset.TrainingCase(f"case-{one.id[:12]}", read_as, array, meta, one.digest, one.seen)
