@@ -16,6 +16,7 @@ from workbench.cli import (
     history,
     medical,
     models,
+    review,
     running,
     runs,
     slides,
@@ -314,6 +315,15 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
         "copies of DICOM files without the patient",
         medical.deidentify_arguments,
     )
+    _command(deeds, "report", review.report, "a case as HTML or PDF, without the patient", review.report_arguments)
+    listed = deeds.add_parser("worklist", help="cases to review: list, add, state, audit, verify").add_subparsers(
+        metavar="DEED", title="deeds", required=True, parser_class=Parser
+    )
+    _command(listed, "list", review.list_cases, "every case with its state and readers", review.list_arguments)
+    _command(listed, "add", review.add, "files, or every case below a folder", review.add_arguments)
+    _command(listed, "state", review.state, "what a reader says of a case", review.state_arguments)
+    _command(listed, "audit", review.show_audit, "the log, oldest first", review.audit_arguments)
+    _command(listed, "verify", review.verify, "whether the log is as it was written", review.verify_arguments)
 
 
 def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:

@@ -19,20 +19,22 @@ WITHIN_S = 3600.0
 FORMATS = ("nifti", "nrrd", "mha", "dicom-seg", "stl", "ply", "csv")
 
 
-def _ask(asked: Namespace, what: str, **arguments: Any) -> bytes:
+def ask(asked: Namespace, what: str, **arguments: Any) -> bytes:
+    """The worker's answer as JSON."""
     stop_at(asked.problems)
     with runner_of(open_home(asked.home)) as runner:
         return bytes(answer(runner.inspect(what, **arguments), WITHIN_S))
 
 
-def _full(path: Path) -> str:
+def full(path: Path) -> str:
+    """A path as the worker understands it."""
     # The worker has a working folder of its own.
     return str(path.expanduser().absolute())
 
 
 def show(asked: Namespace) -> int:
     """`medical show PATH`: the series that can be loaded from it."""
-    found = msgspec.json.decode(_ask(asked, "case", path=_full(asked.path)), type=CaseInfo)
+    found = msgspec.json.decode(ask(asked, "case", path=full(asked.path)), type=CaseInfo)
     if asked.json:
         json_line(found)
         return 0
@@ -51,19 +53,19 @@ def show(asked: Namespace) -> int:
 
 def convert(asked: Namespace) -> int:
     """`medical convert PATH --to FILE`: a series as a NIfTI, NRRD or MHA file."""
-    return _wrote(asked, _ask(asked, "convert", path=_full(asked.path), key=asked.series, out=_full(asked.to)))
+    return _wrote(asked, ask(asked, "convert", path=full(asked.path), key=asked.series, out=full(asked.to)))
 
 
 def export(asked: Namespace) -> int:
     """`medical export LABELS --as FORMAT --out PATH`: labels in another format, over their images where needed."""
     source = asked.source or asked.labels
-    like = msgspec.json.decode(_ask(asked, "volume", path=_full(source), key=asked.series), type=VolumeFile)
+    like = msgspec.json.decode(ask(asked, "volume", path=full(source), key=asked.series), type=VolumeFile)
     labels = msgspec.json.decode(
-        _ask(asked, "labels", path=_full(asked.labels), like=msgspec.to_builtins(like)), type=VolumeFile
+        ask(asked, "labels", path=full(asked.labels), like=msgspec.to_builtins(like)), type=VolumeFile
     )
-    place = {"path": _full(asked.source), "key": asked.series} if asked.source else None
-    files = _ask(
-        asked, "export", labels=msgspec.to_builtins(labels), format=asked.format, out=_full(asked.out), source=place,
+    place = {"path": full(asked.source), "key": asked.series} if asked.source else None
+    files = ask(
+        asked, "export", labels=msgspec.to_builtins(labels), format=asked.format, out=full(asked.out), source=place,
         smooth=not asked.stepped,
     )  # fmt: skip
     return _wrote(asked, msgspec.json.encode({"files": msgspec.Raw(files), "notes": labels.notes}))
@@ -71,7 +73,7 @@ def export(asked: Namespace) -> int:
 
 def deidentify(asked: Namespace) -> int:
     """`medical deidentify PATH --out FOLDER`: copies of DICOM files that do not tell whom they show."""
-    document = _ask(asked, "deidentify", path=_full(asked.path), out=_full(asked.out), shift_days=asked.shift_days)
+    document = ask(asked, "deidentify", path=full(asked.path), out=full(asked.out), shift_days=asked.shift_days)
     return _wrote(asked, document)
 
 

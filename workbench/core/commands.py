@@ -73,6 +73,12 @@ PLACES: Mapping[str, Place] = {
         "the small map goes there. Scores of tiles lie over it as colours.",
         True,
     ),
+    "view.volume.review": Place(
+        "Review of cases",
+        "A case of the worklist is signed from its planes. Every deed stands in a log that only grows; "
+        "signing never trains a model.",
+        True,
+    ),
     "view.table": Place("Tables", "Works in the table that has the focus.", True),
 }
 
@@ -105,6 +111,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.export", "Export…", "Write the labels to files for other programs", "Ctrl+Shift+X",
             "mdi6.export-variant"),
     Command("cases.deidentify", "De-identified copy…", "Copy the DICOM files without what tells whom they show"),
+    Command("cases.worklist", "Worklist", "Show or hide the list of cases to review, and go to it", "Ctrl+Shift+W"),
+    Command("cases.add", "Add to worklist…", "Put every case below a folder on the worklist", "Ctrl+Shift+F"),
+    Command("cases.compare", "Compare labels…", "The model's with the corrected ones, or reader with reader",
+            "Ctrl+Shift+M"),
     Command("cases.close", "Close case", "Back to the start; labels are kept with their edits", "Ctrl+W"),
     Command("home.find", "Find a recipe or run", "Go to the search of the home page", "Ctrl+F"),
     Command("recipe.run", "Run", "Train with these values", "Ctrl+R", "mdi6.play"),
@@ -161,6 +171,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.larger", "Larger brush", "A step more", "]"),
     Command("view.volume.sphere", "Paint in 3-D", "The brush is a sphere, growing goes through all slices", "D",
             "mdi6.sphere"),
+    Command("view.volume.review.accept", "Accept", "Sign the labels as they are and go on to the next case", "Space"),
+    Command("view.volume.review.correct", "Corrected", "Sign the labels as corrected and go on", "K"),
+    Command("view.volume.review.reject", "Reject…", "Say why the case cannot be used, and go on", "J"),
+    Command("view.volume.review.comment", "Comment…", "Say something about the case; it stays in the log", "M"),
+    Command("view.volume.review.next", "Next case", "Open the next case of the worklist", "N"),
+    Command("view.volume.review.previous", "Previous case", "Open the case before it on the worklist", "Shift+N"),
     Command("view.volume.undo", "Undo", "Take the last edit of the labels back", "Ctrl+Z", "mdi6.undo"),
     Command("view.volume.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
     Command("view.volume.interpolate", "Interpolate between slices", "Fill empty slices between labelled ones", "I"),

@@ -15,6 +15,7 @@ from workbench.core.params import Params, changed, check, knob, knobs
 from workbench.core.problem import Problems
 
 APPEARANCE, DEVICES, RUNS, NETWORK, KEYS = "Appearance", "Devices", "Runs", "Privacy and network", "Keys"
+REVIEW = "Review"
 
 
 class Settings(Params):
@@ -39,6 +40,9 @@ class Settings(Params):
         120.0, "How long the idle worker stays after the last window closed", low=0, high=86400, unit="s", section=RUNS
     )
     offline: bool = knob(True, "Never reach the network; models come from folders and packages", section=NETWORK)
+    reader: str = knob(
+        "", "Your name as it stands in the worklist of cases and its log; asked for with the first case", section=REVIEW
+    )
     keys: str = knob(
         "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",
         widget="key", section=KEYS,

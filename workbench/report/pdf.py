@@ -13,14 +13,20 @@ One for widgets, though there are none: a process has one application, and a win
 """
 
 
-def pdf(html: str, title: str) -> bytes:
-    """The pages of a report that was written for paper; may be called on any thread of a window's process."""
-    from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF
-    from PySide6.QtGui import QFont, QPageLayout, QPageSize, QPdfWriter, QTextDocument
+def with_fonts() -> None:
+    """Make sure that text can be laid out and drawn, also in a process without a window."""
     from PySide6.QtWidgets import QApplication
 
     if QApplication.instance() is None:
         _kept.append(QApplication(["workbench", "-platform", "offscreen"]))
+
+
+def pdf(html: str, title: str) -> bytes:
+    """The pages of a report that was written for paper; may be called on any thread of a window's process."""
+    from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF
+    from PySide6.QtGui import QFont, QPageLayout, QPageSize, QPdfWriter, QTextDocument
+
+    with_fonts()
     document = QTextDocument()
     font = QFont("Inter")
     font.setStyleHint(QFont.StyleHint.SansSerif)

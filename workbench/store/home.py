@@ -57,6 +57,11 @@ class Home:
         return self.root / "edits"
 
     @property
+    def review(self) -> Path:
+        """The worklist with its log, and the labels that readers signed; see store/worklist.py."""
+        return self.root / "review"
+
+    @property
     def settings(self) -> Path:
         return self.root / "settings.json"
 

@@ -47,6 +47,8 @@ class DataTree(msgspec.Struct, frozen=True):
     labels: tuple[Label, ...] = ()
     modality: Literal["", "CT", "MR"] = ""
     notes: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    """Cases on which the model to be continued from was trained already: they may be learnt from, never tested on."""
 
 
 def read_tree(folder: Path) -> DataTree:
@@ -310,7 +312,10 @@ def nnunet(folder: Path, told: dict[str, Any]) -> DataTree:
     claimed, trained = told.get("numTraining"), sum(case.split == "train" for case in cases)
     notes = (f"dataset.json tells of {claimed} training cases, {count(trained, 'case')} are here",)
     is_short = isinstance(claimed, int) and claimed != trained
-    return DataTree("nnU-Net", str(folder), tuple(cases), _labels(told), _modality(channels), notes if is_short else ())
+    seen = tuple(str(one) for one in told.get("trained_before") or ())
+    return DataTree(
+        "nnU-Net", str(folder), tuple(cases), _labels(told), _modality(channels), notes if is_short else (), seen
+    )
 
 
 def _label(folder: Path, id: str, ending: str) -> str:

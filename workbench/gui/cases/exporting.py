@@ -25,9 +25,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.comparison import Comparison
 from workbench.core.problem import KnownTrouble, ProblemRecord
+from workbench.core.review import ReviewCase
 from workbench.core.volumes import VolumeFile
 from workbench.gui.card import Caption
+from workbench.gui.cases import reporting
 from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.link import Link
@@ -38,7 +41,7 @@ from workbench.gui.volumes.labelmap import LabelMap
 FORMATS = {
     "nifti": ("NIfTI", ".nii.gz"), "nrrd": ("NRRD", ".nrrd"), "mha": ("MetaImage", ".mha"),
     "dicom-seg": ("DICOM SEG", ".dcm"), "stl": ("Surfaces as STL", ".stl"), "ply": ("Surfaces as PLY", ".ply"),
-    "csv": ("Table of volumes", ".csv"),
+    "csv": ("Table of volumes", ".csv"), **reporting.FORMATS,
 }  # fmt: skip
 SURFACES = ("stl", "ply")
 SEG = "dicom-seg"
@@ -52,6 +55,8 @@ class Wish(msgspec.Struct, frozen=True):
     folder: str
     name: str
     smooth: bool = True
+    identified: bool = False
+    """Whether a report names the case's path."""
 
 
 class ExportDialog(QDialog):
@@ -72,9 +77,9 @@ class ExportDialog(QDialog):
         if not is_dicom:
             self.formats[SEG].setEnabled(False)
             self.formats[SEG].setText("DICOM SEG (only over a DICOM series)")
-        self.smooth = QCheckBox("Smooth surfaces")
-        self.smooth.setToolTip("Round off the voxels' steps; off leaves them as they are")
-        self.smooth.setChecked(last.smooth)
+        self.smooth = _box("Smooth surfaces", "Round off the voxels' steps; off leaves them as they are", last.smooth)
+        self.identified = _box("Name the file in the report", "Paths may tell who the patient is; off, the case is a "
+                               "number", last.identified)  # fmt: skip
         self.folder, self.name = QLineEdit(last.folder), QLineEdit(last.name)
         self.folder.setAccessibleName("Folder")
         self.name.setAccessibleName("Name of the files")
@@ -93,6 +98,7 @@ class ExportDialog(QDialog):
         for box in self.formats.values():
             boxes.addWidget(box)
         boxes.addWidget(self.smooth)
+        boxes.addWidget(self.identified)
         form.addRow("Write", boxes)
         form.addRow("Folder", across)
         form.addRow("Name", self.name)
@@ -115,11 +121,13 @@ class ExportDialog(QDialog):
     def wish(self) -> Wish:
         """What is set now."""
         formats = tuple(name for name, box in self.formats.items() if box.isChecked())
-        return Wish(formats, self.folder.text().strip(), self.name.text().strip(), self.smooth.isChecked())
+        return Wish(formats, self.folder.text().strip(), self.name.text().strip(), self.smooth.isChecked(),
+                    self.identified.isChecked())  # fmt: skip
 
     def _check(self) -> None:
         wish = self.wish()
         self.smooth.setEnabled(any(name in SURFACES for name in wish.formats))
+        self.identified.setEnabled(any(name in reporting.FORMATS for name in wish.formats))
         fault = "" if wish.formats else "Choose at least one format."
         fault = fault or ("" if wish.folder else "Choose a folder.")
         fault = fault or (
@@ -140,6 +148,13 @@ class ExportDialog(QDialog):
         self.accept()
 
 
+def _box(words: str, tip: str, checked: bool) -> QCheckBox:
+    box = QCheckBox(words)
+    box.setToolTip(tip)
+    box.setChecked(checked)
+    return box
+
+
 class Exporter(QObject):
     """Writes labels as they are at the press of the button; painting waits only until they are copied."""
 
@@ -154,6 +169,8 @@ class Exporter(QObject):
         self._files: list[str] = []
         self._scratch: Path | None = None
         self._release: Callable[[], None] = lambda: None
+        self.review_of: Callable[[OpenCase], ReviewCase | None] = lambda case: None
+        """What readers said of a case, for its report."""
 
     def export(self, case: OpenCase, editor: Editor, wish: Wish) -> None:
         """Copy the labels, then have every format written, one after the other."""
@@ -200,12 +217,31 @@ class Exporter(QObject):
             self._files += files
             self._next(case, labels, msgspec.structs.replace(wish, formats=tuple(rest)), begun=begun)
 
+        if format in reporting.FORMATS:
+            self._write_report(case, labels, wish, title, then)
+            return
         self.asking.ask(
             f"Writing {title}", "export", list[str], then, labels=msgspec.to_builtins(labels), format=format,
             out=str(Path(wish.folder) / (wish.name + ending)), smooth=wish.smooth,
             source={"path": case.info.path, "key": case.key} if format == SEG else None,
             how="manual" if begun else "semiautomatic",
         )  # fmt: skip
+
+    def _write_report(
+        self, case: OpenCase, labels: VolumeFile, wish: Wish, title: str, then: Callable[[list[str]], None]
+    ) -> None:
+        out = Path(wish.folder) / (wish.name + FORMATS[wish.formats[0]][1])
+        report = reporting.Reporting(case, labels, out, self.review_of(case), wish.identified)
+
+        def write(found: Comparison | None) -> None:
+            report.comparison = found
+            self.asking.work(f"Writing {title}", report.write, then)
+
+        sides = msgspec.to_builtins(report.sides())
+        if sides:
+            self.asking.ask("Comparing with the labels before", "compare", Comparison, write, sides=sides)
+        else:
+            write(None)
 
     def _hold(self, editor: Editor) -> None:
         """No stroke may fall into the copy."""

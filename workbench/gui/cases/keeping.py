@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
+from workbench.core.review import case_id
 from workbench.core.volumes import VolumeFile, VolumeMeta
 from workbench.gui.volumes.drafts import edits_path
 
@@ -27,6 +28,8 @@ class LabelSet(msgspec.Struct, frozen=True):
     file: str
     meta: VolumeMeta
     begun: bool
+    model: str = ""
+    """What made them, with its version; empty where they were read or begun."""
 
 
 class KeptLabels(msgspec.Struct):
@@ -37,8 +40,30 @@ class KeptLabels(msgspec.Struct):
 
 def case_folder(edits: Path, path: Path, key: str) -> Path:
     """Where the labels of a case are kept below the home's edits."""
-    facts = f"{path.absolute()}\0{key}".encode("utf-8", "surrogateescape")
-    return edits / "cases" / hashlib.sha256(facts).hexdigest()[:24]
+    return edits / "cases" / case_id(path, key)
+
+
+def reader_folder(folder: Path, reader: str) -> Path:
+    """Where one reader's labels of a case are kept, so that readers do not start from each other's corrections."""
+    return folder / f"reader-{hashlib.sha256(reader.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
+
+
+def adopt(folder: Path, own: Path) -> None:
+    """Offer a reader who begins a case what models and files gave to anybody, without anybody's edits.
+
+    Raises InputError, OSError.
+    """
+    if kept(own).sets:
+        return
+    for place in [*sorted(folder.glob("reader-*")), folder]:
+        for one in kept(place).sets if place != own else ():
+            if not one.begun and (place / one.file).exists():
+                own.mkdir(parents=True, exist_ok=True)
+                if not (own / one.file).exists():
+                    scratch = own / f"{one.file}.tmp"
+                    shutil.copyfile(place / one.file, scratch)
+                    scratch.replace(own / one.file)
+                _list(own, one)
 
 
 def kept(folder: Path) -> KeptLabels:

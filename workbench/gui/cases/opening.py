@@ -48,6 +48,8 @@ class OpenCase:
     """Where its labels are kept."""
     is_sample: bool = False
     is_dicom: bool = False
+    shared: Path | None = None
+    """In a review: where lies what all readers begin from."""
     layers: list[Layer] = dataclasses.field(default_factory=list)
     labels: Shown | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -82,10 +84,14 @@ class Opening(QObject):
         self._link = link
         self.asking = Asking(link, self, failed=self.failed.emit)
         self._is_sample = False
+        self._keys: tuple[str, ...] = ()
+        self.reader_of: Callable[[Path], str] = lambda path: ""
+        """Whose review this is, where the case at a path is on the worklist."""
 
-    def open(self, path: str) -> None:
-        """Look for what can be loaded; a single series is opened at once."""
+    def open(self, path: str, keys: tuple[str, ...] = ()) -> None:
+        """Look for what can be loaded; a single series, or those of `keys`, are opened at once."""
         self._is_sample = False
+        self._keys = keys
         self.asking.ask(f"Looking at {Path(path).name}", "case", CaseInfo, self._found, path=path)
 
     def open_sample(self) -> None:
@@ -98,7 +104,11 @@ class Opening(QObject):
         images = [one for one in series if one.modality != LABELS] or list(series[:1])
         labels = next((one for one in series if one.modality == LABELS and one not in images), None)
         folder = keeping.case_folder(self._link.home.edits, Path(info.path), images[0].key)
-        self._read(OpenCase(info, images, [], folder, self._is_sample), labels)
+        case = OpenCase(info, images, [], folder, self._is_sample)
+        reader = self.reader_of(Path(info.path))
+        if reader:
+            case.shared, case.folder = folder, keeping.reader_folder(folder, reader)
+        self._read(case, labels)
 
     def add_labels(self, case: OpenCase, path: str, key: str = "") -> None:
         """Bring a label file onto the grid of the open case."""
@@ -131,7 +141,10 @@ class Opening(QObject):
         self.asking.work("Opening labels", work, lambda shown: self.labelled.emit(shown, ()))
 
     def _found(self, info: CaseInfo) -> None:
-        if len(info.series) == 1 and not info.series[0].problem:
+        known = [one for one in info.series if one.key in self._keys and not one.problem]
+        if known and len(known) == len(self._keys):
+            self.load(info, known)
+        elif len(info.series) == 1 and not info.series[0].problem:
             self.load(info, info.series)
         else:
             self.found.emit(info)
@@ -181,11 +194,15 @@ def _laid(case: OpenCase, found: VolumeFile | None) -> OpenCase:
     case.is_dicom = _is_dicom(case)
     case.layers = _on_one_grid(case)
     try:
+        if case.shared is not None:
+            keeping.adopt(case.shared, case.folder)
         edited, sets = keeping.edited(case.folder), keeping.kept(case.folder).sets
     except Problem as problem:
         case.notes.append(" ".join(filter(None, (problem.what, problem.fix))))
         edited, sets, found = [], [], None
     last = edited[-1] if edited and sets[-1] == edited[-1] else None
+    if case.shared is not None and last is None and sets:
+        last = sets[-1]  # a review goes on with the labels it was left with, edited or not
     read = keeping.take_in(case.folder, found) if found is not None else None
     wanted = last or read
     if wanted is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QStackedWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.slides import SlideInfo
@@ -21,10 +21,12 @@ from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
+from workbench.gui.cases.reviewing import Reviewing
 from workbench.gui.cases.slides import FILTER, SlideDesk
 from workbench.gui.cases.start import StartPlace, WorkingLine, short
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
+from workbench.gui.theme import theme
 from workbench.gui.topline import TabChooser, TopLine
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.viewer import VolumeViewer
@@ -67,11 +69,16 @@ class CasesPage(PageFrame):
         self._found: CaseInfo | None = None
         self._wish = ""
         self.setAcceptDrops(True)
+        self.reviewing = Reviewing(self)
         self._make_actions()
         footer = Caption(DISCLAIMER, role="small")
         footer.setAccessibleName(DISCLAIMER)
         self.column.addWidget(self.working)
-        self.column.addWidget(self.places, 1)
+        across = QHBoxLayout()
+        across.setSpacing(theme().pixels(12))
+        across.addWidget(self.reviewing.panel)
+        across.addWidget(self.places, 1)
+        self.column.addLayout(across, 1)
         self.column.addWidget(footer)
         self._wire()
         self.start.show_recent([])
@@ -95,6 +102,7 @@ class CasesPage(PageFrame):
     def closed(self) -> None:
         """Put edits on disk."""
         self.viewer.editor.finish()
+        self.reviewing.review.finish()
         self._stop()
 
     # Opening
@@ -106,6 +114,15 @@ class CasesPage(PageFrame):
         self._wait_no_more()
         if not self.slides.open(path, lambda: self.opening.open(path)):
             self.opening.open(path)
+
+    def open_listed(self, path: str, keys: tuple[str, ...]) -> None:
+        """Open a case of the worklist with the series it was looked at in before."""
+        self.banner.dismiss()
+        self._wish = path
+        self._wait_no_more()
+        self.slides.close()
+        self.viewer.editor.finish()
+        self.opening.open(path, keys)
 
     def open_sample(self) -> None:
         """Open the phantom."""
@@ -128,6 +145,10 @@ class CasesPage(PageFrame):
     def ask_folder(self) -> None:
         """Choose a folder to open."""
         self._ask("Open a case: folder", QFileDialog.FileMode.Directory, self.open_case)
+
+    def choose_folder(self, title: str, then: Callable[[str], None]) -> None:
+        """Choose a folder for something else than to open it."""
+        self._ask(title, QFileDialog.FileMode.Directory, then)
 
     def show_menu(self) -> None:
         """Everything that can be opened, the cases of late among it."""
@@ -200,12 +221,14 @@ class CasesPage(PageFrame):
         self.places.setCurrentWidget(self.viewer)
         self.viewer.canvas.setFocus()
         self._remember(case)
+        self.reviewing.opened(case)
         self._refresh()
 
     def _slide_opened(self, info: SlideInfo, is_sample: bool) -> None:
         viewer = self.slides.viewer
         if viewer is None:
             return
+        self.reviewing.review.leave()
         self.viewer.clear()
         self.case = self._found = None
         self.places.setCurrentWidget(viewer)
@@ -263,6 +286,11 @@ class CasesPage(PageFrame):
         self.remembered.recent = [path, *rest][:MOST_RECENT]
         self.start.show_recent(self.remembered.recent)
         self.changed.emit()
+
+    def failed_with(self, record: ProblemRecord) -> None:
+        """Show a problem of a part of the page."""
+        self.banner.show_problem(record)
+        self._refresh()
 
     def _failed(self, record: ProblemRecord) -> None:
         remedies: list[Remedy] = []
@@ -330,6 +358,7 @@ class CasesPage(PageFrame):
         """Back to the start; labels are kept."""
         self.opening.asking.cancel()
         self.slides.close()
+        self.reviewing.review.leave()
         self.viewer.clear()
         self.case = self._found = None
         self.banner.dismiss()
@@ -350,6 +379,7 @@ class CasesPage(PageFrame):
     def _stop(self) -> None:
         self._wait_no_more()
         self.exporter.cancel()
+        self.reviewing.asking.cancel()
 
     def _wait_no_more(self) -> None:
         """For a case or slide that is still being opened."""
@@ -374,6 +404,8 @@ class CasesPage(PageFrame):
         opens.triggered.connect(lambda _=False: self.show_menu())
         for name in ("close", "deidentify", "series", "labels", "new", "export"):
             self.top.add(self.acts[name])
+        for name in ("compare", "worklist"):
+            self.top.add(self.reviewing.acts[name])
         self.open_button: QPushButton = self.top.add(opens, primary=True)
 
     def _wire(self) -> None:
@@ -387,13 +419,13 @@ class CasesPage(PageFrame):
         self.slides.failed.connect(self._failed)
         self.exporter.written.connect(self._written)
         self.exporter.failed.connect(self._failed)
-        for asking in (self.opening.asking, self.exporter.asking, self.slides.asking):
+        for asking in (self.opening.asking, self.exporter.asking, self.slides.asking, self.reviewing.asking):
             asking.changed.connect(lambda _: self._tell())
         self.viewer.editor.changed.connect(self._refresh)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([one.asking.doing for one in (self.opening, self.exporter, self.slides)])
+        self.working.tell([one.asking.doing for one in (self.opening, self.exporter, self.slides, self.reviewing)])
         self._refresh()
 
     def _refresh(self) -> None:
@@ -413,6 +445,7 @@ class CasesPage(PageFrame):
             self.acts[name].setEnabled(bool(able))
             self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
         self.acts["close"].setVisible(bool(can["close"]))
+        self.reviewing.refresh()
         self.top.about.set_whole(slide.title if slide else case.title if viewing and case is not None else "")
 
 

@@ -52,7 +52,7 @@ def cohort(
             "There are too few patients.", expected="labelled cases of three patients at least",
             received=str(len(patients)), fix="Choose a larger data set.", field="data", place=tree.path,
         )  # fmt: skip
-    part_of = split(patients, seed)
+    part_of = split(patients, seed, tree.seen)
     parts: dict[str, list[Subject]] = {"train": [], "validation": [], "test": []}
     for at, case in enumerate(cases):
         parts[part_of[case.patient]].append(prepared(case, channels, size=size, meaning=meaning))
@@ -69,14 +69,25 @@ def _showing(one: Subject, channel: int) -> Subject:
     return Subject(one.name, one.image, one.labels, one.meta, one.image[channel], one.detail)
 
 
-def split(patients: Sequence[str], seed: int) -> dict[str, str]:
-    """Each patient's part; a patient's cases stay together, no part is empty."""
-    order = np.random.default_rng((seed, len(patients))).permutation(len(patients))
+def split(patients: Sequence[str], seed: int, seen: Sequence[str] = ()) -> dict[str, str]:
+    """Each patient's part; a patient's cases stay together, no part is empty.
+
+    Patients that an earlier training has `seen` are only learnt from. Raises InputError where that leaves nobody
+    to validate and to test.
+    """
+    fresh = [one for one in patients if one not in set(seen)]
     validation = max(1, round(PARTS[1] * len(patients)))
     train = min(max(1, round(PARTS[0] * len(patients))), len(patients) - validation - 1)
-    names = ["train"] * train + ["validation"] * validation
-    names += ["test"] * (len(patients) - len(names))
-    return {patients[at]: part for at, part in zip(order, names, strict=True)}
+    if len(fresh) < min(len(patients), validation + 1):
+        raise InputError(
+            "The model was trained on these patients already, so there is nobody left to test it on.",
+            expected=f"{validation + 1} patients that it has not seen", received=str(len(fresh)),
+            fix="Review further cases first.", field="data",
+        )  # fmt: skip
+    order = np.random.default_rng((seed, len(patients))).permutation(len(fresh))
+    names = ["train"] * max(0, train - len(patients) + len(fresh)) + ["validation"] * validation
+    names += ["test"] * (len(fresh) - len(names))
+    return dict.fromkeys(patients, "train") | {fresh[at]: part for at, part in zip(order, names, strict=True)}
 
 
 def _channels(tree: DataTree, cases: Sequence[DataCase]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from workbench.engine.medical import metrics, segmentation
 from workbench.engine.medical.segmentation import RegionLoss, Segmentation, Windows
 from workbench.engine.training import fit
 
-from . import show, weights
+from . import going_on, show, weights
 from .data import REGIONS, Cohort, Slices, Subject, load
 from .networks import (
     ChannelAttention,
@@ -79,7 +79,9 @@ def train(job: Job, params: BrainTumorResunet) -> None:
     rng.seed(job.seed)
     model = make_network(params, len(cohort.channels), len(scheme))
     pretrained = params.init == "pretrained" and params.encoder != "residual"
-    if pretrained:
+    if params.continue_from:
+        going_on.put_in(job, model, params, cohort)
+    elif pretrained:
         weights.put_in(job, model.encoder, params, len(cohort.channels), place)
     count = sum(one.numel() for one in model.parameters())
     job.log(f"{count:,} parameters, {sum(one.numel() for one in model.encoder.parameters()):,} of them in the encoder.")

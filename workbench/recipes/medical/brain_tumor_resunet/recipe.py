@@ -78,6 +78,10 @@ class BrainTumorResunet(Training):
     test: int = knob(30, "Generated subjects to test", low=1, high=10_000, more=True)
     slices: int = knob(8, "Neighbouring slices of a generated subject", low=2, high=64, more=True)
     keep_model: bool = knob(True, "Save the trained model", more=True)
+    continue_from: str = knob(
+        "", "The folder of a model of this recipe to go on from; its data, regions and network must be the same ones. "
+        "Empty: begin anew", widget="path", more=True, label="Continue from",
+    )  # fmt: skip
 
 
 PHANTOM = Sample(
