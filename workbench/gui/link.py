@@ -100,6 +100,10 @@ class Link(QObject):
         if not self._closed:
             self.deliver(self._threads.submit(work), then=then, failed=failed, owner=owner)
 
+    def on_window(self, call: Callable[[], None], owner: QObject) -> None:
+        """From any thread: make this call on the GUI thread, unless `owner` is gone by then."""
+        self._post(lambda: call() if shiboken6.isValid(owner) else None)
+
     def close(self) -> None:
         """Let go of the worker, which goes on; answers still under way are dropped."""
         self._closed = True
