@@ -41,13 +41,14 @@ class Subject:
 
 def trained(recipe: str, preset: dict[str, Any], home: Path) -> Path:
     """The model folder of a run that is done here and now."""
+    from workbench.core.params import values_of
     from workbench.recipes import recipe as named
     from workbench.runner.local import LocalRunner
     from workbench.store.home import open_home
     from workbench.store.runfolder import RunConfig
 
     declared = named(recipe)
-    params = {**declared.preset("desk").to_dict(), **preset}
+    params = {**values_of(declared.preset("desk")), **preset}
     runner = LocalRunner(open_home(home))
     folder = runner.submit(RunConfig(recipe=declared.id, params=params, preset="desk", seed=0, device="cpu"))
     while folder.state().phase not in ("finished", "failed", "cancelled"):

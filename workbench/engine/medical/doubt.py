@@ -43,8 +43,8 @@ def ranked(
         for at in _suppressed(scores, apart, most):
             flat = values.take(at, axis)
             place = [int(one) for one in np.unravel_index(int(flat.argmax()), flat.shape)]
-            z, y, x = (*place[:axis], at, *place[axis:])
-            listed.append(UncertainSlice(axis, at, round(float(means[at]), 4), (z, y, x)))
+            place.insert(axis, int(at))
+            listed.append(UncertainSlice(axis, int(at), round(float(means[at]), 4), (place[0], place[1], place[2])))
     return sorted(listed, key=lambda one: -one.mean)
 
 

@@ -20,6 +20,7 @@ from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
+from workbench.gui.cases.segmenting import Segmenting
 from workbench.gui.cases.start import StartPlace, WorkingLine, short
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
@@ -55,6 +56,7 @@ class CasesPage(PageFrame):
         self.start = StartPlace(file=self.ask_file, folder=self.ask_folder, sample=self.open_sample)
         self.chooser = SeriesChooser(link.background)
         self.viewer = VolumeViewer(link)
+        self.segmenting = Segmenting(self)
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
@@ -66,7 +68,7 @@ class CasesPage(PageFrame):
         footer = Caption(DISCLAIMER, role="small")
         footer.setAccessibleName(DISCLAIMER)
         self.column.addWidget(self.working)
-        self.column.addWidget(self.places, 1)
+        self.column.addLayout(self.segmenting.beside(self.places), 1)
         self.column.addWidget(footer)
         self._wire()
         self.start.show_recent([])
@@ -201,7 +203,9 @@ class CasesPage(PageFrame):
             self._failed(problem.record())
             return
         case.labels = shown
-        case.other = before if before is not None and edited and before.file != shown.kept.file else None
+        case.other = (
+            before if before is not None and (edited or shown.kept.model) and before.file != shown.kept.file else None
+        )
         lines = ["Empty labels: choose the brush (B) and paint."] if shown.kept.begun and not shown.restored else []
         self._say([*lines, *notes])
         self.viewer.canvas.setFocus()
@@ -317,6 +321,7 @@ class CasesPage(PageFrame):
     def _stop(self) -> None:
         self.opening.asking.cancel()
         self.exporter.cancel()
+        self.segmenting.stop()
 
     # Building
 
@@ -333,7 +338,8 @@ class CasesPage(PageFrame):
         opens.setStatusTip(f"{keymap().command('window.case').tip} ({key_words(keymap().key('window.case'))})")
         opens.setData("mdi6.folder-open-outline")
         opens.triggered.connect(lambda _=False: self.show_menu())
-        for name in ("close", "deidentify", "series", "labels", "new", "export"):
+        self.acts["segment"] = self.segmenting.acts["segment"]
+        for name in ("close", "deidentify", "series", "labels", "new", "segment", "export"):
             self.top.add(self.acts[name])
         self.open_button: QPushButton = self.top.add(opens, primary=True)
 
@@ -352,7 +358,7 @@ class CasesPage(PageFrame):
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing])
+        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing], self.opening.asking.fraction)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -365,12 +371,13 @@ class CasesPage(PageFrame):
             "labels": viewing and not self.opening.asking.doing, "new": viewing and not self.opening.asking.doing,
             "export": viewing and free and self.viewer.editor.able(),
             "deidentify": viewing and case is not None and case.is_dicom and free,
-            "close": case is not None or shown is self.chooser,
+            "segment": viewing, "close": case is not None or shown is self.chooser,
         }  # fmt: skip
         for name, able in can.items():
             self.acts[name].setEnabled(bool(able))
             self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
         self.acts["close"].setVisible(bool(can["close"]))
+        self.segmenting.follow()
         self.top.about.set_whole(case.title if viewing and case is not None else "")
 
 
