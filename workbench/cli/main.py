@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, medical, models, running, runs, sweeping, workers
+from workbench.cli import (
+    applying,
+    doctor,
+    exporting,
+    history,
+    medical,
+    models,
+    running,
+    runs,
+    segmenting,
+    sweeping,
+    workers,
+)
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -290,6 +302,7 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     parser = commands.add_parser(name, help="medical images: show, convert, export labels, deidentify")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     _command(deeds, "show", medical.show, "what can be loaded from a file or folder", medical.show_arguments)
+    _command(deeds, "segment", segmenting.segment, "outline a case with a trained model", segmenting.segment_arguments)
     _command(deeds, "convert", medical.convert, "a volume as NIfTI, NRRD or MHA", medical.convert_arguments)
     _command(
         deeds, "export", medical.export, "labels as a volume, DICOM SEG, surfaces or a table", medical.export_arguments

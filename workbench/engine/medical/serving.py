@@ -174,7 +174,7 @@ def segment(job: Any, reader: Reader, case: Readable, wish: SegmentingWish | Non
                       focus=_focus(case, wish), mirrored=mirrored)  # fmt: skip
         share = _onto(job, share, case)
         labels = reader.assemble(share)
-        _say(job, 1, 2, "measuring uncertainty")
+        _say(job, 1, 1, "measuring uncertainty")
         unsure = entropy(share, reader.windows.reading).astype(np.float16)
         ranked = doubt.ranked(unsure, labels > 0, tuple(reversed(case.meta.geometry.spacing_mm)))
         answer = _document(reader, case, share, labels, unsure)
@@ -234,7 +234,7 @@ def _onto(job: Any, share: Floats, case: Readable) -> Floats:
         return share
     found = np.empty((len(share), *case.shape), np.float32)
     for at, one in enumerate(share):
-        _say(job, at, len(share), "bringing it onto the image's grid")
+        _say(job, 1, 1, "bringing it onto the image's grid")
         found[at] = resample(one, case.grid, case.meta.geometry, case.shape, nearest=False)
     return found
 

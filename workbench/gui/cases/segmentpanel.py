@@ -27,7 +27,8 @@ from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 
 WIDTH_PX = 272
-MOST_VOLUMES = 12
+LIST_PX = 96
+"""The least height of the list of slices."""
 
 
 class SegmentPanel(QScrollArea):
@@ -63,13 +64,12 @@ class SegmentPanel(QScrollArea):
         self.bar.setAccessibleName("Segmenting")
         self.progress = Caption(role="small")
         self.found = _words("", "")
-        self.volumes = _words("", "dim")
-        self.uncertainty = QPushButton("Uncertainty")
-        self.uncertainty.setCheckable(True)
+        self.uncertainty = QCheckBox("Show uncertainty")
         keymap().explain(self.uncertainty, "cases.uncertainty")
         self.heading = _words("Most uncertain slices", "heading")
         self.slices = QListWidget()
         self.slices.setAccessibleName("Most uncertain slices")
+        self.slices.setMinimumHeight(px(LIST_PX))
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next")
         keymap().explain(self.previous, "cases.unsure-previous")
         keymap().explain(self.next, "cases.unsure-next")
@@ -92,7 +92,7 @@ class SegmentPanel(QScrollArea):
         column.addLayout(self._form)
         column.addWidget(self.mirrored)
         column.addLayout(_row(self.run, self.stop))
-        for lower in (self.bar, self.progress, self.found, self.volumes, self.uncertainty, self.heading):
+        for lower in (self.bar, self.progress, self.found, self.uncertainty, self.heading):
             column.addWidget(lower)
         column.addWidget(self.slices, 1)
         column.addLayout(_row(self.previous, self.next))
@@ -159,8 +159,6 @@ class SegmentPanel(QScrollArea):
         """What was found, and the slices to look at first."""
         answer = found.answers[0] if found is not None else None
         self.found.setText(f"{answer.headline}  ({answer.seconds:.1f} s)" if answer else "")
-        self.volumes.setText("\n".join(f"{name}: {ml:,.1f} ml" for name, ml in answer.scores[:MOST_VOLUMES])
-                             if answer else "")  # fmt: skip
         with QSignalBlocker(self.slices):
             self.slices.clear()
             self.slices.addItems(list(slices))
@@ -168,7 +166,7 @@ class SegmentPanel(QScrollArea):
         self.heading.setText(
             "Most uncertain slices" if slices or answer is None else "The model is sure of every slice"
         )
-        for widget in (self.found, self.volumes, self.uncertainty, self.heading):
+        for widget in (self.found, self.uncertainty, self.heading):
             widget.setVisible(answer is not None)
         for control in (self.slices, self.previous, self.next):
             control.setVisible(bool(slices))
@@ -184,7 +182,8 @@ class SegmentPanel(QScrollArea):
 def _combo(name: str) -> QComboBox:
     combo = QComboBox()
     combo.setAccessibleName(name)
-    combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    combo.setMinimumContentsLength(8)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return combo
 
