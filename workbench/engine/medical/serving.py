@@ -67,13 +67,9 @@ class Reader:
     """Names and ml to tell, from probabilities and labels on the answer's grid and a voxel's ml; labels' without."""
 
 
-def fast(job: Any, key: tuple[Any, ...], model: nn.Module, windows: Windows, *, channels: int, place: Place) -> Fast:
-    """The network in its faster form, kept with the models that are warm."""
-    known = (*key, "fast")
-    if known not in job.cache:
-        job.cache[known] = Fast(model, channels, windows.size, place, exact=getattr(job, "precision", "") == "fp32")
-    found: Fast = job.cache[known]
-    return found
+def fast(job: Any, model: nn.Module, windows: Windows, *, channels: int, place: Place) -> Fast:
+    """The network in its faster form, exact where the settings ask for fp32; kept beside it by who is warm."""
+    return Fast(model, channels, windows.size, place, exact=getattr(job, "precision", "") == "fp32")
 
 
 def name_of(folder: Path) -> str:

@@ -37,6 +37,8 @@ class Segmenter:
     regions: tuple[str, ...]
     spacing_mm: tuple[float, ...]
     place: Any
+    quick: Any = None
+    """The network in its faster form, once it was asked."""
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
@@ -75,9 +77,9 @@ def _reader(job: Any, folder: Path, tool: Segmenter) -> serving.Reader:
                 zip(tool.regions, regions(share), strict=True)]  # fmt: skip
 
     windows = Windows((tool.params.size, tool.params.size), batch=32 if tool.place.is_cuda else 8)
-    network = serving.fast(job, _key(folder, job), tool.model, windows, channels=len(tool.channels), place=tool.place)
+    tool.quick = tool.quick or serving.fast(job, tool.model, windows, channels=len(tool.channels), place=tool.place)
     return serving.Reader(
-        network, windows, tool.place, tool.labels, lambda share: assembled(regions(share), tool.params.scheme),
+        tool.quick, windows, tool.place, tool.labels, lambda share: assembled(regions(share), tool.params.scheme),
         serving.name_of(folder), mirrors=MIRRORS, volumes=volumes,
     )  # fmt: skip
 

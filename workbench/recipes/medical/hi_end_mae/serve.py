@@ -35,6 +35,8 @@ class Segmenter:
     organs: tuple[Label, ...]
     spacing_mm: tuple[float, ...]
     place: Any
+    quick: Any = None
+    """The network in its faster form, once it was asked."""
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
@@ -65,9 +67,9 @@ def _reader(job: Any, folder: Path, tool: Segmenter) -> serving.Reader:
 
     windows = dataclasses.replace(windows_of(tool.params), batch=windows_of(tool.params).batch if
                                   tool.place.is_cuda else CPU_BATCH)  # fmt: skip
-    network = serving.fast(job, _key(folder, job), tool.model, windows, channels=1, place=tool.place)
+    tool.quick = tool.quick or serving.fast(job, tool.model, windows, channels=1, place=tool.place)
     return serving.Reader(
-        network, windows, tool.place, tool.organs, lambda share: share.argmax(0).astype(np.uint8),
+        tool.quick, windows, tool.place, tool.organs, lambda share: share.argmax(0).astype(np.uint8),
         serving.name_of(folder),
     )  # fmt: skip
 
