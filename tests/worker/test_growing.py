@@ -23,6 +23,7 @@ from workbench.runner.local import LocalRunner
 
 SHAPE = {"crop": 12, "patch": 6, "width": 24, "layers": 4, "heads": 4, "taps": "1, 2, 3, 4", "features": 2,
          "window_low": -175.0, "window_high": 250.0}  # fmt: skip
+GEOMETRY = Geometry((4.0, 4.0, 4.0), (7.0, 8.0, 9.0))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_that_a_segmentation_tells_its_progress_and_shows_labels_before_its_end(
     fractions = [one.fraction for one in heard if one.words.startswith("window")]
     assert fractions == sorted(fractions) and fractions[0] < 0.5 and fractions[-1] == 1
     assert grown and all(grown)
-    assert found.labels.meta.geometry == Geometry((4.0, 4.0, 4.0), (7.0, 8.0, 9.0))
+    assert found.labels.meta.geometry == GEOMETRY
     assert np.load(found.labels.path).shape == np.load(found.uncertainty.path).shape == (72, 72, 72)
     assert [one.name for one in found.labels.meta.labels] == ["Liver", "Spleen"]
     assert found.model == "hi-end-mae untrained" and found.slices

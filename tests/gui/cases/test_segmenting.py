@@ -54,7 +54,7 @@ def ready(page, path, model, scripted, qtbot):
     scripted.answers[RECIPE] = WAITING
     opened(qtbot, page, path)
     page.acts["segment"].trigger()
-    qtbot.waitUntil(lambda: page.segmenting.acts["segment-run"].isEnabled())
+    qtbot.waitUntil(page.segmenting.acts["segment-run"].isEnabled)
     return page
 
 
