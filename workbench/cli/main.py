@@ -19,6 +19,7 @@ from workbench.cli import (
     review,
     running,
     runs,
+    segmenting,
     slides,
     sweeping,
     workers,
@@ -304,6 +305,7 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     _command(deeds, "show", medical.show, "what can be loaded from a file or folder", medical.show_arguments)
     _command(deeds, "slide", slides.slide, "levels, resolution, tissue and tiles of a slide", slides.slide_arguments)
+    _command(deeds, "segment", segmenting.segment, "outline a case with a trained model", segmenting.segment_arguments)
     _command(deeds, "convert", medical.convert, "a volume as NIfTI, NRRD or MHA", medical.convert_arguments)
     _command(
         deeds, "export", medical.export, "labels as a volume, DICOM SEG, surfaces or a table", medical.export_arguments

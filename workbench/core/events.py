@@ -12,7 +12,7 @@ import msgspec
 
 from workbench.core.problem import ProblemRecord
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True):
@@ -226,6 +226,18 @@ class Reply(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_d
     problem: ProblemRecord | None = None
 
 
+class Underway(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True):
+    """How far an Apply or Inspect is: `fraction` from 0 to 1 (negative: nobody knows), and what is done, in words.
+
+    `partial` is what there is of the answer, as a JSON document; null when nothing is shown of it.
+    """
+
+    ticket: int = 0
+    fraction: float = -1.0
+    words: str = ""
+    partial: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class WorkerState(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_defaults=True):
     """What the worker does, told to every client whenever it changes and once a second while busy."""
 
@@ -247,7 +259,7 @@ class WorkerState(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, 
     """Said by the runner, not the worker: it has stopped answering and may be ended by force."""
 
 
-AnyAnswer = Reply | WorkerState
+AnyAnswer = Reply | Underway | WorkerState
 
 _event_decoder = msgspec.json.Decoder(AnyEvent)
 _request_decoder = msgspec.json.Decoder(AnyRequest)

@@ -12,6 +12,7 @@ from workbench.core.job import Job
 from workbench.core.kinds import ArtifactKind, Slot
 from workbench.core.params import Params
 from workbench.core.problem import InputError, did_you_mean
+from workbench.core.segmenting import ModelTold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,11 @@ class Recipe:
     def apply(self) -> Callable[..., Any] | None:
         """apply(job, model, inputs) beside run(), when the recipe serves its models."""
         return getattr(inspect.getmodule(self.run), "apply", None)
+
+    @property
+    def told(self) -> Callable[[dict[str, Any]], ModelTold | None] | None:
+        """told(card) beside run(), when the recipe's models segment cases: what a saved model reads."""
+        return getattr(inspect.getmodule(self.run), "told", None)
 
     def preset(self, name: str) -> Params:
         """A preset by name; raises InputError that lists what exists."""

@@ -104,6 +104,10 @@ class Link(QObject):
         """Call on a later turn of the event loop; not at all when the window has closed by then."""
         QTimer.singleShot(0, self, lambda: self._invoke(call))
 
+    def on_window(self, call: Callable[[], None], owner: QObject) -> None:
+        """From any thread: make this call on the GUI thread, unless `owner` is gone by then."""
+        self._post(lambda: call() if shiboken6.isValid(owner) else None)
+
     def close(self) -> None:
         """Let go of the worker, which goes on; answers still under way are dropped."""
         self._closed = True

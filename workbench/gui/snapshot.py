@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from workbench.runner.base import Told
     from workbench.store.runfolder import RunConfig
 
 PATIENCE_S = 30.0
@@ -59,10 +60,12 @@ class NoRunner:
     def reorder(self, runs: Sequence[str]) -> Future[None]:
         return Future()
 
-    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+    def apply(
+        self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
+    ) -> Future[msgspec.Raw]:
         return Future()
 
-    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
+    def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
         return Future()
 
     def state(self) -> WorkerState:

@@ -8,9 +8,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from workbench.core.events import WorkerState
+from workbench.core.events import Underway, WorkerState
 from workbench.store.home import Home
 from workbench.store.runfolder import RunConfig, RunFolder
+
+Told = Callable[[Underway], None]
+"""Hears, on the runner's own thread, how far an answer is."""
 
 
 class Runner(Protocol):
@@ -46,14 +49,16 @@ class Runner(Protocol):
     def reorder(self, runs: Sequence[str]) -> Future[None]:
         """Put waiting runs into this order."""
 
-    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+    def apply(
+        self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
+    ) -> Future[msgspec.Raw]:
         """Use a trained model on the interactive lane; the result is the recipe's JSON document.
 
-        Cancelling the Future abandons the request.
+        `told` hears how far it is and what there is of the answer. Cancelling the Future abandons the request.
         """
 
-    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
-        """Look at data, backbones or devices on the interactive lane."""
+    def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
+        """Look at data, backbones or devices on the interactive lane; see `apply` for `told`."""
 
     def state(self) -> WorkerState:
         """The worker's last known state; an empty one (pid 0) when none is attached."""

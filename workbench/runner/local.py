@@ -18,6 +18,7 @@ import msgspec
 
 from workbench.core import events as ev
 from workbench.core.problem import KnownTrouble, Problem, raised, record_of
+from workbench.runner.base import Told
 from workbench.runner.launch import Launcher, end_by_force
 from workbench.runner.prepare import prepare
 from workbench.store.address import announced, receive
@@ -37,6 +38,7 @@ class _Pending:
     request: ev.AnyRequest
     future: Future[Any]
     sent: bool = False
+    told: Told | None = None
 
 
 class LocalRunner:
@@ -99,13 +101,15 @@ class LocalRunner:
         """See runner.base."""
         return self._ask(ev.Reorder(runs=tuple(runs)))
 
-    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+    def apply(
+        self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
+    ) -> Future[msgspec.Raw]:
         """See runner.base."""
-        return self._ask(ev.Apply(recipe=recipe, model=model, inputs=inputs, device=device))
+        return self._ask(ev.Apply(recipe=recipe, model=model, inputs=inputs, device=device), told)
 
-    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
+    def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
         """See runner.base."""
-        return self._ask(ev.Inspect(what=what, arguments=arguments))
+        return self._ask(ev.Inspect(what=what, arguments=arguments), told)
 
     def state(self) -> ev.WorkerState:
         """See runner.base."""
@@ -151,14 +155,14 @@ class LocalRunner:
 
     # Asking: any thread.
 
-    def _ask(self, request: ev.AnyRequest) -> Future[Any]:
+    def _ask(self, request: ev.AnyRequest, told: Told | None = None) -> Future[Any]:
         ticket = next(self._tickets)
         future: Future[Any] = Future()
         if self._closed.is_set():
             future.set_exception(KnownTrouble("This client has let go of the worker."))
             return future
         with self._lock:
-            self._pending[ticket] = _Pending(msgspec.structs.replace(request, ticket=ticket), future)
+            self._pending[ticket] = _Pending(msgspec.structs.replace(request, ticket=ticket), future, told=told)
         future.add_done_callback(lambda done: self._abandon(ticket) if done.cancelled() else None)
         self._want()
         return future
@@ -249,6 +253,9 @@ class LocalRunner:
             self._ended_on_purpose = self._ended_on_purpose or answer.pid == 0
             self._set_state(answer)
             return
+        if isinstance(answer, ev.Underway):
+            self._tell_underway(answer)
+            return
         with self._lock:
             pending = self._pending.pop(answer.ticket, None)
         if pending is not None and pending.future.set_running_or_notify_cancel():
@@ -256,6 +263,12 @@ class LocalRunner:
                 pending.future.set_exception(raised(answer.problem))
             else:
                 pending.future.set_result(answer.result if _has_document(pending.request) else None)
+
+    def _tell_underway(self, answer: ev.Underway) -> None:
+        with self._lock:
+            pending = self._pending.get(answer.ticket)
+        if pending is not None and pending.told is not None:
+            pending.told(answer)
 
     def _set_state(self, state: ev.WorkerState) -> None:
         with self._lock:

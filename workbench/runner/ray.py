@@ -22,6 +22,7 @@ import msgspec
 from workbench.core import events as ev
 from workbench.core.job import ALIVE, ENDED
 from workbench.core.problem import InputError, KnownTrouble, raised, record_of
+from workbench.runner.base import Told
 from workbench.runner.local import LocalRunner
 from workbench.runner.prepare import SAMPLE, prepare
 from workbench.runner.seat import CHUNK_BYTES, Seat
@@ -97,13 +98,15 @@ class RayRunner:
         """See runner.base."""
         return self._do(lambda: self._reorder(runs))
 
-    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+    def apply(
+        self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
+    ) -> Future[msgspec.Raw]:
         """See runner.base; done on this machine."""
-        return self._local.apply(recipe, model, inputs, device=device)
+        return self._local.apply(recipe, model, inputs, device=device, told=told)
 
-    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
+    def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
         """See runner.base; done on this machine."""
-        return self._local.inspect(what, **arguments)
+        return self._local.inspect(what, told=told, **arguments)
 
     def state(self) -> ev.WorkerState:
         """See runner.base; `device` names the cluster."""

@@ -20,6 +20,7 @@ import msgspec
 from workbench.core import events as ev
 from workbench.core.job import ENDED
 from workbench.core.problem import InputError, KnownTrouble, Problem
+from workbench.runner.base import Told
 from workbench.runner.prepare import prepare
 from workbench.store.home import Home
 from workbench.store.runfolder import RunConfig, RunFolder
@@ -31,11 +32,15 @@ Without an ending of its own a script ends with Finished.
 """
 
 
+WAITING = object()
+"""An entry of `answers` that the test gives by hand, with `reach` before it."""
+
+
 class ScriptedRunner:
     """Implements runner.base.Runner; `asked` lists every call by name and run, for tests to look at.
 
     `answers` maps a recipe's id (apply) or what is inspected to a document, a Problem to fail
-    with, or a function of the inputs that returns either.
+    with, WAITING, or a function of the inputs that returns a document or a Problem.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class ScriptedRunner:
         """Whether the process of a run that is ended stays until `vanish`, as one that is slow to leave."""
         self.answering, self.questions = "", 0
         """What the interactive lane is said to do, and how many questions wait; `attach` tells it."""
+        self.waiting: list[tuple[Told | None, Future[msgspec.Raw]]] = []
+        """Questions whose answer is WAITING, for `reach` and `answer`."""
         self._paused = self._closed = False
         self._clock = time.time()
 
@@ -139,15 +146,17 @@ class ScriptedRunner:
         self._tell()
         return _done(None)
 
-    def apply(self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "") -> Future[msgspec.Raw]:
+    def apply(
+        self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
+    ) -> Future[msgspec.Raw]:
         """See runner.base; the answer comes from `answers`."""
         self.asked.append(("apply", model))
-        return self._answer(recipe, inputs)
+        return self._answer(recipe, inputs, told)
 
-    def inspect(self, what: str, **arguments: Any) -> Future[msgspec.Raw]:
+    def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
         """See runner.base; the answer comes from `answers`."""
         self.asked.append(("inspect", what))
-        return self._answer(what, arguments)
+        return self._answer(what, arguments, told)
 
     def state(self) -> ev.WorkerState:
         """See runner.base."""
@@ -194,8 +203,27 @@ class ScriptedRunner:
         self._tell()
         return _done(None)
 
-    def _answer(self, name: str, inputs: dict[str, Any]) -> Future[msgspec.Raw]:
+    def answer(self, result: Any) -> None:
+        """Give the answer to the question that was asked first of those whose answer was WAITING."""
+        future = self.waiting.pop(0)[1]
+        if future.set_running_or_notify_cancel():
+            if isinstance(result, Problem):
+                future.set_exception(result)
+            else:
+                future.set_result(msgspec.Raw(msgspec.json.encode(result)))
+
+    def reach(self, fraction: float, words: str = "", partial: Any = None) -> None:
+        """Tell whoever waits for that answer how far it is."""
+        told = self.waiting[0][0]
+        if told is not None:
+            told(ev.Underway(fraction=fraction, words=words, partial=msgspec.Raw(msgspec.json.encode(partial))))
+
+    def _answer(self, name: str, inputs: dict[str, Any], told: Told | None) -> Future[msgspec.Raw]:
         answer = self.answers.get(name, KnownTrouble(f"This double has no answer for {name!r}."))
+        if answer is WAITING:
+            future: Future[msgspec.Raw] = Future()
+            self.waiting.append((told, future))
+            return future
         if callable(answer):
             answer = answer(inputs)
         if isinstance(answer, Problem):

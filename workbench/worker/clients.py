@@ -47,6 +47,10 @@ class Client:
         raw = msgspec.Raw(b"null") if result is None else result
         self._outbox.put(ev.encode(ev.Reply(ticket=ticket, result=raw, problem=problem)))
 
+    def underway(self, told: ev.Underway) -> None:
+        """Say how far an answer is; the worker rations this, so none is left out."""
+        self._outbox.put(ev.encode(told))
+
     def tell(self, state: ev.WorkerState) -> None:
         """Show the worker's state; a client that lags is shown only the newest one."""
         self._latest = state

@@ -26,6 +26,7 @@ from workbench.worker.messages import (
     Ended,
     Forget,
     Held,
+    Reached,
     Ready,
     Report,
     Tell,
@@ -57,10 +58,12 @@ class Crew:
         post: Callable[[Callable[[], None]], None],
         happened: Callable[[Event], None],
         answered: Callable[[Ticket, Answer], None],
+        reached: Callable[[Ticket, Reached], None],
     ) -> None:
         self.device = ""
         self._home, self._offline, self._settings_time = home, settings.offline, _time_of(home.settings)
         self._post, self._happened, self._answered = post, happened, answered
+        self._reached = reached
         self._spare: Child | None = None
         self._stillborn = 0
         self._batch: Child | None = None
@@ -170,6 +173,8 @@ class Crew:
             case Answer() if child is self._interactive:
                 self._heard_of_interactive = True
                 self._close_question(report)
+            case Reached() if self._question is not None and self._question[0] == report.number:
+                self._reached(self._question[1], report)
             case Held() | WentOn() if child is self._batch:
                 self._happened(RunHeld(isinstance(report, Held)))
             case Ended() if child is self._batch:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import queue
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +21,11 @@ from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
 from workbench.store.home import Home
 from workbench.worker.child import place, share_cores, warm_up
-from workbench.worker.messages import Answer, Ask, Forget, Message, Order
+from workbench.worker.messages import Answer, Ask, Forget, Message, Order, Reached
 
 WARM_OBJECTS = 8
+TOLD_EVERY_S = 0.1
+NOTHING = msgspec.Raw(b"null")
 WARM_UP_AFTER_S = 1.5
 """How long the lane stays free for light questions before it loads the heavy libraries."""
 
@@ -56,6 +60,8 @@ class ApplyContext:
     settings: Settings
     cache: dict[Any, Any]
     cancelled: Callable[[], bool] = lambda: False
+    tell: Callable[[float, str, msgspec.Raw], None] = lambda fraction, words, partial: None
+    _told_at: float = 0.0
 
     @property
     def precision(self) -> str:
@@ -66,10 +72,22 @@ class ApplyContext:
         """Add a line to the worker's log."""
         log.info("%s", message)
 
-    def progress(self, done: int, of: int) -> None:
-        """As a job's: the place where a long answer ends when nobody waits for it; raises JobCancelled."""
+    def progress(self, done: int, of: int, words: str = "") -> None:
+        """As a job's: how far a long answer is, and where it ends when nobody waits for it; raises JobCancelled.
+
+        An `of` of 0 says nothing. Whoever waits is told ten times a second at most, and of the end.
+        """
         if self.cancelled():
             raise JobCancelled
+        now = time.monotonic()
+        if of > 0 and (done >= of or now - self._told_at >= TOLD_EVERY_S):
+            self._told_at = now
+            self.tell(min(1.0, done / of), words, NOTHING)
+
+    def partial(self, document: Any, done: int, of: int, words: str = "") -> None:
+        """Show what there is of the answer: a document as the recipe and its view know it."""
+        self._told_at = time.monotonic()
+        self.tell(min(1.0, done / max(of, 1)), words, msgspec.Raw(msgspec.json.encode(document)))
 
 
 class Reporting(Protocol):
@@ -103,14 +121,28 @@ def serve(home: Home, line: Reporting) -> None:
             warm_up("interactive")
             warm = True
             continue
-        line.report(answer(asked, home, cache, lambda number=asked.number: number in forgotten))  # type: ignore[misc]
+        line.report(answer(asked, home, cache, functools.partial(_is_in, forgotten, asked.number), line.report))
         forgotten.discard(asked.number)
 
 
-def answer(asked: Ask, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Answer:
-    """The answer to one question, a problem included; never raises."""
+def _is_in(forgotten: set[int], number: int) -> bool:
+    return number in forgotten
+
+
+def answer(
+    asked: Ask,
+    home: Home,
+    cache: dict[Any, Any],
+    cancelled: Callable[[], bool],
+    report: Callable[[Message], None] = lambda message: None,
+) -> Answer:
+    """The answer to one question, a problem included; never raises. `report` takes Reached messages before it."""
+
+    def tell(fraction: float, words: str, partial: msgspec.Raw) -> None:
+        report(Reached(number=asked.number, fraction=fraction, words=words, partial=partial))
+
     try:
-        document = _work_out(asked.request, home, cache, cancelled)
+        document = _work_out(asked.request, home, cache, cancelled, tell)
         result = document if isinstance(document, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(document))
         return Answer(number=asked.number, result=result)
     except JobCancelled:
@@ -120,15 +152,21 @@ def answer(asked: Ask, home: Home, cache: dict[Any, Any], cancelled: Callable[[]
         return Answer(number=asked.number, problem=record_of(error))
 
 
-def _work_out(request: Apply | Inspect, home: Home, cache: dict[Any, Any], cancelled: Callable[[], bool]) -> Any:
+def _work_out(
+    request: Apply | Inspect,
+    home: Home,
+    cache: dict[Any, Any],
+    cancelled: Callable[[], bool],
+    tell: Callable[[float, str, msgspec.Raw], None],
+) -> Any:
     settings: Settings = load(home.settings).settings
     if isinstance(request, Inspect):
         from workbench.worker.inspectors import inspect
 
-        context = ApplyContext(settings.device, home, settings, cache, cancelled)
+        context = ApplyContext(settings.device, home, settings, cache, cancelled, tell)
         return inspect(request.what, request.arguments, context)
     share_cores("interactive")
-    context = ApplyContext(place(request.device, settings.device), home, settings, cache, cancelled)
+    context = ApplyContext(place(request.device, settings.device), home, settings, cache, cancelled, tell)
     declared = recipe(request.recipe)
     if declared.apply is None:
         raise InputError(

@@ -109,7 +109,7 @@ def _volume(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     from workbench.engine.medical.volumes import read
 
     asked = _asked(arguments, Place)
-    return read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled)
+    return read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled, told=context.progress)
 
 
 def _labels(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:

@@ -70,8 +70,17 @@ class Answer(Message, frozen=True):
     problem: ProblemRecord | None = None
 
 
+class Reached(Message, frozen=True):
+    """How far the answer to an Ask is; see core.events.Underway."""
+
+    number: int = 0
+    fraction: float = -1.0
+    words: str = ""
+    partial: msgspec.Raw = msgspec.Raw(b"null")
+
+
 Order = Begin | Tell | Ask | Forget
-Report = Ready | Held | WentOn | Ended | Answer
+Report = Ready | Held | WentOn | Ended | Answer | Reached
 
 decode_order = msgspec.json.Decoder(Order).decode
 decode_report = msgspec.json.Decoder(Report).decode

@@ -27,6 +27,7 @@ from workbench.worker.clients import Client
 from workbench.worker.crew import Crew
 from workbench.worker.doorway import Doorway
 from workbench.worker.ledger import Ledger
+from workbench.worker.messages import Reached
 
 log = logging.getLogger("workbench.worker")
 Happening: TypeAlias = Callable[[], None]
@@ -46,7 +47,8 @@ class Supervisor:
         self.clients: dict[int, Client] = {}
         self.questions: dict[la.Ticket, ev.Apply | ev.Inspect] = {}
         self.lanes = la.Lanes(self.ledger.sweep(), keep_s=settings.keep_worker, now=time.monotonic())
-        self.crew = Crew(home, settings, post=self.inbox.put, happened=self.happened, answered=self.answered)
+        self.crew = Crew(home, settings, post=self.inbox.put, happened=self.happened, answered=self.answered,
+                         reached=self.reached)  # fmt: skip
         self._memory_total = psutil.virtual_memory().total
         self._told, self._told_at = ev.WorkerState(), 0.0
         self._over = False
@@ -146,6 +148,12 @@ class Supervisor:
         if client is not None:
             client.reply(ticket[1], result=answer.result, problem=answer.problem)
         self.happened(la.Answered(ticket))
+
+    def reached(self, ticket: la.Ticket, report: Reached) -> None:
+        """An answer grows: whoever waits for it is told."""
+        client = self.clients.get(ticket[0])
+        if client is not None and ticket in self.questions:
+            client.underway(ev.Underway(ticket[1], report.fraction, report.words, report.partial))
 
     # Clients; the three callbacks below are called on their threads.
 

@@ -21,6 +21,9 @@ from workbench.engine.medical.stacks import FAR, Stack, stacks_of
 RESAMPLED_BYTES = 9
 """Of memory per voxel while a tilted or uneven series is brought to an even grid: two int16 or float32 copies."""
 
+Said = Callable[[int, int], object]
+"""Hears how many slices of how many are decoded, and may raise to end the work."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -127,7 +130,9 @@ def _title(file: File, stack: Stack) -> str:
     return f"{number}{named or file.modality or 'Series'}" + (f" ({stack.detail})" if stack.detail else "")
 
 
-def read_stack(stack: Stack, out: Path, *, cancelled: Callable[[], bool] = lambda: False) -> VolumeFile:
+def read_stack(
+    stack: Stack, out: Path, *, cancelled: Callable[[], bool] = lambda: False, said: Said = lambda done, of: None
+) -> VolumeFile:
     """Decode a series into a .npy file at `out`: int16 where nothing is lost, else float32.
 
     Tilted and unevenly spaced series are resampled (linear) and missing slices stay empty; the notes
@@ -140,11 +145,11 @@ def read_stack(stack: Stack, out: Path, *, cancelled: Callable[[], bool] = lambd
     notes = list(stack.notes)
     geometry = stack.geometry
     if moved:
-        values, geometry = _even(stack, cancelled)
+        values, geometry = _even(stack, cancelled, said)
         writer = write_array(out, values)
     else:
         with ArrayWriter(out, stack.shape) as writer:
-            _fill(stack, writer, cancelled)
+            _fill(stack, writer, cancelled, said)
     notes += told(writer)
     if any(one.file.samples > 1 or one.file.photometric == "PALETTE COLOR" for one in stack.slices):
         notes.append("colours were turned into brightness")
@@ -163,17 +168,18 @@ def told(writer: ArrayWriter) -> list[str]:
     return [f"{count(bad, 'voxel')} had no finite value and became 0"] if bad else []
 
 
-def _planes(stack: Stack, cancelled: Callable[[], bool]) -> Iterable[np.ndarray]:
+def _planes(stack: Stack, cancelled: Callable[[], bool], said: Said) -> Iterable[np.ndarray]:
     reader = PixelReader()
-    for one in stack.slices:
+    for at, one in enumerate(stack.slices):
         if cancelled():
             raise JobCancelled
         yield reader.plane(one)
+        said(at + 1, len(stack.slices))
 
 
-def _fill(stack: Stack, writer: ArrayWriter, cancelled: Callable[[], bool]) -> None:
+def _fill(stack: Stack, writer: ArrayWriter, cancelled: Callable[[], bool], said: Said) -> None:
     taken = dict(zip(stack.places, range(len(stack.slices)), strict=True))
-    planes = iter(_planes(stack, cancelled))
+    planes = iter(_planes(stack, cancelled, said))
     empty: list[int] = []
     for z in range(stack.depth):
         if z in taken:
@@ -185,9 +191,9 @@ def _fill(stack: Stack, writer: ArrayWriter, cancelled: Callable[[], bool]) -> N
         writer.put(z, np.full(stack.shape[1:], np.floor(writer.low)))
 
 
-def _even(stack: Stack, cancelled: Callable[[], bool]) -> tuple[np.ndarray, Geometry]:
+def _even(stack: Stack, cancelled: Callable[[], bool], said: Said) -> tuple[np.ndarray, Geometry]:
     """A tilted or unevenly spaced series on an upright, even grid."""
-    planes = np.stack([_compact(plane) for plane in _planes(stack, cancelled)])
+    planes = np.stack([_compact(plane) for plane in _planes(stack, cancelled, said)])
     low = float(planes.min())
     if stack.heights_mm:
         at = np.arange(stack.depth) * (stack.heights_mm[-1] / max(stack.depth - 1, 1))

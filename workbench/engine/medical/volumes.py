@@ -33,6 +33,8 @@ from workbench.engine.medical.headers import File
 from workbench.engine.medical.stacks import Stack
 
 Cancelled = Callable[[], bool]
+Told = Callable[[int, int], object]
+"""Hears how many slices of how many are read, and may raise to end the work."""
 DICOM_ENDINGS = (".dcm", ".ima")
 MOST_ENTRIES = 400
 MOST_THUMBNAILS = 40
@@ -206,12 +208,14 @@ def cache_name(path: Path, key: str) -> str:
     return _digest(path.absolute(), key, stamps)
 
 
-def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _never) -> VolumeFile:
+def read(
+    path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _never, told: Told = lambda done, of: None
+) -> VolumeFile:
     """One volume as a (z, y, x) .npy in `out_folder`: int16 where nothing is lost by it, else float32.
 
     `key` is a SeriesInfo's ('' where there is only one). A copy of an earlier call is used again while
-    the files are unchanged. Raises InputError for unknown keys and damaged files, KnownTrouble where
-    memory or disk are short.
+    the files are unchanged. `told` hears of each slice.
+    Raises InputError for unknown keys and damaged files, KnownTrouble where memory or disk are short.
     """
     if not path.exists():
         _look(path)
@@ -224,7 +228,7 @@ def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _neve
             beside.unlink(missing_ok=True)
     try:
         out_folder.mkdir(parents=True, exist_ok=True)
-        found = _read(path, key, out, cancelled)
+        found = _read(path, key, out, cancelled, told)
         beside.write_bytes(msgspec.json.encode(found))
     except OSError as error:
         raise KnownTrouble(
@@ -237,7 +241,7 @@ def read(path: Path, key: str, out_folder: Path, *, cancelled: Cancelled = _neve
     return found
 
 
-def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
+def _read(path: Path, key: str, out: Path, cancelled: Cancelled, told: Told) -> VolumeFile:
     place = _look(path)
     stacks: dict[str, Stack] = {}
     names = {part.path.relative_to(place.folder).as_posix(): part for part in place.parts}
@@ -250,7 +254,7 @@ def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
     known = [*stacks, *names]
     chosen = key or (known[0] if len(known) == 1 else "")
     if chosen in stacks:
-        return dicom.read_stack(stacks[chosen], out, cancelled=cancelled)
+        return dicom.read_stack(stacks[chosen], out, cancelled=cancelled, said=told)
     name, frame = _split(chosen, names)
     if name not in names:
         raise InputError(
@@ -261,7 +265,7 @@ def _read(path: Path, key: str, out: Path, cancelled: Cancelled) -> VolumeFile:
             field="key",
             place=path.name,
         )
-    return read_file(names[name], frame, out)
+    return read_file(names[name], frame, out, told)
 
 
 def _segmentation(file: File) -> InputError:
@@ -278,7 +282,7 @@ def _split(key: str, names: dict[str, Part]) -> tuple[str, int]:
     return (name, int(frame) - 1) if frame.isdigit() else (key, 0)
 
 
-def read_file(part: Part, frame: int, out: Path) -> VolumeFile:
+def read_file(part: Part, frame: int, out: Path, told: Told = lambda done, of: None) -> VolumeFile:
     """A frame of a NIfTI, NRRD, MetaImage or picture as a .npy at `out`; see `read`."""
     values, geometry, notes = None, Geometry(), tuple[str, ...]()
     if kind_of_file(part.path) == "nifti":
@@ -291,6 +295,7 @@ def read_file(part: Part, frame: int, out: Path) -> VolumeFile:
             with ArrayWriter(out, (opened.shape[2], opened.shape[1], opened.shape[0])) as writer:
                 for z, plane in enumerate(nifti.planes(opened, frame)):
                     writer.put(z, plane)
+                    told(z + 1, opened.shape[2])
         else:
             values = np.stack(list(nifti.planes(opened, frame)))
     else:

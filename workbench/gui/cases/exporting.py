@@ -185,7 +185,7 @@ class Exporter(QObject):
 
         def then(name: str) -> None:
             self._release()
-            self._next(case, file, msgspec.structs.replace(wish, name=name), begun=_begun(case, labels))
+            self._next(case, file, msgspec.structs.replace(wish, name=name), made=_made(case, labels))
 
         self.asking.work("Copying the labels", functools.partial(_copy, labels.array, scratch, wish), then)
 
@@ -205,7 +205,7 @@ class Exporter(QObject):
         self.asking.cancel()
         self._clean()
 
-    def _next(self, case: OpenCase, labels: VolumeFile, wish: Wish, *, begun: bool) -> None:
+    def _next(self, case: OpenCase, labels: VolumeFile, wish: Wish, *, made: tuple[str, str]) -> None:
         if not wish.formats:
             self._clean()
             self.written.emit(list(self._files))
@@ -215,7 +215,7 @@ class Exporter(QObject):
 
         def then(files: list[str]) -> None:
             self._files += files
-            self._next(case, labels, msgspec.structs.replace(wish, formats=tuple(rest)), begun=begun)
+            self._next(case, labels, msgspec.structs.replace(wish, formats=tuple(rest)), made=made)
 
         if format in reporting.FORMATS:
             self._write_report(case, labels, wish, title, then)
@@ -224,7 +224,7 @@ class Exporter(QObject):
             f"Writing {title}", "export", list[str], then, labels=msgspec.to_builtins(labels), format=format,
             out=str(Path(wish.folder) / (wish.name + ending)), smooth=wish.smooth,
             source={"path": case.info.path, "key": case.key} if format == SEG else None,
-            how="manual" if begun else "semiautomatic",
+            how=made[0], model=made[1],
         )  # fmt: skip
 
     def _write_report(
@@ -270,9 +270,19 @@ class Exporter(QObject):
             self._link.background(functools.partial(_remove, scratch), failed=lambda _: None)
 
 
-def _begun(case: OpenCase, labels: LabelMap) -> bool:
-    """Whether the labels began empty here, so that every voxel was set by hand."""
-    return case.labels is not None and case.labels.path == labels.path and case.labels.kept.begun
+def _made(case: OpenCase, labels: LabelMap) -> tuple[str, str]:
+    """How the labels came about, in DICOM's words, and the model that made them.
+
+    Manual where they began empty here, so that every voxel was set by hand; automatic where nobody changed
+    what a model made.
+    """
+    shown = case.labels if case.labels is not None and case.labels.path == labels.path else None
+    if shown is None or not (shown.kept.begun or shown.kept.model):
+        return "semiautomatic", ""
+    if shown.kept.begun:
+        return "manual", ""
+    touched = shown.restored or labels.document.can_undo
+    return "semiautomatic" if touched else "automatic", shown.kept.model
 
 
 def _copy(array: Any, scratch: Path, wish: Wish) -> str:

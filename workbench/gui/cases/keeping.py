@@ -94,17 +94,17 @@ def edited(folder: Path) -> list[LabelSet]:
     return [one for one in kept(folder).sets if has_edits(folder, one)]
 
 
-def take_in(folder: Path, labels: VolumeFile) -> LabelSet:
-    """Keep labels that were read, so that clearing a cache costs no edit; raises InputError, OSError."""
+def take_in(folder: Path, labels: VolumeFile, *, model: str = "") -> LabelSet:
+    """Keep labels that were read or made by a model: clearing a cache costs no edit; raises InputError, OSError."""
     source = Path(labels.path)
     with source.open("rb") as file:
-        name = f"read-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}.npy"
+        name = f"{'model' if model else 'read'}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}.npy"
     if not (folder / name).exists():
         folder.mkdir(parents=True, exist_ok=True)
         scratch = folder / f"{name}.tmp"
         shutil.copyfile(source, scratch)
         scratch.replace(folder / name)
-    return _list(folder, LabelSet(name, msgspec.structs.replace(labels.meta, title=""), begun=False))
+    return _list(folder, LabelSet(name, msgspec.structs.replace(labels.meta, title=""), begun=False, model=model))
 
 
 def begin(folder: Path, shape: tuple[int, ...], meta: VolumeMeta) -> LabelSet:

@@ -121,6 +121,13 @@ class Opening(QObject):
 
         self._ask_labels(case, path, key, then)
 
+    def take_labels(self, case: OpenCase, found: VolumeFile, model: str, notes: Sequence[str]) -> None:
+        """Show what a model made as labels of their own; those shown before stay as they are kept."""
+        self.asking.work(
+            "Opening labels", lambda: _opened(case.folder, keeping.take_in(case.folder, found, model=model)),
+            lambda shown: self.labelled.emit(shown, notes),
+        )  # fmt: skip
+
     def begin_labels(self, case: OpenCase) -> None:
         """An empty label volume for the open case."""
         layer = case.layers[0]

@@ -22,6 +22,7 @@ from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
 from workbench.gui.cases.reviewing import Reviewing
+from workbench.gui.cases.segmenting import Segmenting
 from workbench.gui.cases.slides import FILTER, SlideDesk
 from workbench.gui.cases.start import StartPlace, WorkingLine, short
 from workbench.gui.link import Link
@@ -61,6 +62,7 @@ class CasesPage(PageFrame):
         )
         self.chooser = SeriesChooser(link.background)
         self.viewer = VolumeViewer(link)
+        self.segmenting = Segmenting(self)
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
@@ -77,7 +79,7 @@ class CasesPage(PageFrame):
         across = QHBoxLayout()
         across.setSpacing(theme().pixels(12))
         across.addWidget(self.reviewing.panel)
-        across.addWidget(self.places, 1)
+        across.addLayout(self.segmenting.beside(self.places), 1)
         self.column.addLayout(across, 1)
         self.column.addWidget(footer)
         self._wire()
@@ -253,7 +255,9 @@ class CasesPage(PageFrame):
             self._failed(problem.record())
             return
         case.labels = shown
-        case.other = before if before is not None and edited and before.file != shown.kept.file else None
+        case.other = (
+            before if before is not None and (edited or shown.kept.model) and before.file != shown.kept.file else None
+        )
         lines = ["Empty labels: choose the brush (B) and paint."] if shown.kept.begun and not shown.restored else []
         self._say([*lines, *notes])
         self.viewer.canvas.setFocus()
@@ -380,6 +384,7 @@ class CasesPage(PageFrame):
         self._wait_no_more()
         self.exporter.cancel()
         self.reviewing.asking.cancel()
+        self.segmenting.stop()
 
     def _wait_no_more(self) -> None:
         """For a case or slide that is still being opened."""
@@ -402,7 +407,8 @@ class CasesPage(PageFrame):
         opens.setStatusTip(f"{keymap().command('window.case').tip} ({key_words(keymap().key('window.case'))})")
         opens.setData("mdi6.folder-open-outline")
         opens.triggered.connect(lambda _=False: self.show_menu())
-        for name in ("close", "deidentify", "series", "labels", "new", "export"):
+        self.acts["segment"] = self.segmenting.acts["segment"]
+        for name in ("close", "deidentify", "series", "labels", "new", "segment", "export"):
             self.top.add(self.acts[name])
         for name in ("compare", "worklist"):
             self.top.add(self.reviewing.acts[name])
@@ -425,7 +431,8 @@ class CasesPage(PageFrame):
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([one.asking.doing for one in (self.opening, self.exporter, self.slides, self.reviewing)])
+        told = [one.asking.doing for one in (self.opening, self.exporter, self.slides, self.reviewing)]
+        self.working.tell(told, self.opening.asking.fraction)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -439,12 +446,13 @@ class CasesPage(PageFrame):
             "labels": viewing and not self.opening.asking.doing, "new": viewing and not self.opening.asking.doing,
             "export": viewing and free and self.viewer.editor.able(),
             "deidentify": viewing and case is not None and case.is_dicom and free,
-            "close": case is not None or shown is self.chooser or slide is not None,
+            "segment": viewing, "close": case is not None or shown is self.chooser or slide is not None,
         }  # fmt: skip
         for name, able in can.items():
             self.acts[name].setEnabled(bool(able))
             self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
         self.acts["close"].setVisible(bool(can["close"]))
+        self.segmenting.follow()
         self.reviewing.refresh()
         self.top.about.set_whole(slide.title if slide else case.title if viewing and case is not None else "")
 

@@ -115,7 +115,7 @@ class WorkingLine(QWidget):
         super().__init__()
         px = theme().pixels
         self.words = Caption()
-        bar = QProgressBar()
+        bar = self.bar = QProgressBar()
         bar.setTextVisible(False)
         bar.setRange(0, 0)
         bar.setFixedWidth(px(120))
@@ -132,8 +132,11 @@ class WorkingLine(QWidget):
         row.addWidget(self.stop)
         self.hide()
 
-    def tell(self, doing: Sequence[str]) -> None:
-        """Show what is under way."""
+    def tell(self, doing: Sequence[str], fraction: float = -1.0) -> None:
+        """Show what is under way, and how far (0 to 1) where that is known."""
         said = "; ".join(one for one in doing if one)
-        self.words.set_whole(f"{said} …" if said else "")
+        far = f" {100 * fraction:.0f} %" if said and fraction >= 0 else ""
+        self.bar.setRange(0, 100 if far else 0)
+        self.bar.setValue(round(100 * fraction) if far else -1)
+        self.words.set_whole(f"{said} …{far}" if said else "")
         self.setVisible(bool(said))

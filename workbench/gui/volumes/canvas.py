@@ -250,7 +250,7 @@ class PlaneCanvas(QWidget):
         return self._over
 
     def _label_image(self) -> QImage | None:
-        labels, style = self.scene.labels, self.scene.style
+        labels, style = self.scene.preview or self.scene.labels, self.scene.style
         if labels is None or not style.visible:
             return None
         if self._marks is None:

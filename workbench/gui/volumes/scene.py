@@ -85,6 +85,8 @@ class Scene(QObject):
         self.overlay: Layer | None = None
         self.overlay_share = 0.5
         self.labels: LabelMap | None = None
+        self.preview: LabelMap | None = None
+        """Labels that still grow, drawn in the place of the others."""
         self.style = LabelStyle()
         self.measures: list[Measure] = []
         self.geometry = Geometry()
@@ -119,6 +121,12 @@ class Scene(QObject):
     def clear(self) -> None:
         """Show nothing."""
         self.layers, self.labels, self.overlay, self.shape = [], None, None, (0, 0, 0)
+        self.preview = None
+        self.restyled.emit()
+
+    def show_preview(self, labels: LabelMap | None) -> None:
+        """Draw labels that are on their way (or what has come to them), or the person's own ones again."""
+        self.preview = labels
         self.restyled.emit()
 
     def show_overlay(self, layer: Layer | None) -> None:

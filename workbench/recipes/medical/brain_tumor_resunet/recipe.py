@@ -12,7 +12,11 @@ from workbench.core.kinds import Curve, ImageGrid, Labels, MrCases, Outcomes, Sa
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import MEDICAL, Paper, recipe
+from workbench.core.segmenting import ModelTold
 
+MODALITY = "MR"
+MIRRORS = (2,)
+"""Axes (0 z, 1 y, 2 x) along which readings may be turned round: training mirrors left and right."""
 NOT_PLAIN = ("half", "b0", "b1", "b2", "b3", "b4")
 
 
@@ -198,3 +202,9 @@ def apply(job: Any, model: Path, inputs: dict[str, Any]) -> Any:
     from .serve import answer
 
     return answer(job, model, inputs)
+
+
+def told(card: dict[str, Any]) -> ModelTold:
+    """What a saved model reads, by its card."""
+    labels = tuple(str(one["name"]) for one in card["labels"])
+    return ModelTold(tuple(card["channels"]), MODALITY, labels, mirrors=bool(MIRRORS))

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
-from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.core.segmenting import Segmented, SegmentingWish
+from workbench.core.volumes import Geometry, Label, VolumeMeta
 
-from .recipe import PHANTOM, BrainTumorResunet
+from .recipe import MIRRORS, MODALITY, PHANTOM, BrainTumorResunet
+
+if TYPE_CHECKING:
+    from workbench.engine.medical import serving
+
+LEAST_MM = 40.0
+"""No head, and no piece of one that is worth looking at, is narrower."""
 
 ASKED_SEED = (99, 9, 0)
 """The generated head that is asked about is of no run's parts."""
-
-
-class Segmented(AnswersDoc):
-    """Volumes in ml; labels on the grid of what was asked about, and how unsure the model was of each voxel."""
-
-    labels: VolumeFile
-    uncertainty: VolumeFile
 
 
 @dataclasses.dataclass
@@ -39,45 +37,60 @@ class Segmenter:
     regions: tuple[str, ...]
     spacing_mm: tuple[float, ...]
     place: Any
+    quick: Any = None
+    """The network in its faster form, once it was asked."""
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
-    """Segment inputs['volume'] (or ['data']): the sample's address, a case's folder with one file per sequence, a
-    four-dimensional file with as many frames as the model has channels, or a .npy (C, z, y, x) with inputs['meta'].
+    """Segment a SegmentingWish, or inputs['volume'] (or ['data']): the sample's address, a case's folder with one file
+    per sequence, a four-dimensional file with as many frames as the model has channels, or a .npy (C, z, y, x) with
+    inputs['meta'].
 
     Raises InputError where there is no such volume, or it has other channels than the model.
     """
-    from workbench.engine.medical import segmentation
-    from workbench.engine.text import cache
+    from workbench.engine.medical import segmentation, serving
 
-    from .data import assembled
-    from .method import THRESHOLD, predicted
-
-    began = time.perf_counter()
     tool = _warm(job, folder)
-    raw, meta, name = _opened(inputs, tool)
+    wish = serving.wish_of(inputs)
+    raw, meta, name = _opened(inputs, tool) if wish is None else _asked(wish, tool)
     grid, shape = _grid(raw, meta, tool)
     image = segmentation.standardise(_onto(raw, meta.geometry, grid, shape))
-    share = predicted(tool.model, image, tool.params, tool.place, told=lambda: job.progress(0, 0))
-    share = _onto(share, grid, meta.geometry, raw.shape[1:])
-    regions = np.logical_and.accumulate(share > THRESHOLD, axis=0)
-    labels = assembled(regions, tool.params.scheme)
-    millilitres = float(np.prod(meta.geometry.spacing_mm)) / 1000
-    volumes = [(region, round(float(one.sum()) * millilitres, 2)) for region, one in
-               zip(tool.regions, regions, strict=True)]  # fmt: skip
-    found = ", ".join(f"{region} {volume:,.1f} ml" for region, volume in volumes if volume)
-    out = cache.folder("segmentations")
-    stem = f"{name[:40]}-{cache.digest(folder, name, labels.tobytes())}"
-    made = msgspec.structs.replace(meta, modality="SEG", unit="", window=None, labels=tool.labels,
-                                   title=f"{name}, segmented")  # fmt: skip
-    doubt = msgspec.structs.replace(meta, modality="OT", unit="bit", window=(0.5, 1.0), labels=(),
-                                    title=f"{name}, uncertainty")  # fmt: skip
-    return Segmented(
-        [Answer("Segmentation", found or "No tumour was found.", scores=volumes, seconds=time.perf_counter() - began,
-                note="Research use only, not a medical device.")],
-        labels=_written(out / f"{stem}.npy", labels, made),
-        uncertainty=_written(out / f"{stem}-uncertainty.npy", segmentation.entropy(share), doubt),
+    return serving.segment(
+        job, _reader(job, folder, tool), serving.Readable(image, grid, meta, raw.shape[1:], name), wish
+    )
+
+
+def _reader(job: Any, folder: Path, tool: Segmenter) -> serving.Reader:
+    """The network and what its probabilities mean: regions one within the other."""
+    from workbench.engine.medical import serving
+    from workbench.engine.medical.segmentation import Windows
+
+    from .data import assembled
+    from .method import THRESHOLD
+
+    def regions(share: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = np.logical_and.accumulate(share > THRESHOLD, axis=0)
+        return found
+
+    def volumes(share: np.ndarray[Any, Any], _: Any, voxel_ml: float) -> list[tuple[str, float]]:
+        return [(name, round(float(one.sum()) * voxel_ml, 2)) for name, one in
+                zip(tool.regions, regions(share), strict=True)]  # fmt: skip
+
+    windows = Windows((tool.params.size, tool.params.size), batch=32 if tool.place.is_cuda else 8)
+    tool.quick = tool.quick or serving.fast(job, tool.model, windows, channels=len(tool.channels), place=tool.place)
+    return serving.Reader(
+        tool.quick, windows, tool.place, tool.labels, lambda share: assembled(regions(share), tool.params.scheme),
+        serving.name_of(folder), mirrors=MIRRORS, volumes=volumes,
     )  # fmt: skip
+
+
+def _asked(wish: SegmentingWish, tool: Segmenter) -> tuple[np.ndarray[Any, Any], VolumeMeta, str]:
+    """The channels (C, z, y, x) that the page of cases or the terminal names."""
+    from workbench.engine.medical import serving
+
+    image, meta = serving.channels_of(wish, tool.channels, MODALITY)
+    serving.check_size(meta, image.shape[1:], (0.0, LEAST_MM, LEAST_MM))
+    return image, meta, wish.title or "case"
 
 
 def _grid(raw: np.ndarray[Any, Any], meta: VolumeMeta, tool: Segmenter) -> tuple[Geometry, tuple[int, ...]]:
@@ -96,16 +109,6 @@ def _onto(values: np.ndarray[Any, Any], lies: Geometry, onto: Geometry, shape: t
     if lies == onto and values.shape[1:] == shape:
         return values
     return np.stack([resample(one, lies, onto, shape, nearest=False) for one in values])
-
-
-def _written(path: Path, array: np.ndarray[Any, Any], meta: VolumeMeta) -> VolumeFile:
-    from workbench.engine.text import cache
-
-    def save(scratch: Path) -> None:
-        with scratch.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-
-    return VolumeFile(str(cache.keep(path, save)), meta)
 
 
 def _opened(inputs: dict[str, Any], tool: Segmenter) -> tuple[np.ndarray[Any, Any], VolumeMeta, str]:
@@ -141,11 +144,14 @@ def _checked(image: np.ndarray[Any, Any], tool: Segmenter) -> np.ndarray[Any, An
     return image
 
 
+def _key(folder: Path, job: Any) -> tuple[Any, ...]:
+    return "brain-tumor-resunet", str(folder), (folder / "workbench.json").stat().st_mtime_ns, job.device
+
+
 def _warm(job: Any, folder: Path) -> Segmenter:
-    card = folder / "workbench.json"
-    key = ("brain-tumor-resunet", str(folder), card.stat().st_mtime_ns, job.device)
+    key = _key(folder, job)
     if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads(card.read_text(encoding="utf-8")), job)
+        job.cache[key] = _load(folder, json.loads((folder / "workbench.json").read_text(encoding="utf-8")), job)
     tool: Segmenter = job.cache[key]
     return tool
 

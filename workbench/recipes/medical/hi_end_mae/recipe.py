@@ -12,7 +12,9 @@ from workbench.core.kinds import Attention, CtScans, Curve, Labels, Outcomes, Sa
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import MEDICAL, Paper, recipe
+from workbench.core.segmenting import ModelTold
 
+MODALITY = "CT"
 MASKED = ("Hi-End-MAE", "plain MAE")
 
 
@@ -212,3 +214,13 @@ def apply(job: Any, model: Path, inputs: dict[str, Any]) -> Any:
     from .serve import answer
 
     return answer(job, model, inputs)
+
+
+def told(card: dict[str, Any]) -> ModelTold | None:
+    """What a saved model reads, by its card; None for an encoder that has not learned to segment.
+
+    Its images all lie alike, so mirrored readings would show it organs on the wrong side.
+    """
+    if card.get("task") != "segmentation":
+        return None
+    return ModelTold((MODALITY,), MODALITY, tuple(str(one["name"]) for one in card["labels"]))

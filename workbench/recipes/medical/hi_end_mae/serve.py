@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
+from workbench.core.segmenting import Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
 
-from .recipe import PHANTOM, HiEndMae
+from .recipe import MODALITY, PHANTOM, HiEndMae
 
-TOLD_ORGANS = 3
+if TYPE_CHECKING:
+    from workbench.engine.medical import serving
 
-
-class Segmented(AnswersDoc):
-    """Organs with their volumes in ml, and the label volume on the grid of what was asked about."""
-
-    labels: VolumeFile
+CPU_BATCH = 2
+"""Windows at once on a processor, where more of them leave its caches."""
+LEAST_WINDOW = 0.5
+"""A scan spans at least this share of the network's window along every axis."""
 
 
 @dataclasses.dataclass
@@ -36,34 +35,51 @@ class Segmenter:
     organs: tuple[Label, ...]
     spacing_mm: tuple[float, ...]
     place: Any
+    quick: Any = None
+    """The network in its faster form, once it was asked."""
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
-    """Segment inputs['volume']: a .npy (z, y, x) in HU with inputs['meta'] (a VolumeMeta), or a NIfTI file.
+    """Segment a SegmentingWish, or inputs['volume']: a .npy (z, y, x) in HU with inputs['meta'] (a VolumeMeta) or
+    a NIfTI file.
 
     The slots' names are taken as well, and a sample's address means one of its test scans. Raises InputError
     for what is no scan, and where the model is an encoder without segmentation.
     """
-    from .method import predicted
+    from workbench.engine.medical import serving
 
-    began = time.perf_counter()
-    hu, meta, name = _opened(inputs)
+    wish = serving.wish_of(inputs)
+    hu, meta, name = _opened(inputs) if wish is None else _asked(wish)
     tool = _warm(job, folder)
+    if wish is not None:
+        least = [LEAST_WINDOW * tool.params.crop * step for step in reversed(tool.spacing_mm)]
+        serving.check_size(meta, hu.shape, least)
     case = _case(hu, meta, name, tool)
-    found = predicted(tool.model, case, tool.params, tool.place, job).argmax(0).astype(np.uint8)
-    labels = _back(found, case.meta.geometry, meta.geometry, hu.shape)
-    path = _written(labels, folder, name)
-    millilitres = float(np.prod(meta.geometry.spacing_mm)) / 1000
-    organs = [(one.name, round(float((labels == one.value).sum()) * millilitres, 1)) for one in tool.organs]
-    there = sorted((one for one in organs if one[1]), key=lambda one: -one[1])
-    told = ", ".join(f"{organ} {volume:,.0f} ml" for organ, volume in there[:TOLD_ORGANS])
-    headline = f"{len(there)} of {len(organs)} organs: {told}" if there else "No organ was found."
-    made = VolumeMeta(meta.geometry, modality="SEG", labels=tool.organs, title=f"{name}, segmented")
-    seconds = time.perf_counter() - began
-    note = "Research use only, not a medical device."
-    return Segmented(
-        [Answer("Segmentation", headline, scores=there, seconds=seconds, note=note)], labels=VolumeFile(str(path), made)
-    )
+    readable = serving.Readable(np.asarray(case.image)[None], case.meta.geometry, meta, hu.shape, name)
+    return serving.segment(job, _reader(job, folder, tool), readable, wish)
+
+
+def _reader(job: Any, folder: Path, tool: Segmenter) -> serving.Reader:
+    """The network and what its probabilities mean: the likeliest class."""
+    from workbench.engine.medical import serving
+
+    from .method import windows_of
+
+    windows = dataclasses.replace(windows_of(tool.params), batch=windows_of(tool.params).batch if
+                                  tool.place.is_cuda else CPU_BATCH)  # fmt: skip
+    tool.quick = tool.quick or serving.fast(job, tool.model, windows, channels=1, place=tool.place)
+    return serving.Reader(
+        tool.quick, windows, tool.place, tool.organs, lambda share: share.argmax(0).astype(np.uint8),
+        serving.name_of(folder),
+    )  # fmt: skip
+
+
+def _asked(wish: SegmentingWish) -> tuple[NDArray[Any], VolumeMeta, str]:
+    """The scan that the page of cases or the terminal names."""
+    from workbench.engine.medical import serving
+
+    image, meta = serving.channels_of(wish, (MODALITY,), MODALITY)
+    return image[0], meta, wish.title or "case"
 
 
 def _opened(inputs: dict[str, Any]) -> tuple[NDArray[Any], VolumeMeta, str]:
@@ -134,34 +150,14 @@ def _fits(geometry: Geometry, tool: Segmenter) -> bool:
     )
 
 
-def _back(labels: NDArray[np.uint8], lies: Geometry, asked: Geometry, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Labels on the grid of the scan that was asked about."""
-    if lies == asked and labels.shape == shape:
-        return labels
-    from .folders import back_onto
-
-    moved: NDArray[np.uint8] = back_onto(labels, lies, asked, shape)
-    return moved
-
-
-def _written(labels: NDArray[np.uint8], folder: Path, name: str) -> Path:
-    from workbench.engine.text import cache
-
-    made = cache.folder("segmentations") / f"{name[:40]}-{cache.digest(folder, name, labels.tobytes())}.npy"
-    cache.keep(made, lambda scratch: _save(scratch, labels))
-    return made
-
-
-def _save(path: Path, labels: NDArray[np.uint8]) -> None:
-    with path.open("wb") as file:
-        np.save(file, labels, allow_pickle=False)
+def _key(folder: Path, job: Any) -> tuple[Any, ...]:
+    return "hi-end-mae", str(folder), (folder / "workbench.json").stat().st_mtime_ns, job.device
 
 
 def _warm(job: Any, folder: Path) -> Segmenter:
-    card = folder / "workbench.json"
-    key = ("hi-end-mae", str(folder), card.stat().st_mtime_ns, job.device)
+    key = _key(folder, job)
     if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads(card.read_text(encoding="utf-8")), job)
+        job.cache[key] = _load(folder, json.loads((folder / "workbench.json").read_text(encoding="utf-8")), job)
     tool: Segmenter = job.cache[key]
     return tool
 

@@ -1,0 +1,170 @@
+"""The panel that segments the open case: choices, progress, the partial result, doubts, what stays untouched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from tests.gui.cases.conftest import begun, dot, opened
+from tests.gui.volumes import phantom
+from workbench.core.documents import Answer
+from workbench.core.problem import InputError
+from workbench.core.segmenting import GrowingLabels, Segmented, UncertainSlice, guess_channels
+from workbench.core.volumes import VolumeFile
+from workbench.gui.cases.exporting import _made
+from workbench.runner.scripted import WAITING
+
+RECIPE = "hi-end-mae"
+
+
+@pytest.fixture
+def model(home) -> Path:
+    """A trained model's card; nothing reads its weights here."""
+    folder = home.runs / "20260101-organs" / "model"
+    folder.mkdir(parents=True)
+    card = {"task": "segmentation", "config": {"recipe": RECIPE}, "labels": [{"value": 1, "name": "Liver"}]}
+    (folder / "workbench.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture
+def segmented(answers) -> Segmented:
+    """What the worker answers in the end."""
+    labels = np.zeros(answers.label_values.shape, np.uint8)
+    labels[3:6, 4:9, 5:9] = 1
+    np.save(answers.folder / "made.npy", labels)
+    np.save(answers.folder / "unsure.npy", labels.astype(np.float16) * 0.5)
+    meta = phantom.meta(labels=phantom.LABELS)
+    return Segmented(
+        [Answer("Segmentation", "Liver 3.0 ml", scores=[("Liver", 3.0)], note="Research use only.")],
+        labels=VolumeFile(str(answers.folder / "made.npy"), meta),
+        uncertainty=VolumeFile(str(answers.folder / "unsure.npy"), phantom.meta()),
+        slices=(UncertainSlice(0, 4, 0.4, (4, 5, 6)), UncertainSlice(2, 7, 0.2, (3, 5, 7))),
+        model="hi-end-mae 20260101-organs",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def ready(page, path, model, scripted, qtbot):
+    """The page with a case open, the panel shown and the model listed; answers are given by hand."""
+    scripted.answers[RECIPE] = WAITING
+    opened(qtbot, page, path)
+    page.acts["segment"].trigger()
+    qtbot.waitUntil(page.segmenting.acts["segment-run"].isEnabled)
+    return page
+
+
+def finished(qtbot, page, scripted, segmented):
+    page.segmenting.acts["segment-run"].trigger()
+    scripted.answer(segmented)
+    qtbot.waitUntil(lambda: page.segmenting.acts["uncertainty"].isEnabled() and page.viewer.editor.labels is not None
+                    and page.case.labels is not None and bool(page.case.labels.kept.model))  # fmt: skip
+
+
+def test_that_the_partial_result_is_drawn_while_progress_is_told_and_nothing_can_be_painted(
+    ready, scripted, segmented, qtbot
+):
+    segmenting, scene = ready.segmenting, ready.viewer.scene
+    segmenting.acts["segment-run"].trigger()
+    assert not ready.viewer.editor.able() and segmenting.acts["segment-stop"].isEnabled()
+    scripted.reach(0.4, "window 4 of 10", GrowingLabels(segmented.labels, 0.4))
+    qtbot.waitUntil(lambda: scene.preview is not None)
+    assert segmenting.panel.progress.whole == "Segmenting: 40 %, window 4 of 10"
+    assert scene.preview.array[4, 5, 6] == 1
+    scripted.answer(segmented)
+    qtbot.waitUntil(lambda: ready.viewer.editor.labels is not None)
+    assert scene.preview is None and ready.viewer.editor.able()
+    assert segmenting.panel.progress.isHidden()
+    assert "hi-end-mae 20260101-organs" in ready.banner.accessibleName()
+
+
+def test_that_stop_abandons_the_question_and_shows_what_was_there(ready, scripted, segmented, qtbot):
+    ready.segmenting.acts["segment-run"].trigger()
+    future = scripted.waiting[0][1]
+    scripted.reach(0.4, "", GrowingLabels(segmented.labels, 0.4))
+    qtbot.waitUntil(lambda: ready.viewer.scene.preview is not None)
+    ready.segmenting.acts["segment-stop"].trigger()
+    assert future.cancelled()
+    assert ready.viewer.scene.preview is None and not ready.viewer.editor.busy
+    assert ready.segmenting.acts["segment-run"].isEnabled()
+
+
+def test_that_a_persons_labels_stay_beside_the_models_and_can_be_shown_again(ready, scripted, segmented, qtbot):
+    dot(begun(qtbot, ready))
+    mine = ready.case.labels.kept.file
+    finished(qtbot, ready, scripted, segmented)
+    assert np.array_equal(ready.viewer.editor.labels.array, np.load(segmented.labels.path))
+    assert ready.case.other.file == mine
+    ready.banner.press("Show the other labels")
+    qtbot.waitUntil(lambda: ready.case.labels.kept.file == mine)
+    assert ready.viewer.editor.labels.array[4, 5, 6] == 1 and ready.viewer.editor.labels.array.sum() == 8
+
+
+def test_that_an_export_says_which_model_made_the_labels_and_whether_somebody_changed_them(
+    ready, scripted, segmented, qtbot
+):
+    finished(qtbot, ready, scripted, segmented)
+    labels = ready.viewer.editor.labels
+    qtbot.waitUntil(lambda: labels.voxels is not None)
+    assert _made(ready.case, labels) == ("automatic", "hi-end-mae 20260101-organs")
+    dot(labels, (8, 8, 8))
+    assert _made(ready.case, labels) == ("semiautomatic", "hi-end-mae 20260101-organs")
+
+
+def test_that_keys_go_through_the_uncertain_slices_and_the_overlay_comes_and_goes(ready, scripted, segmented, qtbot):
+    finished(qtbot, ready, scripted, segmented)
+    acts, scene = ready.segmenting.acts, ready.viewer.scene
+    acts["unsure-next"].trigger()
+    assert scene.cursor == (4, 5, 6) and ready.viewer.focused == "axial"
+    acts["unsure-next"].trigger()
+    assert scene.cursor == (3, 5, 7) and ready.viewer.focused == "sagittal"
+    acts["unsure-previous"].trigger()
+    assert scene.cursor == (4, 5, 6)
+    acts["uncertainty"].trigger()
+    assert scene.overlay is not None and acts["uncertainty"].isChecked()
+    acts["uncertainty"].trigger()
+    assert scene.overlay is None
+
+
+def test_that_a_problem_is_said_and_the_page_goes_on(ready, scripted, qtbot):
+    ready.segmenting.acts["segment-run"].trigger()
+    scripted.answer(InputError("This model reads CT, and this is MR.", fix="Choose another."))
+    qtbot.waitUntil(lambda: ready.banner.record is not None)
+    assert "reads CT" in ready.banner.record.what and not ready.viewer.editor.busy
+
+
+def test_that_a_missing_volume_is_said_before_anything_is_asked(ready, scripted, qtbot):
+    ready.segmenting.panel.channels[0].setCurrentIndex(0)
+    ready.segmenting.acts["segment-run"].trigger()
+    assert "lacks sequences" in ready.banner.record.what and not scripted.waiting
+
+
+def test_that_without_a_model_a_first_one_can_be_trained(page, path, scripted, qtbot):
+    opened(qtbot, page, path)
+    page.acts["segment"].trigger()
+    qtbot.waitUntil(lambda: not page.segmenting.panel.learn.isHidden())
+    assert not page.segmenting.acts["segment-run"].isEnabled()
+    page.segmenting.panel.learn.click()
+    qtbot.waitUntil(lambda: any(name == "submit" for name, _ in scripted.asked))
+    assert RECIPE in next(run for name, run in scripted.asked if name == "submit")  # the case is CT
+
+
+@pytest.mark.parametrize(
+    ("channels", "titles", "found"),
+    [
+        (("T1", "FLAIR", "T1 post-contrast"), ("FLAIR", "T1", "T1ce"), [1, 0, 2]),
+        (("FLAIR", "T1", "T1ce", "T2"), ("AX T2 FLAIR", "SAG T1", "AX T1 POST GD", "AX T2"), [0, 1, 2, 3]),
+        (("T1", "T2"), ("T1 a", "T1 b"), [None, None]),
+        (("CT",), ("scan.nii.gz",), [0]),
+    ],
+)
+def test_that_sequences_are_known_by_their_names_and_never_by_their_order(channels, titles, found):
+    assert guess_channels(channels, titles) == found
+
+
+def test_that_the_answer_survives_its_way_over_the_socket(segmented):
+    assert msgspec.json.decode(msgspec.json.encode(segmented), type=Segmented).slices == segmented.slices
