@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.volumes import CaseInfo, VolumeFile
+from workbench.worker.refining import refine
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -165,5 +166,5 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
-    "deidentify": _deidentify, "sample": _sample,
+    "deidentify": _deidentify, "sample": _sample, "refine": refine,
 }  # fmt: skip

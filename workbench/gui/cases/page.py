@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class CasesPage(PageFrame):
         self.start = StartPlace(file=self.ask_file, folder=self.ask_folder, sample=self.open_sample)
         self.chooser = SeriesChooser(link.background)
         self.viewer = VolumeViewer(link)
+        self.viewer.editor.refiner.ask = self._inspect
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
@@ -185,6 +187,9 @@ class CasesPage(PageFrame):
         self.viewer.canvas.setFocus()
         self._remember(case)
         self._refresh()
+
+    def _inspect(self, what: str, **about: Any) -> Future[msgspec.Raw]:
+        return self.link.runner.inspect(what, **about)  # the runner is made on first use
 
     def _map(self, shown: Shown) -> LabelMap:
         return LabelMap(shown.array, shown.kept.meta, self.viewer, path=shown.path, digest=shown.digest)
