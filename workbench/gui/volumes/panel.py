@@ -137,7 +137,8 @@ class Panel(QScrollArea):
         self._tools = _form(self._painting)
         for words, widget in (
             ("Diameter", self.size_), ("", self.sphere), ("Tolerance", self.tolerance), ("Reach", self.reach),
-            ("Paint over", self.over), ("", self.threshold), ("from", self.low), ("to", self.high), ("Margin", self.margin),
+            ("Paint over", self.over), ("", self.threshold), ("from", self.low), ("to", self.high),
+            ("Margin", self.margin),
             ("Small below", self.least),
         ):  # fmt: skip
             self._tools.addRow(_words(words), widget)
