@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from tests.gui.volumes.hands import CONTROL, LEFT, RIGHT, drag, spot
 from tests.plugins.fixtures import end_worker
 from workbench.core.problem import KnownTrouble
+from workbench.gui.volumes.refining import AGAINST, FOR
 from workbench.runner.local import LocalRunner
 
 WITHIN_MS = 60_000
@@ -105,6 +106,11 @@ def test_that_a_newer_mark_takes_the_place_of_a_question_under_way_and_escape_dr
     qtbot.waitUntil(lambda: len(slow.asked) == 2)
     assert slow.futures[0].cancelled() and (labels.array == before).all()
     assert slow.asked[1]["wanted"] == [(20, 36, 33)] and slow.asked[1]["unwanted"] == [(20, 38, 34)]
+    axial.setFocus()
+    shown = axial.grab().toImage()
+    colours = [shown.pixelColor(x, y).name().upper() for x in range(shown.width()) for y in range(shown.height())]
+    marked = [colours.count(one) for one in (FOR, AGAINST)]
+    assert min(marked) > 20 and max(marked) < 400  # two badges, and nothing else in their colours
     answer(slow, 1)
     answered(qtbot, viewer)
     assert (labels.array == labels.active).sum() == np.prod(slow.asked[1]["shape"])

@@ -295,3 +295,4 @@ def _draw(painter: QPainter, points: list[QPointF], *, wanted: bool) -> None:
     painter.drawLine(at - QPointF(arm, 0), at + QPointF(arm, 0))
     if wanted:
         painter.drawLine(at - QPointF(0, arm), at + QPointF(0, arm))
+    painter.setBrush(Qt.BrushStyle.NoBrush)  # whoever draws next wants no filled shapes
