@@ -173,6 +173,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.lasso", "Lasso and polygon", "Drag around an area, or click its corners", "P", "mdi6.lasso"),
     Command("view.volume.fill", "Region growing", "Label what is connected and has like values", "G",
             "mdi6.format-color-fill"),
+    Command("view.volume.refine", "Refine by clicks", "Click what belongs to the label, right-click what does not",
+            "K", "mdi6.target"),
     Command("view.volume.smaller", "Smaller brush", "A step less", "["),
     Command("view.volume.larger", "Larger brush", "A step more", "]"),
     Command("view.volume.sphere", "Paint in 3-D", "The brush is a sphere, growing goes through all slices", "D",

@@ -13,6 +13,7 @@ import numpy as np
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.volumes import CaseInfo, VolumeFile
 from workbench.worker import review
+from workbench.worker.refining import refine
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -168,4 +169,5 @@ INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
     "deidentify": _deidentify, "sample": _sample, "cases": review.find, "compare": review.compare,
     "agreement": review.agree, "training-set": review.training_set,
+    "refine": refine,
 }  # fmt: skip

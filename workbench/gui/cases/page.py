@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class CasesPage(PageFrame):
         self.chooser = SeriesChooser(link.background)
         self.viewer = VolumeViewer(link)
         self.segmenting = Segmenting(self)
+        self.viewer.editor.refiner.ask = self._inspect
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
@@ -239,6 +241,9 @@ class CasesPage(PageFrame):
             self._remember_path(info.path)
         self._say(info.notes)
         self._refresh()
+
+    def _inspect(self, what: str, **about: Any) -> Future[msgspec.Raw]:
+        return self.link.runner.inspect(what, **about)  # the runner is made on first use
 
     def _map(self, shown: Shown) -> LabelMap:
         return LabelMap(shown.array, shown.kept.meta, self.viewer, path=shown.path, digest=shown.digest)

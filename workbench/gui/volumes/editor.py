@@ -12,6 +12,7 @@ from workbench.gui.volumes import operations
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.operations import Boolean, Result
 from workbench.gui.volumes.planes import Plane, Voxel, spacing_zyx_mm
+from workbench.gui.volumes.refining import Refiner, Refining
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.tools import Brush, Crosshair, Fill, Lasso, Measuring, Tool
 
@@ -39,10 +40,13 @@ class Editor(QObject):
         self.eraser = Brush(scene, erases=True, able=self.able)
         self.lasso = Lasso(scene, able=self.able)
         self.fill = Fill(scene, self.grow_region, able=self.able)
+        self.refiner = Refiner(scene, background, self)
+        self.refiner.said.connect(self.said)
+        self.refiner.changed.connect(self.changed)
         self.tools: dict[str, Tool] = {
             "crosshair": Crosshair(), "ruler": Measuring("ruler"), "angle": Measuring("angle"),
             "roi": Measuring("roi"), "brush": self.brush, "eraser": self.eraser, "lasso": self.lasso,
-            "fill": self.fill,
+            "fill": self.fill, "refine": Refining(self.refiner, self._slice, able=self.able),
         }  # fmt: skip
         self.tool = "crosshair"
         self.autosave = Autosave(background, self._take, self)
@@ -64,7 +68,7 @@ class Editor(QObject):
             labels.document.changed.connect(self._edited)
             self._take_up(labels)
             self._count(labels)
-        elif self.tool in ("brush", "eraser", "lasso", "fill"):
+        elif self.tool in ("brush", "eraser", "lasso", "fill", "refine"):
             self.choose("crosshair")
         self.changed.emit()
 
@@ -96,11 +100,13 @@ class Editor(QObject):
     def undo(self) -> None:
         """Take the last edit back."""
         if self.able() and self.labels is not None:
+            self.refiner.accept()
             self.labels.document.undo()
 
     def redo(self) -> None:
         """Do it again."""
         if self.able() and self.labels is not None:
+            self.refiner.accept()
             self.labels.document.redo()
 
     # Operations
@@ -113,6 +119,7 @@ class Editor(QObject):
         `add` only adds to the label, `erase` only takes from it.
         """
         labels = self.labels
+        self.refiner.accept()  # an operation works on what is shown
         if labels is None or not self.able():
             self.said.emit(f"Wait: {self.busy} is under way." if self.busy else "There are no labels to edit.", "dim")
             return
@@ -144,6 +151,10 @@ class Editor(QObject):
     def _end(self) -> None:
         self.busy = ""
         self.changed.emit()
+
+    def _slice(self, plane: Plane, index: int) -> tuple[Plane, int] | None:
+        """The slice that marks stay in; None in 3-D."""
+        return None if self.brush.sphere else (plane, index)
 
     def grow_region(self, seed: Voxel, plane: Plane, erase: bool) -> None:
         """Label what is connected to a voxel and has like values."""
@@ -200,6 +211,7 @@ class Editor(QObject):
         labels = self.labels
         if labels is None or not self.able():
             return
+        self.refiner.accept()
         try:
             box, mask = operations.copied_slice(labels.array, labels.active, plane, source, target)
         except Problem as problem:

@@ -201,6 +201,40 @@ class LabelMap(QObject):
             self._told(edit, 1)
             self.document.push(edit)
 
+    def try_out(self, box: Box, mask: Mask) -> None:
+        """Show the active label of a box as this mask, in place of what was tried before in the edit under way.
+
+        `finish` keeps it as one step, `abandon` puts back what was there.
+        """
+        self._put_back()
+        self.stroke()
+        region = self.array[box]
+        gained = mask & (region != self.active)
+        if self.only_over == "background":
+            gained &= region == 0
+        if self._stroke is not None:
+            self._stroke.touch(box)
+        region[(region == self.active) & ~mask] = 0
+        region[gained] = self.active
+        self.changed.emit(box)
+
+    def before(self, box: Box) -> NDArray[Any]:
+        """A copy of a box as it was before the edit under way."""
+        found = self.array[box].copy()
+        if self._stroke is not None:
+            self._stroke.undo_within(found, box)
+        return found
+
+    def abandon(self) -> None:
+        """The edit under way never was."""
+        self._put_back()
+        self._stroke = None
+
+    def _put_back(self) -> None:
+        box = self._stroke.put_back() if self._stroke is not None else None
+        if box is not None:
+            self.changed.emit(box)
+
     def replace(self, box: Box, mask: Mask, text: str) -> int:
         """Make the active label of a box this mask, in one step; returns how many voxels changed."""
         region = self.array[box]
@@ -236,6 +270,8 @@ class LabelMap(QObject):
         while self._unwritten:
             self.dirty |= self._unwritten.pop()
         copies = {z: self.array[z].copy() for z in self.dirty}
+        if self._stroke is not None:  # what is only tried out is not kept
+            self._stroke.undo_in(copies)
         self.dirty = set()
         return functools.partial(self._write, copies, list(self.labels))
 

@@ -28,7 +28,7 @@ WINDOWS = {
     "auto": "automatic", "brain": "brain", "lung": "lung", "bone": "bone", "soft-tissue": "soft tissue",
     "abdomen": "abdomen", "file": "as delivered",
 }  # fmt: skip
-PAINTING = ("brush", "eraser", "lasso", "fill")
+PAINTING = ("brush", "eraser", "lasso", "fill", "refine")
 
 
 class Panel(QScrollArea):
@@ -72,7 +72,8 @@ class Panel(QScrollArea):
         self._painting.setVisible(tool in PAINTING and labels is not None)
         brush = tool in ("brush", "eraser")
         for row, shown in (
-            (self.size_, brush), (self.sphere, brush or tool == "fill"), (self.tolerance, tool == "fill"),
+            (self.size_, brush), (self.sphere, brush or tool in ("fill", "refine")), (self.tolerance, tool == "fill"),
+            (self.reach, tool == "refine"),
             (self.over, tool != "eraser"), (self.threshold, tool in ("brush", "lasso") and bool(self.scene.layers)),
             (self.low, self.threshold.isChecked() and tool in ("brush", "lasso")),
             (self.high, self.threshold.isChecked() and tool in ("brush", "lasso")),
@@ -109,6 +110,10 @@ class Panel(QScrollArea):
         self.low = _spin("Lowest value that is painted", -1e6, 1e6, "", lambda _: self._set_threshold())
         self.high = _spin("Highest value that is painted", -1e6, 1e6, "", lambda _: self._set_threshold(), value=1000)
         self.threshold.toggled.connect(lambda _: self._set_threshold())
+        self.reach = _spin(
+            "Nothing further than this from a mark changes", 5.0, 200.0, " mm", self._set_reach,
+            value=self.editor.refiner.reach_mm,
+        )  # fmt: skip
         self.margin = _spin(
             "Margin to grow, shrink and smooth by", 0.1, 50.0, " mm", self._set_margin, value=self.editor.margin_mm
         )
@@ -131,8 +136,9 @@ class Panel(QScrollArea):
         self._painting = QWidget()
         self._tools = _form(self._painting)
         for words, widget in (
-            ("Diameter", self.size_), ("", self.sphere), ("Tolerance", self.tolerance), ("Paint over", self.over),
-            ("", self.threshold), ("from", self.low), ("to", self.high), ("Margin", self.margin),
+            ("Diameter", self.size_), ("", self.sphere), ("Tolerance", self.tolerance), ("Reach", self.reach),
+            ("Paint over", self.over), ("", self.threshold), ("from", self.low), ("to", self.high),
+            ("Margin", self.margin),
             ("Small below", self.least),
         ):  # fmt: skip
             self._tools.addRow(_words(words), widget)
@@ -166,6 +172,9 @@ class Panel(QScrollArea):
 
     def _set_least(self, value: float) -> None:
         self.editor.least_ml = value
+
+    def _set_reach(self, value: float) -> None:
+        self.editor.refiner.reach_mm = value
 
     def _set_threshold(self) -> None:
         chosen = (self.low.value(), self.high.value()) if self.threshold.isChecked() else None

@@ -114,6 +114,34 @@ class Stroke:
             if tile not in self._before:
                 self._before[tile] = self._array[box_of(tile)].copy()
 
+    def put_back(self) -> Box | None:
+        """Undo what was painted so far and return where; the stroke goes on. None where nothing was touched."""
+        if not self._before:
+            return None
+        for tile, before in self._before.items():
+            self._array[box_of(tile)] = before
+        return around(list(self._before), self._array.shape)
+
+    def undo_within(self, copy: NDArray[Any], box: Box) -> None:
+        """Undo what was painted so far in a copy of a box."""
+        for tile, before in self._before.items():
+            here, there = [], []
+            for wanted, first, size in zip(box, (at * size for at, size in zip(tile, TILE, strict=True)),
+                                           before.shape, strict=True):  # fmt: skip
+                low, high = max(wanted.start, first), min(wanted.stop, first + size)
+                here.append(slice(low - wanted.start, max(low, high) - wanted.start))
+                there.append(slice(low - first, max(low, high) - first))
+            if all(one.stop > one.start for one in here):
+                copy[tuple(here)] = before[tuple(there)]
+
+    def undo_in(self, slices: dict[int, NDArray[Any]]) -> None:
+        """Undo what was painted so far in copies of slices along z."""
+        for tile, before in self._before.items():
+            where = box_of(tile)
+            for at, flat in enumerate(before, where[0].start):
+                if at in slices:
+                    slices[at][where[1], where[2]] = flat
+
     def finish(self, told: Told, *, text: str) -> TilesEdit | None:
         """The step to push; None where nothing changed."""
         packed: dict[Tile, bytes] = {}

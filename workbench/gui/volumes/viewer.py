@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
-EDITING = ("brush", "eraser", "lasso", "fill")
+EDITING = ("brush", "eraser", "lasso", "fill", "refine")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
@@ -172,11 +172,13 @@ class VolumeViewer(QWidget):
         for name in editor.tools:
             actions[name].setChecked(name == editor.tool)
             actions[name].setEnabled(self.scene.shape[0] > 0 and (name not in EDITING or labels is not None))
+        actions["refine"].setEnabled(actions["refine"].isEnabled() and editor.refiner.able)
         able = editor.able()
         for name in (*OPERATIONS, "smaller", "larger", "sphere"):
             actions[name].setEnabled(able)
         for name, can, words in (
-            ("undo", labels is not None and labels.document.can_undo, labels and labels.document.stack.undoText()),
+            ("undo", labels is not None and (labels.document.can_undo or bool(editor.refiner.marks)),
+             labels and labels.document.stack.undoText()),
             ("redo", labels is not None and labels.document.stack.canRedo(),
              labels and labels.document.stack.redoText()),
         ):  # fmt: skip
