@@ -18,6 +18,7 @@ _VIEWS = {
     "image-grid": "image:ImageView",
     "volume": "volume:VolumeView",
     "labels": "volume:LabelsView",
+    "slide": "slide:SlideView",
 }
 
 
