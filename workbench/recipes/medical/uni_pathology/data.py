@@ -134,7 +134,7 @@ def generated(seed: int, part: str, slides: int, per_class: int, params: UniPath
 
 def _tile(seed: int, part: str, slide: int, kind: int | None, number: int, size: int) -> Pixels:
     style = histology.style_of(histology.chance_of(seed, part, slide), CENTRE[part])
-    chance = histology.chance_of(seed, part, slide, -1 if kind is None else kind, number)
+    chance = histology.chance_of(seed, part, slide, len(histology.TISSUES) if kind is None else kind, number)
     tissue = int(chance.integers(len(histology.TISSUES))) if kind is None else kind
     return histology.tile(tissue, size, style, chance)
 

@@ -16,11 +16,14 @@ from .crops import normalised
 
 
 def make_encoder(*, size: int, patch: int, width: int, layers: int, heads: int, scale: float = 1e-5) -> Dinov2Model:
-    """A vision transformer of DINOv2's shape for pictures of `size` px, with random weights; `scale` is LayerScale's."""
+    """A vision transformer of DINOv2's shape for pictures of `size` px, with random weights; `scale` is LayerScale's.
+
+    Weights spread as one over the root of the width: at 0.02, small networks say the same of every picture.
+    """
     return Dinov2Model(
         Dinov2Config(
             hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, patch_size=patch, image_size=size,
-            layerscale_value=scale, mlp_ratio=4,
+            layerscale_value=scale, mlp_ratio=4, initializer_range=width**-0.5,
         )
     )  # fmt: skip
 
@@ -32,16 +35,21 @@ def class_tokens(encoder: nn.Module, tiles: Tensor) -> Tensor:
 
 
 class Head(nn.Module):
-    """Three layers down to a narrow unit vector, compared with prototypes of unit length."""
+    """Three layers down to a narrow unit vector, compared with prototypes of unit length.
+
+    Inner layers are normalised over the batch (DINO's option): a fresh encoder says nearly the same of every
+    picture, and a short run would never find what little differs.
+    """
 
     def __init__(self, width: int, hidden: int, narrow: int, prototypes: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, narrow)
-        )
+            nn.Linear(width, hidden), _over_batch(hidden), nn.GELU(),
+            nn.Linear(hidden, hidden), _over_batch(hidden), nn.GELU(), nn.Linear(hidden, narrow),
+        )  # fmt: skip
         for layer in self.body:
             if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.trunc_normal_(layer.weight, std=layer.in_features**-0.5)
                 nn.init.zeros_(layer.bias)
         self.last = weight_norm(nn.Linear(narrow, prototypes, bias=False))
         norms: Any = self.last.parametrizations
@@ -52,6 +60,11 @@ class Head(nn.Module):
         """(B, d) to cosines with the prototypes (B, K)."""
         found: Tensor = self.last(F.normalize(self.body(features), dim=-1))
         return found
+
+
+def _over_batch(width: int) -> nn.BatchNorm1d:
+    """Always by the batch at hand, so that the teacher, which is never trained, does the same as the student."""
+    return nn.BatchNorm1d(width, track_running_stats=False)
 
 
 class Half(nn.Module):
@@ -77,7 +90,6 @@ class SelfDistillation(nn.Module):
         self.student = student
         self.teacher = copy.deepcopy(student)
         self.teacher.requires_grad_(False)
-        # Not a buffer of the teacher: what learns and what is kept apart stay easy to tell.
         self.temperature, self.koleo = temperature, koleo
 
     @torch.no_grad()
@@ -95,13 +107,14 @@ class SelfDistillation(nn.Module):
     def loss(self, large: Tensor, small: Tensor, masked: Tensor | None = None) -> Tensor:
         """Mean loss of a batch: large views (2, B, 3, H, W), small ones (V, B, 3, h, w), hidden patches (2B, N)."""
         count = large.shape[1]
-        large, small_flat = normalised(large.flatten(0, 1)), normalised(small.flatten(0, 1))
+        large = normalised(large.flatten(0, 1))
         told, teacher_tokens = self.targets(large)
         tokens = self.student.tokens(large, masked)
-        features = torch.cat([tokens[:, 0], self.student.tokens(small_flat)[:, 0]])
-        said = F.log_softmax(self.student.head(features).float() / self.student_temperature, -1).unflatten(
-            0, (-1, count)
-        )
+        # Large and small views apart: the head normalises over its batch, which their sizes must not tell apart.
+        parts = [tokens[:, 0]]
+        if len(small):
+            parts.append(self.student.tokens(normalised(small.flatten(0, 1)))[:, 0])
+        said = torch.cat([self._said(one).unflatten(0, (-1, count)) for one in parts])
         wanted = told.unflatten(0, (2, count))
         pairs = [(t, s) for t in range(2) for s in range(len(said)) if s != t]
         total = torch.stack([-(wanted[t] * said[s]).sum(-1).mean() for t, s in pairs]).mean()
@@ -109,6 +122,9 @@ class SelfDistillation(nn.Module):
         if masked is not None and self.student.patches is not None and bool(masked.any()):
             total = total + self._patches(tokens[:, 1:][masked], teacher_tokens[:, 1:][masked])
         return total
+
+    def _said(self, features: Tensor) -> Tensor:
+        return F.log_softmax(self.student.head(features).float() / self.student_temperature, -1)
 
     def _patches(self, seen: Tensor, whole: Tensor) -> Tensor:
         """iBOT: what the student makes of hidden patches (M, d) against the teacher that sees them (M, d)."""

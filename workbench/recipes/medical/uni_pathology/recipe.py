@@ -9,7 +9,7 @@ from workbench.core.claim import Better, Claim, Gate
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.kinds import (
-    Confusion, Curve, Embedding, ImageGrid, Outcomes, Sample, Slot, Table, TileFolders, WholeSlides,
+    Confusion, Curve, Embedding, ImageGrid, Outcomes, Sample, Slide, Slot, Table, TileFolders, WholeSlides,
 )  # fmt: skip
 from workbench.core.mixins import Training
 from workbench.core.params import knob
@@ -59,7 +59,7 @@ class UniPathology(Training):
                               when=LEARNS)  # fmt: skip
     koleo: float = knob(0.1, "Weight of the term that spreads features out (KoLeo)", low=0.0, high=10.0, more=True,
                         label="KoLeo", when=LEARNS)  # fmt: skip
-    layer_scale: float = knob(0.1, "LayerScale at the start", low=1e-6, high=1.0, log=True, more=True, when=NETWORK)
+    layer_scale: float = knob(1.0, "LayerScale at the start", low=1e-6, high=1.0, log=True, more=True, when=NETWORK)
     weight_decay: float = knob(0.04, "AdamW's weight decay in pretraining", low=0.0, high=1.0, more=True, when=LEARNS)
     epochs: int = knob(3, "Passes over the unlabelled tiles", low=1, high=10_000, more=True, when=LEARNS)
     evaluations: int = knob(4, "How often validation tiles are looked at", low=1, high=1000, more=True, when=LEARNS)
@@ -161,10 +161,11 @@ CLAIM = Claim(
     },
     writes={
         "loss": Curve, "tile_accuracy": Curve, "slide_loss": Curve, "protocols": Table, "confusion": Confusion,
-        "map": Embedding, "crops": ImageGrid, "retrieval": ImageGrid, "slides": Table, "outcomes": Outcomes,
+        "map": Embedding, "crops": ImageGrid, "retrieval": ImageGrid, "slide": Slide, "slides": Table,
+        "outcomes": Outcomes,
     },
     layout=(("loss", "tile_accuracy", "slide_loss"), ("map", "confusion", "protocols"), ("retrieval", "crops"),
-            ("slides",)),
+            ("slide", "slides")),
     presets={
         "smoke": UniPathology(
             pretrain_slides=2, tiles_per_slide=12, labelled_slides=3, validation_slides=1, test_slides=2,
