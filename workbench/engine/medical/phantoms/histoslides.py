@@ -1,4 +1,4 @@
-"""Generated slides: an island of tissue on glass, made of regions of the tissues of `histology`, with or without tumour."""
+"""Generated slides: an island of tissue on glass, of regions of `histology`'s tissues, with or without tumour."""
 
 from __future__ import annotations
 

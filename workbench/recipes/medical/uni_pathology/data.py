@@ -113,7 +113,7 @@ def unlabelled(seed: int, params: UniPathology) -> tuple[Pixels, tuple[str, ...]
     names = []
     for slide in range(params.pretrain_slides):
         made = _kept("pretraining", seed, slide, params.tiles_per_slide, params.tile, make=lambda at=slide: [
-            _tile(seed, "pretraining", at, None, number, params.tile) for number in range(params.tiles_per_slide)
+            _tile(seed, "pretraining", at, None, number=number, size=params.tile) for number in range(params.tiles_per_slide)
         ])  # fmt: skip
         pictures.extend(made)
         names.append(f"pretraining-{slide}")
@@ -124,7 +124,7 @@ def generated(seed: int, part: str, slides: int, per_class: int, params: UniPath
     """`per_class` tiles of every tissue from each of a part's slides."""
     kinds = len(histology.TISSUES)
     made = _kept(part, seed, slides, per_class, params.tile, make=lambda: [
-        _tile(seed, part, slide, kind, number, params.tile)
+        _tile(seed, part, slide, kind, number=number, size=params.tile)
         for slide in range(slides) for kind in range(kinds) for number in range(per_class)
     ])  # fmt: skip
     labels = np.tile(np.repeat(np.arange(kinds), per_class), slides)
@@ -132,7 +132,7 @@ def generated(seed: int, part: str, slides: int, per_class: int, params: UniPath
     return Tiles(np.asarray(made), labels.astype(np.int64), tuple(map(str, names)))
 
 
-def _tile(seed: int, part: str, slide: int, kind: int | None, number: int, size: int) -> Pixels:
+def _tile(seed: int, part: str, slide: int, kind: int | None, *, number: int, size: int) -> Pixels:
     style = histology.style_of(histology.chance_of(seed, part, slide), CENTRE[part])
     chance = histology.chance_of(seed, part, slide, len(histology.TISSUES) if kind is None else kind, number)
     tissue = int(chance.integers(len(histology.TISSUES))) if kind is None else kind

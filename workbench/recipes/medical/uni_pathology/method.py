@@ -37,7 +37,7 @@ from .recipe import HISTOLOGY, UniPathology
 Floats = NDArray[np.float32]
 
 LADDER = (1, 4, 16)
-LINEAR_EPISODES = 10
+LINEAR_EPISODES = 5
 """A linear probe takes a hundred times as long as prototypes, so it is drawn less often."""
 WATCHED = 10
 """Draws of labelled tiles behind a point of the validation curve."""
@@ -97,9 +97,11 @@ def _pretrained(stage: Stage, data: Data, params: UniPathology, place: Place) ->
     pair.to(place.device)
     objective = Distillation(pair, data.pretraining, params, seed=stage.seed)
     show.crops(stage, objective)  # type: ignore[arg-type]
-    watched = Network(pair.teacher.encoder, place)
+    watched = Network(pair.student.encoder, place)
     shots = shots_of(params, data.labelled)
-    places = protocols.supports(data.labelled.labels, min(shots, key=lambda one: abs(one - 4)), WATCHED, seed=stage.seed)
+    places = protocols.supports(
+        data.labelled.labels, min(shots, key=lambda one: abs(one - 4)), WATCHED, seed=stage.seed
+    )
 
     def evaluate(step: int) -> float:
         """Validation tiles by prototypes: told, not chosen by; the last weights are the ones that stay."""
@@ -110,7 +112,7 @@ def _pretrained(stage: Stage, data: Data, params: UniPathology, place: Place) ->
         return float(step)
 
     fit(stage, objective, params, place=place, evaluate=evaluate)  # type: ignore[arg-type]
-    return dict(pair.teacher.encoder.state_dict())
+    return dict(pair.student.encoder.state_dict())
 
 
 # Tiles --------------------------------------------------------------------------------------
@@ -288,7 +290,8 @@ def train(job: Job, params: UniPathology) -> None:
         from .saving import save
 
         job.phase("saving the model")
-        save(job, describe, data, found.labelled, pooling, slides.classes if slides else (), params)
+        named = slides.classes if slides else ()
+        save(job, describe, data, labelled=found.labelled, pooling=pooling, slide_classes=named, params=params)
     _clear(job.folder / "weights")
 
 

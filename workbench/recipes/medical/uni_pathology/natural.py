@@ -1,4 +1,4 @@
-"""Squares of the photographs that the libraries bring along: what a network pretrained on everyday pictures has seen."""
+"""Squares of the photographs that the libraries bring along: what networks of everyday pictures have seen."""
 
 from __future__ import annotations
 

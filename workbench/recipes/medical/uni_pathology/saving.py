@@ -22,9 +22,15 @@ Floats = NDArray[np.float32]
 
 
 def save(
-    job: Job, describe: Describe, data: Data, labelled: Floats, pooling: Abmil | None, slide_classes: tuple[str, ...],
+    job: Job,
+    describe: Describe,
+    data: Data,
+    *,
+    labelled: Floats,
+    pooling: Abmil | None,
+    slide_classes: tuple[str, ...],
     params: UniPathology,
-) -> None:  # fmt: skip
+) -> None:
     """Write model/; nothing in it needs unpickling."""
     folder = job.model_folder()
     if isinstance(describe, Network):
@@ -33,7 +39,8 @@ def save(
         _put(folder / "handmade.safetensors", middle=describe.middle, spread=describe.spread)
     _put(folder / "labelled.safetensors", features=labelled, labels=data.labelled.labels)
     if pooling is not None:
-        save_file({name: one.contiguous() for name, one in pooling.state_dict().items()}, folder / "pooling.safetensors")
+        tensors = {name: one.contiguous() for name, one in pooling.state_dict().items()}
+        save_file(tensors, folder / "pooling.safetensors")
     generated = (job.inputs.get("tiles") or HISTOLOGY.address) == HISTOLOGY.address
     licence = "Published UNI weights are CC BY-NC-ND 4.0: what is trained on their output is for non-commercial use."
     job.write_card(

@@ -75,8 +75,12 @@ def retrieval(job: Job, data: Data, pool: Floats, query: Floats) -> None:
         at = int(places[0])
         near = np.argsort(-close[at], kind="stable")[:6]
         marks = [MARK_RIGHT if data.labelled.labels[one] == kind else MARK_WRONG for one in near]
-        rows.append([_cell(data.test.pictures[at]),
-                     *(_cell(data.labelled.pictures[one], mark) for one, mark in zip(near, marks, strict=True))])
+        rows.append(
+            [
+                _cell(data.test.pictures[at]),
+                *(_cell(data.labelled.pictures[one], mark) for one, mark in zip(near, marks, strict=True)),
+            ]
+        )
     names = ", ".join(data.classes)
     title = f"Test tiles (first column: {names}) and their nearest labelled tiles"
     job.artifact("retrieval", ImageGrid, _sheet(rows).save, title=title)
@@ -110,8 +114,9 @@ def confusion(job: Job, data: Data, guess: Ints, *, shots: int) -> None:
         counts[true, named] += 1
         cells.setdefault(f"{true},{named}", []).append(at)
     items = [_item(data.test, data.classes, at, int(one)) for at, one in enumerate(guess)]
-    job.artifact("confusion", Confusion, ConfusionDoc(list(data.classes), counts.tolist(), cells),
-                 title=f"SimpleShot, {shots} labelled tiles a class, first draw", parts={"items": ItemsDoc(items)})  # fmt: skip
+    title = f"SimpleShot, {shots} labelled tiles a class, first draw"
+    job.artifact("confusion", Confusion, ConfusionDoc(list(data.classes), counts.tolist(), cells), title=title,
+                 parts={"items": ItemsDoc(items)})  # fmt: skip
 
 
 def protocols(job: Job, found: dict[tuple[str, int], Episodes], whole: dict[str, dict[str, float]]) -> None:
@@ -125,8 +130,8 @@ def protocols(job: Job, found: dict[tuple[str, int], Episodes], whole: dict[str,
     for name in dict.fromkeys(one for one, _ in found):
         each = [found[name, one].balanced for one in shots]
         rest = [whole[name][key] for key in ("balanced", "weighted_f1", "auroc")]
-        rows.append([name, *(round(float(one.mean()), 4) for one in each), *(round(float(one.std()), 4) for one in each),
-                     *(round(one, 4) for one in rest)])  # fmt: skip
+        numbers = [*(float(one.mean()) for one in each), *(float(one.std()) for one in each), *rest]
+        rows.append([name, *(round(one, 4) for one in numbers)])
     counts = ", ".join(f"{len(found[name, shots[0]].balanced)} for {name}" for name, one in found if one == shots[0])
     caption = f"Balanced accuracy on test tiles, mean over draws of labelled tiles ({counts}). AUROC: one against one."
     job.artifact("protocols", Table, TableDoc(columns, rows, caption), title="Tiles named from few labels")

@@ -43,7 +43,8 @@ def load_published(path: Path) -> Dinov2Model:
     if path.is_dir() and (path / "config.json").is_file():
         return _folder(path)
     if path.is_dir():
-        path = next((path / name for name in ("model.safetensors", "pytorch_model.bin") if (path / name).is_file()), path)
+        names = ("model.safetensors", "pytorch_model.bin")
+        path = next((path / name for name in names if (path / name).is_file()), path)
     tensors = _read(path)
     try:
         config, state = translated(tensors)
