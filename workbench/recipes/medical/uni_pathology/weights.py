@@ -50,12 +50,15 @@ def load_published(path: Path) -> Dinov2Model:
         config, state = translated(tensors)
     except (KeyError, IndexError, ValueError) as error:
         raise _unlike(path, f"no {error}") from None
-    model = Dinov2Model(config)
-    lacking, odd = model.load_state_dict(state, strict=False)
-    lacking = [one for one in lacking if one != "embeddings.mask_token"]  # pretraining's own, published by few
-    if lacking or odd:
-        raise _unlike(path, ", ".join((*lacking, *odd))[:200])
-    return model.eval()
+    # Transformers renames what it loads as its versions ask for; it warns of what it lacks, and so would go on.
+    model, told = Dinov2Model.from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
+    lacking = sorted(set(map(str, told["missing_keys"])) - {"embeddings.mask_token"})  # published by few
+    if lacking or told["unexpected_keys"] or told["mismatched_keys"]:
+        odd = (*lacking, *map(str, told["unexpected_keys"]), *map(str, told["mismatched_keys"]))
+        raise _unlike(path, f"without or with another shape of {', '.join(odd)}"[:200])
+    found: Dinov2Model = model
+    found.train(False)
+    return found
 
 
 def _folder(path: Path) -> Dinov2Model:
@@ -63,7 +66,8 @@ def _folder(path: Path) -> Dinov2Model:
         model: Dinov2Model = Dinov2Model.from_pretrained(path, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, SafetensorError, RuntimeError) as error:
         raise _unlike(path, str(error)[:200]) from None
-    return model.eval()
+    model.train(False)
+    return model
 
 
 def _read(path: Path) -> dict[str, Tensor]:
