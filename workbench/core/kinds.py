@@ -112,3 +112,7 @@ MrCases = InputKind(
 CtScans = InputKind(
     "ct-scans", (), True, "a folder of CT volumes (DICOM, NIfTI, NRRD, MHA), or an nnU-Net or Decathlon data set"
 )
+TileFolders = InputKind("tile-folders", (), True, "a folder with one folder of pictures for each class")
+WholeSlides = InputKind(
+    "whole-slides", (".csv",), True, "a CSV of slides (slide_id, label, case_id), beside the slides or CLAM features"
+)
