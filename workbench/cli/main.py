@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, medical, models, running, runs, sweeping, workers
+from workbench.cli import (
+    applying,
+    doctor,
+    exporting,
+    history,
+    medical,
+    models,
+    running,
+    runs,
+    speech,
+    sweeping,
+    workers,
+)
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -303,6 +315,13 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     )
 
 
+def _speech(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="sounds and tiers: show, convert")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+    _command(deeds, "show", speech.show, "what a sound or a file of tiers holds", speech.show_arguments)
+    _command(deeds, "convert", speech.convert, "a sound, or tiers, in another format", speech.convert_arguments)
+
+
 def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     _command(
         commands,
@@ -335,6 +354,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "runs": _runs,
     "models": _models,
     "medical": _medical,
+    "speech": _speech,
     "doctor": _doctor,
     "worker": _worker,
 }

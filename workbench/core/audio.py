@@ -17,6 +17,12 @@ from typing import Any, Literal
 import msgspec
 
 Scale = Literal["linear", "mel", "log"]
+SOUND_SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au", ".caf", ".w64", ".sph",
+    ".wma", ".mka", ".webm", ".mp4", ".mov", ".mkv", ".avi", ".m4v", ".3gp",
+)  # fmt: skip
+"""What a dropped folder is searched for; a chosen file may end in anything."""
+TIER_SUFFIXES = (".textgrid", ".srt", ".vtt", ".rttm", ".ctm", ".json", ".txt")
 TierKind = Literal["segments", "words", "phones", "points"]
 
 
