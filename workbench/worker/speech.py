@@ -172,7 +172,14 @@ def _sound_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]
     return [str(path)]
 
 
+def _sound_sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    """A sound and its tiers, for whoever has no file at hand."""
+    from workbench.engine.speech.sample import write_sample
+
+    return [str(path) for path in write_sample(context.home.cache / "sample-sound")]
+
+
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "sound": _sound, "spectrogram": _spectrogram, "tracks": _tracks, "tiers": _tiers, "tiers-export": _tiers_export,
-    "sound-export": _sound_export,
+    "sound-export": _sound_export, "sound-sample": _sound_sample,
 }  # fmt: skip

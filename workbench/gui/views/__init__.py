@@ -18,6 +18,8 @@ _VIEWS = {
     "image-grid": "image:ImageView",
     "volume": "volume:VolumeView",
     "labels": "volume:LabelsView",
+    "audio": "audio:AudioView",
+    "tiers": "audio:TiersView",
 }
 
 
