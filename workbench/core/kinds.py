@@ -29,7 +29,8 @@ Embedding = ArtifactKind("embedding", ".npy", "points of a map, (N, 2) float32, 
 Attention = ArtifactKind("attention", ".npy", "weights between tokens, (heads, T, T) float32")
 Image = ArtifactKind("image", ".png", "one picture")
 ImageGrid = ArtifactKind("image-grid", ".png", "pictures side by side")
-Audio = ArtifactKind("audio", ".wav", "sound")
+Audio = ArtifactKind("audio", ".wav", "sound, with a SoundMeta in its meta; its part `tiers` is a TiersDoc")
+Tiers = ArtifactKind("tiers", ".json", "segments, words or phones of a sound (TiersDoc); its part `audio` is the sound")
 Volume = ArtifactKind("volume", ".npy", "a volume, (z, y, x), with a VolumeMeta in its meta")
 Labels = ArtifactKind(
     "labels",

@@ -30,7 +30,10 @@ class Choice(NamedTuple):
     command: str
 
 
-OWN_PAGES: Mapping[str, tuple[Choice, ...]] = {"medical": (Choice("cases", "Cases", "go.medical"),)}
+OWN_PAGES: Mapping[str, tuple[Choice, ...]] = {
+    "medical": (Choice("cases", "Cases", "go.medical"),),
+    "speech": (Choice("sounds", "Sounds", "go.speech"),),
+}
 """Pages of tabs that are no recipe's; they stand before the recipes."""
 
 

@@ -52,7 +52,10 @@ def _job(inputs: dict[str, str] | None = None, seed: int = 1) -> Any:
 
 def test_that_no_slide_stands_in_two_parts() -> None:
     found = data.load(_job(), SMALL)
-    parts = [set(found.pretraining_slides), *(set(one.slides) for one in (found.labelled, found.validation, found.test))]
+    parts = [
+        set(found.pretraining_slides),
+        *(set(one.slides) for one in (found.labelled, found.validation, found.test)),
+    ]
     assert sum(map(len, parts)) == len(set().union(*parts))
     with pytest.raises(InputError, match="more than one part"):
         data.apart(["one", "two"], ["three", "two"])

@@ -17,7 +17,7 @@ RECIPE = "recipe:"
 
 
 def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
-    """'home', 'cases', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
+    """'home', 'cases', 'sounds', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
     if name.startswith(RECIPE):
         recipe = name.removeprefix(RECIPE)
         return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))
@@ -25,6 +25,8 @@ def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> Q
         return _runs(window, remembered.get("runs", {}))
     if name == "cases":
         return _cases(window, remembered.get("cases", {}))
+    if name == "sounds":
+        return _sounds(window, remembered.get("sounds", {}))
     return {"home": _home, "compare": _compare, "models": _models, "settings": _settings}[name](window)
 
 
@@ -47,6 +49,18 @@ def _cases(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     chooser = TabChooser("Cases", "Page: Cases", choices)
     chooser.chosen.connect(window.open_choice)
     page = CasesPage(window.link, chooser)
+    page.set_values(remembered)
+    page.changed.connect(window.memory.touch)
+    return page
+
+
+def _sounds(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.sounds.page import SoundsPage
+    from workbench.gui.topline import TabChooser, choices_of
+
+    chooser = TabChooser("Sounds", "Page: Sounds", choices_of("speech", window.tabs().get("speech", ())))
+    chooser.chosen.connect(window.open_choice)
+    page = SoundsPage(window.link, chooser)
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page

@@ -19,6 +19,8 @@ _VIEWS = {
     "volume": "volume:VolumeView",
     "labels": "volume:LabelsView",
     "slide": "slide:SlideView",
+    "audio": "audio:AudioView",
+    "tiers": "audio:TiersView",
 }
 
 

@@ -1,0 +1,1 @@
+"""Sound in and out: files, features, spectrograms, tiers, corpora, and synthetic speakers."""

@@ -1,0 +1,1 @@
+"""Seeing and hearing sound: waveform, spectrogram, tiers, player, microphone."""

@@ -1,0 +1,142 @@
+"""How the spectrogram is made and coloured: axis, window, hop, range of frequencies and of power, colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from workbench.gui.sounds.scene import SoundScene
+from workbench.gui.sounds.tints import MAPS, colour_table
+from workbench.gui.theme import theme
+
+WINDOWS_MS = (3.0, 5.0, 10.0, 15.0, 25.0, 32.0, 50.0, 100.0, 200.0)
+SHAPES = ("hann", "hamming", "blackman", "gaussian")
+AXES = ("linear", "mel", "log")
+HOPS = (2, 4, 8, 16)
+WIDTHS_PX = (82, 88, 100, 68, 92, 88, 82, 178)
+
+
+class Controls(QWidget):
+    """Small fields in a row; each change is seen at once."""
+
+    def __init__(self, scene: SoundScene) -> None:
+        super().__init__()
+        self.scene = scene
+        px = theme().pixels
+        self.axis = self._combo("Axis", AXES, "Scale of the frequency axis", self._remake)
+        words = [f"{one:g} ms" for one in WINDOWS_MS]
+        self.window_ms = self._combo("Window", words, "Length of the analysis window: long is sharp in frequency, "
+                                  "short in time", self._remake)  # fmt: skip
+        self.shape = self._combo("Shape", SHAPES, "Shape of the analysis window", self._remake)
+        self.hop = self._combo("Hop", [f"1/{one}" for one in HOPS], "Step between columns, as a part of the window",
+                               self._remake)  # fmt: skip
+        self.high = self._spin(
+            "Up to", (0.2, 96.0), 0.5, " kHz", tip="Highest frequency shown; Ctrl and the wheel change it"
+        )
+        self.top = self._spin(
+            "Top", (-120, 6), 5, " dB", tip="Power of the brightest colour; a full-scale sine is 0 dB"
+        )
+        self.range = self._spin("Range", (10, 120), 5, " dB", tip="Power between the darkest and the brightest colour")
+        self.colours = self._combo("Colours", list(MAPS), "Perceptually even colour maps", self._recolour)
+        for at, name in enumerate(MAPS):
+            self.colours.setItemIcon(at, _bar(name))
+        self.colours.setIconSize(QSize(px(40), px(12)))
+        self.high.valueChanged.connect(lambda _: self._remake())
+        self.top.valueChanged.connect(lambda _: self._recolour())
+        self.range.valueChanged.connect(lambda _: self._recolour())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(px(4))
+        for (name, field), width in zip(self._fields(), WIDTHS_PX, strict=True):
+            field.setFixedWidth(px(width))
+            if name:
+                label = QLabel(name)
+                label.setProperty("role", "dim")
+                label.setBuddy(field)
+                row.addWidget(label)
+            row.addWidget(field)
+            row.addSpacing(px(4))
+        row.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        scene.restyled.connect(self.take_over)
+        scene.shown.connect(self.take_over)
+        self.take_over()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def _fields(self) -> list[tuple[str, QWidget]]:
+        return [("Axis", self.axis), ("Window", self.window_ms), ("", self.shape), ("Hop", self.hop), ("Up to", self.high),
+                ("Top", self.top), ("Range", self.range), ("Colours", self.colours)]  # fmt: skip
+
+    def take_over(self) -> None:
+        """Show what the scene says."""
+        scene, settings = self.scene, self.scene.settings
+        widgets = [field for _, field in self._fields()]
+        for one in widgets:
+            one.blockSignals(True)
+        self.axis.setCurrentText(settings.scale)
+        near = min(WINDOWS_MS, key=lambda one: abs(one - 1000 * settings.window_s))
+        self.window_ms.setCurrentText(f"{near:g} ms")
+        self.shape.setCurrentText(settings.window)
+        part = min(HOPS, key=lambda one: abs(settings.window_s / settings.column_s - one))
+        self.hop.setCurrentText(f"1/{part}")
+        nyquist = scene.rate_hz / 2000 if scene.samples else 96.0
+        self.high.setMaximum(max(nyquist, 0.2))
+        self.high.setValue((settings.high_hz or scene.rate_hz / 2) / 1000)
+        self.top.setValue(scene.top_db)
+        self.range.setValue(scene.range_db)
+        self.colours.setCurrentText(scene.colour_map)
+        for one in widgets:
+            one.blockSignals(False)
+
+    def _remake(self) -> None:
+        if not self.scene.samples:
+            return
+        window_s = float(self.window_ms.currentText().removesuffix(" ms")) / 1000
+        parts = int(self.hop.currentText().removeprefix("1/"))
+        high_hz = self.high.value() * 1000
+        settings = msgspec.structs.replace(
+            self.scene.settings, scale=self.axis.currentText(), window_s=window_s, window=self.shape.currentText(),
+            hop_s=0.0 if parts == 4 else window_s / parts,
+            high_hz=0.0 if high_hz >= self.scene.rate_hz / 2 - 1 else round(high_hz),
+        )  # fmt: skip
+        self.scene.restyle(settings=settings)
+
+    def _recolour(self) -> None:
+        self.scene.restyle(colour_map=self.colours.currentText(), top_db=self.top.value(), range_db=self.range.value())
+
+    def _combo(self, name: str, words: Sequence[str], tip: str, do: Callable[[], None]) -> QComboBox:
+        box = QComboBox()
+        box.addItems(list(words))
+        box.setAccessibleName(name)
+        box.setToolTip(tip)
+        box.currentIndexChanged.connect(lambda _: do())
+        return box
+
+    def _spin(self, name: str, limits: tuple[float, float], step: float, unit: str, *, tip: str) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        box.setRange(*limits)
+        box.setSingleStep(step)
+        box.setDecimals(1 if step < 1 else 0)
+        box.setSuffix(unit)
+        box.setAccessibleName(name)
+        box.setToolTip(tip)
+        box.setKeyboardTracking(False)
+        return box
+
+
+def _bar(name: str) -> QIcon:
+    """A colour map as a small picture."""
+    table = colour_table(name, 0.0, 100.0)
+    picture = QImage(100, 8, QImage.Format.Format_RGB32)
+    for x in range(100):
+        tone = table[round((x - 100 + 121.5) / 0.5)]
+        for y in range(8):
+            picture.setPixel(x, y, tone)
+    scaled = picture.scaled(80, 24, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
+    return QIcon(QPixmap.fromImage(scaled))

@@ -1,0 +1,67 @@
+"""Taking a sound or its tiers away: one dialog whose file kinds say what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from workbench.core.audio import TiersDoc
+from workbench.gui.cases.asking import Asking
+from workbench.gui.link import Link
+
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+TIERS = (("Praat TextGrid", ".TextGrid"), ("SubRip subtitles", ".srt"), ("WebVTT subtitles", ".vtt"),
+         ("NIST CTM", ".ctm"), ("Tiers as JSON", ".json"))  # fmt: skip
+
+
+class Exporting(QObject):
+    """The worker writes; `written` carries a line for the banner."""
+
+    written = Signal(str)
+    failed = Signal(object)
+
+    def __init__(self, link: Link, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = parent
+        self.asking = Asking(link, self, failed=self.failed.emit)
+
+    def ask(self, path: str, selection_s: Sequence[float] | None, doc: TiersDoc) -> None:
+        """Ask where to and as what; the selection where there is one, else the whole sound."""
+        what = "Selection" if selection_s else "Sound"
+        kinds = {f"{what} as {one[1:].upper()} (*{one})": one for one in SOUNDS}
+        if doc.tiers:
+            kinds |= {f"{name} (*{suffix})": suffix for name, suffix in TIERS}
+        dialog = QFileDialog(self._window, "Export", str(Path(path).parent))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(kinds))
+        dialog.selectFile(Path(path).stem + ("-selection" if selection_s else "-copy"))
+
+        def chosen(name: str) -> None:
+            suffix = kinds[dialog.selectedNameFilter()]
+            out = Path(name) if Path(name).suffix.lower() == suffix.lower() else Path(name + suffix)
+            if suffix in SOUNDS:
+                self.write_sound(path, out, selection_s)
+            else:
+                self.write_tiers(doc, out)
+
+        dialog.fileSelected.connect(chosen)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def write_sound(self, path: str, out: Path, selection_s: Sequence[float] | None) -> None:
+        """Write the stretch, or everything, by the ending of `out`."""
+        start_s, end_s = selection_s or (0.0, 0.0)
+        self.asking.ask(f"Writing {out.name}", "sound-export", list[str], self._done, path=path, out=str(out),
+                        start_s=start_s, end_s=end_s)  # fmt: skip
+
+    def write_tiers(self, doc: TiersDoc, out: Path) -> None:
+        """Write the tiers in the format of the ending."""
+        self.asking.ask(f"Writing {out.name}", "tiers-export", list[str], self._done,
+                        tiers=msgspec.to_builtins(doc), out=str(out))  # fmt: skip
+
+    def _done(self, paths: list[str]) -> None:
+        self.written.emit("Written to " + ", ".join(paths))

@@ -1,0 +1,330 @@
+"""The page of sounds: drop files, see and hear them, annotate them, record, take them away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QSplitter, QStackedWidget
+
+from workbench.core.audio import TiersDoc, Tracks
+from workbench.core.problem import ProblemRecord
+from workbench.gui.actions import make_action
+from workbench.gui.autosave import Autosave
+from workbench.gui.cases.start import WorkingLine
+from workbench.gui.link import Link
+from workbench.gui.pages.frame import PageFrame
+from workbench.gui.sounds import tieredits
+from workbench.gui.sounds.exporting import Exporting
+from workbench.gui.sounds.opening import SUFFIXES, TIERS, Opened, Opening, listed
+from workbench.gui.sounds.recordpanel import RecordPanel
+from workbench.gui.sounds.start import StartPlace
+from workbench.gui.sounds.tiles import WorkerTiles
+from workbench.gui.sounds.viewer import SoundViewer
+from workbench.gui.sounds.waves import Sound
+from workbench.gui.theme import theme
+from workbench.gui.topline import TabChooser, TopLine
+
+MOST_RECENT = 8
+LIST_PX = 200
+
+
+class SoundsPage(PageFrame):
+    """Several files stand in a list at the left; one is seen."""
+
+    changed = Signal()
+
+    def __init__(self, link: Link, chooser: TabChooser) -> None:
+        self.top = TopLine(chooser)
+        super().__init__("Sounds", top=self.top)
+        self.link = link
+        self.recent: list[str] = []
+        self.path = ""
+        self._wish = ""
+        self._is_sample = False
+        self.opening = Opening(link, self)
+        self.start = StartPlace(files=self.ask_files, folder=self.ask_folder, sample=self.open_sample,
+                                record=self.record)  # fmt: skip
+        self.viewer = SoundViewer(link, tracked=True)
+        self.recorder = RecordPanel(link, link.home.root / "recordings")
+        self.exporting = Exporting(link, self)
+        self.files = QListWidget()
+        self.files.setAccessibleName("Sounds")
+        self.files.hide()
+        self.looking = QSplitter(Qt.Orientation.Horizontal)
+        self.looking.addWidget(self.files)
+        self.looking.addWidget(self.viewer)
+        self.looking.setStretchFactor(1, 1)
+        self.looking.setSizes([theme().pixels(LIST_PX), theme().pixels(1000)])
+        self.places = QStackedWidget()
+        for place in (self.start, self.looking, self.recorder):
+            self.places.addWidget(place)
+        self.working = WorkingLine(self._stop)
+        self.autosave = Autosave(link, self._taken, self)
+        self.setAcceptDrops(True)
+        self._make_actions()
+        self.column.addWidget(self.working)
+        self.column.addWidget(self.places, 1)
+        self._wire()
+        self.start.show_recent([])
+        self._refresh()
+
+    # What is remembered
+
+    def values(self) -> dict[str, Any]:
+        """The sounds of late, by path."""
+        return {"recent": self.recent}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Back to what was remembered; anything else is passed by."""
+        try:
+            self.recent = msgspec.convert(values.get("recent", []), list[str])
+        except msgspec.ValidationError:
+            return
+        self.start.show_recent(self.recent)
+
+    def closed(self) -> None:
+        """Put edits and a recording on disk."""
+        self.viewer.player.halt()
+        if self.recorder.recorder is not None:
+            recorder, self.recorder.recorder = self.recorder.recorder, None
+            recorder.finish()
+        self.autosave.flush()
+        self._stop()
+
+    # Opening
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """List the sounds of files and folders, and open the first; a file of tiers goes below the open sound."""
+        if len(paths) == 1 and Path(paths[0]).suffix.lower() in TIERS and self.path:
+            self.opening.read_tiers(paths[0])
+            return
+        self.opening.asking.work("Looking for sounds", lambda: listed(paths), self._list)
+
+    def open_sound(self, path: str) -> None:
+        """See a sound."""
+        self._leave()
+        self._wish, self._is_sample = path, False
+        self.opening.open(path)
+
+    def open_sample(self) -> None:
+        """See the sample."""
+        self._leave()
+        self.files.clear()
+        self.files.hide()
+        self._wish, self._is_sample = "", True
+        self.opening.open_sample()
+
+    def step(self, by: int) -> None:
+        """Open the next sound of the list."""
+        row = self.files.currentRow() + by
+        if 0 <= row < self.files.count():
+            self.files.setCurrentRow(row)
+
+    def record(self) -> None:
+        """Show the microphone."""
+        self._leave()
+        self.places.setCurrentWidget(self.recorder)
+        self.recorder.open()
+        self._refresh()
+
+    def ask_files(self) -> None:
+        """Choose files to open."""
+        kinds = f"Sounds ({' '.join(f'*{one}' for one in SUFFIXES)})"
+        self._ask("Open sounds", QFileDialog.FileMode.ExistingFiles, kinds, self.open_paths)
+
+    def ask_folder(self) -> None:
+        """Choose a folder to open."""
+        self._ask("Open a folder of sounds", QFileDialog.FileMode.Directory, "", self.open_paths)
+
+    def ask_tiers(self) -> None:
+        """Choose a file of tiers."""
+        kinds = "Tiers (*.TextGrid *.textgrid *.srt *.vtt *.rttm *.ctm *.json *.txt)"
+        self._ask("Open tiers", QFileDialog.FileMode.ExistingFile, kinds,
+                  lambda paths: self.opening.read_tiers(paths[0]))  # fmt: skip
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str, then: Any) -> None:
+        dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
+        dialog.setFileMode(mode)
+        if filters:
+            dialog.setNameFilters([filters, "All files (*)"])
+        dialog.accepted.connect(lambda: then(dialog.selectedFiles()))
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def _list(self, paths: Sequence[str]) -> None:
+        if not paths:
+            kinds = ", ".join(SUFFIXES[:8])
+            self._failed(ProblemRecord("There is no sound in this folder.", expected=f"files such as {kinds}",
+                                       fix="Choose another folder, or single files."))  # fmt: skip
+            return
+        self.files.blockSignals(True)
+        self.files.clear()
+        for path in paths:
+            item = QListWidgetItem(Path(path).name)
+            item.setToolTip(path)
+            item.setData(Qt.ItemDataRole.UserRole, path)
+            self.files.addItem(item)
+        self.files.setCurrentRow(0)
+        self.files.blockSignals(False)
+        self.files.setVisible(len(paths) > 1)
+        self.open_sound(paths[0])
+
+    def _opened(self, opened: Opened) -> None:
+        self.path = opened.path
+        self.viewer.show_sound(opened.sound, opened.tiers, source=WorkerTiles(self.link, opened.path))
+        self.autosave.forget()
+        self.places.setCurrentWidget(self.looking)
+        self.viewer.waveform.setFocus()
+        told = ["Your tiers of last time are shown again."] if opened.restored else []
+        self._note([*told, *opened.notes])
+        if not self._is_sample:
+            self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
+            self.start.show_recent(self.recent)
+            self.changed.emit()
+        self._refresh()
+
+    def _grown(self, sound: Sound) -> None:
+        self.viewer.grow(sound)
+        if sound.complete:
+            self._note(sound.notes)
+
+    def _note(self, lines: Sequence[str]) -> None:
+        if lines:
+            self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines))
+        else:
+            self.banner.dismiss()
+
+    def _tiers_read(self, doc: TiersDoc) -> None:
+        self.viewer.show_tiers(doc)
+        self.autosave.touch()
+
+    def _recorded(self, path: str) -> None:
+        self.open_paths([path])
+
+    def _failed(self, record: ProblemRecord) -> None:
+        gone = self._wish
+        if gone in self.recent and not Path(gone).exists():
+            self.banner.show_problem(record, ("Remove from the list", lambda: self._forget(gone)))
+        else:
+            self.banner.show_problem(record)
+        self._refresh()
+
+    def _forget(self, path: str) -> None:
+        self.recent = [one for one in self.recent if one != path]
+        self.start.show_recent(self.recent)
+        self.banner.dismiss()
+        self.changed.emit()
+
+    # The sound that is open
+
+    def close_sounds(self) -> None:
+        """Back to the start; tiers are kept."""
+        self._leave()
+        self.viewer.clear()
+        self.files.clear()
+        self.path = ""
+        self.places.setCurrentWidget(self.start)
+        self._refresh()
+
+    def export(self) -> None:
+        """Ask what to write where."""
+        if self.path:
+            scene = self.viewer.scene
+            selection = [one / scene.rate_hz for one in scene.selection] if scene.selection else None
+            self.exporting.ask(self.path, selection, self.viewer.tiers.doc)
+
+    def show_tracks(self) -> None:
+        """Lay pitch and energy over the spectrogram, or take them away."""
+        if not self.viewer.acts["tracks"].isChecked():
+            self.viewer.show_tracks(None, None)
+            return
+        path = self.path
+
+        def then(found: Tracks) -> None:
+            self.opening.asking.work("Opening pitch", lambda: np.load(found.path, mmap_mode="r"), lambda rows: (
+                self.viewer.show_tracks(found, rows) if path == self.path else None))  # fmt: skip
+
+        self.opening.asking.ask("Tracking pitch", "tracks", Tracks, then, path=path)
+
+    def _taken(self) -> Any:
+        place = tieredits.kept_path(self.link.home.edits, self.path)
+        doc = msgspec.convert(msgspec.to_builtins(self.viewer.tiers.doc), TiersDoc)
+        return lambda: tieredits.keep(place, doc)
+
+    def _leave(self) -> None:
+        """Another thing is looked at now."""
+        self.autosave.flush()
+        self.opening.asking.cancel()
+        self.banner.dismiss()
+
+    def _stop(self) -> None:
+        self.opening.asking.cancel()
+        self.exporting.asking.cancel()
+
+    # Building
+
+    def _make_actions(self) -> None:
+        doing = {
+            "file": self.ask_files, "folder": self.ask_folder, "sample": self.open_sample, "record": self.record,
+            "tiers": self.ask_tiers, "export": self.export, "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1), "close": self.close_sounds,
+        }  # fmt: skip
+        self.acts = {name: make_action(self, f"sounds.{name}", do) for name, do in doing.items()}
+        for name in ("close", "folder", "tiers", "record", "export"):
+            self.top.add(self.acts[name])
+        self.top.add(self.acts["file"], primary=True)
+
+    def _wire(self) -> None:
+        self.start.recent_chosen.connect(lambda path: self.open_paths([path]))
+        self.files.currentItemChanged.connect(
+            lambda item, _: self.open_sound(item.data(Qt.ItemDataRole.UserRole)) if item else None
+        )
+        self.opening.opened.connect(self._opened)
+        self.opening.grown.connect(self._grown)
+        self.opening.tiers_read.connect(self._tiers_read)
+        self.opening.failed.connect(self._failed)
+        self.exporting.failed.connect(self._failed)
+        self.exporting.written.connect(lambda words: self._note([words]))
+        self.viewer.failed.connect(self._failed)
+        self.viewer.tracks_wanted.connect(self.show_tracks)
+        self.viewer.edited.connect(self.autosave.touch)
+        self.recorder.recorded.connect(self._recorded)
+        self.recorder.left.connect(self._left_recorder)
+        self.autosave.told.connect(self.link.saved)
+        for asking in (self.opening.asking, self.exporting.asking):
+            asking.changed.connect(lambda _: self._tell())
+        self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
+
+    def _left_recorder(self) -> None:
+        self.places.setCurrentWidget(self.looking if self.path else self.start)
+        self._refresh()
+
+    def _tell(self) -> None:
+        self.working.tell([self.opening.asking.doing, self.exporting.asking.doing])
+
+    def _refresh(self) -> None:
+        viewing = bool(self.path) and self.places.currentWidget() is self.looking
+        recording = self.places.currentWidget() is self.recorder
+        many = self.files.count() > 1
+        for name in ("tiers", "export", "close", "next", "previous"):
+            self.acts[name].setEnabled(viewing and (many if name in ("next", "previous") else True))
+            self.acts[name].setVisible(viewing)
+        self.acts["record"].setVisible(not recording)
+        title = "Sample sound" if self._is_sample else Path(self.path).name
+        self.top.about.set_whole(title if viewing else "")
