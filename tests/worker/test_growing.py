@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -10,34 +9,22 @@ import msgspec
 import nibabel
 import numpy as np
 import pytest
-from safetensors.torch import save_file
 
+from tests.engine.medical.untrained import save_untrained
 from tests.plugins.fixtures import until
 from workbench.core.events import Underway
 from workbench.core.problem import InputError
 from workbench.core.segmenting import GrowingLabels, Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, VolumeFile, VolumeMeta
-from workbench.recipes.medical.hi_end_mae.method import make_encoder, make_segmenter
-from workbench.recipes.medical.hi_end_mae.recipe import HiEndMae
 from workbench.runner.local import LocalRunner
 
-SHAPE = {"crop": 12, "patch": 6, "width": 24, "layers": 4, "heads": 4, "taps": "1, 2, 3, 4", "features": 2,
-         "window_low": -175.0, "window_high": 250.0}  # fmt: skip
 GEOMETRY = Geometry((4.0, 4.0, 4.0), (7.0, 8.0, 9.0))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A segmenter of torsos that has learned nothing, as a run saves it."""
-    folder, params = tmp_path_factory.mktemp("segmenter"), HiEndMae(**SHAPE)
-    network = make_segmenter(make_encoder(params), params, classes=3)
-    save_file({name: one.contiguous() for name, one in network.state_dict().items()},
-              folder / "segmenter.safetensors")  # fmt: skip
-    card = {"task": "segmentation", "shape": SHAPE, "spacing_mm": [4.0, 4.0, 4.0], "run": "untrained",
-            "config": {"recipe": "hi-end-mae"},
-            "labels": [{"value": 1, "name": "Liver"}, {"value": 2, "name": "Spleen"}]}  # fmt: skip
-    (folder / "workbench.json").write_text(json.dumps(card))
-    return str(folder)
+    """A model folder."""
+    return save_untrained(tmp_path_factory.mktemp("segmenter"))
 
 
 def wish(folder: Path, size: int, **more: object) -> dict:

@@ -1,0 +1,38 @@
+"""`workbench medical segment`: a case through a model into a file, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from tests.engine.medical.dicoms import series
+from tests.engine.medical.untrained import save_untrained
+from workbench.runner.local import LocalRunner
+from workbench.store.home import Home
+
+
+def test_that_a_series_is_segmented_into_a_dicom_seg_that_names_the_model(
+    runner: LocalRunner, home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    volume = series(tmp_path / "s")
+    (tmp_path / "model").mkdir()
+    model = save_untrained(tmp_path / "model", spacing_mm=0.8)
+    words = ("--model", model, "--home", str(home.root))
+    done = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "seg.dcm"), "--json", *words)
+    assert done.status == 0, done.err
+    (told,) = done.lines
+    assert told["files"] == [str(tmp_path / "seg.dcm")] and told["model"] == "hi-end-mae untrained"
+    seg = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert {(one.SegmentAlgorithmType, one.SegmentAlgorithmName) for one in seg.SegmentSequence} == {
+        ("AUTOMATIC", "hi-end-mae untrained")
+    }
+    assert (seg.Rows, seg.Columns) == volume.shape[1:]
+    mirrored = workbench(
+        "medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.nii.gz"), "--tta", *words
+    )
+    assert mirrored.status == 2 and "mirrored" in mirrored.err
+    wrong = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.txt"), *words)
+    assert wrong.status == 2 and ".nii.gz" in wrong.err
