@@ -51,7 +51,7 @@ PLACES: Mapping[str, Place] = {
         "Cases",
         "A case is a DICOM folder or an image file. It is shown in three linked planes, its labels are corrected and "
         "saved by themselves, and written as NIfTI, NRRD, MHA, DICOM SEG, surfaces or a table. "
-        "Research use only: this is not a medical device.",
+        "A whole slide is opened in a viewer of its own. Research use only: this is not a medical device.",
     ),
     "settings": Place("Settings", "What is set once for all recipes. Every change is checked, saved and told at once."),
     "labels": Place("Labelling", "Labels and spans are corrected example by example and saved by themselves.", True),
