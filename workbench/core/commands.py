@@ -51,7 +51,7 @@ PLACES: Mapping[str, Place] = {
         "Cases",
         "A case is a DICOM folder or an image file. It is shown in three linked planes, its labels are corrected and "
         "saved by themselves, and written as NIfTI, NRRD, MHA, DICOM SEG, surfaces or a table. "
-        "Research use only: this is not a medical device.",
+        "A whole slide is opened in a viewer of its own. Research use only: this is not a medical device.",
     ),
     "sounds": Place(
         "Sounds",
@@ -249,7 +249,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.slide.x10", "Magnify 10×", "As through a 10× objective: 1 µm for each pixel", "F6"),
     Command("view.slide.x20", "Magnify 20×", "As through a 20× objective: 0.5 µm for each pixel", "F7"),
     Command("view.slide.x40", "Magnify 40×", "As through a 40× objective: 0.25 µm for each pixel", "F8"),
-    Command("view.slide.map", "Map of the slide", "The whole slide, small, with the part that is seen", "M",
+    Command("view.slide.map", "Map of the slide", "The whole slide, small, with the part that is seen; click it", "M",
             "mdi6.map-outline"),
     Command("view.slide.grid", "Tiles with tissue", "Where tiles of 256 pixels at 20× hold tissue", "G", "mdi6.grid"),
     Command("view.slide.heat", "Show or hide scores", "The slide without its colours, and back", "H", "mdi6.eye"),

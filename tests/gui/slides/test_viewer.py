@@ -130,8 +130,12 @@ def test_that_a_click_on_the_map_goes_there(viewer, qtbot):
     at = QPoint(round(place.left() + place.width() * 0.75), round(place.top() + place.height() * 0.5))
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=at)
     assert abs(canvas.view.x - WIDTH * 0.75) < 60 and abs(canvas.view.y - HEIGHT * 0.5) < 60
+    assert canvas.map_seen()
+    canvas.fit()
+    assert not canvas.map_seen()  # all of the slide is seen anyway
+    canvas.go(1000, 1000, 1.0)
     qtbot.keyClick(canvas, Qt.Key.Key_M)
-    assert not canvas.map_shown
+    assert not canvas.map_seen()
 
 
 def test_that_scores_lie_over_their_tiles_with_opacity_and_can_be_hidden(viewer, qtbot):

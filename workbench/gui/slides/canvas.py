@@ -153,7 +153,7 @@ class SlideCanvas(QWidget):
             self._paint_slide(painter)
             painter.restore()
             self._paint_bar(painter)
-            if self.map_shown:
+            if self.map_seen():
                 self._paint_map(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(tokens().accent), 1))
@@ -209,10 +209,15 @@ class SlideCanvas(QWidget):
         left, top = self.width() - size.width() - px(MARGIN_PX), px(MARGIN_PX)
         return QRectF(left, top, size.width(), size.height())
 
+    def map_seen(self) -> bool:
+        """Whether the map is there: it is wanted, there is room, and not all of the slide is seen anyway."""
+        place, (left, top, right, bottom) = self.map_box(), self.box()
+        roomy = place.width() * 2.5 <= self.width() and place.height() * 1.5 <= self.height()
+        everything = left <= 0 and top <= 0 and right >= self.size_px[0] and bottom >= self.size_px[1]
+        return self.map_shown and roomy and not everything
+
     def _paint_map(self, painter: QPainter) -> None:
         place = self.map_box()
-        if place.width() * 2.5 > self.width() or place.height() * 1.5 > self.height():
-            return  # no room beside the slide itself
         self._plate(painter, place.adjusted(-3, -3, 3, 3))
         painter.drawImage(place, self._whole)
         scale = place.width() / self.size_px[0]
@@ -237,7 +242,7 @@ class SlideCanvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self.info is None or event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
             return
-        self._on_map = self.map_shown and self.map_box().contains(event.position())
+        self._on_map = self.map_seen() and self.map_box().contains(event.position())
         self._held = event.position()
         if self._on_map:
             self._go_by_map(event.position())

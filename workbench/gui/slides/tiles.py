@@ -75,8 +75,6 @@ class TileStore(QObject):
         No more than can be kept, or they would push each other out for ever.
         """
         self._wanted = list(keys[: max(CACHE_BYTES // TILE_BYTES, 1)])
-        for key in self._wanted:
-            self.tile(key)  # used now, so the last to go
         self._ask()
 
     def _ask(self) -> None:
@@ -108,10 +106,17 @@ class TileStore(QObject):
         self._asked.discard(key)
         self._kept[key] = image
         self._bytes += image.sizeInBytes()
-        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
-            self._bytes -= self._kept.popitem(last=False)[1].sizeInBytes()
+        self._shrink()
         self._ask()
         self.arrived.emit()
+
+    def _shrink(self) -> None:
+        """Down to the bound: what was used longest ago goes, but nothing that is wanted now."""
+        wanted = set(self._wanted)
+        for key in [one for one in self._kept if one not in wanted]:
+            if self._bytes <= CACHE_BYTES:
+                return
+            self._bytes -= self._kept.pop(key).sizeInBytes()
 
     def _fail(self, turn: int, key: Key, record: ProblemRecord) -> None:
         if turn != self._turn:
