@@ -108,6 +108,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.add", "Add to worklist…", "Put every case below a folder on the worklist", "Ctrl+Shift+F"),
     Command("cases.compare", "Compare labels…", "The model's with the corrected ones, or reader with reader",
             "Ctrl+Shift+M"),
+    Command("cases.finetune", "Fine-tune on the corrections…", "Train a further model on the cases that were signed"),
     Command("cases.close", "Close case", "Back to the start; labels are kept with their edits", "Ctrl+W"),
     Command("home.find", "Find a recipe or run", "Go to the search of the home page", "Ctrl+F"),
     Command("recipe.run", "Run", "Train with these values", "Ctrl+R", "mdi6.play"),

@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.core.recipe import Recipe
 from workbench.core.volumes import CaseInfo, SeriesInfo
 from workbench.core.words import count
 from workbench.gui.actions import key_words, keymap, make_action
@@ -46,6 +47,9 @@ class CasesPage(PageFrame):
     """Nothing of a patient is remembered but the paths that were opened."""
 
     changed = Signal()
+    run_wanted = Signal(str)
+    compare_wanted = Signal(object)
+    """Ids of runs to be held against each other."""
 
     def __init__(self, link: Link, chooser: TabChooser) -> None:
         self.top = TopLine(chooser)
@@ -53,6 +57,8 @@ class CasesPage(PageFrame):
         self.link = link
         self.case: OpenCase | None = None
         self.remembered = Remembered()
+        self.recipes: Mapping[str, Recipe] = {}
+        """Whose models can be gone on from."""
         self.opening, self.exporter = Opening(link, self), Exporter(link, self)
         self.start = StartPlace(file=self.ask_file, folder=self.ask_folder, sample=self.open_sample)
         self.chooser = SeriesChooser(link.background)
@@ -343,7 +349,8 @@ class CasesPage(PageFrame):
     def _stop(self) -> None:
         self.opening.asking.cancel()
         self.exporter.cancel()
-        self.reviewing.asking.cancel()
+        for asking in self.reviewing.askings:
+            asking.cancel()
 
     # Building
 
@@ -375,13 +382,13 @@ class CasesPage(PageFrame):
         self.chooser.chosen.connect(self._load)
         self.exporter.written.connect(self._written)
         self.exporter.failed.connect(self._failed)
-        for asking in (self.opening.asking, self.exporter.asking, self.reviewing.asking):
+        for asking in (self.opening.asking, self.exporter.asking, *self.reviewing.askings):
             asking.changed.connect(lambda _: self._tell())
         self.viewer.editor.changed.connect(self._refresh)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing, self.reviewing.asking.doing])
+        self.working.tell([one.doing for one in (self.opening.asking, self.exporter.asking, *self.reviewing.askings)])
         self._refresh()
 
     def _refresh(self) -> None:
