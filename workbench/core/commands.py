@@ -134,6 +134,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.uncertainty", "Uncertainty", "Lay over the images how undecided the model is", "Ctrl+U"),
     Command("cases.unsure-next", "Next uncertain slice", "Go to the next slice of the list of doubts", "Ctrl+PgDown"),
     Command("cases.unsure-previous", "Previous uncertain slice", "Go to the slice before it in the list", "Ctrl+PgUp"),
+    Command("cases.finetune", "Fine-tune on the corrections…", "Train a further model on the cases that were signed"),
     Command("cases.close", "Close case", "Back to the start; labels are kept with their edits", "Ctrl+W"),
     Command("sounds.file", "Files…", "Choose sound or video files", "Ctrl+Alt+O"),
     Command("sounds.folder", "Folder…", "Choose a folder of sound files", "Ctrl+Shift+O"),

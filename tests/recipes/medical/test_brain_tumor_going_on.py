@@ -52,7 +52,7 @@ def test_that_training_goes_on_with_the_kept_weights(tmp_path):
     [
         (kept, {"params": PARAMS.replace(decoder_width=16)}, "decoder_width 8"),
         (kept, {"channels": ("T1",)}, "channels ['FLAIR']"),
-        (lambda folder: kept(folder, config={"recipe": "hi-end-mae"}), {}, "brain_tumor_resunet"),
+        (lambda folder: kept(folder, config={"recipe": "hi-end-mae"}), {}, "brain-tumor-resunet"),
         (lambda folder: None, {}, "workbench.json"),
         (lambda folder: (kept(folder), (folder / "network.safetensors").write_bytes(b"no"))[0], {}, "whole weights"),
     ],

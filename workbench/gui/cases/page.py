@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.core.recipe import Recipe
 from workbench.core.slides import SlideInfo
 from workbench.core.volumes import CaseInfo, SeriesInfo
 from workbench.core.words import count
@@ -50,6 +51,9 @@ class CasesPage(PageFrame):
     """Nothing of a patient is remembered but the paths that were opened."""
 
     changed = Signal()
+    run_wanted = Signal(str)
+    compare_wanted = Signal(object)
+    """Ids of runs to be held against each other."""
 
     def __init__(self, link: Link, chooser: TabChooser) -> None:
         self.top = TopLine(chooser)
@@ -57,6 +61,8 @@ class CasesPage(PageFrame):
         self.link = link
         self.case: OpenCase | None = None
         self.remembered = Remembered()
+        self.recipes: Mapping[str, Recipe] = {}
+        """Whose models can be gone on from."""
         self.opening, self.exporter = Opening(link, self), Exporter(link, self)
         self.start = StartPlace(
             file=self.ask_file, folder=self.ask_folder, sample=self.open_sample, slide=self.open_slide_sample
@@ -388,7 +394,8 @@ class CasesPage(PageFrame):
     def _stop(self) -> None:
         self._wait_no_more()
         self.exporter.cancel()
-        self.reviewing.asking.cancel()
+        for asking in self.reviewing.askings:
+            asking.cancel()
         self.segmenting.stop()
 
     def _wait_no_more(self) -> None:
@@ -430,14 +437,14 @@ class CasesPage(PageFrame):
         self.slides.failed.connect(self._failed)
         self.exporter.written.connect(self._written)
         self.exporter.failed.connect(self._failed)
-        for asking in (self.opening.asking, self.exporter.asking, self.slides.asking, self.reviewing.asking):
+        for asking in (self.opening.asking, self.exporter.asking, self.slides.asking, *self.reviewing.askings):
             asking.changed.connect(lambda _: self._tell())
         self.viewer.editor.changed.connect(self._refresh)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        told = [one.asking.doing for one in (self.opening, self.exporter, self.slides, self.reviewing)]
-        self.working.tell(told, self.opening.asking.fraction)
+        askings = (self.opening.asking, self.exporter.asking, self.slides.asking, *self.reviewing.askings)
+        self.working.tell([one.doing for one in askings], self.opening.asking.fraction)
         self._refresh()
 
     def _refresh(self) -> None:

@@ -14,11 +14,14 @@ from PySide6.QtWidgets import QInputDialog
 from workbench.core.review import ReviewCase, State, case_id
 from workbench.core.words import count
 from workbench.gui.actions import make_action
+from workbench.gui.banner import Remedy
 from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.comparing import CompareDialog, choices_of, copy_now
+from workbench.gui.cases.finetuning import FineTuneDialog, FineTuning, Plan, Starter, usable
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.cases.review import Review
 from workbench.gui.cases.worklist import WorklistPanel
+from workbench.store.runfolder import RunFolder
 
 if TYPE_CHECKING:
     from workbench.gui.cases.page import CasesPage
@@ -36,6 +39,9 @@ class Reviewing(QObject):
         self.page = page
         self.review = Review(page.link, self._looked, self)
         self.asking = Asking(page.link, self, failed=page.failed_with)
+        self.finetuning = FineTuning(page.link, self, failed=page.failed_with)
+        self.finetuning.started.connect(self._training)
+        self.askings = (self.asking, self.finetuning.asking)
         viewer = page.viewer
         doing: dict[str, Callable[[], None]] = {
             "accept": lambda: self.sign("accepted"), "correct": lambda: self.sign("corrected"),
@@ -44,7 +50,12 @@ class Reviewing(QObject):
         }  # fmt: skip
         first = viewer.canvases["axial"]
         self.acts = {name: make_action(first, f"view.volume.review.{name}", do) for name, do in doing.items()}
-        for name, do in {"worklist": self.toggle, "add": self.ask_folder, "compare": self.compare}.items():
+        for name, do in {
+            "worklist": self.toggle,
+            "add": self.ask_folder,
+            "compare": self.compare,
+            "finetune": self.ask_finetune,
+        }.items():
             self.acts[name] = make_action(page, f"cases.{name}", do)
         self.panel = WorklistPanel(self.review, self.acts, self.ask_reader)
         for name in FROM_PLANES:
@@ -120,6 +131,27 @@ class Reviewing(QObject):
             return
         self.open(case)
 
+    def ask_finetune(self) -> None:
+        """Ask which cases and which model; nothing is trained before that is confirmed."""
+
+        def then(models: list[Starter]) -> None:
+            dialog = FineTuneDialog(self.page, usable(self.review.cases), models, self.page.recipes)
+            dialog.wanted.connect(self.finetuning.begin)
+            dialog.open()
+
+        self.finetuning.find(self.page.recipes, then)
+
+    def _training(self, run: RunFolder, plan: Plan) -> None:
+        for case in plan.cases:
+            self.review.write("trained", case.id, run=run.id, model=plan.starter.facts.name)
+        remedies: list[Remedy] = [("Show the run", lambda: self.page.run_wanted.emit(run.id))]
+        before = plan.starter.facts.run
+        if before:
+            remedies.append(("Compare with the run before", lambda: self.page.compare_wanted.emit([before, run.id])))
+        self.page.banner.show_note(
+            f"Queued as {run.id}. The model it starts from, {plan.starter.facts.name}, stays as it is.", *remedies
+        )
+
     # The open case
 
     def opened(self, case: OpenCase) -> None:
@@ -168,6 +200,7 @@ class Reviewing(QObject):
         page = self.page
         can = page.case is not None and page.viewer.editor.able() and page.places.currentWidget() is page.viewer
         self.acts["compare"].setEnabled(can)
+        self.acts["finetune"].setEnabled(bool(usable(self.review.cases)))
         self.acts["compare"].setVisible(page.case is not None and page.places.currentWidget() is page.viewer)
         open_, free = bool(self.review.current), not self.page.viewer.editor.busy
         for name in ("accept", "correct", "reject"):

@@ -165,6 +165,7 @@ class WorklistPanel(QWidget):
             for name, words in line:
                 row.addWidget(self._button(actions[name], words), 1)
             self._column.addLayout(row)
+        self._column.addWidget(self._button(actions["finetune"], "Fine-tune on the corrections…"))
 
     def shown(self) -> list[str]:
         """The ids in the list, from the top."""

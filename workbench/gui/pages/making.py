@@ -49,6 +49,9 @@ def _cases(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     chooser = TabChooser("Cases", "Page: Cases", choices)
     chooser.chosen.connect(window.open_choice)
     page = CasesPage(window.link, chooser)
+    page.recipes = window.recipes
+    page.run_wanted.connect(window.open_run)
+    page.compare_wanted.connect(window.open_compare)
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .recipe import BrainTumorResunet
 
-NAME = "brain_tumor_resunet"
+NAME = "brain-tumor-resunet"
 
 
 def put_in(job: Job, model: nn.Module, params: BrainTumorResunet, cohort: Cohort) -> None:
@@ -53,7 +53,7 @@ def _card(folder: Path) -> dict[str, Any]:
         raise _refused("There is no model of this recipe at this path.", "a model folder with workbench.json",
                        f"{folder}: {error}",
                        "Choose the 'model' folder of a run of this recipe.") from None  # fmt: skip
-    if recipe.replace("-", "_") != NAME:
+    if recipe != NAME:
         raise _refused("This model is another recipe's.", NAME, str(recipe), "Choose a model of this recipe.")
     return card
 
