@@ -20,7 +20,16 @@ from workbench.engine.medical.phantoms.histology import MPP, TISSUES
 from workbench.engine.medical.slides.clam import write_features
 from workbench.engine.medical.slides.writing import write_pyramid
 from workbench.recipes.medical.uni_pathology import (
-    bags, crops, data, folders, natural, networks, pretrain, protocols, serve, weights,
+    bags,
+    crops,
+    data,
+    folders,
+    natural,
+    networks,
+    pretrain,
+    protocols,
+    serve,
+    weights,
 )  # fmt: skip
 from workbench.recipes.medical.uni_pathology.bags import Encoded
 from workbench.recipes.medical.uni_pathology.handmade import Handmade
@@ -52,10 +61,8 @@ def _job(inputs: dict[str, str] | None = None, seed: int = 1) -> Any:
 
 def test_that_no_slide_stands_in_two_parts() -> None:
     found = data.load(_job(), SMALL)
-    parts = [
-        set(found.pretraining_slides),
-        *(set(one.slides) for one in (found.labelled, found.validation, found.test)),
-    ]
+    named = (found.labelled, found.validation, found.test)
+    parts = [set(found.pretraining_slides), *(set(one.slides) for one in named)]
     assert sum(map(len, parts)) == len(set().union(*parts))
     with pytest.raises(InputError, match="more than one part"):
         data.apart(["one", "two"], ["three", "two"])
@@ -363,7 +370,7 @@ def uni() -> Dinov2Model:
                                      image_size=64, layerscale_value=1e-5))  # fmt: skip
     with torch.no_grad():
         for one in model.parameters():
-            one += torch.randn_like(one) * 0.05
+            one.add_(torch.randn_like(one) * 0.05)
     return model.eval()
 
 

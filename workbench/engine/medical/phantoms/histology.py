@@ -82,7 +82,7 @@ def scanned(h: Floats, e: Floats, style: Style, rng: np.random.Generator) -> Pix
     density = h[..., None] * style.stains[0].astype(np.float32) + e[..., None] * style.stains[1].astype(np.float32)
     light = np.float32(255 * style.lamp) * np.exp(np.float32(-np.log(10)) * density)
     light += rng.standard_normal(light.shape, dtype=np.float32) * np.float32(2.0)
-    return np.clip(light, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(light, 0, 255), np.uint8)
 
 
 def stains_of(
@@ -102,11 +102,11 @@ def stains_of(
     if style.blur > 0:
         h, e = (ndimage.gaussian_filter(one, style.blur) for one in (h, e))
     found = []
-    for one, steps, mean in (
+    for field, steps, mean in (
         (h, _nuclear(share), style.strength[0]), (e, _eosinophil(empty), style.strength[1])
     ):  # fmt: skip
-        one += rng.standard_normal(shape, dtype=np.float32) * np.float32(0.01)
-        found.append(_ranked(one, steps * np.float32(mean * rng.uniform(0.85, 1.15) / steps.mean())))
+        grainy = field + rng.standard_normal(shape, dtype=np.float32) * np.float32(0.01)  # no two pixels are alike
+        found.append(_ranked(grainy, steps * np.float32(mean * rng.uniform(0.85, 1.15) / steps.mean())))
     return found[0], found[1]
 
 

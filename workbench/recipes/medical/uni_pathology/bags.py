@@ -62,7 +62,7 @@ def learn(job: Job, slides: Sequence[Encoded], params: UniPathology, *, classes:
         for at in balanced_order(labels, len(slides), chance):
             logits, _ = model(tensors[at])
             loss = F.cross_entropy(logits[None], torch.tensor([labels[at]]))
-            loss.backward()
+            torch.autograd.backward(loss)
             solver.step()
             solver.zero_grad(set_to_none=True)
             course.step()

@@ -111,9 +111,10 @@ def unlabelled(seed: int, params: UniPathology) -> tuple[Pixels, tuple[str, ...]
         return natural.squares(count, params.tile, seed=seed), ("photographs",)
     pictures: list[Pixels] = []
     names = []
+    each, size = params.tiles_per_slide, params.tile
     for slide in range(params.pretrain_slides):
-        made = _kept("pretraining", seed, slide, params.tiles_per_slide, params.tile, make=lambda at=slide: [
-            _tile(seed, "pretraining", at, None, number=number, size=params.tile) for number in range(params.tiles_per_slide)
+        made = _kept("pretraining", seed, slide, each, size, make=lambda at=slide: [
+            _tile(seed, "pretraining", at, None, number=number, size=size) for number in range(each)
         ])  # fmt: skip
         pictures.extend(made)
         names.append(f"pretraining-{slide}")

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from workbench.core.job import Job
 from workbench.core.problem import InputError
@@ -72,7 +73,7 @@ def encoder_of(job: Job, stages: Stages, data: Data, params: UniPathology, place
     if params.encoder == "weights":
         from .weights import load_published
 
-        return Network(load_published(Path(params.weights)).to(place.device).eval(), place)
+        return _network(load_published(Path(params.weights)), place)
     path = job.folder / "weights" / "encoder.safetensors"
     path.parent.mkdir(exist_ok=True)
     model = make_encoder(size=params.tile, patch=params.patch, width=params.width, layers=params.layers,
@@ -85,6 +86,10 @@ def encoder_of(job: Job, stages: Stages, data: Data, params: UniPathology, place
         scratch.replace(path)
         stages.end(stage)
     model.load_state_dict(load_file(path))
+    return _network(model, place)
+
+
+def _network(model: nn.Module, place: Place) -> Network:
     return Network(model.to(place.device).eval(), place)
 
 
@@ -96,7 +101,7 @@ def _pretrained(stage: Stage, data: Data, params: UniPathology, place: Place) ->
         return dict(pair.student.encoder.state_dict())
     pair.to(place.device)
     objective = Distillation(pair, data.pretraining, params, seed=stage.seed)
-    show.crops(stage, objective)  # type: ignore[arg-type]
+    show.crops(stage, objective)
     watched = Network(pair.student.encoder, place)
     shots = shots_of(params, data.labelled)
     places = protocols.supports(
@@ -111,7 +116,7 @@ def _pretrained(stage: Stage, data: Data, params: UniPathology, place: Place) ->
         stage.metric("tile_accuracy", float(found.balanced.mean()), series="validation", step=step)
         return float(step)
 
-    fit(stage, objective, params, place=place, evaluate=evaluate)  # type: ignore[arg-type]
+    fit(stage, objective, params, place=place, evaluate=evaluate)
     return dict(pair.student.encoder.state_dict())
 
 

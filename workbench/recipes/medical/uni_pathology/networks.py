@@ -114,11 +114,12 @@ class SelfDistillation(nn.Module):
         parts = [tokens[:, 0]]
         if len(small):
             parts.append(self.student.tokens(normalised(small.flatten(0, 1)))[:, 0])
-        said = torch.cat([self._said(one).unflatten(0, (-1, count)) for one in parts])
-        wanted = told.unflatten(0, (2, count))
+        said = torch.cat([_by_view(self._said(one), count) for one in parts])
+        wanted = _by_view(told, count)
         pairs = [(t, s) for t in range(2) for s in range(len(said)) if s != t]
         total = torch.stack([-(wanted[t] * said[s]).sum(-1).mean() for t, s in pairs]).mean()
-        total = total + self.koleo * sum(koleo(one) for one in tokens[:, 0].unflatten(0, (2, count))) / 2
+        apart = torch.stack([koleo(one) for one in _by_view(tokens[:, 0], count)]).mean()
+        total = total + self.koleo * apart
         if masked is not None and self.student.patches is not None and bool(masked.any()):
             total = total + self._patches(tokens[:, 1:][masked], teacher_tokens[:, 1:][masked])
         return total
@@ -134,6 +135,11 @@ class SelfDistillation(nn.Module):
             wanted = balanced(self.teacher.patches(whole).float(), self.temperature)
         said = F.log_softmax(self.student.patches(seen).float() / self.student_temperature, -1)
         return -(wanted * said).sum(-1).mean()
+
+
+def _by_view(rows: Tensor, count: int) -> Tensor:
+    """(V · count, K) to (V, count, K)."""
+    return rows.reshape(-1, count, rows.shape[-1])
 
 
 def balanced(logits: Tensor, temperature: float, *, rounds: int = 3) -> Tensor:

@@ -62,7 +62,7 @@ class Distillation:
             batch["small"] = torch.stack(small, 1)
         if params.ibot:
             count = (params.tile // params.patch) ** 2
-            batch["hidden"] = hidden_patches(2 * len(indices), count, chance).unflatten(0, (-1, 2))
+            batch["hidden"] = hidden_patches(2 * len(indices), count, chance).reshape(-1, 2, count)
         return batch
 
     def weight(self, batch: dict[str, Tensor]) -> float:

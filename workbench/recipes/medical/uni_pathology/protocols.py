@@ -41,11 +41,11 @@ class SimpleShot:
         """Minus the distance to each class's prototype (N, classes)."""
         units = self.units(features)
         square = (units**2).sum(1)[:, None] - 2 * units @ self.prototypes.T + (self.prototypes**2).sum(1)[None]
-        return -np.sqrt(np.maximum(square, 0))
+        return np.asarray(-np.sqrt(np.maximum(square, 0)), np.float32)
 
 
 def _units(features: Floats) -> Floats:
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), np.float32)
 
 
 def simple_shot(support: Floats, labels: Ints, query: Floats, classes: int) -> Floats:
@@ -65,7 +65,7 @@ def nearest(support: Floats, labels: Ints, query: Floats, classes: int) -> Float
     votes = np.zeros((len(query), classes), np.float32)
     for place in range(count):
         votes[np.arange(len(query)), labels[order[:, place]]] += np.float32(1 + (1e-3 if place == 0 else 0))
-    return votes / count
+    return np.asarray(votes / count, np.float32)
 
 
 def linear(support: Floats, labels: Ints, query: Floats, classes: int, *, iterations: int = 1000) -> Floats:
@@ -83,8 +83,8 @@ def linear(support: Floats, labels: Ints, query: Floats, classes: int, *, iterat
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        loss = F.cross_entropy(layer(x), y) + strength * 0.5 * layer.weight.norm()
-        loss.backward()
+        loss: torch.Tensor = F.cross_entropy(layer(x), y) + strength * 0.5 * layer.weight.norm()
+        torch.autograd.backward(loss)
         return loss
 
     solver.step(closure)  # type: ignore[no-untyped-call]

@@ -157,7 +157,8 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Reader:
 
     if (folder / "encoder").is_dir():
         place = choose(job.device, job.precision)
-        describe: Any = Network(load_published(folder / "encoder").to(place.device), place)
+        encoder: Any = load_published(folder / "encoder")
+        describe: Any = Network(encoder.to(place.device), place)
     else:
         describe = Handmade(**load_file(folder / "handmade.safetensors"))
     kept = load_file(folder / "labelled.safetensors")

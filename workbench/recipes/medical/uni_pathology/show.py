@@ -64,7 +64,7 @@ def crops(job: Job, objective: Distillation) -> None:
 
 
 def retrieval(job: Job, data: Data, pool: Floats, query: Floats) -> None:
-    """A test tile of each class and its six nearest labelled tiles; a frame tells right (green) from wrong."""
+    """A test tile of each class above its six nearest labelled tiles; a frame tells right (green) from wrong."""
     shot = SimpleShot.learn(pool, data.labelled.labels, len(data.classes))
     close = shot.units(query) @ shot.units(pool).T
     rows = []
@@ -82,8 +82,9 @@ def retrieval(job: Job, data: Data, pool: Floats, query: Floats) -> None:
             ]
         )
     names = ", ".join(data.classes)
-    title = f"Test tiles (first column: {names}) and their nearest labelled tiles"
-    job.artifact("retrieval", ImageGrid, _sheet(rows).save, title=title)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    title = f"Test tiles (first row: {names}) above their nearest labelled tiles"
+    job.artifact("retrieval", ImageGrid, _sheet(columns).save, title=title)
 
 
 def tile_map(job: Job, data: Data, features: Floats, guess: Ints) -> None:

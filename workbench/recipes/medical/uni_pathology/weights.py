@@ -51,12 +51,13 @@ def load_published(path: Path) -> Dinov2Model:
     except (KeyError, IndexError, ValueError) as error:
         raise _unlike(path, f"no {error}") from None
     # Transformers renames what it loads as its versions ask for; it warns of what it lacks, and so would go on.
-    model, told = Dinov2Model.from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
+    loaded: Any = Dinov2Model.from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
+    told: Mapping[str, Any] = loaded[1]
     lacking = sorted(set(map(str, told["missing_keys"])) - {"embeddings.mask_token"})  # published by few
     if lacking or told["unexpected_keys"] or told["mismatched_keys"]:
         odd = (*lacking, *map(str, told["unexpected_keys"]), *map(str, told["mismatched_keys"]))
         raise _unlike(path, f"without or with another shape of {', '.join(odd)}"[:200])
-    found: Dinov2Model = model
+    found: Dinov2Model = loaded[0]
     found.train(False)
     return found
 
