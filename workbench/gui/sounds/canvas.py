@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.waves import envelope
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import DARK, theme, tokens
 
 LEFT_PX = 56
 """Room for the numbers of an axis, the same in every strip, so that all lie below each other."""
@@ -37,6 +37,8 @@ class TimeStrip(QWidget):
     """
 
     pointed = Signal(int, float)
+    dark = False
+    """Whether the ground is dark in both themes."""
 
     def __init__(self, scene: SoundScene, name: str) -> None:
         super().__init__()
@@ -114,7 +116,7 @@ class TimeStrip(QWidget):
             painter.setPen(QPen(QColor(now.accent), 1))
             painter.drawLines([QLineF(x, 0, x, self.height()) for x in (left, right)])
         x = self.x_of(self.scene.cursor)
-        painter.setPen(QPen(QColor(now.warning), theme().pixels(1.5)))
+        painter.setPen(QPen(QColor(DARK.warning if self.dark else now.warning), theme().pixels(1.5)))
         painter.drawLine(QLineF(x, 0, x, self.height()))
         painter.setClipping(False)
         if self.hasFocus():
@@ -185,12 +187,12 @@ class TimeStrip(QWidget):
         self.scene.place(target, follow=True)
 
 
-def ticks(start: float, span: float, width_px: float, *, apart_px: float = 90) -> tuple[list[float], float]:
+def ticks(start: float, span: float, width_px: float, *, apart_px: float = 90, clocked: bool = True) -> tuple[list[float], float]:
     """Round values at least `apart_px` from each other, and their step."""
     least = span / max(width_px / apart_px, 1)
     power = 10.0 ** math.floor(math.log10(max(least, 1e-9)))
     step = next(power * one for one in (1, 2, 5, 10) if power * one >= least * 0.999)
-    if step > 10:  # from here on time is told in minutes
+    if clocked and step > 10:  # from here on time is told in minutes
         step = next((one for one in (15, 30, 60, 120, 300, 600, 900, 1800, 3600) if one >= least), step)
     first = math.ceil(start / step - 1e-9)
     count = math.floor((start + span) / step + 1e-9) - first + 1

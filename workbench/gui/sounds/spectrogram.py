@@ -25,6 +25,8 @@ PITCH_HZ = (50.0, 600.0)
 class Spectrogram(TimeStrip):
     """Power in dB; where a tile is still under way, the coarser or finer one at hand stands in for it."""
 
+    dark = True
+
     def __init__(self, scene: SoundScene, store: TileStore) -> None:
         super().__init__(scene, "Spectrogram")
         self.store = store
@@ -129,7 +131,7 @@ class Spectrogram(TimeStrip):
         taken = float(self.height() + size.height())
         marks: Sequence[float] = [one for one in MARKS_HZ if low <= one <= high]
         if self.scene.settings.scale == "linear":
-            marks, _ = ticks(low, high - low, self.height(), apart_px=2.2 * size.height())
+            marks, _ = ticks(low, high - low, self.height(), apart_px=2.2 * size.height(), clocked=False)
         for hz in marks:
             y = self.y_of(hz)
             if y > taken - size.height() or y < size.ascent() / 2:
