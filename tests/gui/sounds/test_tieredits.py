@@ -86,7 +86,9 @@ def test_that_any_edits_keep_the_order_and_can_all_be_undone(doc):
         row = doc.tiers[0].segments
         index = chance.randrange(len(row)) if row else 0
         makers = [
-            lambda i=index: tieredits.move_boundary(doc, 0, i, chance.random() < 0.5, chance.uniform(-1, 11), end_s=END),
+            lambda i=index: tieredits.move_boundary(
+                doc, 0, i, chance.random() < 0.5, chance.uniform(-1, 11), end_s=END
+            ),
             lambda: tieredits.split(doc, 0, chance.uniform(0, END)),
             lambda i=index: tieredits.join(doc, 0, i),
             lambda: tieredits.insert(doc, 0, (at := chance.uniform(0, END)), at + 1),

@@ -175,7 +175,7 @@ def test_that_a_run_shows_its_sound_with_tiers(qtbot, tmp_path, kind):
     qtbot.waitUntil(lambda: view.viewer.scene.samples == 1.5 * RATE)
     assert "stereo" in view.caption
     assert view.viewer.scene.sound.samples.shape == (24_000, 2)
-    assert list(view.rows()[1])[0][3] == "hello"
+    assert next(iter(view.rows()[1]))[3] == "hello"
 
 
 def test_that_a_damaged_sound_of_a_run_is_told(qtbot, tmp_path):

@@ -12,7 +12,15 @@ from workbench.gui.sounds.ring import Ring
 from workbench.gui.sounds.stretch import stretched
 from workbench.gui.sounds.tints import MAPS, colour_table
 from workbench.gui.sounds.waves import (
-    LOW_DB, STEP_DB, Analyser, Sound, envelope, pyramid_of, row_centres_hz, tile_columns, tones,
+    LOW_DB,
+    STEP_DB,
+    Analyser,
+    Sound,
+    envelope,
+    pyramid_of,
+    row_centres_hz,
+    tile_columns,
+    tones,
 )  # fmt: skip
 
 
@@ -46,7 +54,9 @@ def test_that_pixels_beyond_the_sound_are_empty():
 def test_that_a_sine_of_full_scale_is_0_db_at_its_frequency(scale):
     settings = SpectrogramSettings(scale=scale, bins=256)
     at = np.arange(RATE) / RATE
-    power = Analyser(settings, RATE).columns(np.sin(2 * np.pi * 1000 * at)[:, None].astype(np.float32), np.array([8000]))
+    power = Analyser(settings, RATE).columns(
+        np.sin(2 * np.pi * 1000 * at)[:, None].astype(np.float32), np.array([8000])
+    )
     best = int(power[0].argmax())
     assert row_centres_hz(settings, RATE)[best] == pytest.approx(1000, rel=0.04)
     assert power[0, best] == pytest.approx(0.0, abs=1.5)
@@ -71,7 +81,7 @@ def test_that_a_picture_has_the_high_frequencies_on_top_and_keeps_the_power():
 def test_that_colours_get_steadily_lighter_or_darker(name):
     table = np.array(colour_table(name, -20.0, 70.0), np.uint32)
     rgb = np.stack([table >> 16 & 255, table >> 8 & 255, table & 255], axis=1) / 255
-    light = (np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92) @ [0.2126, 0.7152, 0.0722])
+    light = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92) @ [0.2126, 0.7152, 0.0722]
     steps = np.diff(light)
     assert abs(steps.sum()) == pytest.approx(np.abs(steps).sum(), rel=0.05)
     assert abs(light[-1] - light[0]) > 0.4
