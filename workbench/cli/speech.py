@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from workbench.store.home import open_home
 WITHIN_S = 3600.0
 
 
-def _ask(asked: Namespace, what: str, **arguments: object) -> bytes:
+def _ask(asked: Namespace, what: str, **arguments: Any) -> bytes:
     stop_at(asked.problems)
     with runner_of(open_home(asked.home)) as runner:
         return bytes(answer(runner.inspect(what, **arguments), WITHIN_S))

@@ -99,13 +99,9 @@ def _claim(recipe: Recipe) -> list[str]:
 def view_html(kind: ArtifactKind) -> str:
     """What a kind of view shows, and its keys."""
     own = {
-        "audio": "view.sound",
-        "tiers": "view.sound",
-        "curve": "view.curve",
-        "spans": "view.spans",
-        "embedding": "view.map",
-        "table": "view.table",
-    }
+        "audio": "view.sound", "tiers": "view.sound", "curve": "view.curve", "spans": "view.spans",
+        "embedding": "view.map", "table": "view.table",
+    }  # fmt: skip
     places = ["view"] + ([own[kind.name]] if kind.name in own else [])
     return f"<h2>{say(in_words(kind.name))}</h2><p>Shows {say(kind.help)}.</p>" + _keys_of(places)
 

@@ -137,6 +137,9 @@ def _audio() -> Finding:
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"))
     server = next((name for name in ("pipewire-0", "pulse/native") if (runtime / name).exists()), "")
     cards = list(Path("/dev/snd").glob("pcm*p"))
+    if not ctypes.util.find_library("portaudio"):
+        fix = "sudo apt install libportaudio2; all but playback and recording works without."
+        return Finding("audio", "missing", "no PortAudio library", fix)
     if server or cards:
         return Finding("audio", "ok", server or f"{len(cards)} outputs without a sound server")
     return Finding("audio", "missing", "no sound server, no sound card", "Nothing is heard; all else works.")

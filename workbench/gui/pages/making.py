@@ -17,7 +17,7 @@ RECIPE = "recipe:"
 
 
 def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
-    """'home', 'cases', 'sounds', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left (`remembered`)."""
+    """'home', 'cases', 'sounds', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left."""
     if name.startswith(RECIPE):
         recipe = name.removeprefix(RECIPE)
         return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))

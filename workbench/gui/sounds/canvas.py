@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -21,10 +23,11 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.waves import envelope
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import DARK, theme, tokens
 
 LEFT_PX = 56
 """Room for the numbers of an axis, the same in every strip, so that all lie below each other."""
+CLIPPED = 0.9999
 NOTCH = 120
 """A step of a common wheel, in eighths of a degree."""
 
@@ -37,6 +40,8 @@ class TimeStrip(QWidget):
     """
 
     pointed = Signal(int, float)
+    dark = False
+    """Whether the ground is dark in both themes."""
 
     def __init__(self, scene: SoundScene, name: str) -> None:
         super().__init__()
@@ -114,7 +119,7 @@ class TimeStrip(QWidget):
             painter.setPen(QPen(QColor(now.accent), 1))
             painter.drawLines([QLineF(x, 0, x, self.height()) for x in (left, right)])
         x = self.x_of(self.scene.cursor)
-        painter.setPen(QPen(QColor(now.warning), theme().pixels(1.5)))
+        painter.setPen(QPen(QColor(DARK.warning if self.dark else now.warning), theme().pixels(1.5)))
         painter.drawLine(QLineF(x, 0, x, self.height()))
         painter.setClipping(False)
         if self.hasFocus():
@@ -185,12 +190,14 @@ class TimeStrip(QWidget):
         self.scene.place(target, follow=True)
 
 
-def ticks(start: float, span: float, width_px: float, *, apart_px: float = 90) -> tuple[list[float], float]:
+def ticks(
+    start: float, span: float, width_px: float, *, apart_px: float = 90, clocked: bool = True
+) -> tuple[list[float], float]:
     """Round values at least `apart_px` from each other, and their step."""
     least = span / max(width_px / apart_px, 1)
     power = 10.0 ** math.floor(math.log10(max(least, 1e-9)))
     step = next(power * one for one in (1, 2, 5, 10) if power * one >= least * 0.999)
-    if step > 10:  # from here on time is told in minutes
+    if clocked and step > 10:  # from here on time is told in minutes
         step = next((one for one in (15, 30, 60, 120, 300, 600, 900, 1800, 3600) if one >= least), step)
     first = math.ceil(start / step - 1e-9)
     count = math.floor((start + span) / step + 1e-9) - first + 1
@@ -284,25 +291,24 @@ class Waveform(TimeStrip):
             name = "LR"[channel] if channels == 2 else f"{channel + 1}"
             painter.drawText(QPointF(4, middle - half + size.ascent()), name)
 
-    def _columns(self, painter: QPainter, rows: np.ndarray, middle: float, half: float) -> None:
-        left, gain, now = self.room.left(), self.scene.gain, tokens()
-        there = np.flatnonzero(np.isfinite(rows[:, 0]))
-        scaled = np.clip(rows * gain, -1, 1) * half
-        outer = [QLineF(left + x, middle - scaled[x, 1] - 0.5, left + x, middle - scaled[x, 0] + 0.5) for x in there]
-        inner = [
-            QLineF(left + x, middle - min(scaled[x, 2], max(scaled[x, 1], 0)), left + x,
-                   middle + min(scaled[x, 2], max(-scaled[x, 0], 0)))
-            for x in there
-        ]  # fmt: skip
-        painter.setPen(QPen(QColor(now.blend(now.accent, 0.6)), 1))
-        painter.drawLines(outer)
-        painter.setPen(QPen(QColor(now.accent), 1))
-        painter.drawLines(inner)
-        clipped = [QLineF(left + x, middle - half, left + x, middle - half + 4)
-                   for x in there if max(rows[x, 1], -rows[x, 0]) >= 0.9999]  # fmt: skip
-        if clipped:
-            painter.setPen(QPen(QColor(now.error), 2))
-            painter.drawLines(clipped)
+    def _columns(self, painter: QPainter, rows: NDArray[np.float32], middle: float, half: float) -> None:
+        """Extremes and RMS as a picture of tones: thousands of lines take Python longer than a frame."""
+        now = tokens()
+        reach = max(int(half), 1)
+        with np.errstate(invalid="ignore"):
+            scaled = np.clip(rows * self.scene.gain, -1, 1) * reach
+            clipped = np.maximum(rows[:, 1], -rows[:, 0]) >= CLIPPED
+        inner = np.stack([np.maximum(scaled[:, 0], -scaled[:, 2]), np.minimum(scaled[:, 1], scaled[:, 2])], axis=1)
+        height = np.arange(reach, -reach - 1, -1, dtype=np.float32)[:, None]
+        tone = np.zeros((len(height), -(-len(rows) // 4) * 4), np.uint8)
+        seen = tone[:, : len(rows)]
+        seen[(height >= scaled[:, 0] - 0.5) & (height <= scaled[:, 1] + 0.5)] = 1
+        seen[(height >= inner[:, 0] - 0.5) & (height <= inner[:, 1] + 0.5)] = 2
+        seen[:4, clipped] = 3
+        picture = QImage(tone.data, len(rows), len(height), tone.shape[1], QImage.Format.Format_Indexed8)
+        colours = (now.blend(now.accent, 0.6), now.accent, now.error)
+        picture.setColorTable([0, *(QColor(one).rgba() for one in colours)])
+        painter.drawImage(QPointF(self.room.left(), middle - reach), picture)
 
     def _samples(self, painter: QPainter, channel: int, ends: tuple[float, float], middle: float, half: float) -> None:
         sound = self.scene.sound

@@ -17,7 +17,7 @@ WINDOWS_MS = (3.0, 5.0, 10.0, 15.0, 25.0, 32.0, 50.0, 100.0, 200.0)
 SHAPES = ("hann", "hamming", "blackman", "gaussian")
 AXES = ("linear", "mel", "log")
 HOPS = (2, 4, 8, 16)
-WIDTHS_PX = (82, 88, 100, 68, 92, 88, 82, 178)
+WIDTHS_PX = (92, 98, 108, 78, 94, 88, 82, 176)
 
 
 class Controls(QWidget):
@@ -70,8 +70,10 @@ class Controls(QWidget):
         return QSize(0, super().minimumSizeHint().height())
 
     def _fields(self) -> list[tuple[str, QWidget]]:
-        return [("Axis", self.axis), ("Window", self.window_ms), ("", self.shape), ("Hop", self.hop), ("Up to", self.high),
-                ("Top", self.top), ("Range", self.range), ("Colours", self.colours)]  # fmt: skip
+        return [
+            ("Axis", self.axis), ("Window", self.window_ms), ("", self.shape), ("Hop", self.hop),
+            ("Up to", self.high), ("Top", self.top), ("Range", self.range), ("Colours", self.colours),
+        ]  # fmt: skip
 
     def take_over(self) -> None:
         """Show what the scene says."""

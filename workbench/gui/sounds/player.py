@@ -39,7 +39,7 @@ MakeOutput = Callable[[int, int, Fill], Output]
 
 
 class Session(threading.Thread):
-    """One go of playing: opens the output, reads ahead, closes it; never the GUI thread, since opening may take long."""
+    """One go of playing: opens the output, reads ahead, closes it; a thread, since opening may take long."""
 
     def __init__(
         self, make_output: MakeOutput, sound: Sound, stretch: tuple[int, int], again: int, *, speed: float,

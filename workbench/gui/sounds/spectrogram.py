@@ -25,6 +25,8 @@ PITCH_HZ = (50.0, 600.0)
 class Spectrogram(TimeStrip):
     """Power in dB; where a tile is still under way, the coarser or finer one at hand stands in for it."""
 
+    dark = True
+
     def __init__(self, scene: SoundScene, store: TileStore) -> None:
         super().__init__(scene, "Spectrogram")
         self.store = store
@@ -85,12 +87,12 @@ class Spectrogram(TimeStrip):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self.store.want([(settings, level, index) for index in wanted])
         for index in wanted:
-            self._stand_in(painter, level, index, list(table))
+            self._stand_in(painter, level, index, table)
         painter.setClipping(False)
         self._axis(painter)
         self._overlay(painter)
 
-    def _stand_in(self, painter: QPainter, level: int, index: int, table: list[int]) -> None:
+    def _stand_in(self, painter: QPainter, level: int, index: int, table: tuple[int, ...]) -> None:
         """The tile itself, or the part of a coarser one, or its two finer halves."""
         settings = self.scene.settings
         for up in range(12):
@@ -108,7 +110,14 @@ class Spectrogram(TimeStrip):
                 self._draw(painter, tile, start, (0.0, 1.0), level=level - 1, table=table)
 
     def _draw(
-        self, painter: QPainter, tile: Tile, start_s: float, part: tuple[float, float], *, level: int, table: list[int]
+        self,
+        painter: QPainter,
+        tile: Tile,
+        start_s: float,
+        part: tuple[float, float],
+        *,
+        level: int,
+        table: tuple[int, ...],
     ) -> None:
         """Draw a part of a tile (where it begins and how much of it, 0 … 1) at its time."""
         first = part[0] * TILE_COLUMNS
@@ -118,9 +127,14 @@ class Spectrogram(TimeStrip):
         rate, column_s = self.scene.rate_hz, self.scene.settings.column_s * 2**level
         left = self.x_of(start_s * rate)
         right = self.x_of((start_s + columns * column_s) * rate)
-        tile.picture.setColorTable(table)
-        rows = tile.picture.height()
-        painter.drawImage(QRectF(left, 0, right - left, self.height()), tile.picture, QRectF(first, 0, columns, rows))
+        picture = tile.coloured(table)
+        rows, room = picture.height(), self.room
+        # Only what is seen is scaled: at the closest a tile is many times wider than the screen.
+        per_px = columns / max(right - left, 1e-9)
+        skipped = max(0.0, (room.left() - left) * per_px - 2)
+        beyond = max(0.0, (right - room.right()) * per_px - 2)
+        target = QRectF(left + skipped / per_px, 0, (columns - skipped - beyond) / per_px, self.height())
+        painter.drawImage(target, picture, QRectF(first + skipped, 0, columns - skipped - beyond, rows))
 
     def _axis(self, painter: QPainter) -> None:
         now, left = tokens(), self.room.left()
@@ -129,7 +143,7 @@ class Spectrogram(TimeStrip):
         taken = float(self.height() + size.height())
         marks: Sequence[float] = [one for one in MARKS_HZ if low <= one <= high]
         if self.scene.settings.scale == "linear":
-            marks, _ = ticks(low, high - low, self.height(), apart_px=2.2 * size.height())
+            marks, _ = ticks(low, high - low, self.height(), apart_px=2.2 * size.height(), clocked=False)
         for hz in marks:
             y = self.y_of(hz)
             if y > taken - size.height() or y < size.ascent() / 2:

@@ -145,6 +145,9 @@ class TierStrip(TimeStrip):
             self.setFocus()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
+        if watched is self._editor and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()  # while a text is written, keys belong to it
+            return True
         if watched is self._editor and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             if event.key() == Qt.Key.Key_Escape:
                 self._editor.hide()

@@ -34,6 +34,14 @@ class Tile:
     power_db: NDArray[Any]
     picture: QImage
     bits: NDArray[np.uint8]
+    _coloured: tuple[tuple[int, ...], QImage] | None = None
+
+    def coloured(self, table: tuple[int, ...]) -> QImage:
+        """The picture in these colours; kept, since tones are slow to scale."""
+        if self._coloured is None or self._coloured[0] is not table:
+            self.picture.setColorTable(list(table))
+            self._coloured = (table, self.picture.convertToFormat(QImage.Format.Format_RGB32))
+        return self._coloured[1]
 
 
 class TileSource(Protocol):
