@@ -172,7 +172,13 @@ def _sound_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]
     return [str(path)]
 
 
+def _sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    from workbench.engine.speech.samples import write_sample
+
+    return [str(path) for path in write_sample(context.home.cache / "speech-sample")]
+
+
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "sound": _sound, "spectrogram": _spectrogram, "tracks": _tracks, "tiers": _tiers, "tiers-export": _tiers_export,
-    "sound-export": _sound_export,
+    "sound-export": _sound_export, "sound-sample": _sample,
 }  # fmt: skip

@@ -148,3 +148,9 @@ def test_that_other_folders_and_damaged_listings_are_refused(tmp_path):
     put(tmp_path, "a.PHN", "0 x sh\n")
     with pytest.raises(InputError, match="malformed"):
         phones_of(tmp_path / "a.PHN")
+
+
+def test_that_an_empty_text_does_not_shift_the_others(tmp_path):
+    for name, text in {**TREES["fairseq-manifest"], "train.ltr": "\nN O |\n"}.items():
+        put(tmp_path, name, text)
+    assert [one.text for one in read_corpus(tmp_path).recordings] == ["", "NO"]
