@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from workbench.core.audio import SoundFile, SpectrogramSettings, SpectrogramTile, TiersDoc, Tracks
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -173,10 +173,16 @@ def _sound_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]
 
 
 def _sound_sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
-    """A sound and its tiers, for whoever has no file at hand."""
-    from workbench.engine.speech.sample import write_sample
+    """Two synthetic speakers and their tiers; vowels by source and filter where espeak-ng is missing."""
+    from workbench.engine.speech import samples, vowels
 
-    return [str(path) for path in write_sample(context.home.cache / "sample-sound")]
+    folder = context.home.cache / "speech-sample"
+    try:
+        written = samples.write_sample(folder)
+    except KnownTrouble as trouble:
+        context.log(f"{trouble} The sample is made of vowels instead.")
+        written = vowels.write_sample(folder)
+    return [str(path) for path in written]
 
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {

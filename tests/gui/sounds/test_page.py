@@ -82,7 +82,7 @@ def test_that_sounds_are_seen_annotated_and_exported_by_a_real_worker(page, tmp_
     page.close_sounds()
     assert page.recent == [str(tmp_path / "a.flac"), str(tmp_path / "b.flac")]
     page.open_sample()
-    wait(qtbot, page, "sample-sound.wav")
+    wait(qtbot, page, "two synthetic speakers.wav")
     assert [one.kind for one in page.viewer.tiers.doc.tiers] == ["words", "phones"]
     assert page.recent[0] == str(tmp_path / "a.flac")
 

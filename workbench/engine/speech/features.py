@@ -123,7 +123,8 @@ def spec_augment(
 def mel_to_linear(log_mels: Tensor, rate_hz: int, size: int, *, low_hz: float = 20.0) -> Tensor:
     """Magnitudes (B, T, size // 2 + 1) whose log-mel frames are close to these: the pseudo-inverse, cut at 0."""
     filters = mel_filters(rate_hz, size, log_mels.shape[-1], low_hz=low_hz).to(log_mels.device)
-    return (log_mels.exp() @ torch.linalg.pinv(filters).T).clamp(min=0)
+    found: Tensor = (log_mels.exp() @ torch.linalg.pinv(filters).T).clamp(min=0)
+    return found
 
 
 def griffin_lim(

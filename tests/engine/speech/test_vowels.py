@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from workbench.engine.speech.sample import RATE_HZ, sample
+from workbench.engine.speech.vowels import RATE_HZ, sample
 
 
 def test_that_the_sample_is_the_same_every_time_and_does_not_clip():
