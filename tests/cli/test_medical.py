@@ -71,3 +71,25 @@ def test_that_faults_are_told_with_status_2(
         "medical", "export", str(tmp_path / "s" / "IM0000.dcm"), "--as", "png", "--out", str(tmp_path), *at_home
     )
     assert format.status == 2
+
+
+def test_that_a_slide_is_told_in_words_and_lines(
+    runner: LocalRunner, home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    from workbench.engine.medical.slides.writing import write_pyramid
+
+    rgb = np.full((1536, 2048, 3), 244, np.uint8)
+    rgb[512:1024, 512:1536] = (205, 120, 170)
+    path, at_home = write_pyramid(tmp_path / "slide.tif", rgb, mpp=0.5), ("--home", str(home.root))
+    (told,) = workbench("medical", "slide", str(path), "--json", *at_home).lines
+    assert told["mpp"] == 0.5 and [one["width"] for one in told["levels"]] == [2048, 1024, 512]
+    assert told["tiles"] == 8 and abs(told["tissue"] - 1 / 6) < 0.01 and "thumbnail" not in told
+    coarse = workbench("medical", "slide", str(path), "--target-mpp", "1.0", "--tile", "128", "--json", *at_home)
+    assert coarse.lines[0]["tiles"] == 8
+    bare = write_pyramid(tmp_path / "bare.tif", rgb, mpp=None)
+    in_words = workbench("medical", "slide", str(bare), *at_home)
+    assert in_words.status == 0 and "resolution unknown" in in_words.out and "tiles" not in in_words.out
+    given = workbench("medical", "slide", str(bare), "--mpp", "0.5", *at_home)
+    assert "8 tiles of 256 pixels" in given.out
+    refused = workbench("medical", "slide", str(tmp_path / "none.svs"), *at_home)
+    assert refused.status == 2 and "cannot be opened" in refused.err

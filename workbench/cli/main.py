@@ -9,7 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import applying, doctor, exporting, history, medical, models, running, runs, sweeping, workers
+from workbench.cli import (
+    applying,
+    doctor,
+    exporting,
+    history,
+    medical,
+    models,
+    running,
+    runs,
+    slides,
+    sweeping,
+    workers,
+)
 from workbench.cli.listing import describe, list_recipes
 from workbench.cli.output import report, tell
 from workbench.cli.parser import Act, Parser, add_common, add_knobs, finish, parse, stop_at, use_settings
@@ -287,9 +299,10 @@ def _models(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="medical images: show, convert, export labels, deidentify")
+    parser = commands.add_parser(name, help="medical images: show, slide, convert, export labels, deidentify")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     _command(deeds, "show", medical.show, "what can be loaded from a file or folder", medical.show_arguments)
+    _command(deeds, "slide", slides.slide, "levels, resolution, tissue and tiles of a slide", slides.slide_arguments)
     _command(deeds, "convert", medical.convert, "a volume as NIfTI, NRRD or MHA", medical.convert_arguments)
     _command(
         deeds, "export", medical.export, "labels as a volume, DICOM SEG, surfaces or a table", medical.export_arguments

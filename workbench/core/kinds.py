@@ -36,7 +36,7 @@ Labels = ArtifactKind(
     ".npy",
     "a label volume, (z, y, x) integers, with a VolumeMeta in its meta; its part `volume` is what it lies over",
 )
-Slide = ArtifactKind("slide", ".tif", "a whole slide: a pyramid TIFF, with a SlideMeta (mpp, tiles, scores) in its meta")
+Slide = ArtifactKind("slide", ".tif", "a whole slide, a pyramid TIFF; its meta is a SlideMeta (mpp, tiles, scores)")
 Points = ArtifactKind("points", ".ply", "a point cloud")
 Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
 RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density, (X, Y, Z, 4)")

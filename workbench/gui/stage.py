@@ -32,6 +32,7 @@ COMING = {
     "attention": "How much each token looks at each other one.",
     "text": "A passage of text.",
     "volume": "A volume in three linked planes.\nThe wheel changes the slice.",
+    "slide": "A whole slide with the scores of its tiles.\nThe wheel magnifies, H hides the scores.",
     "labels": "Labels over their volume in three linked planes.\nB paints, E erases.",
 }
 

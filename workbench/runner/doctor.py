@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
+import importlib.util
 import os
 import platform
 import shutil
@@ -48,7 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
 def examine(root: Path | None, *, worker: Callable[[Home], Finding] | None = None) -> Iterator[Finding]:
     """Every finding, the quick ones first; `worker` looks at the worker, where that is wanted."""
     looks: list[Callable[[], Finding]] = [
-        _python, _packages, _recipes, _display, _qt_libraries, _opengl, _audio, _gpu, _memory,
+        _python, _packages, _recipes, _display, _qt_libraries, _opengl, _audio, _slides, _gpu, _memory,
     ]  # fmt: skip
     for look in looks:
         yield look()
@@ -139,6 +140,15 @@ def _audio() -> Finding:
     if server or cards:
         return Finding("audio", "ok", server or f"{len(cards)} outputs without a sound server")
     return Finding("audio", "missing", "no sound server, no sound card", "Nothing is heard; all else works.")
+
+
+def _slides() -> Finding:
+    lacking = [name for name in ("imagecodecs", "openslide") if importlib.util.find_spec(name) is None]
+    if lacking:
+        what = "JPEG inside TIFF" if "imagecodecs" in lacking else "MIRAX, Leica, Philips, DICOM"
+        detail = f"lacking: {', '.join(lacking)}; some whole slides cannot be read ({what})"
+        return Finding("slides", "missing", detail, "pip install 'transfer-workbench[slides]'")
+    return Finding("slides", "ok", "readers for whole-slide images are installed")
 
 
 def _gpu() -> Finding:

@@ -24,13 +24,19 @@ THUMBNAIL_PX = 1536
 MOST_READ_PX = 4096
 """A tile is put together from a box of at most so many pixels a side; what is coarser is cut from the thumbnail."""
 QUALITY = 92
+LEAST_SLIDE_PX = 4096
+"""A TIFF of one level that is smaller is taken for a picture."""
 
 
 class SlidePlace(msgspec.Struct, frozen=True):
-    """A slide's file; `mpp` is µm per level-0 pixel where the file does not tell."""
+    """A slide's file; `mpp` is µm per level-0 pixel where the file does not tell.
+
+    Without `pictures`, a TIFF that is neither tiled nor a pyramid is refused.
+    """
 
     path: str
     mpp: float | None = None
+    pictures: bool = True
 
 
 class TileAsked(msgspec.Struct, frozen=True):
@@ -89,6 +95,8 @@ def _slide(arguments: dict[str, Any], context: ApplyContext) -> SlideInfo:
 
     asked = _asked(arguments, SlidePlace)
     path = Path(asked.path)
+    if not asked.pictures:
+        _refuse_picture(path)
     opened = _opened(path, context)
     slide = opened.slide
     grid, notes = None, slide.notes
@@ -103,6 +111,17 @@ def _slide(arguments: dict[str, Any], context: ApplyContext) -> SlideInfo:
         tuple(LevelInfo(one.width, one.height, one.downsample) for one in slide.levels), mpp,
         _jpeg(opened.thumbnail), _coarsest(slide), float(opened.mask.mean()), grid, tuple(slide.associated()), notes,
     )  # fmt: skip
+
+
+def _refuse_picture(path: Path) -> None:
+    from workbench.engine.medical.slides import open_slide
+
+    with open_slide(path) as slide:
+        if len(slide.levels) == 1 and max(slide.width, slide.height) < LEAST_SLIDE_PX:
+            raise InputError(
+                "This is a picture, not a slide.", expected=f"several levels, or {LEAST_SLIDE_PX} pixels a side",
+                received=f"{slide.width} × {slide.height} pixels", place=path.name,
+            )  # fmt: skip
 
 
 def _tile(arguments: dict[str, Any], context: ApplyContext) -> bytes:

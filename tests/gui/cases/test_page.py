@@ -133,7 +133,7 @@ def test_that_a_newer_wish_goes_before_the_answer_to_an_older_one(page, answers,
 def test_that_the_page_says_what_it_is_not_and_its_actions_fit_what_is_shown(page, answers, path, qtbot):
     assert DISCLAIMER in [one.text() for one in page.findChildren(QLabel)]
     shown = {name for name, act in page.acts.items() if act.isVisible()}
-    assert shown == {"file", "folder", "sample"}
+    assert shown == {"file", "folder", "sample", "slide"}
     opened(qtbot, page, path)
     assert not page.acts["export"].isEnabled() and page.acts["labels"].isEnabled()
     assert not page.acts["deidentify"].isVisible()

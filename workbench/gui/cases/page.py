@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.core.slides import SlideInfo
 from workbench.core.volumes import CaseInfo, SeriesInfo
 from workbench.core.words import count
 from workbench.gui.actions import key_words, keymap, make_action
@@ -20,6 +21,7 @@ from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
+from workbench.gui.cases.slides import FILTER, SlideDesk
 from workbench.gui.cases.start import StartPlace, WorkingLine, short
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
@@ -52,12 +54,15 @@ class CasesPage(PageFrame):
         self.case: OpenCase | None = None
         self.remembered = Remembered()
         self.opening, self.exporter = Opening(link, self), Exporter(link, self)
-        self.start = StartPlace(file=self.ask_file, folder=self.ask_folder, sample=self.open_sample)
+        self.start = StartPlace(
+            file=self.ask_file, folder=self.ask_folder, sample=self.open_sample, slide=self.open_slide_sample
+        )
         self.chooser = SeriesChooser(link.background)
         self.viewer = VolumeViewer(link)
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
+        self.slides = SlideDesk(link, self, lambda viewer: self.places.insertWidget(self.places.count(), viewer))
         self.working = WorkingLine(self._stop)
         self._found: CaseInfo | None = None
         self._wish = ""
@@ -98,7 +103,9 @@ class CasesPage(PageFrame):
         """Look at a file or a folder, and open what is in it."""
         self.banner.dismiss()
         self._wish = path
-        self.opening.open(path)
+        self._wait_no_more()
+        if not self.slides.open(path, lambda: self.opening.open(path)):
+            self.opening.open(path)
 
     def open_sample(self) -> None:
         """Open the phantom."""
@@ -106,9 +113,17 @@ class CasesPage(PageFrame):
         self._wish = ""
         self.opening.open_sample()
 
+    def open_slide_sample(self) -> None:
+        """Open the drawn slide."""
+        self.banner.dismiss()
+        self._wish = ""
+        self._wait_no_more()
+        self.slides.open_sample()
+
     def ask_file(self) -> None:
         """Choose a file to open."""
-        self._ask("Open a case: file", QFileDialog.FileMode.ExistingFile, self.open_case, VOLUMES)
+        kinds = f"{VOLUMES[:-1]} {FILTER.partition('(')[2]}"
+        self._ask("Open a case: file", QFileDialog.FileMode.ExistingFile, self.open_case, kinds)
 
     def ask_folder(self) -> None:
         """Choose a folder to open."""
@@ -117,7 +132,7 @@ class CasesPage(PageFrame):
     def show_menu(self) -> None:
         """Everything that can be opened, the cases of late among it."""
         self.menu.clear()
-        self.menu.addActions([self.acts[name] for name in ("file", "folder", "sample")])
+        self.menu.addActions([self.acts[name] for name in ("file", "folder", "sample", "slide")])
         if self.remembered.recent:
             self.menu.addSection("Opened of late")
         for path in self.remembered.recent:
@@ -166,6 +181,7 @@ class CasesPage(PageFrame):
 
     def _opened(self, case: OpenCase) -> None:
         former = self.case
+        self.slides.close()
         self.case, labels = case, None
         if len(case.info.series) > 1:
             self._found = case.info
@@ -184,6 +200,19 @@ class CasesPage(PageFrame):
         self.places.setCurrentWidget(self.viewer)
         self.viewer.canvas.setFocus()
         self._remember(case)
+        self._refresh()
+
+    def _slide_opened(self, info: SlideInfo, is_sample: bool) -> None:
+        viewer = self.slides.viewer
+        if viewer is None:
+            return
+        self.viewer.clear()
+        self.case = self._found = None
+        self.places.setCurrentWidget(viewer)
+        viewer.canvas.setFocus()
+        if not is_sample:
+            self._remember_path(info.path)
+        self._say(info.notes)
         self._refresh()
 
     def _map(self, shown: Shown) -> LabelMap:
@@ -227,10 +256,13 @@ class CasesPage(PageFrame):
 
     def _remember(self, case: OpenCase) -> None:
         if not case.is_sample:
-            rest = [one for one in self.remembered.recent if one != case.info.path]
-            self.remembered.recent = [case.info.path, *rest][:MOST_RECENT]
-            self.start.show_recent(self.remembered.recent)
-            self.changed.emit()
+            self._remember_path(case.info.path)
+
+    def _remember_path(self, path: str) -> None:
+        rest = [one for one in self.remembered.recent if one != path]
+        self.remembered.recent = [path, *rest][:MOST_RECENT]
+        self.start.show_recent(self.remembered.recent)
+        self.changed.emit()
 
     def _failed(self, record: ProblemRecord) -> None:
         remedies: list[Remedy] = []
@@ -297,6 +329,7 @@ class CasesPage(PageFrame):
     def close_case(self) -> None:
         """Back to the start; labels are kept."""
         self.opening.asking.cancel()
+        self.slides.close()
         self.viewer.clear()
         self.case = self._found = None
         self.banner.dismiss()
@@ -315,14 +348,20 @@ class CasesPage(PageFrame):
             self.banner.show_note("\n".join(lines), ("Show folder", lambda: _show(root)))
 
     def _stop(self) -> None:
-        self.opening.asking.cancel()
+        self._wait_no_more()
         self.exporter.cancel()
+
+    def _wait_no_more(self) -> None:
+        """For a case or slide that is still being opened."""
+        self.opening.asking.cancel()
+        self.slides.asking.cancel()
 
     # Building
 
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_file, "folder": self.ask_folder, "sample": self.open_sample,
+            "slide": self.open_slide_sample,
             "series": self.choose_series, "labels": self.add_labels, "new": self.new_labels,
             "export": self.ask_export, "deidentify": self.deidentify, "close": self.close_case,
         }  # fmt: skip
@@ -344,34 +383,37 @@ class CasesPage(PageFrame):
         self.opening.labelled.connect(self._labelled)
         self.opening.failed.connect(self._failed)
         self.chooser.chosen.connect(self._load)
+        self.slides.opened.connect(self._slide_opened)
+        self.slides.failed.connect(self._failed)
         self.exporter.written.connect(self._written)
         self.exporter.failed.connect(self._failed)
-        for asking in (self.opening.asking, self.exporter.asking):
+        for asking in (self.opening.asking, self.exporter.asking, self.slides.asking):
             asking.changed.connect(lambda _: self._tell())
         self.viewer.editor.changed.connect(self._refresh)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporter.asking.doing])
+        self.working.tell([one.asking.doing for one in (self.opening, self.exporter, self.slides)])
         self._refresh()
 
     def _refresh(self) -> None:
         """Which actions can be done, and what is said of the case."""
         case, shown = self.case, self.places.currentWidget()
         viewing = case is not None and shown is self.viewer
+        slide = self.slides.info if shown is self.slides.viewer else None
         free = not self.exporter.asking.doing
         can = {
             "series": viewing and self._found is not None,
             "labels": viewing and not self.opening.asking.doing, "new": viewing and not self.opening.asking.doing,
             "export": viewing and free and self.viewer.editor.able(),
             "deidentify": viewing and case is not None and case.is_dicom and free,
-            "close": case is not None or shown is self.chooser,
+            "close": case is not None or shown is self.chooser or slide is not None,
         }  # fmt: skip
         for name, able in can.items():
             self.acts[name].setEnabled(bool(able))
             self.acts[name].setVisible(bool(viewing and (able or name not in ("series", "deidentify"))))
         self.acts["close"].setVisible(bool(can["close"]))
-        self.top.about.set_whole(case.title if viewing and case is not None else "")
+        self.top.about.set_whole(slide.title if slide else case.title if viewing and case is not None else "")
 
 
 def _names(files: Sequence[str]) -> str:

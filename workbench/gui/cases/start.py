@@ -20,7 +20,14 @@ class StartPlace(QWidget):
 
     recent_chosen = Signal(str)
 
-    def __init__(self, *, file: Callable[[], None], folder: Callable[[], None], sample: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        file: Callable[[], None],
+        folder: Callable[[], None],
+        sample: Callable[[], None],
+        slide: Callable[[], None],
+    ) -> None:
         super().__init__()
         px = theme().pixels
         self._picture = QLabel()
@@ -30,7 +37,8 @@ class StartPlace(QWidget):
         what = QLabel("Drop a case here")
         what.setProperty("role", "title")
         kinds = QLabel(
-            "A DICOM folder, a NIfTI (.nii, .nii.gz), NRRD, MHA or MHD file,\nor a folder of several of them."
+            "A DICOM folder, a NIfTI (.nii, .nii.gz), NRRD, MHA or MHD file,\n"
+            "a folder of several of them, or a whole slide (SVS, NDPI, tiled TIFF …)."
         )
         kinds.setProperty("role", "dim")
         for label in (what, kinds):
@@ -45,7 +53,8 @@ class StartPlace(QWidget):
                 "A phantom head in three MR sequences with labels; no file is needed",
                 True,
             ),
-            ("File…", file, "Choose a NIfTI, NRRD, MHA or DICOM file", False),
+            ("Sample slide", slide, "A drawn slide of stained tissue; no file is needed", False),
+            ("File…", file, "Choose a NIfTI, NRRD, MHA or DICOM file, or a whole slide", False),
             ("Folder…", folder, "Choose the folder of a DICOM series, or of several volumes", False),
         ):
             button = QPushButton(text)

@@ -62,7 +62,7 @@ def _tissue(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     rough = _smooth(rng, width, height, 256) * 0.10 + _smooth(rng, width, height, 64) * 0.02
     left = 1 - np.hypot((x / width - 0.34) / 0.27, (y / height - 0.5) / 0.38)
     right = 1 - np.hypot((x / width - 0.79) / 0.15, (y / height - 0.46) / 0.31)
-    return np.clip((np.maximum(left, right) + rough) * 40, 0, 1)
+    return np.asarray(np.clip((np.maximum(left, right) + rough) * 40, 0, 1))
 
 
 def _stroma(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
