@@ -241,7 +241,8 @@ def tree(tmp_path: Path) -> Path:
             for number in range(count):
                 picture = chance.integers(80, 120, (224, 224, 3)).astype(np.uint8)
                 picture[:: 4 + 8 * at] = 220
-                Image.fromarray(picture).save(tmp_path / root / name / f"{name}-{number:04}TCGA.tif")
+                file = f"{name}-{'TCGA-' if root.startswith('CRC') else ''}AAAA{number:04}.tif"
+                Image.fromarray(picture).save(tmp_path / root / name / file)
     return tmp_path
 
 
