@@ -235,6 +235,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.join", "Join segments", "Join the marked segment with the next one", "J",
             "mdi6.arrow-collapse-right"),
     Command("view.sound.delete", "Delete segment", "Remove the marked segment", "Del", "mdi6.delete-outline"),
+    Command("view.sound.tier", "New tier", "An empty tier below the others", "Ctrl+Shift+T"),
+    Command("view.sound.untier", "Remove tier", "Remove the tier that was clicked last; Undo brings it back"),
     Command("view.sound.text", "Edit text", "Write the marked segment's text in its place", "Return"),
     Command("view.sound.earlier", "Boundary earlier", "Move the boundary next to the cursor back by 5 ms", "["),
     Command("view.sound.later", "Boundary later", "Move the boundary next to the cursor on by 5 ms", "]"),
