@@ -50,3 +50,16 @@ def test_that_a_sound_is_shown_and_converted(
     assert np.abs(pitch - 440).max() < 3
     with pytest.raises(InputError, match="malformed"):
         runner.inspect("spectrogram", path=str(path), colour="red").result(60)
+
+
+def test_that_a_sample_is_spoken_with_its_tiers(runner: LocalRunner) -> None:
+    sound, tiers = msgspec.json.decode(runner.inspect("sound-sample").result(60), type=list[str])
+    found = msgspec.json.decode(runner.inspect("sound", path=sound, whole=True).result(60), type=audio.SoundFile)
+    doc = msgspec.json.decode(Path(tiers).read_bytes(), type=audio.TiersDoc)
+    assert found.meta.duration_s == pytest.approx(doc.duration_s) and 5 < doc.duration_s < 30
+    assert [tier.kind for tier in doc.tiers] == ["segments", "words", "phones"]
+    assert {one.speaker for one in doc.tiers[0].segments} == {"speaker 1", "speaker 2"}
+    tracks = msgspec.json.decode(runner.inspect("tracks", path=sound).result(60), type=audio.Tracks)
+    energy = np.load(tracks.path)[:, 2]
+    inside = [energy[int(one.start_s * 100) : int(one.end_s * 100)].max() for one in doc.tiers[1].segments]
+    assert min(inside) > np.percentile(energy, 5) + 10

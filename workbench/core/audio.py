@@ -7,7 +7,7 @@ The worker's inspectors; `path` is always the file that a person chose (or a sou
 `sound` {path} → SoundFile; `spectrogram` {path, settings, level, index} → SpectrogramTile;
 `tracks` {path, hop_s, channel} → Tracks; `tiers` {path} reads a TextGrid, SRT, VTT, RTTM, CTM, JSON or
 TXT file → TiersDoc; `tiers-export` {tiers, out, format} and `sound-export` {path, out, start_s, end_s,
-sample_rate_hz, channel} → the written paths.
+sample_rate_hz, channel} → the written paths; `sound-sample` {} → the paths of a spoken WAV and its TiersDoc.
 """
 
 from __future__ import annotations

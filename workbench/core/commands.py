@@ -114,7 +114,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.close", "Close case", "Back to the start; labels are kept with their edits", "Ctrl+W"),
     Command("sounds.file", "Files…", "Choose sound or video files", "Ctrl+Alt+O"),
     Command("sounds.folder", "Folder…", "Choose a folder of sound files", "Ctrl+Shift+O"),
-    Command("sounds.sample", "Sample sound", "Synthetic speech-like sound with its phones; no file is needed"),
+    Command("sounds.sample", "Sample sound", "Synthetic speech with its words and phones; no file is needed"),
     Command("sounds.record", "Record…", "Record from a microphone into a file that is opened then", "Ctrl+Alt+M",
             "mdi6.microphone"),
     Command("sounds.tiers", "Open tiers…", "Lay a TextGrid, SRT, VTT, RTTM, CTM, JSON or TXT file below the sound",

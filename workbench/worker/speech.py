@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from workbench.core.audio import SoundFile, SpectrogramSettings, SpectrogramTile, TiersDoc, Tracks
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -172,14 +172,18 @@ def _sound_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]
     return [str(path)]
 
 
-def _sound_sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
-    """A sound and its tiers, for whoever has no file at hand."""
-    from workbench.engine.speech.sample import write_sample
+def _sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    """A spoken sample and its tiers; where there is no speech synthesis, one by source and filter."""
+    from workbench.engine.speech import sample, samples
 
-    return [str(path) for path in write_sample(context.home.cache / "sample-sound")]
+    try:
+        found = samples.write_sample(context.home.cache / "speech-sample")
+    except KnownTrouble:
+        found = sample.write_sample(context.home.cache / "speech-sample")
+    return [str(path) for path in found]
 
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "sound": _sound, "spectrogram": _spectrogram, "tracks": _tracks, "tiers": _tiers, "tiers-export": _tiers_export,
-    "sound-export": _sound_export, "sound-sample": _sound_sample,
+    "sound-export": _sound_export, "sound-sample": _sample,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from tests.engine.speech.sounds import encode, tone, write
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.engine.speech import opening, sources
 
 
@@ -178,3 +178,23 @@ def test_that_damaged_files_are_read_or_refused_but_never_break_the_reader(tmp_p
                 assert problem.place == broken.name
                 refused += 1
     assert read_through + refused == 160 and read_through > 20 and refused > 5
+
+
+def test_that_a_decoder_ends_with_the_reading_it_serves(tmp_path):
+    path = encode(tmp_path / "a.m4a", "aac")
+    source = sources.AvSource(path)
+    process = source._process
+    del source
+    assert process.wait(10) != 0
+    process.stdout.close()
+    closed = sources.AvSource(path)
+    closed.close()
+    assert closed._process.returncode is not None
+
+
+def test_that_a_missing_decoder_is_told_with_what_to_install(tmp_path, monkeypatch):
+    path = encode(tmp_path / "a.m4a", "aac")
+    monkeypatch.setattr(sources.AvSource, "_line", lambda self: {"error": "No module named 'av'", "missing": True})
+    with pytest.raises(KnownTrouble, match="FFmpeg") as caught:
+        sources.open_source(path)
+    assert "transfer-workbench[speech]" in caught.value.fix

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -250,6 +251,8 @@ class AvSource:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        # A reading that is given up without a word must not leave its decoder waiting.
+        weakref.finalize(self, self._process.kill)
         self.facts = self._line() or {"error": "the decoder ended without a word"}
         self.sample_rate_hz = int(self.facts.get("rate", 0))
         self.channels = int(self.facts.get("channels", 0))

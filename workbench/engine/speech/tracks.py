@@ -20,7 +20,7 @@ from workbench.engine.text.cache import digest
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 THRESHOLD = 0.15
 """YIN's: the first dip of the normalised difference below it is the period (de Cheveigné and Kawahara, 2002)."""
-VOICED_BELOW = 0.3
+VOICED_BELOW = 0.5
 QUIETEST_DB = -60.0
 ANALYSED_HZ = 16_000
 CHUNK_FRAMES = 2048
