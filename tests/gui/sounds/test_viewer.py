@@ -157,6 +157,17 @@ def test_that_an_axis_of_another_kind_asks_for_other_tiles(qtbot, viewer):
     qtbot.waitUntil(lambda: viewer.store.peek(viewer.scene.settings, viewer.spectrogram._level(), 0) is not None)
 
 
+def test_that_fields_without_room_are_left_out_rather_than_cut(viewer):
+    viewer.resize(560, 420)
+    QApplication.processEvents()
+    shown = [field for _, field, _ in viewer.controls._pairs if field.isVisible()]
+    assert shown[0] is viewer.controls.axis and 1 < len(shown) < 8
+    assert all(field.geometry().right() <= viewer.controls.width() for field in shown)
+    viewer.resize(1300, 600)
+    QApplication.processEvents()
+    assert all(field.isVisible() for _, field, _ in viewer.controls._pairs)
+
+
 @pytest.mark.parametrize("kind", ["audio", "tiers"])
 def test_that_a_run_shows_its_sound_with_tiers(qtbot, tmp_path, kind):
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from workbench.gui.sounds.scene import SoundScene
@@ -17,7 +17,7 @@ WINDOWS_MS = (3.0, 5.0, 10.0, 15.0, 25.0, 32.0, 50.0, 100.0, 200.0)
 SHAPES = ("hann", "hamming", "blackman", "gaussian")
 AXES = ("linear", "mel", "log")
 HOPS = (2, 4, 8, 16)
-WIDTHS_PX = (92, 98, 108, 78, 94, 88, 82, 176)
+WIDTHS_PX = (90, 96, 82, 160, 86, 92, 102, 76)
 
 
 class Controls(QWidget):
@@ -51,15 +51,15 @@ class Controls(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(px(4))
+        self._pairs: list[tuple[QLabel, QWidget, int]] = []
         for (name, field), width in zip(self._fields(), WIDTHS_PX, strict=True):
             field.setFixedWidth(px(width))
-            if name:
-                label = QLabel(name)
-                label.setProperty("role", "dim")
-                label.setBuddy(field)
-                row.addWidget(label)
+            label = QLabel(name)
+            label.setProperty("role", "dim")
+            label.setBuddy(field)
+            row.addWidget(label)
             row.addWidget(field)
-            row.addSpacing(px(4))
+            self._pairs.append((label, field, px(width)))
         row.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         scene.restyled.connect(self.take_over)
@@ -69,10 +69,19 @@ class Controls(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many fields as there is room for, from the left."""
+        super().resizeEvent(event)
+        left = self.width()
+        for label, field, width in self._pairs:
+            left -= width + label.sizeHint().width() + 2 * theme().pixels(4)
+            for one in (label, field):
+                one.setVisible(left >= 0)
+
     def _fields(self) -> list[tuple[str, QWidget]]:
         return [
-            ("Axis", self.axis), ("Window", self.window_ms), ("", self.shape), ("Hop", self.hop),
-            ("Up to", self.high), ("Top", self.top), ("Range", self.range), ("Colours", self.colours),
+            ("Axis", self.axis), ("Window", self.window_ms), ("Range", self.range), ("Colours", self.colours),
+            ("Top", self.top), ("Up to", self.high), ("Shape", self.shape), ("Hop", self.hop),
         ]  # fmt: skip
 
     def take_over(self) -> None:

@@ -211,8 +211,10 @@ class SoundsPage(PageFrame):
             self.banner.dismiss()
 
     def _tiers_read(self, doc: TiersDoc) -> None:
-        self.viewer.show_tiers(doc)
-        self.autosave.touch()
+        for tier in doc.tiers:
+            self.viewer.tiers.add(tier)
+        if not doc.tiers:
+            self._note(["There is no tier in this file."])
 
     def _recorded(self, path: str) -> None:
         self.open_paths([path])

@@ -38,7 +38,7 @@ class StartPlace(QWidget):
         buttons.setSpacing(px(8))
         buttons.addStretch(1)
         for text, do, tip in (
-            ("Open the sample sound", sample, "Synthetic speech-like sound with its phones; no file is needed"),
+            ("Open the sample sound", sample, "Synthetic speech with its words and phones; no file is needed"),
             ("Files…", files, "Choose sound or video files"),
             ("Folder…", folder, "Choose a folder of sound files"),
             ("Record…", record, "Record from a microphone"),

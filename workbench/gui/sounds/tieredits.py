@@ -66,6 +66,38 @@ class TiersEdit(Edit):
         self.told(change.tier, change.marked if segments is change.new else change.first)
 
 
+class TierEdit(Edit):
+    """A whole tier that comes or goes at a place among the tiers."""
+
+    def __init__(self, doc: TiersDoc, at: int, tier: Tier, told: Callable[[int, int], object], *, comes: bool) -> None:
+        super().__init__(f"{'New' if comes else 'Remove'} tier {tier.name}")
+        self.doc, self.at, self.tier, self.told, self.comes = doc, at, tier, told, comes
+
+    @property
+    def nbytes(self) -> int:
+        return sum(120 + 2 * len(one.text) for one in self.tier.segments)
+
+    def redo(self) -> None:
+        self._put(comes=self.comes)
+
+    def undo(self) -> None:
+        self._put(comes=not self.comes)
+
+    def _put(self, *, comes: bool) -> None:
+        if comes:
+            self.doc.tiers.insert(self.at, self.tier)
+        else:
+            del self.doc.tiers[self.at]
+        self.told(max(0, min(self.at, len(self.doc.tiers) - 1)), -1)
+
+
+def free_name(doc: TiersDoc, name: str) -> str:
+    """A name that no tier has yet: 'words', 'words 2'."""
+    taken = {one.name for one in doc.tiers}
+    numbers = (f"{name} {number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(one for one in numbers if one not in taken)
+
+
 def at_time(tier: Tier, at_s: float) -> int:
     """The segment that a time lies in; -1 for none. Points are found within 10 ms."""
     found = bisect.bisect_right(tier.segments, at_s, key=lambda one: one.start_s) - 1

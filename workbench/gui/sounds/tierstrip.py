@@ -13,7 +13,7 @@ from workbench.core.audio import Segment, Tier, TiersDoc
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.canvas import LEFT_PX, TimeStrip
 from workbench.gui.sounds.scene import SoundScene
-from workbench.gui.sounds.tieredits import Replaced, TiersEdit
+from workbench.gui.sounds.tieredits import Replaced, TierEdit, TiersEdit
 from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document
 
@@ -77,12 +77,23 @@ class TierStrip(TimeStrip):
         if not self.editable or not self.scene.samples:
             return
         if not self.doc.tiers:
-            self.doc.tiers.append(Tier("segments"))
-            self._fit()
+            self.add(Tier("segments"))
         first, last = self.scene.selection or (self.scene.cursor, self.scene.cursor + self.scene.rate_hz // 2)
         start, end = first / self.scene.rate_hz, min(last, self.scene.samples) / self.scene.rate_hz
         if self._edit("Insert segment", lambda: tieredits.insert(self.doc, self.tier, start, end)):
             self.begin_text()
+
+    def add(self, tier: Tier) -> None:
+        """A further tier below the others; none of those is lost."""
+        if self.editable and self.scene.samples:
+            named = Tier(tieredits.free_name(self.doc, tier.name), tier.kind, tier.segments)
+            self.document.push(TierEdit(self.doc, len(self.doc.tiers), named, self._told, comes=True))
+
+    def remove(self) -> None:
+        """Remove the tier that was clicked last."""
+        if self.editable and self.tier < len(self.doc.tiers):
+            gone = self.doc.tiers[self.tier]
+            self.document.push(TierEdit(self.doc, self.tier, gone, self._told, comes=False))
 
     def nudge(self, by_s: float) -> None:
         """Move the boundary of the marked segment that is nearest to the cursor."""
@@ -133,7 +144,9 @@ class TierStrip(TimeStrip):
         return True
 
     def _told(self, tier: int, marked: int) -> None:
-        self.tier, self.marked = tier, min(marked, len(self.doc.tiers[tier].segments) - 1)
+        there = len(self.doc.tiers[tier].segments) if tier < len(self.doc.tiers) else 0
+        self.tier, self.marked = tier, min(marked, there - 1)
+        self._fit()
         self.redraw()
         self.edited.emit()
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from workbench.core.audio import TiersDoc, Tracks
+from workbench.core.audio import Tier, TiersDoc, Tracks
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
@@ -202,9 +202,10 @@ class SoundViewer(QWidget):
         for name, action in self.acts.items():
             action.setEnabled(heard if name in ("play", "loop", "slower", "faster") else there)
         self.speed.setEnabled(heard)
-        for name in ("split", "join", "delete", "text", "earlier", "later"):
+        for name in ("untier", "split", "join", "delete", "text", "earlier", "later"):
             self.acts[name].setEnabled(there and self.tiers.editable and bool(self.tiers.doc.tiers))
-        self.acts["insert"].setEnabled(there and self.tiers.editable)
+        for name in ("insert", "tier"):
+            self.acts[name].setEnabled(there and self.tiers.editable)
         self.acts["tracks"].setVisible(self._tracked)
 
     def _tiers_edited(self) -> None:
@@ -232,6 +233,7 @@ class SoundViewer(QWidget):
             "taller": lambda: self._taller(1.5), "lower": lambda: self._taller(1 / 1.5),
             "tracks": self.tracks_wanted.emit,
             "insert": tiers.insert, "split": tiers.split, "join": tiers.join, "delete": tiers.delete,
+            "tier": lambda: tiers.add(Tier("segments")), "untier": tiers.remove,
             "text": tiers.begin_text, "earlier": lambda: tiers.nudge(-NUDGE_S), "later": lambda: tiers.nudge(NUDGE_S),
             "next": lambda: tiers.step(1), "previous": lambda: tiers.step(-1),
         }  # fmt: skip
