@@ -26,13 +26,15 @@ from workbench.gui.cases.opening import OpenCase, Opening, Shown
 from workbench.gui.cases.reviewing import Reviewing
 from workbench.gui.cases.segmenting import Segmenting
 from workbench.gui.cases.slides import FILTER, SlideDesk
-from workbench.gui.cases.start import StartPlace, WorkingLine, short
+from workbench.gui.cases.start import start_place
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
+from workbench.gui.startplace import short
 from workbench.gui.theme import theme
 from workbench.gui.topline import TabChooser, TopLine
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.viewer import VolumeViewer
+from workbench.gui.working import WorkingLine
 
 MOST_RECENT = 8
 MOST_NAMES = 6
@@ -64,7 +66,7 @@ class CasesPage(PageFrame):
         self.recipes: Mapping[str, Recipe] = {}
         """Whose models can be gone on from."""
         self.opening, self.exporter = Opening(link, self), Exporter(link, self)
-        self.start = StartPlace(
+        self.start = start_place(
             file=self.ask_file, folder=self.ask_folder, sample=self.open_sample, slide=self.open_slide_sample
         )
         self.chooser = SeriesChooser(link.background)

@@ -16,19 +16,19 @@ from workbench.core.audio import TiersDoc, Tracks
 from workbench.core.problem import ProblemRecord
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Autosave
-from workbench.gui.cases.start import WorkingLine
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.exporting import Exporting
 from workbench.gui.sounds.opening import SUFFIXES, TIERS, Opened, Opening, listed
 from workbench.gui.sounds.recordpanel import RecordPanel
-from workbench.gui.sounds.start import StartPlace
+from workbench.gui.sounds.start import start_place
 from workbench.gui.sounds.tiles import WorkerTiles
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
 from workbench.gui.topline import TabChooser, TopLine
+from workbench.gui.working import WorkingLine
 
 MOST_RECENT = 8
 LIST_PX = 200
@@ -48,7 +48,7 @@ class SoundsPage(PageFrame):
         self._wish = ""
         self._is_sample = False
         self.opening = Opening(link, self)
-        self.start = StartPlace(files=self.ask_files, folder=self.ask_folder, sample=self.open_sample,
+        self.start = start_place(files=self.ask_files, folder=self.ask_folder, sample=self.open_sample,
                                 record=self.record)  # fmt: skip
         self.viewer = SoundViewer(link, tracked=True)
         self.recorder = RecordPanel(link, link.home.root / "recordings")
