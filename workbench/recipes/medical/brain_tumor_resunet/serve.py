@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.engine.warm import warm
 
 from .recipe import PHANTOM, BrainTumorResunet
 
@@ -54,7 +54,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
     from .method import THRESHOLD, predicted
 
     began = time.perf_counter()
-    tool = _warm(job, folder)
+    tool = warm(job, "brain-tumor-resunet", folder, lambda card: _load(folder, card, job))
     raw, meta, name = _opened(inputs, tool)
     grid, shape = _grid(raw, meta, tool)
     image = segmentation.standardise(_onto(raw, meta.geometry, grid, shape))
@@ -139,15 +139,6 @@ def _checked(image: np.ndarray[Any, Any], tool: Segmenter) -> np.ndarray[Any, An
             fix="Choose a case with these sequences.", field="volume",
         )  # fmt: skip
     return image
-
-
-def _warm(job: Any, folder: Path) -> Segmenter:
-    card = folder / "workbench.json"
-    key = ("brain-tumor-resunet", str(folder), card.stat().st_mtime_ns, job.device)
-    if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads(card.read_text(encoding="utf-8")), job)
-    tool: Segmenter = job.cache[key]
-    return tool
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Segmenter:

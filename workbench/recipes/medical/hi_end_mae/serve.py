@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.engine.warm import warm
 
 from .recipe import PHANTOM, HiEndMae
 
@@ -48,7 +48,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
 
     began = time.perf_counter()
     hu, meta, name = _opened(inputs)
-    tool = _warm(job, folder)
+    tool = warm(job, "hi-end-mae", folder, lambda card: _load(folder, card, job))
     case = _case(hu, meta, name, tool)
     found = predicted(tool.model, case, tool.params, tool.place, job).argmax(0).astype(np.uint8)
     labels = _back(found, case.meta.geometry, meta.geometry, hu.shape)
@@ -155,15 +155,6 @@ def _written(labels: NDArray[np.uint8], folder: Path, name: str) -> Path:
 def _save(path: Path, labels: NDArray[np.uint8]) -> None:
     with path.open("wb") as file:
         np.save(file, labels, allow_pickle=False)
-
-
-def _warm(job: Any, folder: Path) -> Segmenter:
-    card = folder / "workbench.json"
-    key = ("hi-end-mae", str(folder), card.stat().st_mtime_ns, job.device)
-    if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads(card.read_text(encoding="utf-8")), job)
-    tool: Segmenter = job.cache[key]
-    return tool
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Segmenter:
