@@ -72,12 +72,12 @@ class Stages:
         """What ended stages found; comes back with the checkpoint, so it holds JSON values only."""
         self._done, self._step, self._at = int(facts["stage"]), int(facts["first"]), 0
 
-    def begin(self, name: str, *, curves: Mapping[str, str] | None = None) -> Stage | None:
-        """The next stage, or None when it ended before the checkpoint was written."""
+    def begin(self, name: str, *, curves: Mapping[str, str] | None = None, view: type[Stage] = Stage) -> Stage | None:
+        """The next stage as a `view` of the job, or None when it ended before the checkpoint was written."""
         at, self._at = self._at, self._at + 1
         if at < self._done:
             return None
-        return Stage(self.job, name, at=at, first_step=self._step, known=self.known, curves=curves or {})
+        return view(self.job, name, at=at, first_step=self._step, known=self.known, curves=curves or {})
 
     def end(self, stage: Stage, **known: Any) -> None:
         """The stage is over: its steps count, and what it found is known from now on."""

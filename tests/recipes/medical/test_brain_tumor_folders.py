@@ -166,7 +166,7 @@ def test_that_a_case_is_answered_on_its_own_grid(tmp_path: Path, monkeypatch: py
     regions = tuple(name for name, _ in data.REGIONS["nested"])
     channels = ("FLAIR", "T1", "T1ce", "T2")
     tool = serve.Segmenter(model, params, channels, LABELS, regions, (1.0, 1.0, 2.0), devices.choose("cpu"))
-    monkeypatch.setattr(serve, "_warm", lambda job, folder: tool)
+    monkeypatch.setattr(serve, "warm", lambda *_: tool)
     job = SimpleNamespace(progress=lambda done, of: None)
     found = serve.answer(job, tmp_path, {"volume": str(case)})
     assert np.load(found.labels.path).shape == np.load(found.uncertainty.path).shape == (4, 60, 50)

@@ -176,25 +176,50 @@ def test_that_unknown_data_is_refused_by_name() -> None:
 # Pretraining
 
 
-def test_that_pictures_are_standardised_repeatable_and_of_every_generated_kind() -> None:
-    task = pretrain.Pictures(5, photographs={})
-    assert len(task.classes) == 24
-    seen = set()
-    for number in range(200):
-        image, kind = task.image(number)
-        assert image.shape == (3, 64, 64)
+def test_that_scenes_are_standardised_repeatable_and_hold_every_texture() -> None:
+    task = pretrain.Scenes(5, photographs={})
+    seen = set[int]()
+    for number in range(40):
+        image, names = task.scene(number)
+        assert (image.shape, names.shape) == ((3, 64, 64), (64, 64))
         assert np.isfinite(image).all()
         assert np.abs(image.mean((1, 2))).max() < 1e-3
-        seen.add(kind)
-    assert len(seen) == 24
-    assert np.array_equal(task.image(7)[0], pretrain.Pictures(5, photographs={}).image(7)[0])
+        seen |= set(np.unique(names).tolist())
+    assert seen == set(range(pretrain.NAMES))
+    assert np.array_equal(task.scene(7)[0], pretrain.Scenes(5, photographs={}).scene(7)[0])
 
 
-def test_that_photographs_are_classes_of_their_own() -> None:
-    task = pretrain.Pictures(1, photographs={"wall": np.random.default_rng(0).random((3, 100, 80), np.float32)})
-    assert task.classes[-1] == "wall"
-    kinds = [task.image(number)[1] for number in range(120)]
-    assert kinds.count(24) > 0
+def test_that_a_named_shape_stands_out_from_its_ground() -> None:
+    task = pretrain.Scenes(3, photographs={})
+    apart = []
+    for number in range(30):
+        image, names = task.scene(number)
+        if 0.02 < (names > 0).mean() < 0.9:
+            apart.append(np.abs(image[:, names > 0].mean(1) - image[:, names == 0].mean(1)).max())
+    assert len(apart) > 10
+    assert np.median(apart) > 0.5
+
+
+def test_that_some_scenes_lie_on_photographs() -> None:
+    wall = np.zeros((3, 100, 80), np.float32)
+    wall[:, ::2] = 1
+    with_photograph, without = pretrain.Scenes(1, photographs={"wall": wall}), pretrain.Scenes(1, photographs={})
+    differ = [not np.array_equal(with_photograph.scene(number)[0], without.scene(number)[0]) for number in range(40)]
+    assert 4 < sum(differ) < 24
+
+
+def test_that_overlap_is_one_for_a_model_that_knows_the_names() -> None:
+    task = pretrain.Scenes(2, photographs={})
+    known = {float(image.sum()): names for image, names in (task.scene(number) for number in range(8))}
+
+    class Knowing(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            names = torch.stack([torch.from_numpy(known[float(one.numpy().sum())]) for one in images])
+            return torch.nn.functional.one_hot(names, pretrain.NAMES).movedim(-1, 1).float()
+
+    present = len({int(name) for names in known.values() for name in np.unique(names) if name})
+    found = pretrain.overlap(Knowing(), task, first=0, count=8, device="cpu")
+    assert found == pytest.approx(present / len(pretrain.TEXTURES))
 
 
 def test_that_the_starter_fits_the_desk_encoder_whatever_the_channels() -> None:
@@ -227,7 +252,7 @@ def test_that_weights_of_another_encoder_are_refused(tmp_path) -> None:
 
 def test_that_pretraining_repeats_and_leaves_the_runs_chance_alone(monkeypatch) -> None:
     job = SimpleNamespace(phase=lambda name: None, progress=lambda done, of: None, log=lambda text: None)
-    task = pretrain.Pictures(1, photographs={})
+    task = pretrain.Scenes(1, photographs={})
     torch.manual_seed(4)
     expected = torch.rand(1)
     torch.manual_seed(4)

@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from workbench.core.problem import InputError
-from workbench.recipes.medical.hi_end_mae import method, networks, weights
+from workbench.core.volumes import Geometry, VolumeMeta
+from workbench.recipes.medical.hi_end_mae import method, networks, probe, weights
+from workbench.recipes.medical.hi_end_mae.data import Case
 from workbench.recipes.medical.hi_end_mae.networks import Encoder, MaskedAutoencoder, Unetr
 from workbench.recipes.medical.hi_end_mae.recipe import HiEndMae
 
@@ -96,6 +98,22 @@ def test_that_the_loss_is_over_masked_patches_alone() -> None:
     assert model.loss(crops, order).item() == pytest.approx(0, abs=1e-8)
     given[0, -1] += 1.0  # one of the 21 hidden patches of one sample off by 1
     assert model.loss(crops, order).item() == pytest.approx(1 / (27 - model.visible), rel=1e-5)
+
+
+def test_that_the_mean_of_each_place_is_a_perfect_guess_for_equal_scans_alone() -> None:
+    model = _model()
+    crops, order = _batch(3)
+    meta = VolumeMeta(Geometry())
+
+    def cases(stack: torch.Tensor) -> list[Case]:
+        return [Case(str(at), one[0].numpy(), None, meta) for at, one in enumerate(stack)]
+
+    assert probe.place_mean_error(model, cases(crops[:1]), crops[:1], order[:1]) < 1e-6
+    # Of two scans the mean patch is half of each: a standardised patch misses by a quarter of their distance.
+    patches = networks.standardised(networks.patches_of(crops[:2], 4))
+    first, second = networks.picked(patches, order[:1, model.visible :].expand(2, -1))
+    expected = float((first - second).square().mean()) / 4
+    assert probe.place_mean_error(model, cases(crops[:2]), crops[:1], order[:1]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_that_hidden_voxels_never_reach_the_prediction() -> None:

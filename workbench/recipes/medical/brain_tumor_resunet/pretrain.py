@@ -1,7 +1,8 @@
-"""Pretraining of the encoder without any medical image: textures in shapes, and crops of photographs.
+"""Pretraining of the encoder without any medical image: name the texture of every pixel of a generated scene.
 
-24 classes are a texture of six in a shape of four; one more class for each of scikit-image's bundled
-pictures that is there. No brain phantom is among them.
+Shapes of four kinds with textures of six lie on soft grounds, and on crops of scikit-image's bundled pictures
+where those are installed. No brain phantom is among them. Naming pixels, and not whole pictures, asks the fine
+maps as well, which a segmentation reads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.core.mixins import Training
 from workbench.engine.medical.phantoms import shapes
 
 from .networks import EfficientEncoder, ResidualEncoder
@@ -29,6 +29,11 @@ PICTURES = (
     "coins.png", "moon.png", "camera.png", "rocket.jpg", "hubble_deep_field.jpg", "cell.png",
 )  # fmt: skip
 SIDE = 64
+RADIUS_PIXELS = (2.5, 18.0)
+PHOTOGRAPHED = 0.3
+"""Share of the scenes that lie on a photograph."""
+NAMES = len(TEXTURES) + 1
+GROUND_WEIGHT = 0.3
 
 
 def pictures() -> dict[str, Floats]:
@@ -50,50 +55,59 @@ def pictures() -> dict[str, Floats]:
 
 
 @dataclasses.dataclass
-class Pictures:
-    """The task's images by number, without end: the same number and seed always give the same image and class."""
+class Scenes:
+    """The task's pictures by number, without end: the same number and seed always give the same picture and names."""
 
     seed: int
     channels: int = 3
     photographs: dict[str, Floats] = dataclasses.field(default_factory=pictures)
 
-    @property
-    def classes(self) -> list[str]:
-        """Class names, the 24 generated ones first."""
-        return [f"{one} {shape}" for one in TEXTURES for shape in SHAPES] + list(self.photographs)
+    def scene(self, number: int) -> tuple[Floats, NDArray[np.int64]]:
+        """A picture (channels, 64, 64), standardised, and each pixel's name (64, 64): 0 the ground, else a texture.
 
-    def image(self, number: int) -> tuple[Floats, int]:
-        """An image (channels, 64, 64), standardised, and its class."""
+        One to four shapes from the size of a few pixels to a quarter of the picture, each with its own brightness
+        in each channel, lie on soft ground or on a photograph.
+        """
         rng = np.random.default_rng((self.seed, number))
-        kind = int(rng.integers(len(self.classes)))
-        own = len(TEXTURES) * len(SHAPES)
-        if kind < own:
-            raw = _generated(rng, TEXTURES[kind // len(SHAPES)], SHAPES[kind % len(SHAPES)], self.channels)
-        else:
-            raw = _crop(rng, list(self.photographs.values())[kind - own], self.channels)
-        raw = raw + rng.standard_normal(raw.shape, dtype=np.float32) * np.float32(rng.uniform(0, 0.12) * raw.std())
-        mean, spread = raw.mean((1, 2), keepdims=True), raw.std((1, 2), keepdims=True)
-        return (raw - mean) / np.maximum(spread, np.float32(1e-4)), kind
+        at = shapes.displaced(shapes.grid((SIDE, SIDE)), rng, amplitude=1.5, cells=3)
+        image = self._ground(rng)
+        names = np.zeros((SIDE, SIDE), np.int64)
+        for _ in range(int(rng.integers(1, 5))):
+            texture, shape = int(rng.integers(len(TEXTURES))), SHAPES[int(rng.integers(len(SHAPES)))]
+            radius = float(np.exp(rng.uniform(*np.log(RADIUS_PIXELS))))
+            centre = rng.uniform(-(SIDE / 2 - radius) * 0.9, (SIDE / 2 - radius) * 0.9, 2)
+            level = _level(at, shape, centre, radius, shapes.rotation((float(rng.uniform(0, np.pi)),)))
+            share = shapes.coverage(level, float(rng.uniform(0.8, 2.5)))
+            pattern = _texture(rng, TEXTURES[texture], at)
+            channel = rng.uniform(-1, 1, (self.channels, 2)).astype(np.float32)
+            # A shape must stand out in at least one channel, or there is nothing to name.
+            channel[int(rng.integers(self.channels)), 0] = 1.2 * (1 if rng.random() < 0.5 else -1)
+            for one, (offset, contrast) in zip(image, channel, strict=True):
+                shapes.paint(one, share, offset + (np.float32(0.3) + abs(contrast) * np.float32(0.7)) * pattern)
+            names[share > 0.5] = texture + 1
+        image = image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, 0.25))
+        mean, spread = image.mean((1, 2), keepdims=True), image.std((1, 2), keepdims=True)
+        return ((image - mean) / np.maximum(spread, np.float32(1e-4))).astype(np.float32), names
 
+    def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Pictures (B, channels, 64, 64) and names (B, 64, 64) of `count` numbers from `first`."""
+        images, names = zip(*(self.scene(number) for number in range(first, first + count)), strict=True)
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(names))
 
-def _generated(rng: np.random.Generator, texture: str, shape: str, channels: int) -> Floats:
-    """A textured shape on a soft ground, both with their own brightness in each channel."""
-    at = shapes.displaced(shapes.grid((SIDE, SIDE)), rng, amplitude=1.5, cells=3)
-    radius = float(rng.uniform(8, 22))
-    centre = rng.uniform(-(SIDE / 2 - radius) * 0.8, (SIDE / 2 - radius) * 0.8, 2)
-    turned = shapes.rotation((float(rng.uniform(0, np.pi)),))
-    share = shapes.coverage(_level(at, shape, centre, radius, turned), 1.5)
-    pattern = _texture(rng, texture, at)
-    ground = shapes.low_frequency(rng, (SIDE, SIDE), float(rng.uniform(1, 4)))
-    channel = rng.uniform(-1, 1, (channels, 3)).astype(np.float32)
-    # A shape must stand out in at least one channel, or there is nothing to name.
-    channel[int(rng.integers(channels)), 0] = 1.5 * (1 if rng.random() < 0.5 else -1)
-    image = np.empty((channels, SIDE, SIDE), np.float32)
-    for number, (offset, contrast, soft) in enumerate(channel):
-        ground_here = soft * np.float32(0.5) * ground
-        shapes.paint(ground_here, share, offset + (np.float32(0.5) + np.abs(contrast)) * pattern)
-        image[number] = ground_here
-    return image
+    def _ground(self, rng: np.random.Generator) -> Floats:
+        photographs = list(self.photographs.values())
+        if rng.random() < PHOTOGRAPHED and photographs:
+            raw = _crop(rng, photographs[int(rng.integers(len(photographs)))], self.channels)
+            mean, spread = raw.mean((1, 2), keepdims=True), raw.std((1, 2), keepdims=True)
+            found: Floats = (raw - mean) / np.maximum(spread, 1e-3) * np.float32(rng.uniform(0.3, 1))
+            return found
+        soft = shapes.low_frequency(rng, (SIDE, SIDE), float(rng.uniform(1, 4)))
+        grounds = []
+        for _ in range(self.channels):
+            shared = soft * np.float32(rng.uniform(-0.6, 0.6))
+            own = np.float32(0.3) * shapes.low_frequency(rng, (SIDE, SIDE), float(rng.uniform(2, 8)))
+            grounds.append(shared + own * np.float32(rng.uniform(0, 1)))
+        return np.stack(grounds)
 
 
 def _level(
@@ -145,46 +159,42 @@ def _crop(rng: np.random.Generator, picture: Floats, channels: int) -> Floats:
     return mixed
 
 
-class Classifier(nn.Module):
-    """The encoder with a linear layer on the means of all five maps, so that each scale learns."""
+class Namer(nn.Module):
+    """The encoder with a slim feature pyramid (Lin et al. 2017) on all five maps, so that each scale learns."""
 
-    def __init__(self, encoder: EfficientEncoder | ResidualEncoder, classes: int) -> None:
+    def __init__(self, encoder: EfficientEncoder | ResidualEncoder, width: int = 32) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(sum(encoder.widths), classes)
+        self.beside = nn.ModuleList(nn.Conv2d(one, width, 1) for one in encoder.widths)
+        self.out = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, NAMES, 1)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, 64, 64) to logits (B, classes)."""
-        logits: Tensor = self.head(torch.cat([one.mean((2, 3)) for one in self.encoder(images)], 1))
-        return logits
+        """(B, C, H, W) to logits (B, NAMES, H, W)."""
+        maps = self.encoder(images)
+        found = self.beside[-1](maps[-1])
+        for layer, one in zip(reversed(self.beside[:-1]), reversed(maps[:-1]), strict=True):
+            found = layer(one) + F.interpolate(found, size=one.shape[2:], mode="bilinear")
+        return F.interpolate(self.out(found), size=images.shape[2:], mode="bilinear")
 
 
-class Naming:
-    """The objective for fit: name texture and shape, or the picture, of `examples` images."""
-
-    def __init__(self, model: Classifier, task: Pictures, params: Training, *, examples: int) -> None:
-        self.model: nn.Module = model
-        self.task, self.params, self.examples = task, params, examples
-
-    def collate(self, indices: list[int]) -> dict[str, Tensor]:
-        """Images (B, C, 64, 64) and classes (B,)."""
-        images, kinds = zip(*(self.task.image(index) for index in indices), strict=True)
-        return {"image": torch.from_numpy(np.stack(images)), "kind": torch.tensor(kinds)}
-
-    def weight(self, batch: dict[str, Tensor]) -> float:
-        return float(len(batch["kind"]))
-
-    def loss(self, batch: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(self.model(batch["image"]).float(), batch["kind"], reduction="sum")
+def naming_loss(logits: Tensor, names: Tensor) -> Tensor:
+    """Cross-entropy over pixels (B, NAMES, H, W), the ground, which fills most of a picture, at 0.3."""
+    weight = torch.tensor([GROUND_WEIGHT] + [1.0] * len(TEXTURES), device=logits.device)
+    return F.cross_entropy(logits.float(), names, weight=weight)
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, task: Pictures, *, first: int, count: int, device: Any) -> float:
-    """The share of images `first` to `first + count` that are named right."""
+def overlap(model: nn.Module, task: Scenes, *, first: int, count: int, device: Any) -> float:
+    """The mean over textures of intersection over union, on `count` pictures from number `first`."""
     model.eval()
-    hits = 0
+    both, either = np.zeros(len(TEXTURES)), np.zeros(len(TEXTURES))
     for start in range(first, first + count, 64):
-        images, kinds = zip(*(task.image(n) for n in range(start, min(start + 64, first + count))), strict=True)
-        guess = model(torch.from_numpy(np.stack(images)).to(device)).argmax(1).cpu()
-        hits += int((guess == torch.tensor(kinds)).sum())
-    return hits / count
+        images, names = task.batch(start, min(64, first + count - start))
+        guess = model(images.to(device)).argmax(1).cpu()
+        for at in range(len(TEXTURES)):
+            mine, true = guess == at + 1, names == at + 1
+            both[at] += int((mine & true).sum())
+            either[at] += int((mine | true).sum())
+    return float(np.mean(both / np.maximum(either, 1)))

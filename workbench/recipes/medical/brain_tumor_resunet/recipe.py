@@ -63,15 +63,15 @@ class BrainTumorResunet(Training):
         when={"encoder": ("residual",)},
     )  # fmt: skip
     weights: str = knob(
-        "", "A file of encoder weights (.safetensors, MONAI's names) to start from; empty: pretrained here on textures "
-        "and photographs", widget="path", more=True, when={"init": ("pretrained",)}, label="Encoder weights",
+        "", "A file of encoder weights (.safetensors, MONAI's names) to start from; empty: pretrained here on scenes "
+        "of textures", widget="path", more=True, when={"init": ("pretrained",)}, label="Encoder weights",
     )  # fmt: skip
     pretrain_steps: int = knob(
-        1500, "Steps of that pretraining, of 32 pictures each; done once and kept", low=1, high=1_000_000, more=True,
+        1500, "Steps of that pretraining, of 32 scenes each; done once and kept", low=1, high=1_000_000, more=True,
         when={"init": ("pretrained",)}, label="Pretraining steps",
     )  # fmt: skip
     encoder_rate: float = knob(
-        0.3, "Factor on the learning rate of a pretrained encoder", low=0.0, high=10.0, more=True,
+        1.0, "Factor on the learning rate of a pretrained encoder", low=0.0, high=10.0, more=True,
         when={"init": ("pretrained",)},
     )  # fmt: skip
     dice_weight: float = knob(0.5, "Weight of soft Dice; cross-entropy has the rest", low=0.0, high=1.0, more=True)
@@ -95,12 +95,15 @@ PHANTOM = Sample(
     generated=True,
 )
 
-# Looked at by validation Dice alone, and not settled: on seeds 91 and 92 a pretrained encoder at 0.3 of the rate
-# gives 0.49, at the full rate 0.45, the same network from scratch 0.46; one seed moves by 0.1. A first carrying out
-# of the claim with 0.1 (which one seed, 90, had favoured: 0.57 against 0.52) failed on seeds 0 to 2: test Dice 0.47
-# with the pretrained encoder, 0.58 from scratch, 0.53 of the ResUNet. Its next one belongs to seeds not seen yet.
+# Chosen by validation Dice alone, seeds 90 to 94; one seed moves by 0.1. The claim learns from four subjects, where
+# transfer should pay most; 3e-3 is the better one of 1e-3 and 3e-3 for the networks from scratch. An encoder that has
+# named each pixel's texture was ahead of one that has named whole pictures on four seeds of four (0.51 against 0.48);
+# a factor of 0.3 on its rate gave nothing over 1. Scratch was as good (D 0.53, D0 0.56, seeds 91, 93, 94), and why:
+# frozen, the two pretrained encoders gave 0.33 and 0.38, a random one 0.38, so textures teach nothing that this task
+# asks for. The distractors cost 0.04 at most. Carried out on seeds 3 to 5, test Dice: A .558, B .607, C .603, D .583,
+# D0 .526. D is ahead of A by .026 [-.063, .114], of D0 by .057 [-.124, .238]: three seeds separate neither.
 DESK = BrainTumorResunet()
-_ARM = DESK.replace(keep_model=False)
+_ARM = DESK.replace(keep_model=False, subjects=4)
 _A, _B, _C = "A ResUNet", "B EfficientNet", "C EfficientNet, pretrained"
 _D, _D0 = "D pretrained + attention + ASPP", "D0 the same from scratch"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from workbench.core.problem import InputError
 from workbench.core.segmenting import Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, Label, VolumeMeta
+from workbench.engine.warm import warm
 
 from .recipe import MIRRORS, MODALITY, PHANTOM, BrainTumorResunet
 
@@ -50,7 +50,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
     """
     from workbench.engine.medical import segmentation, serving
 
-    tool = _warm(job, folder)
+    tool = warm(job, "brain-tumor-resunet", folder, lambda card: _load(folder, card, job))
     wish = serving.wish_of(inputs)
     raw, meta, name = _opened(inputs, tool) if wish is None else _asked(wish, tool)
     grid, shape = _grid(raw, meta, tool)
@@ -142,18 +142,6 @@ def _checked(image: np.ndarray[Any, Any], tool: Segmenter) -> np.ndarray[Any, An
             fix="Choose a case with these sequences.", field="volume",
         )  # fmt: skip
     return image
-
-
-def _key(folder: Path, job: Any) -> tuple[Any, ...]:
-    return "brain-tumor-resunet", str(folder), (folder / "workbench.json").stat().st_mtime_ns, job.device
-
-
-def _warm(job: Any, folder: Path) -> Segmenter:
-    key = _key(folder, job)
-    if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads((folder / "workbench.json").read_text(encoding="utf-8")), job)
-    tool: Segmenter = job.cache[key]
-    return tool
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Segmenter:

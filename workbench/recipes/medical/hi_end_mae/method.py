@@ -158,17 +158,22 @@ class Restoration:
 
 
 class _Watcher:
-    """Looks at held-out scans while pretraining goes on; masks never change."""
+    """Looks at held-out scans while pretraining goes on; masks never change.
+
+    Beside the held-out error stands that of knowing the mean anatomy alone, from the scans that are learned from.
+    """
 
     def __init__(
-        self, job: Stage, model: MaskedAutoencoder, cases: Sequence[Case], *, params: HiEndMae, place: Place
-    ) -> None:
+        self, job: Stage, model: MaskedAutoencoder, cases: Sequence[Case], *, known: Sequence[Case],
+        params: HiEndMae, place: Place,
+    ) -> None:  # fmt: skip
         self.job, self.model, self.cases, self.params, self.place = job, model, cases, params, place
         crop = model.grid * model.encoder.patch
         crops = [torch.from_numpy(np.ascontiguousarray(middle(one.image, crop)))[None] for one in cases]
         times = max(1, HELD_OUT_MASKS // len(crops))
         self.crops = torch.stack(crops * times)
         self.orders = shuffled(len(self.crops), model.grid**3, chance=torch.Generator().manual_seed(2025))
+        self.mean_error = probe.place_mean_error(model, known, self.crops, self.orders)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> float:
@@ -180,6 +185,7 @@ class _Watcher:
             with self.place.autocast():
                 total += self.model.loss(crops, orders).item()
         self.job.metric("reconstruction", total / len(self.crops), series="held out", step=step)
+        self.job.metric("reconstruction", self.mean_error, series="held out, by the mean of each place", step=step)
         with self.job.preview("restored crop") as granted:
             if granted:
                 self.show()
@@ -196,10 +202,15 @@ def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, pla
     rng.seed(stage.seed)
     model = make_autoencoder(encoder, params).to(place.device)
     stage.log(f"Decoder of {parameters(model.decoder):,} parameters, encoder of {parameters(encoder):,}.")
-    watcher = _Watcher(stage, model, scans.validation, params=params, place=place)
+    watcher = _Watcher(stage, model, scans.validation, known=scans.unlabelled, params=params, place=place)
     objective = Restoration(model, scans.unlabelled, params, seed=stage.seed)
     result = fit(stage, objective, params, place=place, evaluate=watcher.evaluate, better="low")
     watcher.show()
+    if result.best_value is not None and result.best_value > watcher.mean_error:
+        stage.log(
+            f"On held-out scans the restored patches are off by {result.best_value:.3f}, the mean patch of each place "
+            f"by {watcher.mean_error:.3f}: more steps of pretraining may be needed.", "warning",
+        )  # fmt: skip
     if isinstance(model.decoder, Decoder):
         show.attention(stage, model, watcher.crops[:1].to(place.device), watcher.orders[:1].to(place.device))
     return math.nan if result.best_value is None else result.best_value

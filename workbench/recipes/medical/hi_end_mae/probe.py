@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from workbench.core.documents import Column, TableDoc
 from workbench.core.job import Job
@@ -19,10 +20,12 @@ from workbench.core.kinds import Outcomes, Table
 from workbench.engine.devices import Place
 
 from .data import Case, Floats, Scans, labels_of, middle
-from .networks import Encoder, patches_of, positions
+from .networks import Encoder, MaskedAutoencoder, patches_of, picked, positions, standardised
 from .recipe import HiEndMae
 
 FILLED = 0.2
+MEAN_SCANS = 64
+"""Scans from which the mean patch of each place is taken."""
 MOST_SCANS = 8
 """Scans that a probe learns from; more change it little."""
 
@@ -96,3 +99,20 @@ def tokens(encoder: Encoder, cases: Sequence[Case], params: HiEndMae, place: Pla
         for layer, seen in enumerate([*found, end]):
             layers[layer].append(seen[0, 1:].float().cpu().numpy())
     return layers
+
+
+@torch.no_grad()
+def place_mean_error(model: MaskedAutoencoder, known: Sequence[Case], crops: Tensor, orders: Tensor) -> float:
+    """The mean squared error of guessing each hidden patch by the mean of the `known` scans' patches at its place.
+
+    Crops are (B, 1, Z, Y, X), orders (B, N), visible patches first; targets are standardised as in the loss. What
+    does not fall below this has not learned to look at what is visible.
+    """
+    patch, hidden = model.encoder.patch, orders[:, model.visible :]
+    total = torch.zeros(())
+    for one in known[:MEAN_SCANS]:
+        crop = torch.from_numpy(np.ascontiguousarray(middle(one.image, model.grid * patch)))[None, None]
+        total = total + standardised(patches_of(crop, patch))
+    mean = total / len(known[:MEAN_SCANS])
+    wanted = picked(standardised(patches_of(crops, patch)), hidden)
+    return float((picked(mean.expand(len(crops), -1, -1), hidden) - wanted).square().mean())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.core.problem import InputError
 from workbench.core.segmenting import Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.engine.warm import warm
 
 from .recipe import MODALITY, PHANTOM, HiEndMae
 
@@ -50,7 +50,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Segmented:
 
     wish = serving.wish_of(inputs)
     hu, meta, name = _opened(inputs) if wish is None else _asked(wish)
-    tool = _warm(job, folder)
+    tool = warm(job, "hi-end-mae", folder, lambda card: _load(folder, card, job))
     if wish is not None:
         least = [LEAST_WINDOW * tool.params.crop * step for step in reversed(tool.spacing_mm)]
         serving.check_size(meta, hu.shape, least)
@@ -148,18 +148,6 @@ def _fits(geometry: Geometry, tool: Segmenter) -> bool:
         np.allclose(geometry.spacing_mm, tool.spacing_mm, rtol=0.02)
         and np.allclose(geometry.direction, Geometry().direction, atol=1e-3)
     )
-
-
-def _key(folder: Path, job: Any) -> tuple[Any, ...]:
-    return "hi-end-mae", str(folder), (folder / "workbench.json").stat().st_mtime_ns, job.device
-
-
-def _warm(job: Any, folder: Path) -> Segmenter:
-    key = _key(folder, job)
-    if key not in job.cache:
-        job.cache[key] = _load(folder, json.loads((folder / "workbench.json").read_text(encoding="utf-8")), job)
-    tool: Segmenter = job.cache[key]
-    return tool
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Segmenter:

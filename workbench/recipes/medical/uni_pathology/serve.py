@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
 from workbench.core.slides import HeatMap
+from workbench.engine.warm import warm
 
 from .recipe import HISTOLOGY
 
@@ -51,7 +51,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Mapped:
     slide where the model has learned no pooling.
     """
     began = time.perf_counter()
-    reader = _warm(job, folder)
+    reader = warm(job, "uni-pathology", folder, lambda card: _load(folder, card, job))
     asked = str(next((inputs[name] for name in ("slide", "tile", "test_tiles", "tiles") if inputs.get(name)), ""))
     if asked == HISTOLOGY.address:
         return _named(_sample(reader), "generated tile", reader, began)
@@ -132,15 +132,6 @@ def _mapped(path: Path, reader: Reader, began: float) -> Mapped:
     seconds = time.perf_counter() - began
     return Mapped([Answer("Attention pooling", headline, scores=[(name, round(share, 4)) for name, share in ranked],
                           seconds=seconds, note=NOTE)], heat=heat)  # fmt: skip
-
-
-def _warm(job: Any, folder: Path) -> Reader:
-    card = folder / "workbench.json"
-    key = ("uni-pathology", str(folder), card.stat().st_mtime_ns, job.device)
-    if key not in job.cache:
-        job.cache[key] = _load(folder, msgspec.json.decode(card.read_bytes()), job)
-    reader: Reader = job.cache[key]
-    return reader
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Reader:

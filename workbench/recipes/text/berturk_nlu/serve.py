@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ from workbench.engine import adapters, backbones, devices
 from workbench.engine.text import attribution
 from workbench.engine.text.baselines import AffixTagger, NgramClassifier, OverlapAnswerer
 from workbench.engine.text.examples import QuestionAnswer, TaggedSentence
+from workbench.engine.warm import warm
 
 from . import common, entities, masked, questions
 from .classical import decoded
@@ -42,7 +43,7 @@ def answer(context: Any, model: Path, inputs: dict[str, Any]) -> AnswersDoc:
     parts = [folder for folder in sorted(model.iterdir()) if (folder / "workbench.json").exists()] or [model]
     answers: list[Answer] = []
     for folder in parts:
-        served = _warm(context, folder)
+        served = warm(context, "berturk-nlu", folder, functools.partial(Served, context, folder))
         if served.task == "questions" and len(parts) > 1 and not inputs.get("question"):
             continue
         named = f"{folder.name}: " if len(parts) > 1 else ""
@@ -50,16 +51,6 @@ def answer(context: Any, model: Path, inputs: dict[str, Any]) -> AnswersDoc:
             one.model = named + one.model
             answers.append(one)
     return AnswersDoc(answers)
-
-
-def _warm(context: Any, folder: Path) -> Served:
-    """The loaded model, kept in the worker until its card changes."""
-    card = folder / "workbench.json"
-    key = ("berturk-nlu", str(folder), card.stat().st_mtime_ns, context.device)
-    if key not in context.cache:
-        context.cache[key] = Served(context, folder, json.loads(card.read_text(encoding="utf-8")))
-    served: Served = context.cache[key]
-    return served
 
 
 class Served:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError, Problem
+from workbench.engine.warm import warm
 
 from . import show
 from .readers import ENDS, MARKS, unpunctuate
@@ -80,7 +80,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
     words = [_lowered(word, place, found) for place, (word, _) in enumerate(found)]
     truth = [mark for _, mark in found]
     shown = truth if any(mark != "O" for mark in truth) else None
-    models = _warm(job, folder)
+    models = warm(job, "punctuation", folder, lambda card: _load(job, folder, card))
     return AnswersDoc([one.restore(words, shown, job.cancelled) for one in models])
 
 
@@ -88,15 +88,6 @@ def _lowered(word: str, place: int, found: list[tuple[str, str]]) -> str:
     """Capitals that only began a sentence go; others (names, abbreviations) stay as typed."""
     begins = place == 0 or found[place - 1][1] in ENDS
     return word[:1].lower() + word[1:] if begins and word[1:] == word[1:].lower() and word != "I" else word
-
-
-def _warm(job: Any, folder: Path) -> list[Restorer]:
-    card = folder / "workbench.json"
-    key = ("punctuation", str(folder), card.stat().st_mtime_ns, job.device)
-    if key not in job.cache:
-        job.cache[key] = _load(job, folder, json.loads(card.read_text(encoding="utf-8")))
-    models: list[Restorer] = job.cache[key]
-    return models
 
 
 def _load(job: Any, folder: Path, card: dict[str, Any]) -> list[Restorer]:
