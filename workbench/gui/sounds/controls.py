@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
+import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
@@ -143,11 +144,8 @@ class Controls(QWidget):
 
 def _bar(name: str) -> QIcon:
     """A colour map as a small picture."""
-    table = colour_table(name, 0.0, 100.0)
-    picture = QImage(100, 8, QImage.Format.Format_RGB32)
-    for x in range(100):
-        tone = table[round((x - 100 + 121.5) / 0.5)]
-        for y in range(8):
-            picture.setPixel(x, y, tone)
+    table = np.array(colour_table(name, 0.0, 100.0), np.uint32)
+    row = table[np.round((np.arange(100) + 21.5) / 0.5).astype(int)].tobytes()
+    picture = QImage(row, 100, 1, len(row), QImage.Format.Format_RGB32)
     scaled = picture.scaled(80, 24, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation)
     return QIcon(QPixmap.fromImage(scaled))
