@@ -56,6 +56,11 @@ vec3 slope(vec3 p) {
                 texture(volume, p + dy).r - texture(volume, p - dy).r,
                 texture(volume, p + dz).r - texture(volume, p - dz).r) / (texel * scale);
 }
+vec3 tint() {  // of a surface: as bright as a surface should be, whatever its value is in the table
+    vec3 found = looked(level).rgb;
+    float most = max(found.r, max(found.g, found.b));
+    return most < 0.02 ? vec3(0.85) : found * (0.9 / most);
+}
 float lit(vec3 p, vec3 along) {
     vec3 g = slope(p);
     float size = length(g);
@@ -75,7 +80,7 @@ void main() {
     vec3 sum = vec3(0);
     float clear = 1.0, most = 0.0, before = texture(volume, start + enter * ray).r;
     if (mode == 2 && before >= level) {  // cut open by the border
-        colour = vec4(looked(level).rgb * 0.8, 1);
+        colour = vec4(tint() * 0.8, 1);
         return;
     }
     for (float t = enter + step * jitter; t < leave; t += step) {
@@ -86,7 +91,7 @@ void main() {
             if (tone >= level) {
                 float share = (level - before) / max(tone - before, 1e-4);
                 p -= ray * step * (1.0 - clamp(share, 0.0, 1.0));
-                colour = vec4(looked(level).rgb * lit(p, along), 1);
+                colour = vec4(tint() * lit(p, along), 1);
                 return;
             }
             before = tone;

@@ -81,6 +81,8 @@ class RenderedView(TurnedView):
 
     def show_look(self, look: Look, mode: Mode) -> None:
         """Draw by this look and mode from now on."""
+        for cost in self._costs.values() if self._sent else ():
+            cost.doubt()
         self.look, self.mode, self._coloured = look, mode, False
         self.outdate()
 

@@ -6,8 +6,8 @@ import math
 
 from PySide6.QtCore import QRect, QSize
 
-BUDGET_S = 0.025
-"""What one part may take; a load beside this process can double it."""
+BUDGET_S = 0.015
+"""What one part may take; a turn of the event loop may take two, and a load beside doubles that."""
 SIDES = (256, 128, 64, 32, 16, 8)
 FIRST_S = 20e-6
 """A pixel under software OpenGL, until one was measured."""
@@ -27,6 +27,10 @@ class Cost:
     def took(self, pixels: int, seconds: float) -> None:
         """Learn from a part that was drawn."""
         self.pixel_s = max(seconds / max(pixels, 1), self.pixel_s * self._caution)
+
+    def doubt(self) -> None:
+        """Something else is drawn now, which may cost more."""
+        self.pixel_s *= 4
 
     def affordable(self) -> float:
         """Pixels that may be drawn at a time."""
