@@ -242,6 +242,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.render-look", "Next look in 3-D", "Colours and opacities: CT bone, soft tissue, lung, MR",
             "Shift+L"),
     Command("view.volume.render-mode", "Next mode in 3-D", "Composite, maximum or isosurface", "Shift+M"),
+    Command("view.volume.render-labels", "Surfaces in the volume", "The labels' surfaces where they lie in the volume",
+            "Shift+H", "mdi6.cube-outline"),
     Command("view.volume.render-reset", "Delivered look", "Colours, opacities and surface as delivered", "Shift+R",
             "mdi6.restore"),
     Command("view.volume.sequences", "Sequences side by side", "Up to four volumes of the case in the same plane", "Y",

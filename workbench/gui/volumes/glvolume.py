@@ -49,6 +49,9 @@ uniform vec2 span;      // tones from black to white of the maximum
 uniform vec3 lowest, highest;  // corners of what is not clear
 uniform vec2 origin;    // of this part in the whole picture, so that parts fit together
 uniform int mode;
+uniform sampler2D wall;   // something opaque in the volume: its colours, clear where there is nothing,
+uniform sampler2D depth;  // and its depths, 24 bits in three channels
+uniform int walled;
 vec4 looked(float tone) { return texture(table, vec2(tone * 255.0 / 256.0 + 0.5 / 256.0, 0.5)); }
 vec3 slope(vec3 p) {
     vec3 dx = vec3(texel.x, 0, 0), dy = vec3(0, texel.y, 0), dz = vec3(0, 0, texel.z);
@@ -72,7 +75,16 @@ void main() {
     vec3 low = (lowest - start) / ray, high = (highest - start) / ray;
     vec3 first = min(low, high), last = max(low, high);
     float enter = max(max(first.x, first.y), max(first.z, 0.0)), leave = min(min(last.x, last.y), min(last.z, 1.0));
-    colour = vec4(0, 0, 0, 1);
+    vec4 hit = vec4(0);
+    if (walled == 1) {
+        vec4 far = texture(depth, at * 0.5 + 0.5);
+        if (far.a > 0.5) {
+            vec4 q = back * vec4(at, 2.0 * dot(far.rgb, vec3(1.0, 1.0 / 255.0, 1.0 / 65025.0)) - 1.0, 1.0);
+            hit = vec4(texture(wall, at * 0.5 + 0.5).rgb, 1);
+            if (mode != 1) leave = min(leave, dot(q.xyz / q.w - start, ray) / dot(ray, ray));
+        }
+    }
+    colour = vec4(hit.rgb, 1);
     if (enter >= leave) return;
     vec3 along = normalize(ray * scale);
     float step = pace / length(ray * scale);
@@ -105,7 +117,7 @@ void main() {
         if (clear < 0.02) break;
     }
     if (mode == 1) sum = vec3(clamp((most - span.x) / max(span.y - span.x, 1e-4), 0.0, 1.0));
-    colour = vec4(sum, 1);
+    colour = vec4(mode == 0 ? sum + clear * hit.rgb : mode == 1 ? mix(sum, hit.rgb, 0.5 * hit.a) : hit.rgb, 1);
 }
 """
 
@@ -137,6 +149,7 @@ class VolumePainter:
         self._volume: Any = None
         self._table: Any = None
         self._frame: Any = None
+        self._walls: list[Any] = []
         self._tones: NDArray[np.uint8] | None = None
         self._sent = 0
         self._shape = (1, 1, 1)
@@ -214,6 +227,21 @@ class VolumePainter:
         self._table.setData(QOpenGLTexture.PixelFormat.RGBA, QOpenGLTexture.PixelType.UInt8, values, _packed())
         self._context.doneCurrent()
 
+    def stand(self, pictures: tuple[QImage, QImage] | None) -> None:
+        """Let something opaque stand in the volume, by colours and depths of the same camera; None for nothing."""
+        from PySide6.QtOpenGL import QOpenGLTexture
+
+        self._context.makeCurrent(self._surface)
+        for one in self._walls:
+            one.destroy()
+        self._walls = []
+        for picture in pictures or ():
+            texture = QOpenGLTexture(picture.flipped(), QOpenGLTexture.MipMapGeneration.DontGenerateMipMaps)
+            texture.setMinMagFilters(QOpenGLTexture.Filter.Nearest, QOpenGLTexture.Filter.Nearest)
+            texture.setWrapMode(QOpenGLTexture.WrapMode.ClampToEdge)
+            self._walls.append(texture)
+        self._context.doneCurrent()
+
     def draw(
         self, size: QSize, seen: QMatrix4x4, placed: QMatrix4x4, *, pace: float, mode: Mode = "composite",
         level: float = 0.5, span: tuple[float, float] = (0.0, 1.0), box: NDArray[np.float64] = WHOLE,
@@ -242,6 +270,8 @@ class VolumePainter:
         axes = [placed.mapVector(QVector3D(*one)).length() for one in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
         self._volume.bind(0)
         self._table.bind(1)
+        for at, texture in enumerate(self._walls, 2):
+            texture.bind(at)
         for name, value in (
             ("back", back), ("scale", QVector3D(*axes)), ("texel", QVector3D(1 / x, 1 / y, 1 / z)),
             ("lowest", QVector3D(*map(float, box[0]))), ("highest", QVector3D(*map(float, box[1]))),
@@ -250,7 +280,10 @@ class VolumePainter:
             program.setUniformValue(program.uniformLocation(name), value)
         for name, number in (("pace", pace), ("level", level)):
             program.setUniformValue1f(program.uniformLocation(name), number)
-        for name, whole in (("volume", 0), ("table", 1), ("mode", MODES.index(mode))):
+        for name, whole in (
+            ("volume", 0), ("table", 1), ("wall", 2), ("depth", 3), ("walled", len(self._walls) // 2),
+            ("mode", MODES.index(mode)),
+        ):  # fmt: skip
             program.setUniformValue1i(program.uniformLocation(name), whole)
         self._bound.bind()
         self._corners.bind()
@@ -269,7 +302,7 @@ class VolumePainter:
     def close(self) -> None:
         """Give everything back while its context is current, without which Qt cannot."""
         if self._context.makeCurrent(self._surface):
-            for one in (self._volume, self._table):
+            for one in (self._volume, self._table, *self._walls):
                 if one is not None:
                     one.destroy()
             if self._program is not None:
@@ -278,6 +311,7 @@ class VolumePainter:
             self._frame = self._program = None
             self._context.doneCurrent()
         self._volume = self._table = self._tones = None
+        self._walls = []
         self.able = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from workbench.gui.volumes.tones import TONES, Tones, tones_of
 
 if TYPE_CHECKING:
     from workbench.core.volumes import Geometry
+    from workbench.gui.volumes.solid import SolidView
 
 REST_MS = 180
 """Nothing has moved for this long: the fine picture is begun."""
@@ -53,6 +55,10 @@ class RenderedView(TurnedView):
         self.mode: Mode = "composite"
         self.longest_s = 0.0
         """The longest that drawing has held this thread since the first picture."""
+        self._surfaces: SolidView | None = None
+        self._standing: Iterator[tuple[QImage, QImage] | None] | None = None
+        self._standing_s = 1.0
+        """What drawing the surfaces took last; until it is known, too much for a moving picture."""
         self._painter: VolumePainter | None = None
         self._layer: Layer | None = None
         self._making = False
@@ -84,6 +90,18 @@ class RenderedView(TurnedView):
         for cost in self._costs.values() if self._sent else ():
             cost.doubt()
         self.look, self.mode, self._coloured = look, mode, False
+        self.outdate()
+
+    def stand(self, surfaces: SolidView | None) -> None:
+        """Draw the surfaces of labels where they lie in the volume, or no longer."""
+        if self._surfaces is not None:
+            self._surfaces.wanted = False
+            self._surfaces.made.disconnect(self.outdate)
+        self._surfaces = surfaces
+        if surfaces is not None:
+            surfaces.wanted = True
+            surfaces.made.connect(self.outdate)
+            surfaces.make()
         self.outdate()
 
     def make(self) -> None:
@@ -139,7 +157,7 @@ class RenderedView(TurnedView):
     # Drawing
 
     def outdate(self) -> None:
-        self._coarse = self._fine = self._tiles = None
+        self._coarse = self._fine = self._tiles = self._standing = None
         if self._sent:
             self._work.stop()
             self._rest.start()
@@ -189,6 +207,25 @@ class RenderedView(TurnedView):
         self.longest_s = max(self.longest_s, spent)
         return image
 
+    def _stand_on(self, until: float) -> None:
+        """Go on with the surfaces until they stand in the volume, or as long as one may take."""
+        began = time.perf_counter()
+        while self._standing is not None and time.perf_counter() < until:
+            pictures = next(self._standing, ())
+            if pictures is not None and self._painter is not None:
+                self._painter.stand(pictures or None)
+                self._standing = None
+        self._standing_s += time.perf_counter() - began
+
+    def _stand_whole(self, size: QSize) -> None:
+        """The surfaces in a moving picture, where that is quick enough; they come at rest otherwise."""
+        quick = self._surfaces is not None and self._standing_s < tiling.BUDGET_S
+        if quick and self._surfaces is not None:
+            self._standing, self._standing_s = self._surfaces.standing(size, self.matrices()[0]), 0.0
+            self._stand_on(float("inf"))
+        elif self._painter is not None:
+            self._painter.stand(None)
+
     def _warm(self) -> None:
         """Let the driver compile before anything is timed."""
         costs, self._costs = self._costs, {COARSE: tiling.Cost(), FINE: tiling.Cost()}
@@ -213,6 +250,8 @@ class RenderedView(TurnedView):
             painter.drawImage(self._fine.rect(), self._coarse)
         painter.end()
         self._tiles = tiling.Tiles(size, self._costs[FINE])
+        if self._surfaces is not None:
+            self._standing, self._standing_s = self._surfaces.standing(size, self.matrices()[0]), 0.0
         self._work.start()
 
     def _go_on(self) -> None:
@@ -226,6 +265,9 @@ class RenderedView(TurnedView):
             return
         if not self._tiles or self._fine is None or not self.isVisible():
             self._work.stop()
+            return
+        if self._standing is not None:
+            self._stand_on(until)
             return
         painter, size = QPainter(self._fine), self._fine.size()
         while self._tiles and time.perf_counter() < until:
@@ -243,7 +285,9 @@ class RenderedView(TurnedView):
         shown = self._drawable() and not self.words
         if shown:
             if self._fine is None and self._coarse is None:
-                self._coarse = self._draw(tiling.small(self._size(), self._costs[COARSE].affordable()), COARSE)
+                size = tiling.small(self._size(), self._costs[COARSE].affordable())
+                self._stand_whole(size)
+                self._coarse = self._draw(size, COARSE)
                 self._rest.start()
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             picture = self._fine or self._coarse

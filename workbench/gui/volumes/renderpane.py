@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QStandardItemModel, QUndoCommand
@@ -21,6 +23,9 @@ from workbench.gui.volumes.looks import Look
 from workbench.gui.volumes.lookstrip import LookStrip
 from workbench.gui.volumes.rendered import RenderedView
 from workbench.gui.volumes.scene import Layer, Scene
+
+if TYPE_CHECKING:
+    from workbench.gui.volumes.solid import SolidView
 
 MODE_WORDS: dict[Mode, str] = {"composite": "composite", "maximum": "maximum", "surface": "isosurface"}
 MODE_TIPS: dict[Mode, str] = {
@@ -63,9 +68,13 @@ class _Change(Edit):
 class RenderPane(QWidget):
     """A RenderedView above its controls; every change of the look can be undone while the focus is inside."""
 
-    def __init__(self, scene: Scene, background: Background, camera: Camera, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, scene: Scene, background: Background, camera: Camera, surfaces: Callable[[], SolidView],
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
+        """`surfaces` makes the view of the labels' surfaces, which can stand in the volume."""
         super().__init__(parent)
-        self.scene = scene
+        self.scene, self._surfaces = scene, surfaces
         self.view = RenderedView(scene, background, camera)
         self.document = Document(self)
         self.setting: Setting | None = None
@@ -84,6 +93,9 @@ class RenderPane(QWidget):
         keymap().explain(self.modes, "view.volume.render-mode")
         self.reset_ = tool_button("mdi6.restore", "", self.reset, name="Delivered look")
         keymap().explain(self.reset_, "view.volume.render-reset")
+        self.labels = tool_button("mdi6.cube-outline", "", self.toggle_labels, name="Surfaces in the volume")
+        self.labels.setCheckable(True)
+        keymap().explain(self.labels, "view.volume.render-labels")
         self.strip = LookStrip()
         self.strip.changed.connect(self._changed)
         self.level = QSlider(Qt.Orientation.Horizontal)
@@ -120,6 +132,14 @@ class RenderPane(QWidget):
     def next_mode(self) -> None:
         """The next way to sum up a line of sight."""
         self.set_mode(MODES[(MODES.index(self.view.mode) + 1) % len(MODES)])
+
+    def toggle_labels(self) -> None:
+        """Draw the labels' surfaces in the volume, or no longer."""
+        self._standing = not self._standing
+        self.view.stand(self._surfaces() if self._standing else None)
+        self.refresh()
+
+    _standing = False
 
     def set_mode(self, mode: Mode) -> None:
         """Sum lines of sight up in this way."""
@@ -182,6 +202,8 @@ class RenderPane(QWidget):
         able = tones is not None and setting is not None
         for widget in (self.names, self.modes, self.reset_, self.strip, self.level):
             widget.setEnabled(able)
+        self.labels.setEnabled(able and self.scene.labels is not None)
+        self.labels.setChecked(self._standing)
         model = self.names.model()
         for at in range(self.names.count()):
             if isinstance(model, QStandardItemModel):
@@ -203,6 +225,7 @@ class RenderPane(QWidget):
         row.setSpacing(px(4))
         row.addWidget(self.names, 1)
         row.addWidget(self.modes, 1)
+        row.addWidget(self.labels)
         row.addWidget(self.reset_)
         value = QWidget()
         line = QHBoxLayout(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QMatrix4x4, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -31,12 +32,17 @@ MAKING = "Making surfaces …"
 class SolidView(TurnedView):
     """Surfaces of all labels that are shown, made anew some time after the last stroke."""
 
+    made = Signal()
+    """There are other surfaces now, or other colours."""
+
     def __init__(
         self, scene: Scene, background: Background, parent: QWidget | None = None, camera: Camera | None = None
     ) -> None:
         super().__init__(camera or Camera(), parent)
         self.scene, self._background = scene, background
         self.surfaces: dict[int, Surface] = {}
+        self.wanted = False
+        """Whether somebody else draws these surfaces, so that they are made while this is hidden."""
         self.words = "" if has_opengl() else NO_GL
         """What is said in the picture's place; empty while surfaces are shown."""
         self._painter: MeshPainter | None = None
@@ -98,6 +104,7 @@ class SolidView(TurnedView):
         self._painter.take({value: corners for value, (_, corners) in found.items()})
         self._made = labels
         self._say("" if found else EMPTY)
+        self.made.emit()
 
     def _say(self, words: str) -> None:
         self.words, self._image = words, None
@@ -105,14 +112,14 @@ class SolidView(TurnedView):
 
     def _want(self) -> None:
         self._stale = True
-        if self.isVisible():
+        if self.isVisible() or self.wanted:
             self._timer.start(AGAIN_AFTER_MS)
 
     def _restyled(self) -> None:
         if self.scene.labels is not self._made or (self._made and set(self.surfaces) != set(self._made.values)):
             self._want()
-        self._image = None
-        self.update()
+        self.outdate()
+        self.made.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -131,6 +138,17 @@ class SolidView(TurnedView):
             outer = max(found, key=lambda value: float(np.ptp(self.surfaces[value].vertices, axis=0).prod()))
             found[outer].setAlphaF(0.35)
         return found
+
+    def standing(self, size: QSize, seen: QMatrix4x4) -> Iterator[tuple[QImage, QImage] | None]:
+        """The shown surfaces, all opaque, for another view of this camera, as MeshPainter.standing has them."""
+        colours = self.colours()
+        if self._painter is None or not colours:
+            return iter(())
+        for colour in colours.values():
+            colour.setAlphaF(1.0)
+        turned = QMatrix4x4()
+        turned.rotate(self.camera.turn)
+        return self._painter.standing(size, colours, seen, turned)
 
     def matrices(self) -> tuple[QMatrix4x4, QMatrix4x4]:
         """From patient millimetres to the picture, and how directions are turned."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill", "refine")
+RENDERING = ("look", "mode", "reset", "labels")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
@@ -145,7 +146,7 @@ class VolumeViewer(QWidget):
             "next": lambda: editor.copy_slice(self.canvas.plane, 1),
             "previous": lambda: editor.copy_slice(self.canvas.plane, -1),
             "label": self._add_label, "export": self._ask_export, "fit": self._fit,
-            **{f"render-{name}": functools.partial(self._render_deed, name) for name in ("look", "mode", "reset")},
+            **{f"render-{name}": functools.partial(self._render_deed, name) for name in RENDERING},
         }  # fmt: skip
         for name, do in doing.items():
             self._action(name, do)
@@ -195,8 +196,8 @@ class VolumeViewer(QWidget):
         actions["solid"].setEnabled(labels is not None)
         actions["render"].setEnabled(bool(self.scene.layers))
         rendering = self.rendered is not None and self.rendered.isVisibleTo(self)
-        for name in ("render-look", "render-mode", "render-reset"):
-            actions[name].setEnabled(rendering)
+        for name in RENDERING:
+            actions[f"render-{name}"].setEnabled(rendering and (name != "labels" or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
@@ -253,25 +254,26 @@ class VolumeViewer(QWidget):
 
     _third: Literal["", "solid", "render"] = ""
 
-    def _third_widget(self) -> QWidget | None:
+    def _surfaces(self) -> SolidView:
         """OpenGL is looked for when somebody wants it."""
-        if self._third == "solid":
-            if self.solid is None:
-                from workbench.gui.volumes.solid import SolidView
+        if self.solid is None:
+            from workbench.gui.volumes.solid import SolidView
 
-                self.solid = SolidView(self.scene, self._background, self, self.camera)
-            return self.solid
-        if self._third == "render":
-            if self.rendered is None:
-                from workbench.gui.volumes.renderpane import RenderPane
+            self.solid = SolidView(self.scene, self._background, self, self.camera)
+            self.solid.hide()
+        return self.solid
 
-                self.rendered = RenderPane(self.scene, self._background, self.camera, self)
-            return self.rendered
-        return None
+    def _third_widget(self) -> QWidget | None:
+        if self._third == "render" and self.rendered is None:
+            from workbench.gui.volumes.renderpane import RenderPane
+
+            self.rendered = RenderPane(self.scene, self._background, self.camera, self._surfaces, self)
+        return self._surfaces() if self._third == "solid" else self.rendered if self._third == "render" else None
 
     def _render_deed(self, name: str) -> None:
         if self.rendered is not None:
-            {"look": self.rendered.next_look, "mode": self.rendered.next_mode, "reset": self.rendered.reset}[name]()
+            pane = self.rendered
+            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()
