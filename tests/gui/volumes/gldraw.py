@@ -7,15 +7,17 @@ import sys
 
 import numpy as np
 from PySide6.QtCore import QRect, QSize
-from PySide6.QtGui import QImage, QMatrix4x4
+from PySide6.QtGui import QColor, QImage, QMatrix4x4, QQuaternion
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from workbench.core.volumes import Geometry, VolumeMeta
 from workbench.gui.volumes.away import Away
-from workbench.gui.volumes.glmesh import has_opengl
+from workbench.gui.volumes.camera import FRONT
+from workbench.gui.volumes.glmesh import MeshPainter, has_opengl, triangles
 from workbench.gui.volumes.glvolume import VolumePainter, table_of
 from workbench.gui.volumes.scene import Layer
+from workbench.gui.volumes.surfaces import surface_of
 from workbench.gui.volumes.tones import tones_of
 from workbench.gui.volumes.viewer import VolumeViewer
 
@@ -73,6 +75,39 @@ def painted(found: dict) -> bool:
     return True
 
 
+def standing(found: dict) -> None:
+    """A red cube in the middle; before its left half, seen from the front, stands a white slab."""
+    labels = np.zeros((SIDE,) * 3, np.uint8)
+    labels[10:22, 10:22, 10:22] = 1
+    array = np.zeros((SIDE,) * 3, np.uint8)
+    array[:, 2:6, :16] = 255
+    tones = tones_of(array, Geometry(), (0, 255))
+    painter, meshes = VolumePainter(), MeshPainter()
+    meshes.take({1: triangles(surface_of(labels, 1, Geometry()))})
+    painter.begin(tones.tones)
+    while not painter.send():
+        pass
+    painter.colour(table_of(WHITE))
+    placed = QMatrix4x4(*tones.placed(Geometry()).ravel().tolist())
+    size = QSize(128, 128)
+    for name, turn in (("front", FRONT), ("back", QQuaternion.fromAxisAndAngle(0, 1, 0, 180) * FRONT)):
+        seen, turned = QMatrix4x4(), QMatrix4x4()
+        turned.rotate(turn)
+        seen.ortho(-16, 16, -16, 16, -40, 40)
+        seen *= turned
+        seen.translate(-15.5, -15.5, -15.5)
+        found[name] = {}
+        for mode in ("composite", "surface"):
+            drawn = list(meshes.standing(size, {1: QColor("#ff0000")}, seen, turned))
+            painter.stand(drawn[-1])
+            image = pixels(painter.draw(size, seen, placed, pace=0.25, mode=mode, level=0.5))
+            found[name][mode] = ["red" if r > 100 > g + b else "white" if b > 100 else "black"
+                                 for r, g, b in (image[64, 50], image[64, 78], image[64, 120])]  # fmt: skip
+    painter.stand(None)
+    found["alone"] = int(pixels(painter.draw(size, seen, placed, pace=0.25))[64, 50].sum())
+    painter.close()
+
+
 def shown(found: dict) -> None:
     """The whole viewer: what lies at the patient's left stands at the right, and the fine picture comes."""
     array = np.full((30, 30, 30), -1000, np.int16)
@@ -107,6 +142,7 @@ def main() -> None:
     if not has_opengl() or not painted(found):
         print("no OpenGL")
         return
+    standing(found)
     shown(found)
     print(json.dumps(found), flush=True)
     for window in app.topLevelWidgets():

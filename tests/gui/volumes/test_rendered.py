@@ -223,6 +223,14 @@ def test_that_ct_looks_cannot_be_chosen_for_values_without_unit(viewer, pane, qt
     assert able == ["automatic", "MR"] and pane.setting.look.points[0][0] < 1
 
 
+def test_that_surfaces_stand_in_the_volume_only_while_they_are_asked_for(viewer, pane):
+    assert viewer.solid is None
+    viewer.actions_["render-labels"].trigger()
+    assert viewer.solid is not None and viewer.solid.wanted and viewer.solid.isHidden() and pane.labels.isChecked()
+    pane.labels.click()
+    assert not viewer.solid.wanted and not pane.labels.isChecked()
+
+
 def test_that_a_thinned_volume_is_said_to_be_one(viewer, pane):
     assert pane.note.isHidden()
     layer = viewer.scene.layers[0]
@@ -259,5 +267,9 @@ def test_that_with_opengl_pixels_are_what_the_values_say():
     assert found["middle"] > 150 and found["corner"] == 0
     assert found["silhouette"] == pytest.approx(found["expected"], rel=0.03)
     assert found["thin"] == 0 and found["clear"] == 0
+    for mode in ("composite", "surface"):  # what lies nearer hides what lies behind it
+        assert found["front"][mode] == ["white", "red", "black"]
+        assert found["back"][mode] == ["red", "red", "white"]
+    assert found["alone"] < 30
     assert found["right"] < 0.45 and found["left"] > 0.55
     assert found["fine"] and "context" not in done.stderr  # nothing is let go where Qt cannot

@@ -150,6 +150,7 @@ class VolumePainter:
         self._table: Any = None
         self._frame: Any = None
         self._walls: list[Any] = []
+        self._walled = False
         self._tones: NDArray[np.uint8] | None = None
         self._sent = 0
         self._shape = (1, 1, 1)
@@ -235,7 +236,10 @@ class VolumePainter:
         for one in self._walls:
             one.destroy()
         self._walls = []
-        for picture in pictures or ():
+        self._walled = pictures is not None
+        nothing = QImage(3, 3, QImage.Format.Format_RGBA8888)  # bound as well: Mesa compiles for what is bound
+        nothing.fill(0)
+        for picture in pictures or (nothing, nothing):
             texture = QOpenGLTexture(picture.flipped(), QOpenGLTexture.MipMapGeneration.DontGenerateMipMaps)
             texture.setMinMagFilters(QOpenGLTexture.Filter.Nearest, QOpenGLTexture.Filter.Nearest)
             texture.setWrapMode(QOpenGLTexture.WrapMode.ClampToEdge)
@@ -281,7 +285,7 @@ class VolumePainter:
         for name, number in (("pace", pace), ("level", level)):
             program.setUniformValue1f(program.uniformLocation(name), number)
         for name, whole in (
-            ("volume", 0), ("table", 1), ("wall", 2), ("depth", 3), ("walled", len(self._walls) // 2),
+            ("volume", 0), ("table", 1), ("wall", 2), ("depth", 3), ("walled", int(self._walled)),
             ("mode", MODES.index(mode)),
         ):  # fmt: skip
             program.setUniformValue1i(program.uniformLocation(name), whole)

@@ -30,7 +30,7 @@ REST_MS = 180
 """Nothing has moved for this long: the fine picture is begun."""
 COARSE, FINE = 2.0, 0.7
 """Steps of a ray, in sides of a texel."""
-MARGIN = 0.8
+MARGIN = 0.7
 """A volume fills the picture to its sides; its corners are mostly air."""
 NO_GL = "This display has no OpenGL 3, so the volume cannot be drawn as a whole. The planes show the same values."
 _AXES = (QVector3D(1, 0, 0), QVector3D(0, 1, 0), QVector3D(0, 0, 1))
@@ -229,6 +229,8 @@ class RenderedView(TurnedView):
     def _warm(self) -> None:
         """Let the driver compile before anything is timed."""
         costs, self._costs = self._costs, {COARSE: tiling.Cost(), FINE: tiling.Cost()}
+        if self._painter is not None:
+            self._painter.stand(None)
         self._draw(QSize(2, 2), COARSE)
         self._costs, self.longest_s = costs, 0.0
 

@@ -14,7 +14,8 @@ from workbench.gui.actions import keymap
 from workbench.gui.autosave import Background
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption
-from workbench.gui.theme import theme
+from workbench.gui.icons import icon
+from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document, Edit
 from workbench.gui.volumes import looks
 from workbench.gui.volumes.camera import Camera
@@ -108,6 +109,7 @@ class RenderPane(QWidget):
         self.note = Caption(role="small")
         self.view.ready.connect(self._ready)
         self._lay_out()
+        theme().follow(self, self.refresh)
         self.refresh()
 
     # Doing
@@ -204,6 +206,7 @@ class RenderPane(QWidget):
             widget.setEnabled(able)
         self.labels.setEnabled(able and self.scene.labels is not None)
         self.labels.setChecked(self._standing)
+        self.labels.setIcon(icon("mdi6.cube-outline", tokens().accent if self._standing else tokens().dim))
         model = self.names.model()
         for at in range(self.names.count()):
             if isinstance(model, QStandardItemModel):
