@@ -126,6 +126,10 @@ def shown(found: dict) -> None:
             if view.tones is not None and viewer.rendered.setting is not None:
                 break
         viewer.rendered.level.setValue(round(view.tones.tone(value) * 500))
+        QTest.qWait(30)
+        for _ in range(2):  # hidden before it is done, and shown again
+            viewer.actions_["render"].trigger()
+            QTest.qWait(50)
         for _ in range(600):
             QTest.qWait(20)
             if view.fine:

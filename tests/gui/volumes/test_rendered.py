@@ -19,7 +19,7 @@ from tests.gui.volumes import phantom
 from workbench.core.volumes import Geometry, VolumeMeta
 from workbench.gui.volumes import looks
 from workbench.gui.volumes.away import Away
-from workbench.gui.volumes.camera import Camera
+from workbench.gui.volumes.camera import FRONT, Camera
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.planes import position_mm
 from workbench.gui.volumes.rendered import NO_GL
@@ -196,6 +196,17 @@ def test_that_a_handle_is_dragged_moved_by_keys_undone_and_reset(viewer, pane, q
     assert pane.setting.look == dragged and viewer.editor.labels.document.stack.index() == painted
     viewer.actions_["render-reset"].trigger()
     assert pane.setting.look == delivered
+
+
+def test_that_keys_turn_the_camera_and_home_looks_from_the_front_again(viewer, pane):
+    viewer.activateWindow()
+    pane.view.setFocus()
+    zoom = viewer.canvas.zoom = 3.0
+    QTest.keyClick(pane.view, Qt.Key.Key_Left)
+    QTest.keyClick(pane.view, Qt.Key.Key_Plus)
+    assert viewer.camera.turn != FRONT and viewer.camera.zoom > 1
+    QTest.keyClick(pane.view, Qt.Key.Key_Home)
+    assert viewer.camera.turn == FRONT and viewer.camera.zoom == 1 and viewer.canvas.zoom == zoom
 
 
 def test_that_modes_and_looks_are_changed_by_actions_and_the_surface_has_a_value_with_its_unit(viewer, pane):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QKeyEvent,
@@ -131,6 +131,13 @@ class TurnedView(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.camera.nearer(1.15 ** (event.angleDelta().y() / 120))
         event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            mine = event.key() == Qt.Key.Key_Home and not event.modifiers()  # the planes around have it as a shortcut
+            event.setAccepted(mine)
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())

@@ -152,6 +152,8 @@ class RenderedView(TurnedView):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if not self.fine:  # what was begun before it was hidden
+            self.outdate()
         QTimer.singleShot(0, self, self.make)
 
     # Drawing
@@ -261,7 +263,8 @@ class RenderedView(TurnedView):
         until = time.perf_counter() + tiling.BUDGET_S
         if not self._sent and self._painter is not None:
             self._sent = self._painter.send()
-            if self._sent:
+            if self._sent and self.tones is not None:
+                self.tones = self.tones.emptied()
                 self._say("")
                 self._warm()
             return

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.volumes import Geometry
+from workbench.gui.volumes.columns import Columns
 from workbench.gui.volumes.glvolume import WHOLE
 from workbench.gui.volumes.shades import sampled
 
@@ -38,6 +39,10 @@ class Tones:
         """What to tell a person; empty at full resolution."""
         step = max(self.steps)
         return "" if step == 1 else f"shown at {_PARTS.get(step, f'1/{step}')} of its resolution"
+
+    def emptied(self) -> Tones:
+        """The same without its voxels, once a texture has them: only their number is left."""
+        return dataclasses.replace(self, tones=np.broadcast_to(np.uint8(0), self.tones.shape))
 
     def tone(self, value: float) -> float:
         """A value as 0 … 1 between `low` and `high`, or outside of it."""
@@ -95,6 +100,7 @@ def tones_of(
         high = low + 1.0
     spacing_zyx = geometry.spacing_mm[::-1]
     z, y, x = steps_of(array.shape, spacing_zyx, most_voxels=most_voxels, most_side=most_side)
+    pages = Columns(array) if Columns.suit(array) else None
     slices = range(0, array.shape[0], z)
     first = array[0, ::y, ::x]
     tones = np.empty((len(slices), *first.shape), np.uint8)
@@ -104,6 +110,8 @@ def tones_of(
         values *= TONES / (high - low)
         np.nan_to_num(values, copy=False, nan=0.0, posinf=TONES, neginf=0.0)
         tones[at] = np.clip(np.rint(values, out=values), 0, TONES)
+        if pages is not None and at % 16 == 15:
+            pages.give_back()
     shares = np.bincount(tones.ravel()[:: max(1, tones.size // 2_000_000)], minlength=256).astype(np.float64)
     highest = (tones.max(axis=(1, 2)), tones.max(axis=(0, 2)), tones.max(axis=(0, 1)))
     return Tones(tones, (z, y, x), float(low), float(high), shares / shares.sum(), highest)
