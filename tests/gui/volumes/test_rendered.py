@@ -242,6 +242,20 @@ def test_that_surfaces_stand_in_the_volume_only_while_they_are_asked_for(viewer,
     assert not viewer.solid.wanted and not pane.labels.isChecked()
 
 
+def test_that_of_several_volumes_the_chosen_one_is_drawn(viewer, pane):
+    assert pane.volumes.isHidden()
+    meta = VolumeMeta(phantom.meta().geometry, modality="MR")
+    shape = (10, 12, 14)
+    viewer.show_volumes([Layer(np.full(shape, at, np.int16), meta, title=f"echo {at}") for at in (1, 2)])
+    pane.view.ready.emit()
+    assert pane.volumes.isVisible() and pane.volumes.currentText() == "echo 1"
+    pane.volumes.setCurrentIndex(1)
+    pane.volumes.activated.emit(1)
+    assert pane.view.layer is viewer.scene.layers[1]
+    viewer.show_volumes([viewer.scene.layers[0]])  # the chosen one is gone
+    assert pane.view.layer is viewer.scene.layers[0]
+
+
 def test_that_a_thinned_volume_is_said_to_be_one(viewer, pane):
     assert pane.note.isHidden()
     layer = viewer.scene.layers[0]

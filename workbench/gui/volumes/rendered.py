@@ -40,7 +40,7 @@ MAKING = "Making the volume ready …"
 
 
 class RenderedView(TurnedView):
-    """Draws the scene's first volume by a look, in one of three modes, from the shared camera."""
+    """Draws one of the scene's volumes by a look, in one of three modes, from the shared camera."""
 
     ready = Signal()
     """Another volume can be drawn, or none."""
@@ -53,6 +53,7 @@ class RenderedView(TurnedView):
         self.tones: Tones | None = None
         self.look: Look | None = None
         self.mode: Mode = "composite"
+        self.sequence = 0
         self.longest_s = 0.0
         """The longest that drawing has held this thread since the first picture."""
         self._surfaces: SolidView | None = None
@@ -85,6 +86,17 @@ class RenderedView(TurnedView):
         """Whether the whole fine picture is on the screen."""
         return self._fine is not None and self._tiles is None
 
+    @property
+    def layer(self) -> Layer | None:
+        """The volume that is drawn, or is made ready for it."""
+        layers = self.scene.layers
+        return layers[self.sequence if self.sequence < len(layers) else 0] if layers else None
+
+    def show_sequence(self, at: int) -> None:
+        """Draw another of the scene's volumes."""
+        self.sequence = at
+        self._restyled()
+
     def show_look(self, look: Look, mode: Mode) -> None:
         """Draw by this look and mode from now on."""
         for cost in self._costs.values() if self._sent else ():
@@ -105,8 +117,8 @@ class RenderedView(TurnedView):
         self.outdate()
 
     def make(self) -> None:
-        """Make the tones of the first volume off the GUI thread, then draw it."""
-        layer = self.scene.layers[0] if self.scene.layers else None
+        """Make the tones of the volume off the GUI thread, then draw it."""
+        layer = self.layer
         if self._making or layer is self._layer or not has_opengl():
             return
         self.tones, self._sent, self._layer = None, False, layer

@@ -86,6 +86,9 @@ class RenderPane(QWidget):
             self.names.addItem(words, name)
         self.names.activated.connect(lambda _: self.choose(str(self.names.currentData())))
         keymap().explain(self.names, "view.volume.render-look")
+        self.volumes = _combo("Which volume is drawn")
+        self.volumes.setToolTip("Which volume is drawn")
+        self.volumes.activated.connect(self.view.show_sequence)
         self.modes = _combo("How lines of sight are summed up")
         for mode, words in MODE_WORDS.items():
             self.modes.addItem(words, mode)
@@ -180,7 +183,7 @@ class RenderPane(QWidget):
 
     def _ready(self) -> None:
         """Another volume: the automatic look, or the chosen one where the volume is of the same kind."""
-        layer = self.scene.layers[0] if self.scene.layers else None
+        layer = self.view.layer
         alike = self._layer is not None and layer is not None and self._layer.meta == layer.meta
         if not (alike and self.setting is not None):
             self.document.clear()
@@ -190,20 +193,22 @@ class RenderPane(QWidget):
         self.take(self.setting)
 
     def _delivered(self, name: str) -> Look | None:
-        tones, layer = self.view.tones, self.scene.layers[0] if self.scene.layers else None
+        tones, layer = self.view.tones, self.view.layer
         return looks.look_of(name, layer.meta, tones.low, tones.high) if tones and layer else None
 
     def _fits(self, at: int) -> bool:
-        layer = self.scene.layers[0] if self.scene.layers else None
+        layer = self.view.layer
         return layer is not None and looks.fitting(str(self.names.itemData(at)), layer.meta)
 
     def refresh(self) -> None:
         """Show what holds now."""
         tones, setting = self.view.tones, self.setting
-        unit = self.scene.layers[0].meta.unit if self.scene.layers else ""
+        layer = self.view.layer
+        unit = layer.meta.unit if layer is not None else ""
         able = tones is not None and setting is not None
         for widget in (self.names, self.modes, self.reset_, self.strip, self.level):
             widget.setEnabled(able)
+        self._list_volumes()
         self.labels.setEnabled(able and self.scene.labels is not None)
         self.labels.setChecked(self._standing)
         self.labels.setIcon(icon("mdi6.cube-outline", tokens().accent if self._standing else tokens().dim))
@@ -222,10 +227,21 @@ class RenderPane(QWidget):
         self.note.set_whole(tones.words if tones is not None else "")
         self.note.setVisible(bool(self.note.whole))
 
+    def _list_volumes(self) -> None:
+        titles = [layer.title or f"volume {at}" for at, layer in enumerate(self.scene.layers, 1)]
+        with QSignalBlocker(self.volumes):
+            if [self.volumes.itemText(at) for at in range(self.volumes.count())] != titles:
+                self.volumes.clear()
+                self.volumes.addItems(titles)
+            layer = self.view.layer
+            self.volumes.setCurrentIndex(self.scene.layers.index(layer) if layer is not None else -1)
+        self.volumes.setVisible(len(titles) > 1)
+
     def _lay_out(self) -> None:
         px = theme().pixels
         row = QHBoxLayout()
         row.setSpacing(px(4))
+        row.addWidget(self.volumes, 1)
         row.addWidget(self.names, 1)
         row.addWidget(self.modes, 1)
         row.addWidget(self.labels)
