@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import shiboken6
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QSize
 from PySide6.QtGui import (
@@ -305,7 +306,8 @@ class VolumePainter:
 
     def close(self) -> None:
         """Give everything back while its context is current, without which Qt cannot."""
-        if self._context.makeCurrent(self._surface):
+        alive = shiboken6.isValid(self._context) and shiboken6.isValid(self._surface)  # not after the application
+        if alive and self._context.makeCurrent(self._surface):
             for one in (self._volume, self._table, *self._walls):
                 if one is not None:
                     one.destroy()

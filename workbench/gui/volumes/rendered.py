@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QMatrix4x4, QPainter, QPaintEvent, QShowEvent, QVector3D
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.core.problem import ProblemRecord
 from workbench.gui.autosave import Background
@@ -146,6 +146,9 @@ class RenderedView(TurnedView):
         if self._painter is None:
             self._painter = VolumePainter()
             self.destroyed.connect(self._painter.close)
+            app = QApplication.instance()
+            if app is not None:  # a window that is only closed is not destroyed
+                app.aboutToQuit.connect(self._painter.close)
         if not self._painter.able:
             self._say(NO_GL)
             return
@@ -193,7 +196,8 @@ class RenderedView(TurnedView):
         return QMatrix4x4(*matrix.ravel().tolist())
 
     def _drawable(self) -> bool:
-        return self._sent and self._painter is not None and self.tones is not None and self.look is not None
+        able = self._painter is not None and self._painter.able
+        return self._sent and able and self.tones is not None and self.look is not None
 
     def _draw(self, size: QSize, pace: float, part: QRect | None = None) -> QImage:
         """A picture, or a part of it, and what it took."""
