@@ -158,7 +158,9 @@ def pane(viewer):
 
 
 def test_that_without_opengl_a_sentence_says_so_and_the_planes_remain(viewer):
-    viewer.actions_["render"].trigger()
+    viewer.activateWindow()
+    viewer.canvas.setFocus()
+    QTest.keyClick(viewer.canvas, Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
     assert viewer.rendered.view.words == NO_GL and viewer.rendered.isVisible()
     assert not viewer.rendered.names.isEnabled() and not viewer.panel.isVisible()
     assert all(canvas.isVisible() for canvas in viewer.canvases.values())
