@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from PySide6.QtGui import (
 from workbench.gui.volumes.surfaces import Surface
 
 SAMPLES = 4
+CORNERS = 30_000
+"""Of triangles, that are drawn at a time where others wait."""
 _COLOUR_BIT, _DEPTH_BIT = 0x4000, 0x100
 _DEPTH_TEST, _BLEND, _CULL_FACE = 0x0B71, 0x0BE2, 0x0B44
 _FRONT, _BACK = 0x0404, 0x0405
@@ -42,6 +45,13 @@ uniform highp vec4 colour;
 void main() {
     highp float lit = abs(normalize(facing).z);
     gl_FragColor = vec4(colour.rgb * (0.25 + 0.75 * lit), colour.a);
+}
+"""
+_DEPTH = """
+void main() {  // 24 bits of depth in three channels
+    highp vec3 parts = fract(vec3(1.0, 255.0, 65025.0) * min(gl_FragCoord.z, 0.9999999));
+    parts.xy -= parts.yz / 255.0;
+    gl_FragColor = vec4(parts, 1.0);
 }
 """
 
@@ -87,11 +97,12 @@ class MeshPainter:
         self._surface.setFormat(self._context.format())
         self._surface.create()
         self._context.makeCurrent(self._surface)
-        self._program = QOpenGLShaderProgram()
         kinds = QOpenGLShader.ShaderTypeBit
-        self._program.addShaderFromSourceCode(kinds.Vertex, _VERTEX)
-        self._program.addShaderFromSourceCode(kinds.Fragment, _FRAGMENT)
-        self._program.link()
+        self._program, self._depths = QOpenGLShaderProgram(), QOpenGLShaderProgram()
+        for program, fragment in ((self._program, _FRAGMENT), (self._depths, _DEPTH)):
+            program.addShaderFromSourceCode(kinds.Vertex, _VERTEX)
+            program.addShaderFromSourceCode(kinds.Fragment, fragment)
+            program.link()
         self._buffers: dict[int, tuple[Any, int]] = {}
         self._frame: Any = None
         self._context.doneCurrent()
@@ -123,38 +134,76 @@ class MeshPainter:
             form.setAttachment(QOpenGLFramebufferObject.Attachment.Depth)
             form.setSamples(SAMPLES)
             self._frame = QOpenGLFramebufferObject(size, form)
-        self._frame.bind()
-        gl = self._context.functions()
-        gl.glViewport(0, 0, size.width(), size.height())
-        gl.glClearColor(0.0, 0.0, 0.0, 1.0)
-        gl.glClear(_COLOUR_BIT | _DEPTH_BIT)
-        gl.glEnable(_DEPTH_TEST)
-        gl.glBlendFunc(_SOURCE_ALPHA, _ONE_LESS)
-        self._program.bind()
-        self._program.setUniformValue(self._program.uniformLocation("seen"), seen)
-        self._program.setUniformValue(self._program.uniformLocation("turned"), turned)
+        self._prepare(self._frame, self._program, size, seen, turned, ground=1.0)
         for value in sorted(colours, key=lambda one: -colours[one].alpha()):
             if value in self._buffers:
-                self._draw_one(gl, value, colours[value])
+                self._draw_one(self._program, value, colours[value], 0, self._buffers[value][1])
         self._program.release()
         self._frame.release()
         image: QImage = self._frame.toImage()
         self._context.doneCurrent()
         return image
 
-    def _draw_one(self, gl: Any, value: int, colour: QColor) -> None:
+    def standing(
+        self, size: QSize, colours: dict[int, QColor], seen: QMatrix4x4, turned: QMatrix4x4
+    ) -> Iterator[tuple[QImage, QImage] | None]:
+        """A picture of these meshes, clear where there is none, and their depths, which glvolume's shader reads.
+
+        Drawn some triangles at a time, with None after each, so that a slow OpenGL holds nobody up.
+        """
+        from PySide6.QtOpenGL import QOpenGLFramebufferObject
+
+        images = []
+        for program in (self._program, self._depths):
+            self._context.makeCurrent(self._surface)
+            frame = QOpenGLFramebufferObject(size, QOpenGLFramebufferObject.Attachment.Depth)
+            self._prepare(frame, program, size, seen, turned, ground=0.0)
+            for value in colours.keys() & self._buffers.keys():
+                for first in range(0, self._buffers[value][1], CORNERS):
+                    self._draw_one(program, value, colours[value], first, CORNERS)
+                    self._context.functions().glFinish()
+                    self._context.doneCurrent()
+                    yield None
+                    self._context.makeCurrent(self._surface)
+                    self._prepare(frame, program, size, seen, turned)
+            frame.release()
+            images.append(frame.toImage())
+            self._context.doneCurrent()
+        yield images[0], images[1]
+
+    def _prepare(
+        self, frame: Any, program: Any, size: QSize, seen: QMatrix4x4, turned: QMatrix4x4,
+        *, ground: float | None = None,
+    ) -> None:  # fmt: skip
+        """Draw into a frame from now on, cleared to black of this opacity unless it is gone on with."""
+        gl = self._context.functions()
+        frame.bind()
+        gl.glViewport(0, 0, size.width(), size.height())
+        if ground is not None:
+            gl.glClearColor(0.0, 0.0, 0.0, ground)
+            gl.glClear(_COLOUR_BIT | _DEPTH_BIT)
+        gl.glEnable(_DEPTH_TEST)
+        gl.glBlendFunc(_SOURCE_ALPHA, _ONE_LESS)
+        program.bind()
+        program.setUniformValue(program.uniformLocation("seen"), seen)
+        program.setUniformValue(program.uniformLocation("turned"), turned)
+
+    def _draw_one(self, program: Any, value: int, colour: QColor, first: int, many: int) -> None:
+        gl = self._context.functions()
         buffer, corners = self._buffers[value]
         buffer.bind()
         for name, offset in (("place", 0), ("normal", 12)):
-            at = self._program.attributeLocation(name)
-            self._program.enableAttributeArray(at)
-            self._program.setAttributeBuffer(at, _FLOAT, offset, 3, 24)
+            at = program.attributeLocation(name)
+            if at < 0:  # depths need no normals
+                continue
+            program.enableAttributeArray(at)
+            program.setAttributeBuffer(at, _FLOAT, offset, 3, 24)
         shade = QVector4D(colour.redF(), colour.greenF(), colour.blueF(), colour.alphaF())
-        self._program.setUniformValue(self._program.uniformLocation("colour"), shade)
+        program.setUniformValue(program.uniformLocation("colour"), shade)
         if colour.alpha() < 255:
             gl.glEnable(_BLEND)
             gl.glDepthMask(0)
-        gl.glDrawArrays(_TRIANGLES, 0, corners)
+        gl.glDrawArrays(_TRIANGLES, first, min(many, corners - first))
         gl.glDepthMask(1)
         gl.glDisable(_BLEND)
         buffer.release()

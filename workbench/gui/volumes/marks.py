@@ -47,16 +47,7 @@ def corners(painter: QPainter, canvas: PlaneCanvas) -> None:
     painter.setFont(font)
     width, height, pad = canvas.width(), canvas.height(), px(8)
     line = QFontMetricsF(font).height()
-    left, right, top, bottom = plane.letters
-    middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignHCenter
-    side = QFontMetricsF(font).horizontalAdvance("HA") + 4
-    for letter, box in (
-        (left, QRectF(pad / 2, height / 2 - line, side, 2 * line)),
-        (right, QRectF(width - side - pad / 2, height / 2 - line, side, 2 * line)),
-        (top, QRectF(width / 2 - side, pad / 2, 2 * side, line)),
-        (bottom, QRectF(width / 2 - side, height - line - pad / 2, 2 * side, line)),
-    ):
-        _write(painter, box, middle, letter, LETTER)
+    side = edge_letters(painter, width, height, plane.letters)
     half = QRectF(pad, pad / 2, width / 2 - pad - side, line)
     metrics = QFontMetricsF(font)
 
@@ -74,6 +65,22 @@ def corners(painter: QPainter, canvas: PlaneCanvas) -> None:
         low = half.translated(0, height - line - pad)
         _write(painter, low, start, fitted(f"C {centre:.4g}  W {wide:.4g}"), WORDS)
     _scale_bar(painter, canvas, QRectF(width / 2 + side, height - line - pad / 2, width / 2 - side - pad, line))
+
+
+def edge_letters(painter: QPainter, width: float, height: float, letters: tuple[str, str, str, str]) -> float:
+    """What lies to the left, the right, above and below; how wide the letters are at most."""
+    metrics, pad = QFontMetricsF(painter.font()), theme().pixels(8)
+    line, side = metrics.height(), metrics.horizontalAdvance("HA") + 4
+    left, right, top, bottom = letters
+    middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignHCenter
+    for letter, box in (
+        (left, QRectF(pad / 2, height / 2 - line, side, 2 * line)),
+        (right, QRectF(width - side - pad / 2, height / 2 - line, side, 2 * line)),
+        (top, QRectF(width / 2 - side, pad / 2, 2 * side, line)),
+        (bottom, QRectF(width / 2 - side, height - line - pad / 2, 2 * side, line)),
+    ):
+        _write(painter, box, middle, letter, LETTER)
+    return side
 
 
 def _scale_bar(painter: QPainter, canvas: PlaneCanvas, room: QRectF) -> None:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QSize, Qt, QTimer
-from PySide6.QtGui import (
-    QColor,
-    QImage,
-    QKeyEvent,
-    QMatrix4x4,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QQuaternion,
-    QShowEvent,
-    QVector3D,
-    QWheelEvent,
-)
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QImage, QMatrix4x4, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.gui.autosave import Background
-from workbench.gui.theme import theme
+from workbench.gui.volumes.camera import Camera, TurnedView
 from workbench.gui.volumes.glmesh import has_opengl, triangles
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.scene import Scene
@@ -39,34 +27,31 @@ AGAIN_AFTER_MS = 700
 NO_GL = "This display has no OpenGL, so surfaces cannot be drawn. The planes show the same labels."
 EMPTY = "Nothing of the shown labels is in the volume yet. Paint, and its surface appears here."
 MAKING = "Making surfaces …"
-VIEW_DEG = 30.0
-# Looking from the front with the head up: the patient's left is at the right, as in the coronal plane.
-_FRONT = QQuaternion.fromEulerAngles(-90.0, 0.0, 0.0)
-_TURNS = {
-    Qt.Key.Key_Left: (-10, 0), Qt.Key.Key_Right: (10, 0), Qt.Key.Key_Up: (0, -10), Qt.Key.Key_Down: (0, 10),
-}  # fmt: skip
 
 
-class SolidView(QWidget):
-    """Drag or the arrow keys turn, the wheel or + and − come nearer, Home looks from the front again."""
+class SolidView(TurnedView):
+    """Surfaces of all labels that are shown, made anew some time after the last stroke."""
 
-    def __init__(self, scene: Scene, background: Background, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    made = Signal()
+    """There are other surfaces now, or other colours."""
+
+    def __init__(
+        self, scene: Scene, background: Background, parent: QWidget | None = None, camera: Camera | None = None
+    ) -> None:
+        super().__init__(camera or Camera(), parent)
         self.scene, self._background = scene, background
         self.surfaces: dict[int, Surface] = {}
+        self.wanted = False
+        """Whether somebody else draws these surfaces, so that they are made while this is hidden."""
         self.words = "" if has_opengl() else NO_GL
         """What is said in the picture's place; empty while surfaces are shown."""
-        self.turn = QQuaternion(_FRONT)
-        self.zoom = 1.0
         self._painter: MeshPainter | None = None
         self._image: QImage | None = None
         self._made: LabelMap | None = None
         self._making, self._stale = False, True
-        self._dragged: QPointF | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.make)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Surfaces of the labels in 3-D; arrow keys turn them")
         self.setToolTip("Drag to turn, wheel to come nearer, Home to look from the front")
         scene.edited.connect(lambda _: self._want())
@@ -119,6 +104,7 @@ class SolidView(QWidget):
         self._painter.take({value: corners for value, (_, corners) in found.items()})
         self._made = labels
         self._say("" if found else EMPTY)
+        self.made.emit()
 
     def _say(self, words: str) -> None:
         self.words, self._image = words, None
@@ -126,14 +112,14 @@ class SolidView(QWidget):
 
     def _want(self) -> None:
         self._stale = True
-        if self.isVisible():
+        if self.isVisible() or self.wanted:
             self._timer.start(AGAIN_AFTER_MS)
 
     def _restyled(self) -> None:
         if self.scene.labels is not self._made or (self._made and set(self.surfaces) != set(self._made.values)):
             self._want()
-        self._image = None
-        self.update()
+        self.outdate()
+        self.made.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -153,19 +139,21 @@ class SolidView(QWidget):
             found[outer].setAlphaF(0.35)
         return found
 
+    def standing(self, size: QSize, seen: QMatrix4x4) -> Iterator[tuple[QImage, QImage] | None]:
+        """The shown surfaces, all opaque, for another view of this camera, as MeshPainter.standing has them."""
+        colours = self.colours()
+        if self._painter is None or not colours:
+            return iter(())
+        for colour in colours.values():
+            colour.setAlphaF(1.0)
+        turned = QMatrix4x4()
+        turned.rotate(self.camera.turn)
+        return self._painter.standing(size, colours, seen, turned)
+
     def matrices(self) -> tuple[QMatrix4x4, QMatrix4x4]:
         """From patient millimetres to the picture, and how directions are turned."""
         middle, reach = centre_mm(list(self.surfaces.values()))
-        away = reach * 1.15 / float(np.sin(np.radians(VIEW_DEG / 2))) / self.zoom
-        turned = QMatrix4x4()
-        turned.rotate(self.turn)
-        seen = QMatrix4x4()
-        seen.perspective(VIEW_DEG, self.width() / max(1, self.height()), max(away - 4 * reach, away * 0.02),
-                         away + 4 * reach)  # fmt: skip
-        seen.translate(0, 0, -away)
-        seen *= turned
-        seen.translate(QVector3D(*(-float(one) for one in middle)))
-        return seen, turned
+        return self.camera.matrices(middle, reach, self.width() / max(1, self.height()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -178,55 +166,10 @@ class SolidView(QWidget):
                 self._image = self._painter.draw(size, colours, *self.matrices())
             painter.drawImage(self.rect(), self._image)
         else:
-            painter.setPen(QColor("#98A2B3"))  # black in both themes, as the planes are
-            pad = theme().pixels(16)
-            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(self.rect().adjusted(pad, pad, -pad, -pad), flags, self.words or EMPTY)
-        if self.hasFocus():
-            painter.setPen(QPen(QColor(theme().now.accent), 2))
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+            self.say(painter, self.words or EMPTY)
+        self.frame(painter, letters=bool(colours) and not self.words)
         painter.end()
 
-    def resizeEvent(self, event: object) -> None:
-        self._image = None
-
-    # Input
-
-    def turn_by(self, right_deg: float, down_deg: float) -> None:
-        """Turn about the screen's upright and level axes."""
-        about = QQuaternion.fromAxisAndAngle(1, 0, 0, down_deg) * QQuaternion.fromAxisAndAngle(0, 1, 0, right_deg)
-        self.turn = (about * self.turn).normalized()
+    def outdate(self) -> None:
         self._image = None
         self.update()
-
-    def _nearer(self, factor: float) -> None:
-        self.zoom = min(max(self.zoom * factor, 0.3), 8.0)
-        self._image = None
-        self.update()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._dragged = event.position()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._dragged is not None:
-            moved, self._dragged = event.position() - self._dragged, event.position()
-            self.turn_by(moved.x() * 0.5, moved.y() * 0.5)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._dragged = None
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        self._nearer(1.15 ** (event.angleDelta().y() / 120))
-        event.accept()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        if key in _TURNS:
-            self.turn_by(*_TURNS[key])
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
-            self._nearer(1 / 1.2 if key == Qt.Key.Key_Minus else 1.2)
-        elif key == Qt.Key.Key_Home:
-            self.turn, self.zoom, self._image = QQuaternion(_FRONT), 1.0, None
-            self.update()
-        else:
-            super().keyPressEvent(event)

@@ -15,6 +15,7 @@ from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 from workbench.gui.volumes import shades
+from workbench.gui.volumes.camera import Camera
 from workbench.gui.volumes.canvas import PlaneCanvas
 from workbench.gui.volumes.editor import Editor
 from workbench.gui.volumes.labelmap import LabelMap
@@ -25,17 +26,19 @@ from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
 
 if TYPE_CHECKING:
+    from workbench.gui.volumes.renderpane import RenderPane
     from workbench.gui.volumes.solid import SolidView
 
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill", "refine")
+RENDERING = ("look", "mode", "reset", "labels")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
 ROW = (
     ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
-    ("hide", "outline", "overlay", "sequences", "one", "solid", "cine", "fit"),
+    ("hide", "outline", "overlay", "sequences", "one", "solid", "render", "cine", "fit"),
 )  # fmt: skip
 
 
@@ -50,8 +53,10 @@ class VolumeViewer(QWidget):
         self.panel = Panel(self.scene, self.editor, self.set_window)
         self.canvases = {name: PlaneCanvas(self.scene, name) for name in NAMES}
         self.sequences: list[PlaneCanvas] = []
+        self.camera = Camera(self)
         self.solid: SolidView | None = None
-        """Made when it is first asked for."""
+        self.rendered: RenderPane | None = None
+        """These two are made when they are first asked for."""
         self._background = background
         self.spare: Layer | None = None
         """What the overlay action lays over the first volume."""
@@ -141,6 +146,7 @@ class VolumeViewer(QWidget):
             "next": lambda: editor.copy_slice(self.canvas.plane, 1),
             "previous": lambda: editor.copy_slice(self.canvas.plane, -1),
             "label": self._add_label, "export": self._ask_export, "fit": self._fit,
+            **{f"render-{name}": functools.partial(self._render_deed, name) for name in RENDERING},
         }  # fmt: skip
         for name, do in doing.items():
             self._action(name, do)
@@ -148,7 +154,8 @@ class VolumeViewer(QWidget):
             "sphere": lambda: editor.set_sphere(not editor.brush.sphere), "hide": self._hide, "outline": self._outline,
             "cine": self._toggle_cine, "one": lambda: self._toggle_layout("one"),
             "sequences": lambda: self._toggle_layout("sequences"), "overlay": self._toggle_overlay,
-            "solid": self._toggle_solid,
+            "solid": functools.partial(self._toggle_third, "solid"),
+            "render": functools.partial(self._toggle_third, "render"),
         }  # fmt: skip
         for name, do in toggling.items():
             self._action(name, do, checkable=True)
@@ -187,13 +194,17 @@ class VolumeViewer(QWidget):
         many = len(self.scene.layers) > 1
         actions["sequences"].setEnabled(many)
         actions["solid"].setEnabled(labels is not None)
+        actions["render"].setEnabled(bool(self.scene.layers))
+        rendering = self.rendered is not None and self.rendered.isVisibleTo(self)
+        for name in RENDERING:
+            actions[f"render-{name}"].setEnabled(rendering and (name != "labels" or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
             ("outline", self.scene.style.fill == 0), ("cine", self._cine.isActive()),
             ("one", self.layout_ == "one"), ("sequences", self.layout_ == "sequences"),
             ("overlay", self.scene.overlay is not None),
-            ("solid", self.solid is not None and self.solid.isVisibleTo(self)),
+            ("solid", self.solid is not None and self.solid.isVisibleTo(self)), ("render", rendering),
         ):  # fmt: skip
             actions[name].setChecked(on)
         tool = editor.tools[editor.tool]
@@ -235,17 +246,34 @@ class VolumeViewer(QWidget):
         if self.editor.labels is not None:
             ask_export(self, self.editor.labels, self._say)
 
-    def _toggle_solid(self) -> None:
-        if self.solid is None:
-            from workbench.gui.volumes.solid import SolidView  # OpenGL is looked for when somebody wants it
-
-            self.solid = SolidView(self.scene, self._background, self)
-            self.solid.hide()
-        self._solid_wanted = not self._solid_wanted
+    def _toggle_third(self, name: Literal["solid", "render"]) -> None:
+        """Show one of the 3-D views in the fourth place, or none."""
+        self._third = "" if self._third == name else name
         self.layout_ = "planes"
         self._arrange()
 
-    _solid_wanted = False
+    _third: Literal["", "solid", "render"] = ""
+
+    def _surfaces(self) -> SolidView:
+        """OpenGL is looked for when somebody wants it."""
+        if self.solid is None:
+            from workbench.gui.volumes.solid import SolidView
+
+            self.solid = SolidView(self.scene, self._background, self, self.camera)
+            self.solid.hide()
+        return self.solid
+
+    def _third_widget(self) -> QWidget | None:
+        if self._third == "render" and self.rendered is None:
+            from workbench.gui.volumes.renderpane import RenderPane
+
+            self.rendered = RenderPane(self.scene, self._background, self.camera, self._surfaces, self)
+        return self._surfaces() if self._third == "solid" else self.rendered if self._third == "render" else None
+
+    def _render_deed(self, name: str) -> None:
+        if self.rendered is not None:
+            pane = self.rendered
+            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()
@@ -326,14 +354,15 @@ class VolumeViewer(QWidget):
             shown = [self.canvas]
         else:
             shown = [self.canvases[name] for name in ("axial", "sagittal", "coronal")]
-            if self._solid_wanted and self.solid is not None:
-                shown.append(self.solid)
+            third = self._third_widget()
+            if third is not None:
+                shown.append(third)
             elif self._own_panel:
                 shown.append(self.panel)
         while self.cells.count():
             self.cells.takeAt(0)
         mine: list[QWidget] = [*self.canvases.values(), *self.sequences, *([self.panel] if self._own_panel else [])]
-        mine += [self.solid] if self.solid is not None else []
+        mine += [one for one in (self.solid, self.rendered) if one is not None]
         for widget in mine:
             if widget not in shown:
                 widget.hide()

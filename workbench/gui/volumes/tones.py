@@ -1,0 +1,125 @@
+"""A volume made ready to be drawn as a whole: 8-bit tones, few enough for a texture; runs on any thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.volumes import Geometry
+from workbench.gui.volumes.columns import Columns
+from workbench.gui.volumes.glvolume import WHOLE
+from workbench.gui.volumes.shades import sampled
+
+MOST_VOXELS = 1 << 25
+"""Of the texture, which takes a byte for each; 512 × 512 × 128."""
+MOST_SIDE = 512
+"""What every OpenGL of the last fifteen years takes."""
+TONES = 255
+_PARTS = {2: "a half", 3: "a third", 4: "a quarter"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tones:
+    """Tones (z, y, x), one for every `steps` (z, y, x) voxels; `low` and `high` are the values of 0 and 255."""
+
+    tones: NDArray[np.uint8]
+    steps: tuple[int, int, int]
+    low: float
+    high: float
+    shares: NDArray[np.float64]
+    """How many voxels have each tone, (256,), as a share of all."""
+    highest: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+    """The highest tone of each slice across z, y and x."""
+
+    @property
+    def words(self) -> str:
+        """What to tell a person; empty at full resolution."""
+        step = max(self.steps)
+        return "" if step == 1 else f"shown at {_PARTS.get(step, f'1/{step}')} of its resolution"
+
+    def emptied(self) -> Tones:
+        """The same without its voxels, once a texture has them: only their number is left."""
+        return dataclasses.replace(self, tones=np.broadcast_to(np.uint8(0), self.tones.shape))
+
+    def tone(self, value: float) -> float:
+        """A value as 0 … 1 between `low` and `high`, or outside of it."""
+        return (value - self.low) / (self.high - self.low)
+
+    def value(self, tone: float) -> float:
+        """The value of a tone 0 … 1."""
+        return self.low + tone * (self.high - self.low)
+
+    def box(self, least: int) -> NDArray[np.float64]:
+        """The corners (2, 3), x, y, z from 0 to 1, of what holds tones of `least` or more; whole where nothing does."""
+        corners = WHOLE.copy()
+        for axis, profile in enumerate(reversed(self.highest)):
+            there = np.flatnonzero(profile >= least)
+            if not there.size:
+                return WHOLE.copy()
+            size = len(profile)
+            corners[:, axis] = max(0, there[0] - 1) / size, min(size, there[-1] + 2) / size
+        return corners
+
+    def placed(self, geometry: Geometry) -> NDArray[np.float64]:
+        """The matrix (4, 4) from the texture's 0 … 1 (x, y, z) to the patient's millimetres (LPS)."""
+        steps = np.asarray(self.steps[::-1], float)
+        counts = np.asarray(self.tones.shape[::-1], float)
+        scaled = np.asarray(geometry.direction, float).reshape(3, 3) * np.asarray(geometry.spacing_mm) * steps
+        matrix = np.eye(4)
+        matrix[:3, :3] = scaled * counts
+        matrix[:3, 3] = np.asarray(geometry.origin_mm) - scaled @ np.full(3, 0.5)  # a texel's middle is its voxel's
+        return matrix
+
+
+def steps_of(shape: tuple[int, ...], spacing_mm: tuple[float, ...], *, most_voxels: int, most_side: int) -> list[int]:
+    """Whole steps (z, y, x) that make a volume fit, the finest axis thinned first."""
+    steps = [1, 1, 1]
+
+    def left(axis: int) -> int:
+        return -(-shape[axis] // steps[axis])
+
+    while left(0) * left(1) * left(2) > most_voxels or max(map(left, range(3))) > most_side:
+        long = [axis for axis in range(3) if left(axis) > most_side] or [axis for axis in range(3) if left(axis) > 1]
+        steps[min(long, key=lambda axis: (spacing_mm[axis] * steps[axis], axis))] += 1
+    return steps
+
+
+def tones_of(
+    array: NDArray[Any], geometry: Geometry, bounds: tuple[float, float] | None = None, *,
+    most_voxels: int = MOST_VOXELS, most_side: int = MOST_SIDE,
+) -> Tones:  # fmt: skip
+    """A volume (z, y, x) of any real type as tones between two values, or between its own extremes.
+
+    A large volume is thinned by whole steps, slice by slice, so that a mapped file is never held whole.
+    """
+    low, high = bounds or extremes(array)
+    if not high > low:
+        high = low + 1.0
+    spacing_zyx = geometry.spacing_mm[::-1]
+    z, y, x = steps_of(array.shape, spacing_zyx, most_voxels=most_voxels, most_side=most_side)
+    pages = Columns(array) if Columns.suit(array) else None
+    slices = range(0, array.shape[0], z)
+    first = array[0, ::y, ::x]
+    tones = np.empty((len(slices), *first.shape), np.uint8)
+    for at, index in enumerate(slices):
+        values = array[index, ::y, ::x].astype(np.float32)
+        values -= low
+        values *= TONES / (high - low)
+        np.nan_to_num(values, copy=False, nan=0.0, posinf=TONES, neginf=0.0)
+        tones[at] = np.clip(np.rint(values, out=values), 0, TONES)
+        if pages is not None and at % 16 == 15:
+            pages.give_back()
+    shares = np.bincount(tones.ravel()[:: max(1, tones.size // 2_000_000)], minlength=256).astype(np.float64)
+    highest = (tones.max(axis=(1, 2)), tones.max(axis=(0, 2)), tones.max(axis=(0, 1)))
+    return Tones(tones, (z, y, x), float(low), float(high), shares / shares.sum(), highest)
+
+
+def extremes(array: NDArray[Any]) -> tuple[float, float]:
+    """The lowest value, and the one that a thousandth of the voxels exceeds; of some slices."""
+    values = sampled(array)
+    if not values.size:
+        return 0.0, 1.0
+    return float(values.min()), float(np.percentile(values.astype(np.float64), 99.9))
