@@ -41,7 +41,7 @@ class UniPathology(Training):
     )
     pretrain_slides: int = knob(40, "Slides that tiles for pretraining are cut from", low=1, high=1_000_000,
                                 unit="slides", when=LEARNS)  # fmt: skip
-    max_steps: int = knob(150, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000,
+    max_steps: int = knob(900, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000,
                           label="Pretraining steps", when=LEARNS)  # fmt: skip
     batch: int = knob(16, "Tiles per pretraining step", low=2, high=4096, unit="tiles", when=LEARNS)
     learning_rate: float = knob(2e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when=LEARNS)
