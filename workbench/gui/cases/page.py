@@ -132,7 +132,7 @@ class CasesPage(PageFrame):
         self._wait_no_more()
         self.slides.close()
         self.viewer.editor.finish()
-        self.opening.open(path, keys)
+        self.opening.open(path, keys, listed=True)
 
     def open_sample(self) -> None:
         """Open the phantom."""

@@ -157,6 +157,8 @@ class Reviewing(QObject):
     def opened(self, case: OpenCase) -> None:
         """A case is shown."""
         self.review.opened(case)
+        if self.page.viewer.editor.tool == "refine":
+            self.page.viewer.editor.choose("crosshair")  # Space means "accept" again
         if self.review.current:
             self.panel.show()
 
