@@ -118,18 +118,27 @@ class TrainingSet(msgspec.Struct, frozen=True):
     cases: list[SignedCase]
     channels: tuple[str, ...]
     out: str
+    trained: tuple[str, ...] = ()
+    """Paths of all cases that a model was trained on: who is shown there tests nothing any more."""
 
 
 def training_set(arguments: dict[str, Any], context: ApplyContext) -> str:
     """Write the cases as an nnU-Net tree below the home; returns its folder."""
+    from workbench.engine.medical.patients import Pseudonyms
     from workbench.engine.medical.trainingset import write_training_set
 
     try:
         asked = msgspec.convert(arguments, TrainingSet)
     except msgspec.ValidationError as error:
         raise InputError("The question is malformed.", expected="cases, channels, out", received=str(error)) from None
-    return str(write_training_set([_training_case(one, asked, context) for one in asked.cases], asked.channels,
-                                  Path(asked.out)))  # fmt: skip
+    names = Pseudonyms()
+    seen = names.all_of(Path(one) for one in (*asked.trained, *(case.path for case in asked.cases if case.seen)))
+    whose = {case.id: names.of(Path(case.path)) for case in asked.cases}
+    cases = [
+        msgspec.structs.replace(_training_case(one, asked, context), patient=whose[one.id], seen=whose[one.id] in seen)
+        for one in asked.cases
+    ]
+    return str(write_training_set(cases, asked.channels, Path(asked.out)))
 
 
 def _training_case(one: SignedCase, asked: TrainingSet, context: ApplyContext) -> TrainingCase:

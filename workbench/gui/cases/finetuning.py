@@ -151,7 +151,8 @@ class FineTuneDialog(QDialog):
         elif sum(not case.runs for case in plan.cases) < LEAST_UNSEEN:
             fault = f"At least {LEAST_UNSEEN} of them must be new to the model, or nothing could test it."
         self.go.setEnabled(not fault)
-        self.hint.setText(fault or "Cases trained on before are only learnt from; the test falls on new ones.")
+        self.hint.setText(fault or "Cases of one patient stay together; patients trained on before are only learnt from, new "
+                          "ones validate and test.")
         self.cost.setText(_cost(plan) if plan is not None else "")
 
     def _accept(self) -> None:
@@ -182,6 +183,8 @@ class FineTuning(QObject):
         super().__init__(parent)
         self._link, self._failed = link, failed
         self.asking = Asking(link, self, failed=failed)
+        self.trained: Callable[[], list[str]] = list
+        """Paths of all cases of the worklist that some model was trained on."""
 
     def find(self, recipes: Mapping[str, Recipe], then: Callable[[list[Starter]], None]) -> None:
         """Look for models to go on from."""
@@ -202,7 +205,7 @@ class FineTuning(QObject):
         ]  # fmt: skip
         self.asking.ask(
             "Writing the training set", "training-set", str, lambda folder: self._submit(plan, folder), cases=cases,
-            channels=channels, out=str(place),
+            channels=channels, out=str(place), trained=self.trained(),
         )  # fmt: skip
 
     def _submit(self, plan: Plan, folder: str) -> None:

@@ -41,6 +41,7 @@ class Reviewing(QObject):
         self.asking = Asking(page.link, self, failed=page.failed_with)
         self.finetuning = FineTuning(page.link, self, failed=page.failed_with)
         self.finetuning.started.connect(self._training)
+        self.finetuning.trained = lambda: [one.path for one in self.review.cases.values() if one.runs]
         self.askings = (self.asking, self.finetuning.asking)
         viewer = page.viewer
         doing: dict[str, Callable[[], None]] = {
