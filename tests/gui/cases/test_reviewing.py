@@ -152,9 +152,7 @@ def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, 
     assert runs == []  # signing never trains
 
 
-def test_that_a_listed_case_of_several_sequences_opens_whole_and_its_next_one_begins_with_the_crosshair(
-    page, tmp_path, qtbot  # noqa: F811
-):
+def test_that_a_listed_case_of_several_sequences_opens_whole(page, tmp_path, qtbot):  # noqa: F811
     root = tmp_path / "brats"
     for name in ("p1", "p2"):
         (root / name).mkdir(parents=True)
@@ -237,3 +235,27 @@ def test_that_labels_are_compared_between_readers_and_reported_with_a_real_worke
         return [set(one.files) for one in log.entries if one.deed == "exported"]
 
     qtbot.waitUntil(lambda: noted() == [{"report.html", "report.pdf"}], timeout=WITHIN_MS)
+
+
+def test_that_a_case_that_is_gone_can_be_passed_and_taken_off_the_list(page, folder, home, qtbot):  # noqa: F811
+    page.link.change_settings(reader="Ada")
+    reviewing, review = page.reviewing, page.reviewing.review
+    reviewing.add_folder(str(folder))
+    qtbot.waitUntil(lambda: len(review.cases) == 3, timeout=WITHIN_MS)
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: review.case is not None and not page.opening.asking.doing, timeout=WITHIN_MS)
+    (folder / "b.nii.gz").unlink()
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert review.case.title == "a.nii.gz"
+    offered = page.banner.remedies()
+    assert offered[:2] == ["Go on to the next case", "Take it off the worklist"]
+    page.banner.press("Go on to the next case")
+    qtbot.waitUntil(lambda: review.case.title == "c.nii.gz" and not page.opening.asking.doing, timeout=WITHIN_MS)
+    reviewing.go(-1)
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    page.banner.press("Take it off the worklist")
+    qtbot.waitUntil(lambda: len(review.cases) == 2, timeout=WITHIN_MS)
+    assert page.banner.record is None and audit(home.review).faults == ()
+    reviewing.go(-1)
+    qtbot.waitUntil(lambda: review.case.title == "a.nii.gz" and not page.opening.asking.doing, timeout=WITHIN_MS)

@@ -130,7 +130,11 @@ def brats(folder: Path) -> DataTree:
             continue
         label = found.pop("Labels", "")
         case = DataCase(
-            place.name, patients.get(place.name) or patient_in(place.name) or place.name, found, label, (),
+            place.name,
+            patients.get(place.name) or patient_in(place.name) or place.name,
+            found,
+            label,
+            (),
             "train" if label else "test",
         )
         cases.append(case)

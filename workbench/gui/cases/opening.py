@@ -156,12 +156,15 @@ class Opening(QObject):
         known = [one for one in info.series if one.key in self._keys and not one.problem]
         if known and len(known) == len(self._keys):
             self.load(info, known)
-        elif len(info.series) == 1 and not info.series[0].problem:
-            self.load(info, info.series)
-        elif self._listed and len(usual(info.series)) == len(info.series):
+        elif self._plain(info.series):
             self.load(info, info.series)
         else:
             self.found.emit(info)
+
+    def _plain(self, series: Sequence[SeriesInfo]) -> bool:
+        """Whether there is nothing to choose."""
+        alone = len(series) == 1 and not series[0].problem
+        return alone or (self._listed and len(usual(series)) == len(series))
 
     def _sample(self, info: CaseInfo) -> None:
         self.load(info, [one for one in info.series if not one.problem])

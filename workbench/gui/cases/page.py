@@ -270,6 +270,8 @@ class CasesPage(PageFrame):
             before if before is not None and (edited or shown.kept.model) and before.file != shown.kept.file else None
         )
         lines = ["Empty labels: choose the brush (B) and paint."] if shown.kept.begun and not shown.restored else []
+        if shown.restored and shown.kept.model:
+            lines = ["The model finds what it found before; your corrections lie over it again, Undo drops them."]
         self._say([*lines, *notes])
         self.viewer.canvas.setFocus()
         self._refresh()
@@ -308,10 +310,10 @@ class CasesPage(PageFrame):
         self._refresh()
 
     def _failed(self, record: ProblemRecord) -> None:
-        remedies: list[Remedy] = []
+        remedies = self.reviewing.remedies(self._wish)
         if self._wish in self.remembered.recent and not Path(self._wish).exists():
             gone = self._wish
-            remedies = [("Remove from the list", lambda: self._forget(gone))]
+            remedies.append(("Remove from the list", lambda: self._forget(gone)))
         self.banner.show_problem(record, *remedies)
         self._refresh()
 
