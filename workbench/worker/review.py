@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.core.comparison import Agreement, Comparison
 from workbench.core.problem import InputError
+from workbench.core.segmenting import guess_channels
 from workbench.core.volumes import Label, VolumeMeta
 from workbench.store.readings import read_signed
 
@@ -149,8 +150,10 @@ def _training_case(one: SignedCase, asked: TrainingSet, context: ApplyContext) -
     volumes.mkdir(parents=True, exist_ok=True)
     series = [two for two in find(Path(one.path), cancelled=context.cancelled).series if not two.problem]
     images = [two for two in series if two.key in one.keys and two.modality != "SEG"] or series[:1]
-    read_as = {two.title: read(Path(one.path), two.key, volumes, cancelled=context.cancelled) for two in images}
-    if len(read_as) == len(asked.channels) == 1:
-        read_as = {asked.channels[0]: next(iter(read_as.values()))}  # a lone image is what the model's only channel is
+    places = guess_channels(asked.channels, [two.title for two in images])  # as the case was segmented
+    read_as = {
+        channel: read(Path(one.path), images[at].key, volumes, cancelled=context.cancelled)
+        for channel, at in zip(asked.channels, places, strict=True) if at is not None
+    }  # fmt: skip
     array, meta = read_signed(context.home.review, one.reading, one.digest)
     return trainingset.TrainingCase(f"case-{one.id[:12]}", read_as, array, meta, one.digest, one.seen)

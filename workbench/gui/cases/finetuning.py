@@ -105,6 +105,8 @@ class FineTuneDialog(QDialog):
         self.list.itemChanged.connect(lambda _: self._check())
         self.models = QComboBox()
         self.models.setAccessibleName("Model to go on from")
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.setMinimumContentsLength(24)  # a long name must not press its label out of the window
         self.models.setToolTip("It stays as it is; training makes a further model")
         for one in models:
             self.models.addItem(f"{recipes[one.facts.recipe].title}  ·  {one.facts.name}")
