@@ -13,6 +13,7 @@ import pytest
 from tests.gui.cases.conftest import begun, dot, opened
 from tests.gui.volumes import phantom
 from workbench.core.documents import Answer
+from workbench.core.params import values_of
 from workbench.core.problem import InputError
 from workbench.core.segmenting import GrowingLabels, Segmented, UncertainSlice, guess_channels
 from workbench.core.settings import load
@@ -20,6 +21,7 @@ from workbench.core.volumes import VolumeFile
 from workbench.gui.cases import keeping
 from workbench.gui.cases.exporting import _made
 from workbench.runner.scripted import WAITING
+from workbench.store.runfolder import RunConfig
 from workbench.store.worklist import Worklist
 
 RECIPE = "hi-end-mae"
@@ -245,3 +247,19 @@ def test_that_volumes_chosen_by_hand_stay_when_runs_come_and_go(ready, home, qtb
     with qtbot.waitSignal(ready.segmenting.listed):
         ready.link.runs_changed.emit()
     assert panel.chosen() == [-1]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_that_a_run_that_begins_does_not_take_a_reader_away_from_the_case(page, path, scripted, is_open, qtbot):
+    window = page.window()
+    if is_open:
+        opened(qtbot, page, path)
+    recipe = page.recipes["brain-tumor-resunet"]
+    run = scripted.submit(RunConfig(recipe.id, values_of(recipe.preset("smoke")), preset="smoke"))
+    qtbot.waitUntil(lambda: run.id in window._attached)
+    seen = []
+    page.link.background(lambda: seen.append(run.config()))
+    qtbot.waitUntil(lambda: bool(seen) and (window.stack.currentWidget() is page) is is_open)
+    qtbot.wait(100)
+    assert (window.stack.currentWidget() is page) is is_open
+    scripted.play()

@@ -101,6 +101,11 @@ class CasesPage(PageFrame):
             return
         self.start.show_recent(self.remembered.recent)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a case or a slide is open."""
+        return self.case is not None or self.slides.info is not None
+
     def closed(self) -> None:
         """Put edits on disk."""
         self.viewer.editor.finish()
