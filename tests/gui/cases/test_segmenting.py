@@ -263,3 +263,19 @@ def test_that_a_run_that_begins_does_not_take_a_reader_away_from_the_case(page, 
     qtbot.wait(100)
     assert (window.stack.currentWidget() is page) is is_open
     scripted.play()
+
+
+def test_that_the_whole_panel_is_seen_at_1366_by_768_beside_the_worklist(
+    ready, model, scripted, segmented, home, qtbot
+):
+    finished(qtbot, ready, scripted, segmented)
+    newer = home.runs / "20270101-120000-organs" / "model"
+    shutil.copytree(model, newer)
+    ready.segmenting.use(str(newer))
+    panel = ready.segmenting.panel
+    qtbot.waitUntil(lambda: not panel.back.isHidden())
+    ready.reviewing.panel.show()
+    ready.window().resize(1366, 768)
+    qtbot.wait(50)
+    assert not ready.banner.isHidden() and panel.verticalScrollBar().maximum() == 0
+    assert panel.next.visibleRegion().boundingRect() == panel.next.rect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -70,7 +70,7 @@ class SegmentPanel(QScrollArea):
         self.uncertainty = QCheckBox("Show uncertainty")
         keymap().explain(self.uncertainty, "cases.uncertainty")
         self.heading = _words("Most uncertain slices", "heading")
-        self.slices = QListWidget()
+        self.slices = _ShortList()
         self.slices.setAccessibleName("Most uncertain slices")
         self.slices.setMinimumHeight(px(LIST_PX))
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next")
@@ -198,6 +198,13 @@ class SegmentPanel(QScrollArea):
                              (self.previous, "unsure-previous"), (self.uncertainty, "uncertainty")):  # fmt: skip
             button.setEnabled(can[name])
         self.uncertainty.setChecked(shown)
+
+
+class _ShortList(QListWidget):
+    """Asks for little height: the area around it grants what lists ask for before it scrolls."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme().pixels(LIST_PX))
 
 
 def _combo(name: str) -> QComboBox:
