@@ -206,7 +206,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.sphere", "Paint in 3-D", "The brush is a sphere, growing goes through all slices", "D",
             "mdi6.sphere"),
     Command("view.volume.review.accept", "Accept", "Sign the labels as they are and go on to the next case", "Space"),
-    Command("view.volume.review.correct", "Corrected", "Sign the labels as corrected and go on", "K"),
+    Command("view.volume.review.correct", "Corrected", "Sign the labels as corrected and go on", "S"),
     Command("view.volume.review.reject", "Reject…", "Say why the case cannot be used, and go on", "J"),
     Command("view.volume.review.comment", "Comment…", "Say something about the case; it stays in the log", "M"),
     Command("view.volume.review.next", "Next case", "Open the next case of the worklist", "N"),

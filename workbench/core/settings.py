@@ -43,6 +43,14 @@ class Settings(Params):
     reader: str = knob(
         "", "Your name as it stands in the worklist of cases and its log; asked for with the first case", section=REVIEW
     )
+    segmenter: str = knob(
+        "", "Folder of the model that segments cases; the newest one where it is empty or gone", section=REVIEW,
+        label="Model for segmentation",
+    )  # fmt: skip
+    segmenter_before: str = knob(
+        "", "Folder of the model that was used before it; the panel beside the case goes back to it", section=REVIEW,
+        label="Model used before",
+    )  # fmt: skip
     keys: str = knob(
         "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",
         widget="key", section=KEYS,

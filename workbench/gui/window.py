@@ -301,7 +301,8 @@ class MainWindow(QMainWindow):
 
     def _reattached(self, folder: RunFolder, recipe: str) -> None:
         page = self.pages.get(f"recipe:{recipe}")
-        first = len(self._attached) == 1
+        here = self.stack.currentWidget()
+        first = len(self._attached) == 1 and not (isinstance(here, PageFrame) and here.occupied)
         if first and recipe in self.recipes and not (isinstance(page, RecipePage) and page.busy):
             self._show_run(folder, recipe)
 

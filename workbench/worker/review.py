@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from workbench.core.comparison import Agreement, Comparison
 from workbench.core.problem import InputError
+from workbench.core.segmenting import guess_channels
 from workbench.core.volumes import Label, VolumeMeta
 from workbench.store.readings import read_signed
 
@@ -118,18 +119,27 @@ class TrainingSet(msgspec.Struct, frozen=True):
     cases: list[SignedCase]
     channels: tuple[str, ...]
     out: str
+    trained: tuple[str, ...] = ()
+    """Paths of all cases that a model was trained on: who is shown there tests nothing any more."""
 
 
 def training_set(arguments: dict[str, Any], context: ApplyContext) -> str:
     """Write the cases as an nnU-Net tree below the home; returns its folder."""
+    from workbench.engine.medical.patients import Pseudonyms
     from workbench.engine.medical.trainingset import write_training_set
 
     try:
         asked = msgspec.convert(arguments, TrainingSet)
     except msgspec.ValidationError as error:
         raise InputError("The question is malformed.", expected="cases, channels, out", received=str(error)) from None
-    return str(write_training_set([_training_case(one, asked, context) for one in asked.cases], asked.channels,
-                                  Path(asked.out)))  # fmt: skip
+    names = Pseudonyms()
+    seen = names.all_of(Path(one) for one in (*asked.trained, *(case.path for case in asked.cases if case.seen)))
+    whose = {case.id: names.of(Path(case.path)) for case in asked.cases}
+    cases = [
+        msgspec.structs.replace(_training_case(one, asked, context), patient=whose[one.id], seen=whose[one.id] in seen)
+        for one in asked.cases
+    ]
+    return str(write_training_set(cases, asked.channels, Path(asked.out)))
 
 
 def _training_case(one: SignedCase, asked: TrainingSet, context: ApplyContext) -> TrainingCase:
@@ -140,8 +150,10 @@ def _training_case(one: SignedCase, asked: TrainingSet, context: ApplyContext) -
     volumes.mkdir(parents=True, exist_ok=True)
     series = [two for two in find(Path(one.path), cancelled=context.cancelled).series if not two.problem]
     images = [two for two in series if two.key in one.keys and two.modality != "SEG"] or series[:1]
-    read_as = {two.title: read(Path(one.path), two.key, volumes, cancelled=context.cancelled) for two in images}
-    if len(read_as) == len(asked.channels) == 1:
-        read_as = {asked.channels[0]: next(iter(read_as.values()))}  # a lone image is what the model's only channel is
+    places = guess_channels(asked.channels, [two.title for two in images])  # as the case was segmented
+    read_as = {
+        channel: read(Path(one.path), images[at].key, volumes, cancelled=context.cancelled)
+        for channel, at in zip(asked.channels, places, strict=True) if at is not None
+    }  # fmt: skip
     array, meta = read_signed(context.home.review, one.reading, one.digest)
     return trainingset.TrainingCase(f"case-{one.id[:12]}", read_as, array, meta, one.digest, one.seen)

@@ -48,6 +48,7 @@ def model(home):
     save_file(network.state_dict(), place / "network.safetensors")
     card = {
         "config": {"recipe": "brain-tumor-resunet", "params": values_of(params)}, "channels": ["FLAIR"],
+        "labels": [{"value": 1, "name": "Tumour"}],
         "regions": [[name, list(labels)] for name, labels in method.REGIONS["whole tumour"]],
         "shape": {name: getattr(params, name) for name in method.SHAPE},
     }  # fmt: skip
@@ -89,6 +90,17 @@ def test_that_signed_cases_train_a_model_once_confirmed(page, folder, model, hom
     assert (run.path / "model" / "network.safetensors").exists()
     assert (model / "network.safetensors").read_bytes() == weights
     qtbot.waitUntil(lambda: all(case.runs == [run.id] for case in review.cases.values()), timeout=WITHIN_MS)
+
+    ready = "Use it for segmentation"
+    qtbot.waitUntil(lambda: ready in page.banner.remedies(), timeout=WITHIN_MS)
+    assert page.link.settings.segmenter == ""  # nothing takes over by itself
+    page.banner.press(ready)
+    settings = page.link.settings
+    assert (settings.segmenter, settings.segmenter_before) == (str(run.path / "model"), str(model))
+    panel = page.segmenting.panel
+    qtbot.waitUntil(lambda: panel.model.currentData() == str(run.path / "model"), timeout=WITHIN_MS)
+    panel.back.click()
+    assert panel.model.currentData() == str(model) and page.link.settings.segmenter == str(model)
 
     again = FineTuneDialog(page, usable(review.cases), starters(home, page.recipes), page.recipes)
     qtbot.addWidget(again)

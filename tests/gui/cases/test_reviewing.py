@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QInputDialog
 from tests.gui.cases.conftest import dot
 from tests.gui.cases.test_worker import WITHIN_MS, page  # noqa: F401 (a fixture)
 from workbench.core.review import USABLE
-from workbench.gui.cases.exporting import Wish
+from workbench.gui.cases.exporting import ExportDialog, Wish
 from workbench.store.readings import read_signed
 from workbench.store.worklist import Worklist, audit
 
@@ -89,10 +89,36 @@ def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, 
     keys.press(Qt.Key.Key_N, CTRL | SHIFT)
     qtbot.waitUntil(lambda: page.viewer.editor.labels is not None and page.viewer.editor.labels.voxels is not None)
     editor = page.viewer.editor
-    editor.tolerance = 1000.0
-    editor.grow_region((5, 5, 5), page.viewer.canvas.plane, False)
-    qtbot.waitUntil(lambda: editor.able() and (editor.labels.array == 1).any(), timeout=WITHIN_MS)
+    keys.press(Qt.Key.Key_B)
+    keys.press(Qt.Key.Key_Return)
+    first_dab = int((editor.labels.array == 1).sum())
+    for _ in range(3):
+        keys.press(Qt.Key.Key_Right, CTRL)
+    keys.press(Qt.Key.Key_Return)
+    dabs = editor.labels.array.copy()
+    assert int((dabs == 1).sum()) > first_dab > 0
+    keys.press(Qt.Key.Key_Z, CTRL)
+    assert int((editor.labels.array == 1).sum()) == first_dab
+    keys.press(Qt.Key.Key_Z, CTRL | SHIFT)
+    assert np.array_equal(editor.labels.array, dabs)
+    keys.press(Qt.Key.Key_K)
+    keys.press(Qt.Key.Key_Space)  # marks at the crosshair; the case stays unsigned
+    qtbot.waitUntil(lambda: bool(editor.refiner.marks) and not editor.refiner.asking, timeout=WITHIN_MS)
+    keys.press(Qt.Key.Key_Return)
+    assert editor.refiner.marks == [] and review.case.state_for("Ada") == "in work"
+    keys.press(Qt.Key.Key_X, CTRL | SHIFT)
+    qtbot.waitUntil(lambda: page.findChild(ExportDialog) is not None, timeout=WITHIN_MS)
+    qtbot.keyClick(page.findChild(ExportDialog), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: any(folder.glob("labels*.nii.gz")) and editor.able(), timeout=WITHIN_MS)
     painted = editor.labels.array.copy()
+    written = np.asarray(nibabel.load(next(folder.glob("labels*.nii.gz"))).dataobj)
+    assert np.array_equal(written.transpose(2, 1, 0), painted)
+    qtbot.waitUntil(lambda: page.findChild(ExportDialog) is None, timeout=WITHIN_MS)
+    page.window().activateWindow()
+    qtbot.waitUntil(page.window().isActiveWindow, timeout=WITHIN_MS)
+    page.viewer.canvas.setFocus()
+    keys.press(Qt.Key.Key_V)
+    assert editor.tool == "crosshair" and reviewing.acts["accept"].isEnabled()
     keys.press(Qt.Key.Key_Space)
     at("b")
     first = next(one for one in review.cases.values() if one.title == "a.nii.gz")
@@ -124,6 +150,29 @@ def test_that_three_cases_are_reviewed_by_keys_alone(page, folder, home, qtbot, 
     assert {one.who for one in log.entries} == {"Ada"} and audit(home.review).faults == ()
     runs = list(home.runs.iterdir())
     assert runs == []  # signing never trains
+
+
+def test_that_a_listed_case_of_several_sequences_opens_whole(page, tmp_path, qtbot):  # noqa: F811
+    root = tmp_path / "brats"
+    for name in ("p1", "p2"):
+        (root / name).mkdir(parents=True)
+        for sequence in ("t1", "flair", "t1ce"):
+            values = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE[::-1])
+            nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), root / name / f"{name}_{sequence}.nii.gz")
+    page.link.change_settings(reader="Ada")
+    reviewing, review = page.reviewing, page.reviewing.review
+    reviewing.add_folder(str(root))
+    qtbot.waitUntil(lambda: len(review.cases) == 2, timeout=WITHIN_MS)
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: page.case is not None and not page.opening.asking.doing, timeout=WITHIN_MS)
+    assert {one.title for one in page.case.series} == {"T1", "FLAIR", "T1ce"}
+    page.new_labels()
+    qtbot.waitUntil(lambda: page.viewer.editor.labels is not None and page.viewer.editor.able(), timeout=WITHIN_MS)
+    page.viewer.editor.choose("refine")
+    before = page.case
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: page.case is not before and not page.opening.asking.doing, timeout=WITHIN_MS)
+    assert page.viewer.editor.tool == "crosshair"
 
 
 def test_that_labels_are_compared_between_readers_and_reported_with_a_real_worker(page, folder, home, tmp_path, qtbot):  # noqa: F811
@@ -186,3 +235,27 @@ def test_that_labels_are_compared_between_readers_and_reported_with_a_real_worke
         return [set(one.files) for one in log.entries if one.deed == "exported"]
 
     qtbot.waitUntil(lambda: noted() == [{"report.html", "report.pdf"}], timeout=WITHIN_MS)
+
+
+def test_that_a_case_that_is_gone_can_be_passed_and_taken_off_the_list(page, folder, home, qtbot):  # noqa: F811
+    page.link.change_settings(reader="Ada")
+    reviewing, review = page.reviewing, page.reviewing.review
+    reviewing.add_folder(str(folder))
+    qtbot.waitUntil(lambda: len(review.cases) == 3, timeout=WITHIN_MS)
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: review.case is not None and not page.opening.asking.doing, timeout=WITHIN_MS)
+    (folder / "b.nii.gz").unlink()
+    reviewing.go(1)
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert review.case.title == "a.nii.gz"
+    offered = page.banner.remedies()
+    assert offered[:2] == ["Go on to the next case", "Take it off the worklist"]
+    page.banner.press("Go on to the next case")
+    qtbot.waitUntil(lambda: review.case.title == "c.nii.gz" and not page.opening.asking.doing, timeout=WITHIN_MS)
+    reviewing.go(-1)
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    page.banner.press("Take it off the worklist")
+    qtbot.waitUntil(lambda: len(review.cases) == 2, timeout=WITHIN_MS)
+    assert page.banner.record is None and audit(home.review).faults == ()
+    reviewing.go(-1)
+    qtbot.waitUntil(lambda: review.case.title == "a.nii.gz" and not page.opening.asking.doing, timeout=WITHIN_MS)

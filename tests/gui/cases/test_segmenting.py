@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,16 @@ import pytest
 from tests.gui.cases.conftest import begun, dot, opened
 from tests.gui.volumes import phantom
 from workbench.core.documents import Answer
+from workbench.core.params import values_of
 from workbench.core.problem import InputError
 from workbench.core.segmenting import GrowingLabels, Segmented, UncertainSlice, guess_channels
+from workbench.core.settings import load
 from workbench.core.volumes import VolumeFile
+from workbench.gui.cases import keeping
 from workbench.gui.cases.exporting import _made
 from workbench.runner.scripted import WAITING
+from workbench.store.runfolder import RunConfig
+from workbench.store.worklist import Worklist
 
 RECIPE = "hi-end-mae"
 
@@ -168,3 +174,108 @@ def test_that_sequences_are_known_by_their_names_and_never_by_their_order(channe
 
 def test_that_the_answer_survives_its_way_over_the_socket(segmented):
     assert msgspec.json.decode(msgspec.json.encode(segmented), type=Segmented).slices == segmented.slices
+
+
+def test_that_the_log_names_the_model_whose_labels_were_signed(ready, path, scripted, segmented, home, qtbot):
+    ready.link.change_settings(reader="Ada")
+    review = ready.reviewing.review
+    review.add([(path, "a case")], lambda new: None)
+    qtbot.waitUntil(lambda: len(review.cases) == 1)
+    review.opened(ready.case)
+    finished(qtbot, ready, scripted, segmented)
+    dot(ready.viewer.editor.labels, (8, 8, 8))
+    with qtbot.waitSignal(review.signed):
+        ready.reviewing.sign("accepted")
+    log = Worklist(home.review)
+    log.refresh()
+    signed = [one for one in log.entries if one.deed == "state" and one.state == "corrected"]
+    assert [one.model for one in signed] == ["hi-end-mae 20260101-organs"]
+    assert signed[0].before != signed[0].after and review.case.readings["Ada"].model == signed[0].model
+
+
+def test_that_equal_findings_of_two_models_are_kept_apart(tmp_path):
+    np.save(tmp_path / "made.npy", np.zeros((2, 3, 4), np.uint8))
+    made = VolumeFile(str(tmp_path / "made.npy"), phantom.meta())
+    one, other = (keeping.take_in(tmp_path / "case", made, model=name) for name in ("a 1", "b 2"))
+    assert one.file != other.file and {two.model for two in keeping.kept(tmp_path / "case").sets} == {"a 1", "b 2"}
+    assert keeping.take_in(tmp_path / "case", made, model="a 1") == one
+
+
+def test_that_a_newer_model_waits_until_it_is_chosen_and_the_one_before_is_a_click_away(
+    ready, model, scripted, segmented, home, qtbot
+):
+    finished(qtbot, ready, scripted, segmented)
+    assert ready.link.settings.segmenter == str(model)
+    newer = home.runs / "20270101-120000-organs" / "model"
+    shutil.copytree(model, newer)
+    ready.link.runs_changed.emit()
+    panel = ready.segmenting.panel
+    qtbot.waitUntil(lambda: panel.model.count() == 2)
+    assert panel.model.currentData() == str(model) and panel.back.isHidden()
+
+    ready.segmenting.use(str(newer))
+    qtbot.waitUntil(lambda: panel.model.currentData() == str(newer))
+    assert not panel.back.isHidden() and "20260101-organs" in panel.back.toolTip()
+    qtbot.waitUntil(lambda: load(home.settings, {}).settings.segmenter == str(newer))
+    panel.back.click()
+    assert panel.model.currentData() == str(model) and "20270101-120000-organs" in panel.back.toolTip()
+    qtbot.waitUntil(lambda: load(home.settings, {}).settings.segmenter == str(model))
+
+    shutil.rmtree(model.parent)
+    ready.link.runs_changed.emit()
+    qtbot.waitUntil(lambda: panel.model.count() == 1)
+    assert "no longer there" in panel.gone.text() and panel.back.isHidden()
+
+
+def test_that_a_ct_is_refused_by_a_model_of_heads_before_sequences_are_asked_for(page, path, home, scripted, qtbot):
+    folder = home.runs / "20260102-heads" / "model"
+    folder.mkdir(parents=True)
+    card = {"config": {"recipe": "brain-tumor-resunet", "params": {"scheme": "nested"}},
+            "channels": ["T1", "FLAIR"], "labels": [{"value": 1, "name": "Tumour"}]}  # fmt: skip
+    (folder / "workbench.json").write_text(json.dumps(card))
+    opened(qtbot, page, path)
+    page.case.files[0] = msgspec.structs.replace(page.case.files[0], meta=phantom.meta(modality="CT"))
+    page.acts["segment"].trigger()
+    qtbot.waitUntil(page.segmenting.acts["segment-run"].isEnabled)
+    page.segmenting.acts["segment-run"].trigger()
+    assert page.banner.record.what == "This model reads MR, and this is CT." and not scripted.waiting
+
+
+def test_that_volumes_chosen_by_hand_stay_when_runs_come_and_go(ready, home, qtbot):
+    panel = ready.segmenting.panel
+    panel.channels[0].setCurrentIndex(0)
+    with qtbot.waitSignal(ready.segmenting.listed):
+        ready.link.runs_changed.emit()
+    assert panel.chosen() == [-1]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_that_a_run_that_begins_does_not_take_a_reader_away_from_the_case(page, path, scripted, is_open, qtbot):
+    window = page.window()
+    if is_open:
+        opened(qtbot, page, path)
+    recipe = page.recipes["brain-tumor-resunet"]
+    run = scripted.submit(RunConfig(recipe.id, values_of(recipe.preset("smoke")), preset="smoke"))
+    qtbot.waitUntil(lambda: run.id in window._attached)
+    seen = []
+    page.link.background(lambda: seen.append(run.config()))
+    qtbot.waitUntil(lambda: bool(seen) and (window.stack.currentWidget() is page) is is_open)
+    qtbot.wait(100)
+    assert (window.stack.currentWidget() is page) is is_open
+    scripted.play()
+
+
+def test_that_the_whole_panel_is_seen_at_1366_by_768_beside_the_worklist(
+    ready, model, scripted, segmented, home, qtbot
+):
+    finished(qtbot, ready, scripted, segmented)
+    newer = home.runs / "20270101-120000-organs" / "model"
+    shutil.copytree(model, newer)
+    ready.segmenting.use(str(newer))
+    panel = ready.segmenting.panel
+    qtbot.waitUntil(lambda: not panel.back.isHidden())
+    ready.reviewing.panel.show()
+    ready.window().resize(1366, 768)
+    qtbot.wait(50)
+    assert not ready.banner.isHidden() and panel.verticalScrollBar().maximum() == 0
+    assert panel.next.visibleRegion().boundingRect() == panel.next.rect()

@@ -12,6 +12,7 @@ from tests.gui.cases.conftest import begun, dot
 from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
 from workbench.gui.cases.exporting import Wish
+from workbench.gui.cases.notices import tell_copied
 from workbench.runner.local import LocalRunner
 
 WITHIN_MS = 60_000
@@ -56,7 +57,7 @@ def test_that_cases_are_opened_painted_and_exported_by_a_real_worker(page, tmp_p
     page.export(Wish(("dicom-seg",), str(tmp_path / "out"), "seg"))
     wait(qtbot, page)
     assert pydicom.dcmread(tmp_path / "out" / "seg.dcm").Modality == "SEG"
-    page.exporter.deidentify(page.case.info.path, tmp_path / "out", page._copied)
+    page.exporter.deidentify(page.case.info.path, tmp_path / "out", lambda told: tell_copied(page.banner, told))
     wait(qtbot, page)
     copies = list((tmp_path / "out" / "deidentified").rglob("*.dcm"))
     assert len(copies) == len(ct)

@@ -15,6 +15,7 @@ from workbench.core.problem import InputError, Problem, Problems
 from workbench.core.volumes import Label
 from workbench.core.words import count
 from workbench.engine.medical.cases import parts_of
+from workbench.engine.medical.patients import patient_in
 
 Layout = Literal["BraTS", "TCGA-LGG", "Decathlon", "nnU-Net"]
 SEQUENCES = ("FLAIR", "T1", "T1ce", "T2")
@@ -48,7 +49,7 @@ class DataTree(msgspec.Struct, frozen=True):
     modality: Literal["", "CT", "MR"] = ""
     notes: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
-    """Cases on which the model to be continued from was trained already: they may be learnt from, never tested on."""
+    """Patients on whom the model to be continued from was trained already: to be learnt from, never tested on."""
 
 
 def read_tree(folder: Path) -> DataTree:
@@ -129,7 +130,12 @@ def brats(folder: Path) -> DataTree:
             continue
         label = found.pop("Labels", "")
         case = DataCase(
-            place.name, patients.get(place.name, place.name), found, label, (), "train" if label else "test"
+            place.name,
+            patients.get(place.name) or patient_in(place.name) or place.name,
+            found,
+            label,
+            (),
+            "train" if label else "test",
         )
         cases.append(case)
     trained = [case for case in cases if case.label]
@@ -282,9 +288,13 @@ def decathlon(folder: Path, told: dict[str, Any]) -> DataTree:
 
 
 def nnunet(folder: Path, told: dict[str, Any]) -> DataTree:
-    """An nnU-Net raw data set: imagesTr/CASE_0000.nii.gz (one file per channel), labelsTr/CASE.nii.gz, imagesTs."""
+    """An nnU-Net raw data set: imagesTr/CASE_0000.nii.gz (one file per channel), labelsTr/CASE.nii.gz, imagesTs.
+
+    What this program writes tells in `patients` which cases show one patient.
+    """
     channels = _channels(told)
     ending = str(told.get("file_ending") or "")
+    patients = {str(id): str(one) for id, one in dict(told.get("patients") or {}).items()}
     cases: list[DataCase] = []
     complaints: list[Problem] = []
     for name, split in (("imagesTr", "train"), ("imagesTs", "test")):
@@ -307,12 +317,13 @@ def nnunet(folder: Path, told: dict[str, Any]) -> DataTree:
                 complaints.append(_lacks(id, "label", f"labelsTr/{id}{ending or '.nii.gz'}"))
             else:
                 images = {channels[number]: str(files[number]) for number in range(len(channels))}
-                cases.append(DataCase(id, id, images, label, (), "train" if split == "train" else "test"))
+                patient = patients.get(id, id)
+                cases.append(DataCase(id, patient, images, label, (), "train" if split == "train" else "test"))
     _stop_at(complaints)
     claimed, trained = told.get("numTraining"), sum(case.split == "train" for case in cases)
     notes = (f"dataset.json tells of {claimed} training cases, {count(trained, 'case')} are here",)
     is_short = isinstance(claimed, int) and claimed != trained
-    seen = tuple(str(one) for one in told.get("trained_before") or ())
+    seen = tuple(dict.fromkeys(patients.get(str(one), str(one)) for one in told.get("trained_before") or ()))
     return DataTree(
         "nnU-Net", str(folder), tuple(cases), _labels(told), _modality(channels), notes if is_short else (), seen
     )

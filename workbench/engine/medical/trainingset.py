@@ -28,6 +28,8 @@ class TrainingCase(msgspec.Struct, frozen=True):
     """SHA-256 of the labels, as the log has it."""
     seen: bool = False
     """Whether the model to be continued from was trained on it already."""
+    patient: str = ""
+    """A pseudonym that cases of one patient share; empty where each is one of its own."""
 
 
 def write_training_set(
@@ -50,6 +52,7 @@ def write_training_set(
             "labels": {"background": 0} | {name: value for value, name in sorted(names.items())},
             "numTraining": len(cases), "file_ending": ".nii.gz",
             "trained_before": [case.name for case in cases if case.seen],
+            "patients": {case.name: case.patient for case in cases if case.patient},
             "signed_labels": {case.name: case.digest for case in cases},
         }  # fmt: skip
         (scratch / "dataset.json").write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workbench.core.recipe import Recipe
 from workbench.core.segmenting import ModelTold
 from workbench.store.home import Home
 from workbench.store.models import added_folders
+
+_WHEN = re.compile(r"\d{4}(\d\d)(\d\d)-(\d\d)(\d\d)\d\d-")
+"""Month, day, hour and minute at the head of a run's id."""
 
 
 class CaseModel(NamedTuple):
@@ -43,5 +47,12 @@ def _model(folder: Path, recipes: Mapping[str, Recipe]) -> CaseModel | None:
         return None
     if told is None:
         return None
+    return CaseModel(str(folder), recipe.id, _title(folder, recipe, card), told)
+
+
+def _title(folder: Path, recipe: Recipe, card: Mapping[str, Any]) -> str:
+    """What tells models of one recipe apart comes first: lists are narrow."""
     run = folder.parent.name if folder.name == "model" else folder.name
-    return CaseModel(str(folder), recipe.id, f"{recipe.title}  ·  {run}", told)
+    when = _WHEN.match(run)
+    told = str(card["config"].get("title") or recipe.title)
+    return f"{when[1]}-{when[2]} {when[3]}:{when[4]}  ·  {told}  ·  {run}" if when else f"{run}  ·  {told}"

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.job import ENDED
 from workbench.core.params import knobs
 from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
@@ -104,6 +105,8 @@ class FineTuneDialog(QDialog):
         self.list.itemChanged.connect(lambda _: self._check())
         self.models = QComboBox()
         self.models.setAccessibleName("Model to go on from")
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.setMinimumContentsLength(24)  # a long name must not press its label out of the window
         self.models.setToolTip("It stays as it is; training makes a further model")
         for one in models:
             self.models.addItem(f"{recipes[one.facts.recipe].title}  ·  {one.facts.name}")
@@ -151,7 +154,11 @@ class FineTuneDialog(QDialog):
         elif sum(not case.runs for case in plan.cases) < LEAST_UNSEEN:
             fault = f"At least {LEAST_UNSEEN} of them must be new to the model, or nothing could test it."
         self.go.setEnabled(not fault)
-        self.hint.setText(fault or "Cases trained on before are only learnt from; the test falls on new ones.")
+        self.hint.setText(
+            fault
+            or "Cases of one patient stay together; patients trained on before are only learnt from, new "
+            "ones validate and test."
+        )
         self.cost.setText(_cost(plan) if plan is not None else "")
 
     def _accept(self) -> None:
@@ -177,11 +184,17 @@ class FineTuning(QObject):
 
     started = Signal(object, object)
     """The RunFolder, and the Plan it came from."""
+    ready = Signal(object, object)
+    """The same, once the run has ended with a model."""
 
     def __init__(self, link: Link, parent: QObject, *, failed: Failed) -> None:
         super().__init__(parent)
         self._link, self._failed = link, failed
         self.asking = Asking(link, self, failed=failed)
+        self.trained: Callable[[], list[str]] = list
+        """Paths of all cases of the worklist that some model was trained on."""
+        self._running: dict[str, tuple[RunFolder, Plan]] = {}
+        link.runs_changed.connect(self._look)
 
     def find(self, recipes: Mapping[str, Recipe], then: Callable[[list[Starter]], None]) -> None:
         """Look for models to go on from."""
@@ -202,7 +215,7 @@ class FineTuning(QObject):
         ]  # fmt: skip
         self.asking.ask(
             "Writing the training set", "training-set", str, lambda folder: self._submit(plan, folder), cases=cases,
-            channels=channels, out=str(place),
+            channels=channels, out=str(place), trained=self.trained(),
         )  # fmt: skip
 
     def _submit(self, plan: Plan, folder: str) -> None:
@@ -211,8 +224,29 @@ class FineTuning(QObject):
                          lambda run: self._started(run, plan))  # fmt: skip
 
     def _started(self, run: RunFolder, plan: Plan) -> None:
+        self._running[run.id] = run, plan
         self._link.runs_changed.emit()
         self.started.emit(run, plan)
+
+    def _look(self) -> None:
+        """Which of the runs that were queued here have ended; the others are looked at again."""
+        waiting = list(self._running.values())
+        if waiting:
+            self._link.background(
+                lambda: [(run, plan, *_ended(run)) for run, plan in waiting], then=self._seen, failed=self._failed,
+                owner=self,
+            )  # fmt: skip
+
+    def _seen(self, found: list[tuple[RunFolder, Plan, bool, bool]]) -> None:
+        for run, plan, ended, has_model in found:
+            if ended and self._running.pop(run.id, None) is not None and has_model:
+                self.ready.emit(run, plan)
+
+
+def _ended(run: RunFolder) -> tuple[bool, bool]:
+    """Whether a run has ended, and whether it left a model."""
+    ended = run.state().phase in ENDED
+    return ended, ended and (run.path / "model" / "workbench.json").is_file()
 
 
 def config_of(plan: Plan, data: str, *, device: str) -> RunConfig:

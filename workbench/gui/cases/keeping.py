@@ -98,7 +98,8 @@ def take_in(folder: Path, labels: VolumeFile, *, model: str = "") -> LabelSet:
     """Keep labels that were read or made by a model: clearing a cache costs no edit; raises InputError, OSError."""
     source = Path(labels.path)
     with source.open("rb") as file:
-        name = f"{'model' if model else 'read'}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}.npy"
+        facts = hashlib.file_digest(file, "sha256").hexdigest() + model  # two models may find the same, or nothing
+        name = f"{'model' if model else 'read'}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.npy"
     if not (folder / name).exists():
         folder.mkdir(parents=True, exist_ok=True)
         scratch = folder / f"{name}.tmp"

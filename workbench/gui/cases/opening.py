@@ -15,7 +15,7 @@ from workbench.core.problem import Problem
 from workbench.core.volumes import CaseInfo, Label, SeriesInfo, VolumeFile, VolumeMeta
 from workbench.gui.cases import keeping
 from workbench.gui.cases.asking import Asking
-from workbench.gui.cases.chooser import LABELS
+from workbench.gui.cases.chooser import LABELS, usual
 from workbench.gui.cases.keeping import LabelSet
 from workbench.gui.link import Link
 from workbench.gui.volumes.labelmap import digest_of, open_labels
@@ -85,13 +85,18 @@ class Opening(QObject):
         self.asking = Asking(link, self, failed=self.failed.emit)
         self._is_sample = False
         self._keys: tuple[str, ...] = ()
+        self._listed = False
         self.reader_of: Callable[[Path], str] = lambda path: ""
         """Whose review this is, where the case at a path is on the worklist."""
 
-    def open(self, path: str, keys: tuple[str, ...] = ()) -> None:
-        """Look for what can be loaded; a single series, or those of `keys`, are opened at once."""
+    def open(self, path: str, keys: tuple[str, ...] = (), *, listed: bool = False) -> None:
+        """Look for what can be loaded; a single series, or those of `keys`, are opened at once.
+
+        So is all of a case that is `listed` for review where its images lie on one lattice: a reader who steps
+        through a hundred cases has nothing to choose there.
+        """
         self._is_sample = False
-        self._keys = keys
+        self._keys, self._listed = keys, listed
         self.asking.ask(f"Looking at {Path(path).name}", "case", CaseInfo, self._found, path=path)
 
     def open_sample(self) -> None:
@@ -151,10 +156,15 @@ class Opening(QObject):
         known = [one for one in info.series if one.key in self._keys and not one.problem]
         if known and len(known) == len(self._keys):
             self.load(info, known)
-        elif len(info.series) == 1 and not info.series[0].problem:
+        elif self._plain(info.series):
             self.load(info, info.series)
         else:
             self.found.emit(info)
+
+    def _plain(self, series: Sequence[SeriesInfo]) -> bool:
+        """Whether there is nothing to choose."""
+        alone = len(series) == 1 and not series[0].problem
+        return alone or (self._listed and len(usual(series)) == len(series))
 
     def _sample(self, info: CaseInfo) -> None:
         self.load(info, [one for one in info.series if not one.problem])

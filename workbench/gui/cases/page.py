@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.slides import SlideInfo
 from workbench.core.volumes import CaseInfo, SeriesInfo
-from workbench.core.words import count
 from workbench.gui.actions import key_words, keymap, make_action
 from workbench.gui.banner import Remedy
 from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
+from workbench.gui.cases.notices import ask_path, tell_copied, tell_written
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
+from workbench.gui.cases.remembered import Remembered
 from workbench.gui.cases.reviewing import Reviewing
 from workbench.gui.cases.segmenting import Segmenting
 from workbench.gui.cases.slides import FILTER, SlideDesk
@@ -36,17 +37,8 @@ from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.viewer import VolumeViewer
 from workbench.gui.working import WorkingLine
 
-MOST_RECENT = 8
-MOST_NAMES = 6
 DISCLAIMER = "Research use only – not a medical device."
 VOLUMES = "Medical images (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.dcm *.ima *.hdr *.img)"
-
-
-class Remembered(msgspec.Struct):
-    """What outlives the window: paths, and how a person exports."""
-
-    recent: list[str] = []
-    export: Wish = Wish(("nifti",), "", "labels")
 
 
 class CasesPage(PageFrame):
@@ -111,6 +103,11 @@ class CasesPage(PageFrame):
             return
         self.start.show_recent(self.remembered.recent)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a case or a slide is open."""
+        return self.case is not None or self.slides.info is not None
+
     def closed(self) -> None:
         """Put edits on disk."""
         self.viewer.editor.finish()
@@ -134,12 +131,13 @@ class CasesPage(PageFrame):
         self._wait_no_more()
         self.slides.close()
         self.viewer.editor.finish()
-        self.opening.open(path, keys)
+        self.opening.open(path, keys, listed=True)
 
     def open_sample(self) -> None:
         """Open the phantom."""
         self.banner.dismiss()
         self._wish = ""
+        self._wait_no_more()
         self.opening.open_sample()
 
     def open_slide_sample(self) -> None:
@@ -187,15 +185,7 @@ class CasesPage(PageFrame):
             self.open_case(paths[0])
 
     def _ask(self, title: str, mode: QFileDialog.FileMode, then: Any, filters: str = "") -> None:
-        first = self.remembered.recent[0] if self.remembered.recent else ""
-        dialog = QFileDialog(self, title, str(Path(first).parent) if first else "")
-        dialog.setWindowTitle(title)
-        dialog.setFileMode(mode)
-        if filters:
-            dialog.setNameFilters([filters, "All files (*)"])
-        dialog.fileSelected.connect(then)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        ask_path(self, title, mode, then, filters=filters, beside="".join(self.remembered.recent[:1]))
 
     def _choose(self, info: CaseInfo) -> None:
         self._found = info
@@ -272,6 +262,8 @@ class CasesPage(PageFrame):
             before if before is not None and (edited or shown.kept.model) and before.file != shown.kept.file else None
         )
         lines = ["Empty labels: choose the brush (B) and paint."] if shown.kept.begun and not shown.restored else []
+        if shown.restored and shown.kept.model:
+            lines = ["The model finds what it found before; your corrections lie over it again, Undo drops them."]
         self._say([*lines, *notes])
         self.viewer.canvas.setFocus()
         self._refresh()
@@ -299,8 +291,7 @@ class CasesPage(PageFrame):
             self._remember_path(case.info.path)
 
     def _remember_path(self, path: str) -> None:
-        rest = [one for one in self.remembered.recent if one != path]
-        self.remembered.recent = [path, *rest][:MOST_RECENT]
+        self.remembered.put_first(path)
         self.start.show_recent(self.remembered.recent)
         self.changed.emit()
 
@@ -310,15 +301,15 @@ class CasesPage(PageFrame):
         self._refresh()
 
     def _failed(self, record: ProblemRecord) -> None:
-        remedies: list[Remedy] = []
+        remedies = self.reviewing.remedies(self._wish)
         if self._wish in self.remembered.recent and not Path(self._wish).exists():
             gone = self._wish
-            remedies = [("Remove from the list", lambda: self._forget(gone))]
+            remedies.append(("Remove from the list", lambda: self._forget(gone)))
         self.banner.show_problem(record, *remedies)
         self._refresh()
 
     def _forget(self, path: str) -> None:
-        self.remembered.recent = [one for one in self.remembered.recent if one != path]
+        self.remembered.drop(path)
         self.start.show_recent(self.remembered.recent)
         self.banner.dismiss()
         self.changed.emit()
@@ -367,7 +358,7 @@ class CasesPage(PageFrame):
         if case is not None:
 
             def then(folder: str) -> None:
-                self.exporter.deidentify(case.info.path, Path(folder), self._copied)
+                self.exporter.deidentify(case.info.path, Path(folder), lambda told: tell_copied(self.banner, told))
 
             self._ask("De-identified copy below", QFileDialog.FileMode.Directory, then)
 
@@ -381,17 +372,6 @@ class CasesPage(PageFrame):
         self.banner.dismiss()
         self.places.setCurrentWidget(self.start)
         self._refresh()
-
-    def _written(self, files: list[str]) -> None:
-        folder = Path(files[0]).parent
-        self.banner.show_note(f"Written to {folder}:\n{_names(files)}", ("Show folder", lambda: _show(folder)))
-
-    def _copied(self, told: dict[str, Any]) -> None:
-        files = [Path(one) for one in told.get("files", [])]
-        if files:
-            root = files[0].parent.parent
-            lines = [f"{count(len(files), 'file')} copied without the patient's data to {root}", *told.get("notes", [])]
-            self.banner.show_note("\n".join(lines), ("Show folder", lambda: _show(root)))
 
     def _stop(self) -> None:
         self._wait_no_more()
@@ -437,7 +417,7 @@ class CasesPage(PageFrame):
         self.chooser.chosen.connect(self._load)
         self.slides.opened.connect(self._slide_opened)
         self.slides.failed.connect(self._failed)
-        self.exporter.written.connect(self._written)
+        self.exporter.written.connect(lambda files: tell_written(self.banner, files))
         self.exporter.failed.connect(self._failed)
         for asking in (self.opening.asking, self.exporter.asking, self.slides.asking, *self.reviewing.askings):
             asking.changed.connect(lambda _: self._tell())
@@ -469,13 +449,3 @@ class CasesPage(PageFrame):
         self.segmenting.follow()
         self.reviewing.refresh()
         self.top.about.set_whole(slide.title if slide else case.title if viewing and case is not None else "")
-
-
-def _names(files: Sequence[str]) -> str:
-    names = [Path(one).name for one in files]
-    rest = f" and {count(len(names) - MOST_NAMES, 'more file')}" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + rest
-
-
-def _show(folder: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -109,13 +109,14 @@ class Review(QObject):
         """Who reads the case at a path here; empty where it is not on the worklist."""
         return self.reader if case_id(path) in self.cases else ""
 
-    def neighbour(self, by: int, shown: list[str]) -> ReviewCase | None:
-        """The case before or after the open one among those shown; without an open one the first or last."""
+    def neighbour(self, by: int, shown: list[str], beside: str = "") -> ReviewCase | None:
+        """The case before or after the open one (or `beside`) among those shown; without one the first or last."""
+        beside = beside or self.current
         if not shown:
             return None
-        if self.current not in shown:
+        if beside not in shown:
             return self.cases.get(shown[0 if by > 0 else -1])
-        at = shown.index(self.current) + by
+        at = shown.index(beside) + by
         return self.cases.get(shown[at]) if 0 <= at < len(shown) else None
 
     def waiting(self, shown: list[str]) -> ReviewCase | None:

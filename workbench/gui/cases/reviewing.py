@@ -37,10 +37,14 @@ class Reviewing(QObject):
     def __init__(self, page: CasesPage) -> None:
         super().__init__(page)
         self.page = page
+        self._aim = ""
+        """The case that is to be opened and is not there yet, or cannot be: the next one is counted from it."""
         self.review = Review(page.link, self._looked, self)
         self.asking = Asking(page.link, self, failed=page.failed_with)
         self.finetuning = FineTuning(page.link, self, failed=page.failed_with)
         self.finetuning.started.connect(self._training)
+        self.finetuning.ready.connect(self._trained)
+        self.finetuning.trained = lambda: [one.path for one in self.review.cases.values() if one.runs]
         self.askings = (self.asking, self.finetuning.asking)
         viewer = page.viewer
         doing: dict[str, Callable[[], None]] = {
@@ -120,11 +124,25 @@ class Reviewing(QObject):
         if not self.review.reader:
             self.ask_reader()
             return
+        self._aim = case.id
         self.page.open_listed(case.path, case.keys)
+
+    def remedies(self, path: str) -> list[Remedy]:
+        """What can be done where a case of the list cannot be opened."""
+        case = self.review.cases.get(case_id(Path(path))) if path else None
+        if case is None or case.id != self._aim:
+            return []
+
+        def drop() -> None:
+            self._aim = ""
+            self.review.write("removed", case.id)
+            self.page.banner.dismiss()
+
+        return [("Go on to the next case", lambda: self.go(1)), ("Take it off the worklist", drop)]
 
     def go(self, by: int) -> None:
         """The next case of those shown, or the one before."""
-        case = self.review.neighbour(by, self.panel.shown())
+        case = self.review.neighbour(by, self.panel.shown(), self._aim)
         if case is None:
             end = "last" if by > 0 else "first"
             self.page.banner.show_note(f"This is the {end} case of the list.")
@@ -152,11 +170,37 @@ class Reviewing(QObject):
             f"Queued as {run.id}. The model it starts from, {plan.starter.facts.name}, stays as it is.", *remedies
         )
 
+    def _trained(self, run: RunFolder, plan: Plan) -> None:
+        """The further model is there; it is used once somebody says so."""
+        remedies: list[Remedy] = [
+            ("Use it for segmentation", lambda: self._use(str(run.path / "model"), plan.starter.facts.path)),
+            ("Show the run", lambda: self.page.run_wanted.emit(run.id)),
+        ]
+        before = plan.starter.facts.run
+        if before:
+            remedies.append(("Compare with the run before", lambda: self.page.compare_wanted.emit([before, run.id])))
+        self.page.banner.show_note(
+            f"The model fine-tuned on {count(len(plan.cases), 'reviewed case')} is ready. Segmentation goes on with "
+            f"the one used so far until you choose it.", *remedies,
+        )  # fmt: skip
+
+    def _use(self, path: str, before: str) -> None:
+        settings = self.page.link.settings
+        if not settings.segmenter:
+            self.page.segmenting.in_use.use(before)
+        self.page.segmenting.use(path)
+        self.page.banner.show_note(
+            "The fine-tuned model segments from now on. The panel 'Segment' leads back to the one before."
+        )
+
     # The open case
 
     def opened(self, case: OpenCase) -> None:
         """A case is shown."""
+        self._aim = ""
         self.review.opened(case)
+        if self.page.viewer.editor.tool == "refine":
+            self.page.viewer.editor.choose("crosshair")  # Space means "accept" again
         if self.review.current:
             self.panel.show()
 

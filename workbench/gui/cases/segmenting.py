@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from workbench.core.params import values_of
@@ -16,6 +16,7 @@ from workbench.core.segmenting import GrowingLabels, Segmented, SegmentingWish
 from workbench.gui.actions import make_action
 from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.casemodels import CaseModel, case_models
+from workbench.gui.cases.modelinuse import ModelInUse
 from workbench.gui.cases.segmentpanel import SegmentPanel
 from workbench.gui.volumes.labelmap import LabelMap, open_labels
 from workbench.gui.volumes.scene import Layer, open_volume
@@ -37,6 +38,9 @@ class Segmenting(QObject):
     A result is a label set of its own beside those that the case has, and can be left for them again.
     """
 
+    listed = Signal()
+    """The models were looked for again."""
+
     def __init__(self, page: CasesPage) -> None:
         super().__init__(page)
         self.page, self._link = page, page.link
@@ -49,6 +53,7 @@ class Segmenting(QObject):
         self.asking = Asking(page.link, self, failed=self._fail)
         self.panel = SegmentPanel()
         self.panel.hide()
+        self.in_use = ModelInUse(page.link, self.panel, self)
         doing = {
             "segment": self.toggle, "segment-run": self.run, "segment-stop": self.stop,
             "uncertainty": self.toggle_uncertainty, "unsure-next": lambda: self.step(1),
@@ -63,6 +68,7 @@ class Segmenting(QObject):
             button.clicked.connect(self.acts[name].trigger)
         panel.learn.clicked.connect(lambda _=False: self.learn())
         panel.model.currentIndexChanged.connect(lambda _: self._choose())
+        self.in_use.changed.connect(self._chosen)
         panel.slices.currentRowChanged.connect(self._go)
         self.asking.changed.connect(lambda _: self._tell())
         self.asking.grown.connect(self._grow)
@@ -120,7 +126,12 @@ class Segmenting(QObject):
 
     def _listed_now(self, found: list[CaseModel]) -> None:
         self.models = found
-        self.panel.show_models([one.title for one in found], [one.path for one in found])
+        self.in_use.show(found)
+        self._choose()
+        self.follow()
+        self.listed.emit()
+
+    def _chosen(self) -> None:
         self._choose()
         self.follow()
 
@@ -133,6 +144,14 @@ class Segmenting(QObject):
         model, case = self._model(), self.page.case
         titles = [one.title for one in case.series] if case is not None else []
         self.panel.show_channels(model.told if model is not None else None, titles)
+
+    def use(self, path: str) -> None:
+        """Segment with the model at a path from now on, and show the panel with it."""
+        self.in_use.use(path)
+        if self.page.case is not None and self.panel.isHidden():
+            self.toggle()
+        else:
+            self._list(always=True)
 
     def learn(self) -> None:
         """Train a first model: the desk preset of a recipe for such images, on generated subjects."""
@@ -168,6 +187,7 @@ class Segmenting(QObject):
         except Problem as problem:
             self._fail(problem.record())
             return
+        self.in_use.use(model.path)  # it stays so when a newer one is trained
         editor.busy = BUSY
         self.asking.apply(
             "Segmenting", (model.recipe, model.path), Segmented, lambda found: self._take(case, found),
@@ -181,6 +201,12 @@ class Segmenting(QObject):
         self._release()
 
     def _wish(self, model: CaseModel, case: OpenCase) -> SegmentingWish:
+        wanted, has = model.told.modality, case.files[0].meta.modality
+        if wanted and has in ("CT", "MR") and has != wanted:
+            raise InputError(
+                f"This model reads {wanted}, and this is {has}.", expected=f"{wanted} images", received=has,
+                fix="Choose a model that learned from such images.",
+            )  # fmt: skip
         chosen = self.panel.chosen()
         missing = [channel for channel, at in zip(model.told.channels, chosen, strict=True) if at < 0]
         if missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -49,7 +49,10 @@ class SegmentPanel(QScrollArea):
                            "minute for MR heads, some minutes for CT.", "dim")  # fmt: skip
         self.learn = QPushButton("Train a first model")
         self.learn.setToolTip("Run the desk preset of the recipe for such images on its generated subjects")
+        self.back = QPushButton("Back to the model before")
+        self.gone = _words("", "dim")
         self.channels: list[QComboBox] = []
+        self._asked_for: tuple[ModelTold | None, tuple[str, ...]] | None = None
         self._form = QFormLayout()
         self._form.setSpacing(px(4))
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -67,7 +70,7 @@ class SegmentPanel(QScrollArea):
         self.uncertainty = QCheckBox("Show uncertainty")
         keymap().explain(self.uncertainty, "cases.uncertainty")
         self.heading = _words("Most uncertain slices", "heading")
-        self.slices = QListWidget()
+        self.slices = _ShortList()
         self.slices.setAccessibleName("Most uncertain slices")
         self.slices.setMinimumHeight(px(LIST_PX))
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next")
@@ -75,6 +78,8 @@ class SegmentPanel(QScrollArea):
         keymap().explain(self.next, "cases.unsure-next")
         self._lay_out()
         self.show_models([], [])
+        self.offer_back("")
+        self.say_gone("")
         self.show_result(None)
         self.say("", "", -1.0)
 
@@ -86,7 +91,7 @@ class SegmentPanel(QScrollArea):
         column.setContentsMargins(0, 0, px(4), 0)
         column.setSpacing(px(8))
         title = _words("Segment with a model", "heading")
-        upper: tuple[QWidget, ...] = (title, self.model, self.none, self.learn)
+        upper: tuple[QWidget, ...] = (title, self.model, self.back, self.gone, self.none, self.learn)
         for widget in upper:
             column.addWidget(widget)
         column.addLayout(self._form)
@@ -99,9 +104,19 @@ class SegmentPanel(QScrollArea):
         column.addStretch(0)
         self.setWidget(body)
 
-    def show_models(self, titles: Sequence[str], paths: Sequence[str]) -> None:
-        """List the models; the one that was chosen stays chosen. Without any, say how to get one."""
-        chosen = self.model.currentData()
+    def offer_back(self, title: str) -> None:
+        """A button to the model that was used before; none without its title."""
+        self.back.setVisible(bool(title))
+        self.back.setToolTip(f"Segment with {title} again" if title else "")
+
+    def say_gone(self, words: str) -> None:
+        """What has become of the model that was in use."""
+        self.gone.setText(words)
+        self.gone.setVisible(bool(words))
+
+    def show_models(self, titles: Sequence[str], paths: Sequence[str], chosen: str = "") -> None:
+        """List the models; `chosen` or the one that was chosen stays chosen. Without any, say how to get one."""
+        chosen = chosen or self.model.currentData()
         with QSignalBlocker(self.model):
             self.model.clear()
             for title, path in zip(titles, paths, strict=True):
@@ -113,7 +128,13 @@ class SegmentPanel(QScrollArea):
             widget.setVisible(shown)
 
     def show_channels(self, told: ModelTold | None, titles: Sequence[str]) -> None:
-        """A choice of the case's volumes for each of the model's channels, filled as their names tell."""
+        """A choice of the case's volumes for each of the model's channels, filled as their names tell.
+
+        What a person has chosen stays as long as model and volumes are called the same.
+        """
+        if self._asked_for == (told, tuple(titles)):
+            return
+        self._asked_for = told, tuple(titles)
         while self._form.rowCount():
             self._form.removeRow(0)
         self.channels = []
@@ -177,6 +198,13 @@ class SegmentPanel(QScrollArea):
                              (self.previous, "unsure-previous"), (self.uncertainty, "uncertainty")):  # fmt: skip
             button.setEnabled(can[name])
         self.uncertainty.setChecked(shown)
+
+
+class _ShortList(QListWidget):
+    """Asks for little height: the area around it grants what lists ask for before it scrolls."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme().pixels(LIST_PX))
 
 
 def _combo(name: str) -> QComboBox:

@@ -45,6 +45,11 @@ class PageFrame(QWidget):
         """What is worth remembering of the page until the next start."""
         return {}
 
+    @property
+    def occupied(self) -> bool:
+        """Whether somebody works here on something that no run may push aside."""
+        return False
+
     def opened(self) -> None:
         """Called whenever the page comes to the front."""
 

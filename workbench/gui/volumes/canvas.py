@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -325,6 +325,14 @@ class PlaneCanvas(QWidget):
             centre, width = self.layer.window
             speed = max(abs(self.layer.first[1]), 1e-9) / 300
             self.scene.set_window((centre + moved.y() * speed, width + moved.x() * speed), self.layer)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and self.filled and self.tool is not None:
+            assert isinstance(event, QKeyEvent)
+            if self.tool.claims(event):
+                event.accept()
+                return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, far = Qt.Key(event.key()), FAR if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1

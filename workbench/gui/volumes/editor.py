@@ -68,8 +68,10 @@ class Editor(QObject):
             labels.document.changed.connect(self._edited)
             self._take_up(labels)
             self._count(labels)
-        elif self.tool in ("brush", "eraser", "lasso", "fill", "refine"):
-            self.choose("crosshair")
+        else:
+            self.said.emit("", "dim")  # what was said of other labels
+            if self.tool in ("brush", "eraser", "lasso", "fill", "refine"):
+                self.choose("crosshair")
         self.changed.emit()
 
     def finish(self) -> None:

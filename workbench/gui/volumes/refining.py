@@ -214,7 +214,7 @@ class Refining(Tool):
     """Left for the label, right (or Shift) against it; drag to scribble; Space marks at the crosshair."""
 
     buttons = (LEFT, RIGHT)
-    words = f"Click or scribble what belongs; right button: what does not. {KEEPS}"
+    words = f"Click or scribble what belongs, right button: what does not; Space: at the crosshair. {KEEPS}"
 
     def __init__(self, refiner: Refiner, within: Callable[[Plane, int], Any], *, able: Callable[[], bool]) -> None:
         """`within` gives the slice to stay in, or None for the volume."""
@@ -263,6 +263,10 @@ class Refining(Tool):
         else:
             return False
         return True
+
+    def claims(self, event: QKeyEvent) -> bool:
+        """Space marks while clicks refine; it must not sign a case of the worklist then."""
+        return event.key() == Qt.Key.Key_Space
 
     def paint(self, canvas: PlaneCanvas, painter: QPainter) -> None:
         across = canvas.plane.across

@@ -51,6 +51,10 @@ class Tool:
         """A key; True when the tool took it."""
         return False
 
+    def claims(self, event: QKeyEvent) -> bool:
+        """Whether a key is this tool's even where an action has the same one."""
+        return False
+
     def paint(self, canvas: PlaneCanvas, painter: QPainter) -> None:
         """Draw over the slice."""
 
