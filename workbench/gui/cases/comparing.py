@@ -31,9 +31,9 @@ from workbench.core.comparison import Agreement, Comparison, LabelDifference
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.review import ReviewCase
 from workbench.core.volumes import Label, VolumeMeta
+from workbench.gui.asking import Asking
 from workbench.gui.banner import Banner
 from workbench.gui.card import Caption
-from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.link import Link
 from workbench.gui.theme import theme

@@ -29,9 +29,9 @@ from workbench.core.comparison import Comparison
 from workbench.core.problem import KnownTrouble, ProblemRecord
 from workbench.core.review import ReviewCase
 from workbench.core.volumes import VolumeFile
+from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
 from workbench.gui.cases import reporting
-from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.link import Link
 from workbench.gui.theme import theme

@@ -29,7 +29,7 @@ from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
 from workbench.core.review import USABLE, Reading, ReviewCase
 from workbench.core.words import count, size
-from workbench.gui.cases.asking import Asking, Failed
+from workbench.gui.asking import Asking, Failed
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
 from workbench.store.home import Home

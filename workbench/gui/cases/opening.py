@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.problem import Problem
 from workbench.core.volumes import CaseInfo, Label, SeriesInfo, VolumeFile, VolumeMeta
+from workbench.gui.asking import Asking
 from workbench.gui.cases import keeping
-from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.chooser import LABELS, usual
 from workbench.gui.cases.keeping import LabelSet
 from workbench.gui.link import Link

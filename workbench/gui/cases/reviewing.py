@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QInputDialog
 from workbench.core.review import ReviewCase, State, case_id
 from workbench.core.words import count
 from workbench.gui.actions import make_action
+from workbench.gui.asking import Asking
 from workbench.gui.banner import Remedy
-from workbench.gui.cases.asking import Asking
 from workbench.gui.cases.comparing import CompareDialog, choices_of, copy_now
 from workbench.gui.cases.finetuning import FineTuneDialog, FineTuning, Plan, Starter, usable
 from workbench.gui.cases.opening import OpenCase

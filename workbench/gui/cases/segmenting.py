@@ -14,7 +14,7 @@ from workbench.core.problem import InputError, Problem, ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.segmenting import GrowingLabels, Segmented, SegmentingWish
 from workbench.gui.actions import make_action
-from workbench.gui.cases.asking import Asking
+from workbench.gui.asking import Asking
 from workbench.gui.cases.casemodels import CaseModel, case_models
 from workbench.gui.cases.modelinuse import ModelInUse
 from workbench.gui.cases.segmentpanel import SegmentPanel

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.slides import SlideInfo
-from workbench.gui.cases.asking import Asking
+from workbench.gui.asking import Asking
 from workbench.gui.link import Link
 from workbench.gui.slides.viewer import SlideViewer
 

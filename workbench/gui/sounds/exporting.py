@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from workbench.core.audio import TiersDoc
-from workbench.gui.cases.asking import Asking
+from workbench.gui.asking import Asking
 from workbench.gui.link import Link
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.audio import SoundFile, TiersDoc
 from workbench.core.problem import Problem
-from workbench.gui.cases.asking import Asking
+from workbench.gui.asking import Asking
 from workbench.gui.link import Link
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.waves import Sound, open_sound
