@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.gui.cases.test_worker import WITHIN_MS, page  # noqa: F401 (a fixture)
+from workbench.core.job import ENDED
 from workbench.core.params import values_of
 from workbench.core.review import Reading, ReviewCase
 from workbench.gui.cases.finetuning import FineTuneDialog, starters, usable
@@ -84,7 +85,7 @@ def test_that_signed_cases_train_a_model_once_confirmed(page, folder, model, hom
     run: RunFolder = told.args[0]
     config = run.config()
     assert config.recipe == "brain-tumor-resunet" and config.params["continue_from"] == str(model)
-    qtbot.waitUntil(lambda: run.state().phase not in ("queued", "running", "created"), timeout=4 * WITHIN_MS)
+    qtbot.waitUntil(lambda: run.state().phase in ENDED, timeout=4 * WITHIN_MS)
     state = run.state()
     assert state.phase == "finished", state.problem
     assert (run.path / "model" / "network.safetensors").exists()
