@@ -82,14 +82,14 @@ class Data:
         _apart(
             "sentence", {one.text or one.name for one in learned}, self.phones.test, lambda one: one.text or one.name
         )
-        heard = [*learned, *self.speakers.train, *self.speakers.development]
+        heard = [*self.unlabelled, *self.speakers.train, *self.speakers.development]
         _apart(
             "sentence", {one.text or one.name for one in heard}, self.speakers.test, lambda one: one.text or one.name
         )
         tests = [*self.phones.test, *(self.keywords.test if self.keywords else ())]
         if not self.shared_speakers:
             keyword = [*self.keywords.train, *self.keywords.development] if self.keywords else []
-            _apart("speaker", {one.speaker for one in [*heard, *keyword]} - {""}, tests, lambda one: one.speaker)
+            _apart("speaker", {one.speaker for one in [*learned, *heard, *keyword]} - {""}, tests, lambda one: one.speaker)
 
 
 def _apart(what: str, known: set[str], tests: Sequence[Utterance], of: Callable[[Utterance], str]) -> None:
