@@ -89,7 +89,9 @@ class Data:
         tests = [*self.phones.test, *(self.keywords.test if self.keywords else ())]
         if not self.shared_speakers:
             keyword = [*self.keywords.train, *self.keywords.development] if self.keywords else []
-            _apart("speaker", {one.speaker for one in [*learned, *heard, *keyword]} - {""}, tests, lambda one: one.speaker)
+            _apart(
+                "speaker", {one.speaker for one in [*learned, *heard, *keyword]} - {""}, tests, lambda one: one.speaker
+            )
 
 
 def _apart(what: str, known: set[str], tests: Sequence[Utterance], of: Callable[[Utterance], str]) -> None:
