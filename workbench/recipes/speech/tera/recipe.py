@@ -112,8 +112,8 @@ BANK = Sample(
 
 # The claim's arms have the whole of the data; the desk preset has less of it, to speak and train within minutes.
 DESK = Tera(
-    max_steps=300, unlabelled=160, speakers=16, test_speakers=6, development=12, test=40, tune_steps=60,
-    probe_steps=150, evaluations=3,
+    max_steps=240, unlabelled=120, speakers=12, test_speakers=6, development=12, test=40, tune_steps=40,
+    probe_steps=100, evaluations=3,
 )  # fmt: skip
 _ARM = Tera(keep_model=False, compare=False, evaluations=2)
 _ONE_AXIS = _ARM.replace(fine_tune=False)

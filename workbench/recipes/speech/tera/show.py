@@ -141,7 +141,7 @@ def probe_table(job: Job, found: Sequence[Asked], *, tuned: float | None, chance
         rows.append([f"{found[0].name}, fine-tuned", *(_rounded(tuned if name == "phone_accuracy" else None)
                                                        for name in there)])  # fmt: skip
     rows.append(["most frequent class", *(_rounded(chance.get(name)) for name in there)])
-    rates = ", ".join(f"{name} {found[0].rates[name]:g}" for name in there if name in found[0].rates)
+    rates = ", ".join(f"{_COLUMNS[name]} {found[0].rates[name]:g}" for name in there if name in found[0].rates)
     caption = "Share of test frames (phones, speaker by frame) or utterances named right. One recipe for all probes; "
     caption += f"development utterances chose the rates, for {found[0].name}: {rates}. "
     caption += "Log-mel frames have a mean of zero over an utterance, so pooled they know nothing."
