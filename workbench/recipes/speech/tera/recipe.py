@@ -184,8 +184,8 @@ CLAIM = Claim(
         "outcomes_speakers": Outcomes, "outcomes_keywords": Outcomes,
     },
     layout=(
-        ("restoration", "heard"), ("restoration_error", "loss", "probe", "tuning"), ("probes", "layers"),
-        ("confusion", "speakers"), ("attention", "restored"),
+        ("restoration", "layers"), ("restoration_error", "loss", "probe", "tuning"), ("probes",), ("heard",),
+        ("confusion", "speakers"), ("attention",), ("restored",),
     ),
     presets={
         "smoke": Tera(

@@ -28,7 +28,7 @@ from .recipe import Tera
 
 Floats = NDArray[np.float32]
 
-ACROSS, UP, GAP, TITLE = 5, 4, 8, 18
+ACROSS, UP, GAP, TITLE = 5, 7, 8, 30
 """Pixels of a frame and of a mel bin in the spectrograms; between them, and for their titles."""
 FFT_SIZE = 512
 PHASES = 30
@@ -69,7 +69,7 @@ def spectrograms(clean: Floats, altered: Floats, restored: Floats, marked: NDArr
     tall, wide = rows[0][1].shape[:2]
     sheet = Image.new("RGB", (2 * wide + GAP, 2 * (tall + TITLE) + GAP))
     pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
+    font = ImageFont.load_default(22)
     for at, (title, picture) in enumerate(rows):
         left, top = (at % 2) * (wide + GAP), (at // 2) * (tall + TITLE + GAP)
         pen.text((left + 2, top + 1), title, fill=(225, 225, 225), font=font)
@@ -125,10 +125,9 @@ def attention(job: Job, weights: Tensor, one: Utterance) -> None:
 # Numbers ------------------------------------------------------------------------------------
 
 _COLUMNS = {
-    "phone_accuracy": "phones, linear", "phone_accuracy_hidden": "phones, one hidden layer",
-    "phone_accuracy_without_silence": "… linear, without silence", "phone_accuracy_noisy": "… linear, 10 dB noise",
-    "speaker_frame_accuracy": "speaker by frame", "speaker_accuracy": "speaker, pooled",
-    "keyword_accuracy": "keyword, pooled",
+    "phone_accuracy": "phones", "phone_accuracy_hidden": "phones, 2 layers",
+    "phone_accuracy_without_silence": "no silence", "phone_accuracy_noisy": "10 dB noise",
+    "speaker_frame_accuracy": "speaker/frame", "speaker_accuracy": "speaker", "keyword_accuracy": "keyword",
 }  # fmt: skip
 
 
@@ -142,7 +141,10 @@ def probe_table(job: Job, found: Sequence[Asked], *, tuned: float | None, chance
                                                        for name in there)])  # fmt: skip
     rows.append(["most frequent class", *(_rounded(chance.get(name)) for name in there)])
     rates = ", ".join(f"{_COLUMNS[name]} {found[0].rates[name]:g}" for name in there if name in found[0].rates)
-    caption = "Share of test frames (phones, speaker by frame) or utterances named right. One recipe for all probes; "
+    caption = (
+        "Share of test frames (phones, speaker by frame) or utterances (speaker, keyword) named right by a linear "
+    )
+    caption += "probe, for phones also by one with a hidden layer. One recipe for all; "
     caption += f"development utterances chose the rates, for {found[0].name}: {rates}. "
     caption += "Log-mel frames have a mean of zero over an utterance, so pooled they know nothing."
     job.artifact("probes", Table, TableDoc(columns, rows, caption), title="What each representation knows")
