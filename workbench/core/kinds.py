@@ -117,3 +117,4 @@ TileFolders = InputKind("tile-folders", (), True, "a folder with one folder of p
 WholeSlides = InputKind(
     "whole-slides", (".csv",), True, "a CSV of slides (slide_id, label, case_id), beside the slides or CLAM features"
 )
+SpeechFolder = InputKind("speech-folder", (), True, "a folder with sounds at any depth, or a speech corpus")

@@ -1,0 +1,132 @@
+"""A trained encoder at work: the phones of a sound, and its features as an array."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.core.audio import Tier, TiersDoc
+from workbench.core.documents import Answer, AnswersDoc
+from workbench.core.problem import InputError
+
+from .recipe import BANK, Tera
+
+ASKED_SEED = 9_999
+"""The generated speaker who is asked about is of no run's parts."""
+LISTED = 5
+
+
+class Heard(AnswersDoc):
+    """Answers about a sound, with its phones in time, and where its features were written (empty: nowhere)."""
+
+    tiers: TiersDoc
+    features: str = ""
+
+
+@dataclasses.dataclass
+class Listener:
+    """An encoder with its phone probe."""
+
+    encoder: Any
+    probe: Any
+    phones: list[str]
+    params: Tera
+    place: Any
+
+
+def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Heard:
+    """Tell the phones of inputs['sound'] (a file, or the sample's address); `features` names a .npy to write.
+
+    Features are (frames, width) float32 of the last layer, one frame per hop. Raises InputError for what is no sound.
+    """
+    began = time.perf_counter()
+    tool = _warm(job, folder)
+    asked = str(next((inputs[name] for name in ("sound", "sounds", "phones") if inputs.get(name)), ""))
+    wave, title = _wave(asked)
+    from .asking import states
+    from .data import heard
+    from .show import runs
+
+    one = heard(wave, tool.params, name=title)
+    features = np.ascontiguousarray(states(tool.encoder, [one], tool.place)[0][:, -1])
+    scores, classes = tool.probe.logits(features).softmax(1).max(1)
+    names = [tool.phones[at] for at in classes.tolist()]
+    segments = runs(names, scores.tolist(), tool.params.hop_ms / 1000)
+    tiers = TiersDoc([Tier("phones", "phones", segments)], len(wave) / 16_000, title)
+    written = _written(inputs, features)
+    counts = {name: names.count(name) / len(names) for name in set(names)}
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:LISTED]
+    said = " ".join(each.text for each in segments) or "silence"
+    return Heard(
+        [Answer("Linear probe on TERA", said, scores=[(name, round(share, 4)) for name, share in ranked],
+                seconds=time.perf_counter() - began, note=f"{title}; shares are of its frames")],
+        tiers, written,
+    )  # fmt: skip
+
+
+def _wave(asked: str) -> tuple[Any, str]:
+    """Samples (n,) at 16 kHz and a title."""
+    if asked == BANK.address:
+        from workbench.engine.speech.bank.rendering import Utterance, render
+        from workbench.engine.speech.bank.sentences import general
+        from workbench.engine.speech.bank.speakers import draw_speakers
+
+        said = Utterance(general("test", 1, ASKED_SEED)[0], draw_speakers({"asked": 1}, ASKED_SEED)["asked"][0])
+        (spoken,) = render([said])
+        return spoken.as_float(), said.text
+    path = Path(asked)
+    if not asked or not path.is_file():
+        raise InputError(
+            "There is no sound to listen to.", expected="a sound file, or the sample", received=path.name or "nothing",
+            fix="Choose a file.", field="sound",
+        )  # fmt: skip
+    from .folders import read_wave
+
+    return read_wave(path), path.stem
+
+
+def _written(inputs: dict[str, Any], features: Any) -> str:
+    if not inputs.get("features"):
+        return ""
+    path = Path(str(inputs["features"]))
+    if path.suffix != ".npy" or not path.parent.is_dir():
+        raise InputError(
+            "The features cannot be written there.", expected="a .npy in a folder that is there", received=str(path),
+            fix="Choose another place.", field="features",
+        )  # fmt: skip
+    np.save(path, features, allow_pickle=False)
+    return str(path)
+
+
+def _warm(job: Any, folder: Path) -> Listener:
+    card = folder / "workbench.json"
+    key = ("tera", str(folder), card.stat().st_mtime_ns, job.device)
+    if key not in job.cache:
+        job.cache[key] = _load(folder, json.loads(card.read_text(encoding="utf-8")), job)
+    tool: Listener = job.cache[key]
+    return tool
+
+
+def _load(folder: Path, card: dict[str, Any], job: Any) -> Listener:
+    from safetensors.torch import load_file
+
+    from workbench.engine.devices import choose
+
+    from . import upstream
+    from .probes import Learned, Probe
+
+    encoder, times = upstream.load(folder)
+    place = choose(job.device, job.precision)
+    kept = load_file(folder / "phones.safetensors")
+    mean, deviation = kept.pop("mean"), kept.pop("deviation")
+    probe = Probe((len(mean),), len(card["phones"]), 0)
+    probe.load_state_dict(kept)
+    bins = encoder.read.in_features
+    params = Tera(mel_bins=bins, hop_ms=1000 * times["hop_s"])
+    learned = Learned(probe.eval(), mean, deviation, 0.0, 0.0)
+    return Listener(encoder.to(place.device), learned, card["phones"], params, place)
