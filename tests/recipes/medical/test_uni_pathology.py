@@ -391,17 +391,20 @@ def test_that_unis_names_and_fused_qkv_give_the_same_features(uni: Dinov2Model, 
 
 
 class _Trap:
-    """Runs code where it is unpickled."""
+    """Runs code where it is unpickled: it touches `file`."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Path("/tmp/uni-pathology-was-unpickled").touch, ())
+        return (self.file.touch, ())
 
 
 def test_that_a_file_that_needs_unpickling_is_refused(tmp_path: Path) -> None:
-    torch.save({"blocks": _Trap()}, tmp_path / "pytorch_model.bin")
+    torch.save({"blocks": _Trap(tmp_path / "was-unpickled")}, tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError, match="cannot be read"):
         weights.load_published(tmp_path / "pytorch_model.bin")
-    assert not Path("/tmp/uni-pathology-was-unpickled").exists()
+    assert not (tmp_path / "was-unpickled").exists()
 
 
 def test_that_weights_of_another_network_are_refused(uni: Dinov2Model, tmp_path: Path) -> None:
