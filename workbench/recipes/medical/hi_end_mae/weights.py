@@ -5,17 +5,14 @@ Only safetensors, or torch files read with weights_only: nothing is unpickled.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from workbench.core.problem import InputError
+from workbench.engine.published import read_tensors
 
 from .networks import Encoder, positions
 
@@ -32,7 +29,7 @@ def load_published(encoder: Encoder, path: Path) -> None:
     `encoder.` or without a prefix. Positions are fixed and computed, so those in the file are left. Raises
     InputError where the file cannot be read safely or belongs to another shape.
     """
-    tensors = _encoder_part(_read(path))
+    tensors = _encoder_part(read_tensors(path))
     own = encoder.state_dict()
     lacking = sorted(own.keys() - tensors.keys())
     odd = [name for name in own.keys() & tensors.keys() if own[name].shape != tensors[name].shape]
@@ -48,24 +45,6 @@ def load_published(encoder: Encoder, path: Path) -> None:
             place=str(path),
         )
     encoder.load_state_dict({name: tensors[name].to(own[name].dtype) for name in own})
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise InputError(
-            "The weights cannot be read.",
-            expected="a safetensors file, or a torch file of tensors alone",
-            received=str(error)[:200],
-            fix="Convert the file to safetensors where it was made; files that need unpickling are refused.",
-            field="weights",
-            place=str(path),
-        ) from None
-    found = found.get("state_dict", found) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
 
 
 def _encoder_part(tensors: Mapping[str, Any]) -> dict[str, Tensor]:

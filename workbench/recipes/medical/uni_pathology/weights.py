@@ -5,7 +5,6 @@ Only safetensors, or torch files read with weights_only: nothing is unpickled.
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Dinov2Config, Dinov2Model
 
 from workbench.core.problem import InputError
+from workbench.engine.published import read_tensors
 
 HEAD_WIDTH = 64
 """Of ViT-S, -B and -L, and so of UNI: heads are not told by the weights."""
@@ -45,7 +44,7 @@ def load_published(path: Path) -> Dinov2Model:
     if path.is_dir():
         names = ("model.safetensors", "pytorch_model.bin")
         path = next((path / name for name in names if (path / name).is_file()), path)
-    tensors = _read(path)
+    tensors = read_tensors(path)
     try:
         config, state = translated(tensors)
     except (KeyError, IndexError, ValueError) as error:
@@ -69,24 +68,6 @@ def _folder(path: Path) -> Dinov2Model:
         raise _unlike(path, str(error)[:200]) from None
     model.train(False)
     return model
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise InputError(
-            "The weights cannot be read.",
-            expected="safetensors, or a torch file of tensors alone",
-            received=str(error)[:200],
-            fix="Convert the file to safetensors where it was made; files that need unpickling are refused.",
-            field="weights",
-            place=str(path),
-        ) from None
-    found = found.get("state_dict", found) if isinstance(found, Mapping) else {}
-    return {name: one for name, one in found.items() if isinstance(one, Tensor)}
 
 
 def translated(tensors: Mapping[str, Tensor]) -> tuple[Dinov2Config, dict[str, Tensor]]:
