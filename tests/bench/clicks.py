@@ -1,4 +1,4 @@
-"""A simulated person who clicks on what is wrong: for training and for measuring refinement by clicks."""
+"""A simulated person who clicks on what is wrong: for measuring refinement by clicks."""
 
 from __future__ import annotations
 

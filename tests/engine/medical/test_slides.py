@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import tracemalloc
 from pathlib import Path
@@ -16,9 +15,6 @@ from workbench.core.problem import InputError, KnownTrouble, Problem
 from workbench.engine.medical.slides import open_slide, opening, tiff
 from workbench.engine.medical.slides.slide import on_white
 from workbench.engine.medical.slides.writing import write_pyramid
-
-has_openslide = pytest.mark.skipif(importlib.util.find_spec("openslide") is None, reason="OpenSlide is an extra")
-has_jpeg = pytest.mark.skipif(importlib.util.find_spec("imagecodecs") is None, reason="imagecodecs is an extra")
 
 
 def picture(width: int = 1300, height: int = 900, seed: int = 0) -> np.ndarray:
@@ -77,8 +73,7 @@ def test_that_the_thumbnail_is_the_whole_slide_made_small_whatever_the_bands(wri
     assert np.abs(at_once.astype(float) - means).mean() < 2
 
 
-@pytest.mark.parametrize("compression", ["deflate", pytest.param("jpeg", marks=has_jpeg)])
-@has_openslide
+@pytest.mark.parametrize("compression", ["deflate", "jpeg"])
 def test_that_openslide_reads_the_same_pixels_levels_and_resolution(tmp_path, compression):
     from workbench.engine.medical.slides.openslides import OpenSlideSlide
 
@@ -288,7 +283,6 @@ def test_that_a_missing_library_is_named_with_its_remedy(tmp_path, monkeypatch):
     assert "pip install" in caught.value.fix
 
 
-@has_jpeg
 def test_that_compression_without_its_package_is_told_when_the_slide_is_opened(tmp_path, monkeypatch):
     path = write_pyramid(tmp_path / "j.tif", picture(300, 200), mpp=0.5, compression="jpeg")
     monkeypatch.setattr(opening, "has_openslide", lambda: False)

@@ -12,7 +12,7 @@ from workbench.core.problem import InputError
 from workbench.core.volumes import Label
 from workbench.gui.volumes import drafts, operations, shapes
 from workbench.gui.volumes.labelmap import LabelMap, open_labels
-from workbench.gui.volumes.planes import planes_of, spacing_zyx_mm
+from workbench.report.planes import planes_of, spacing_zyx_mm
 
 SPACING = (2.5, 2.0, 2.0)
 SHAPE = (40, 60, 50)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workbench.core.volumes import Geometry
-from workbench.gui.volumes.planes import NAMES, in_words, letters_of, planes_of, position_mm
+from workbench.report.planes import NAMES, in_words, letters_of, planes_of, position_mm
 
 EDGES = {"axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "H", "F"), "sagittal": ("A", "P", "H", "F")}
 ORDERS = [

@@ -21,12 +21,12 @@ from workbench.gui.volumes import looks
 from workbench.gui.volumes.away import Away
 from workbench.gui.volumes.camera import FRONT, Camera
 from workbench.gui.volumes.labelmap import LabelMap
-from workbench.gui.volumes.planes import position_mm
 from workbench.gui.volumes.rendered import NO_GL
 from workbench.gui.volumes.scene import Layer
 from workbench.gui.volumes.tiling import Cost, Tiles, small
 from workbench.gui.volumes.tones import steps_of, tones_of
 from workbench.gui.volumes.viewer import VolumeViewer
+from workbench.report.planes import position_mm
 
 GEOMETRY = Geometry((1.0, 1.5, 2.0), (10.0, -20.0, 30.0), (0, 0, 1, -1, 0, 0, 0, 1, 0))
 

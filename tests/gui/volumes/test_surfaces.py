@@ -19,11 +19,11 @@ from workbench.gui.volumes import surfaces
 from workbench.gui.volumes.away import Away
 from workbench.gui.volumes.glmesh import has_opengl, triangles
 from workbench.gui.volumes.labelmap import LabelMap
-from workbench.gui.volumes.planes import position_mm
 from workbench.gui.volumes.scene import Layer
 from workbench.gui.volumes.solid import NO_GL
 from workbench.gui.volumes.surfaces import surface_of, volume_ml
 from workbench.gui.volumes.viewer import VolumeViewer
+from workbench.report.planes import position_mm
 
 GEOMETRY = Geometry((1.0, 1.5, 2.0), (10.0, -20.0, 30.0), (0, 0, 1, -1, 0, 0, 0, 1, 0))
 

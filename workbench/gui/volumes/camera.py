@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.gui.theme import theme
 from workbench.gui.volumes import marks
-from workbench.gui.volumes.planes import letters_of
+from workbench.report.planes import letters_of
 
 VIEW_DEG = 30.0
 # Looking from the front with the head up: the patient's left is at the right, as in the coronal plane.

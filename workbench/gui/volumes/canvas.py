@@ -27,8 +27,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from workbench.gui.theme import theme
 from workbench.gui.views import palette
 from workbench.gui.volumes import marks, shades
-from workbench.gui.volumes.planes import Name, Plane, Voxel
 from workbench.gui.volumes.scene import Layer, Scene
+from workbench.report.planes import Name, Plane, Voxel
 
 if TYPE_CHECKING:
     from workbench.gui.volumes.tools import Tool

@@ -11,10 +11,10 @@ from workbench.gui.autosave import Autosave, Background, Write
 from workbench.gui.volumes import operations
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.operations import Boolean, Result
-from workbench.gui.volumes.planes import Plane, Voxel, spacing_zyx_mm
 from workbench.gui.volumes.refining import Refiner, Refining
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.tools import Brush, Crosshair, Fill, Lasso, Measuring, Tool
+from workbench.report.planes import Plane, Voxel, spacing_zyx_mm
 
 
 class Editor(QObject):

@@ -19,9 +19,9 @@ from workbench.core.volumes import Label, VolumeMeta
 from workbench.gui.theme import CATEGORIES
 from workbench.gui.undo import Document
 from workbench.gui.volumes import drafts
-from workbench.gui.volumes.planes import spacing_zyx_mm
 from workbench.gui.volumes.shapes import Mask
 from workbench.gui.volumes.strokes import Box, Stroke, TilesEdit, counts
+from workbench.report.planes import spacing_zyx_mm
 
 BUDGET_BYTES = 128 << 20
 FEW = 256

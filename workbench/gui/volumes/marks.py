@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from workbench.gui.theme import CATEGORIES, theme
 from workbench.gui.volumes.measures import Measure
-from workbench.gui.volumes.planes import Name
+from workbench.report.planes import Name
 
 if TYPE_CHECKING:
     from workbench.gui.volumes.canvas import PlaneCanvas

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.volumes import Geometry
-from workbench.gui.volumes.planes import Name, Plane, position_mm
+from workbench.report.planes import Name, Plane, position_mm
 
 Kind = Literal["ruler", "angle", "roi"]
 POINTS: dict[Kind, int] = {"ruler": 2, "angle": 3, "roi": 2}

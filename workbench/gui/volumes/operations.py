@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
-from workbench.gui.volumes.planes import Plane, Voxel
 from workbench.gui.volumes.shapes import Mask, bounds, widened
 from workbench.gui.volumes.strokes import Box
+from workbench.report.planes import Plane, Voxel
 
 Result = tuple[Box, Mask]
 Boolean = Literal["union", "intersection", "difference"]

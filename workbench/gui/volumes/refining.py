@@ -22,11 +22,11 @@ from workbench.core.refining import REACH_MM, RefineAnswer, RefineAsked
 from workbench.gui.autosave import Background
 from workbench.gui.theme import CATEGORIES
 from workbench.gui.volumes.labelmap import LabelMap
-from workbench.gui.volumes.planes import Plane, Voxel, spacing_zyx_mm
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.shapes import Mask, bounds
 from workbench.gui.volumes.strokes import Box
 from workbench.gui.volumes.tools import LEFT, RIGHT, Tool
+from workbench.report.planes import Plane, Voxel, spacing_zyx_mm
 from workbench.store.bits import packed, unpacked
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from workbench.gui.volumes import shades
 from workbench.gui.volumes.columns import Columns
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.measures import Measure, describe
-from workbench.gui.volumes.planes import Name, Plane, Voxel, planes_of, position_mm
+from workbench.report.planes import Name, Plane, Voxel, planes_of, position_mm
 
 MOST_SEQUENCES = 4
 NEAR_MM = 1e-2

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.gui.volumes.planes import Plane
 from workbench.gui.volumes.strokes import Box
+from workbench.report.planes import Plane
 
 Place = Sequence[float]
 """A position in the array between voxels, (z, y, x)."""

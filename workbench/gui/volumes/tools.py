@@ -10,10 +10,10 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from workbench.gui.volumes.measures import POINTS, Kind, Measure
-from workbench.gui.volumes.planes import Plane, Voxel, spacing_zyx_mm
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.shapes import Mask, dab, polygon
 from workbench.gui.volumes.strokes import Box
+from workbench.report.planes import Plane, Voxel, spacing_zyx_mm
 
 if TYPE_CHECKING:
     from workbench.gui.volumes.canvas import PlaneCanvas

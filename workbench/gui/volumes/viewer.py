@@ -21,9 +21,9 @@ from workbench.gui.volumes.editor import Editor
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
-from workbench.gui.volumes.planes import NAMES, Name, Voxel, in_words
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
+from workbench.report.planes import NAMES, Name, Voxel, in_words
 
 if TYPE_CHECKING:
     from workbench.gui.volumes.renderpane import RenderPane
