@@ -1,6 +1,6 @@
 """How long the Runs page takes over hundreds of runs: opened over a cold and a warm index, and after one new event.
 
-    python -m tests.bench.history [--runs 500] [--metrics 400] [--repeats 5] [--keep FOLDER]
+    python -m tests.bench.history [--runs 500] [--metrics 400] [--repeats 5] [--keep FOLDER] [--json]
 
 Writes realistic run folders (several recipes, knobs, results, notes, some failed, some unreadable)
 into a temporary home and prints one JSON object of seconds. 'cold' reads every event file, 'warm'
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=int, default=400)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="write the home here and leave it")
+    parser.add_argument("--json", action="store_true", help="as every bench has it; nothing else is printed")
     asked = parser.parse_args()
     print(json.dumps(measure(asked.runs, asked.metrics, asked.repeats, asked.keep)))
 
