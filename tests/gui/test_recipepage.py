@@ -15,6 +15,7 @@ from workbench.core.documents import ExamplesPage, SpannedText
 from workbench.core.problem import ProblemRecord
 from workbench.gui.recipepage import RecipePage
 from workbench.gui.stage import rows_of
+from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
 from workbench.recipes import recipe, recipes
 from workbench.runner.scripted import ScriptedRunner
@@ -221,3 +222,18 @@ def test_that_undo_belongs_to_the_labels_while_they_are_in_front_and_names_its_s
     page.setFocus()
     qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert page.setup.form.values()["epochs"] != 7
+
+
+def test_that_the_form_gets_the_width_that_larger_text_takes(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.resize(1366, 768)
+    page = window.open_recipe(NAME)
+    qtbot.wait(20)
+    theme().use("dark", scale_percent=200)
+    qtbot.wait(50)
+    area, log = page._form_area, page.side.log
+    assert page.setup.minimumSizeHint().width() <= area.viewport().width()
+    assert log.viewport().font().pointSizeF() == log.font().pointSizeF()
+    theme().use("dark", scale_percent=100)

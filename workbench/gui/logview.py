@@ -61,7 +61,7 @@ class LogView(QPlainTextEdit):
 
     def _redraw(self) -> None:
         self.setFont(_font())
-        self.document().setDefaultFont(self.font())
+        self.viewport().setFont(self.font())  # the hint is drawn with it, and does not inherit a later change
         self.show_lines(list(self._lines))
 
 

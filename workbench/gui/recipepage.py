@@ -36,7 +36,7 @@ from workbench.store.runfolder import RunConfig, RunFolder
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
-NARROW_PX = 1000
+NARROW_PX, LEFT_PX = 1000, 256
 UNDO, REDO = "Undo change of a knob", "Redo change of a knob"
 
 
@@ -55,6 +55,7 @@ class RecipePage(QWidget):
         self.setObjectName("page")
         self.recipe, self.link = recipe, link
         self._make_frame()
+        self._scale: float = theme().scale
         self.setup = Setup(recipe, link, self._form_area.viewport())
         self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
         self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
@@ -173,6 +174,16 @@ class RecipePage(QWidget):
             self.setup.load(self.show_run(folder).config)
         if replay:
             self.showing.replay()
+
+    def _rescale(self) -> None:
+        """Give the form the width that larger or smaller text takes."""
+        factor = theme().scale / self._scale
+        self._scale = theme().scale
+        if factor != 1:
+            self._form_area.setMinimumWidth(theme().pixels(LEFT_PX))
+            left, *rest = self._columns.sizes()
+            left, total = min(round(left * factor), (left + sum(rest)) // 2), left + sum(rest)
+            self._columns.setSizes([left, total - left])
 
     def values(self) -> dict[str, Any]:
         """What is remembered of this page."""
@@ -420,7 +431,8 @@ class RecipePage(QWidget):
         area = self._form_area
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(theme().pixels(256))
+        area.setMinimumWidth(theme().pixels(LEFT_PX))
+        theme().follow(self, self._rescale)
         self.setup.setObjectName("scrolled")
         area.setWidget(self.setup)
         self._lefts.addWidget(self.tryplace)

@@ -23,6 +23,7 @@ from workbench.store.runfolder import RunConfig
 
 CUSTOM = "own values"
 PRESETS = ("smoke", "desk", "paper")
+PRESET_PX = 160
 
 
 class Repeat(Params):
@@ -141,7 +142,8 @@ class Setup(QWidget):
     def _preset_box(self) -> Combo:
         box = Combo()
         box.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        box.setFixedWidth(theme().pixels(160))
+        theme().follow(box, lambda: box.setFixedWidth(theme().pixels(PRESET_PX)))
+        box.setFixedWidth(theme().pixels(PRESET_PX))
         box.addItems([*[name for name in PRESETS if name in self.recipe.presets], CUSTOM])
         box.setAccessibleName("Preset")
         box.setToolTip("Set every knob at once: smoke ends in seconds, desk in minutes, paper as published")
