@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pydicom
 
 from tests.engine.medical.dicoms import series
@@ -36,3 +38,17 @@ def test_that_a_series_is_segmented_into_a_dicom_seg_that_names_the_model(
     assert mirrored.status == 2 and "mirrored" in mirrored.err
     wrong = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.txt"), *words)
     assert wrong.status == 2 and ".nii.gz" in wrong.err
+
+
+def test_that_a_model_that_finds_nothing_says_so_and_writes_empty_labels_where_the_format_allows(
+    runner: LocalRunner, home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    series(tmp_path / "s")
+    (tmp_path / "model").mkdir()
+    words = ("--model", save_untrained(tmp_path / "model", spacing_mm=0.8, finds=False), "--home", str(home.root))
+    refused = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "seg.dcm"), *words)
+    assert refused.status == 2 and "The model found nothing" in refused.err and "NIfTI" in refused.err
+    kept = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.nii.gz"), *words)
+    assert kept.status == 0, kept.err
+    assert "Nothing was found" in kept.out
+    assert not np.asarray(nibabel.load(tmp_path / "l.nii.gz").dataobj).any()

@@ -62,8 +62,10 @@ def write(
     values = [int(value) for value in np.unique(labels) if value]
     if not values:
         raise InputError(
-            "There is no label to export.", expected="at least one labelled voxel", received="an empty mask",
-            fix="Paint or segment something first.", field="labels",
+            "The model found nothing, and a DICOM SEG cannot be empty." if how == "automatic" and model
+            else "There is no label to export.",
+            expected="at least one labelled voxel", received="an empty mask",
+            fix="Paint or segment something first, or export NIfTI, which may be empty.", field="labels",
         )  # fmt: skip
     # A multi-frame file's segments follow its own order of frames, single files may come in any.
     slices = sorted(stack.slices, key=lambda one: one.frame) if stack.slices[0].frame >= 0 else stack.slices
