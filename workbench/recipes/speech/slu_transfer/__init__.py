@@ -1,0 +1,1 @@
+"""Speech to intent with an encoder that learned to recognise speech first."""
