@@ -57,9 +57,18 @@ class Tera(Training):
     noise_probability: float = knob(0.15, "How often noise is added to an utterance", low=0.0, high=1.0,
                                     when={"magnitude": (True,)})  # fmt: skip
     layers: int = knob(3, "Layers of the encoder", low=1, high=12, when={"representation": ENCODED})
+    layer: int = knob(
+        2, "Layer whose states the probes are given; 0 means the last, which restoring needs for itself", low=0,
+        high=12, label="Probed layer", when={"representation": ENCODED},
+    )  # fmt: skip
     fine_tune: bool = knob(
         True, "Also train the encoder on the labelled utterances, from where it stands", label="Fine-tune",
         when={"representation": ENCODED},
+    )  # fmt: skip
+    start: Literal["near frames", "published"] = knob(
+        "near frames", "How the encoder begins: each head looking at frames nearby, or with small random weights as "
+        "published, which takes tens of thousands of steps", label="Beginning", when={"representation": ENCODED},
+        more=True,
     )  # fmt: skip
     noise_sigma: float = knob(0.2, "Deviation of the noise, in deviations of the feature", low=0.0, high=1.0, more=True)
     width: int = knob(96, "Width of the encoder; a multiple of the heads", low=16, high=1024, more=True)
