@@ -38,11 +38,11 @@ class Tera(Training):
         TERA, "What the probes are given: the pretrained encoder, or what it has to beat", label="Representation"
     )  # fmt: skip
     max_steps: int = knob(
-        400, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000, label="Pretraining steps",
+        2400, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000, label="Pretraining steps",
         when={"representation": LEARNED},
     )  # fmt: skip
     learning_rate: float = knob(
-        1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when={"representation": LEARNED}
+        2e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when={"representation": LEARNED}
     )
     time: bool = knob(True, "Blocks of frames are hidden or replaced", label="Alter time",
                       when={"representation": LEARNED})  # fmt: skip
@@ -74,12 +74,12 @@ class Tera(Training):
     width: int = knob(96, "Width of the encoder; a multiple of the heads", low=16, high=1024, more=True)
     heads: int = knob(4, "Attention heads", low=1, high=16, more=True)
     hidden: int = knob(384, "Width of the encoder's feed-forward layers", low=16, high=4096, more=True)
-    dropout: float = knob(0.1, "Dropout in the encoder", low=0.0, high=0.9, more=True)
+    dropout: float = knob(0.0, "Dropout in the encoder; short pretraining fits too little, not too much", low=0.0, high=0.9, more=True)
     crop: int = knob(120, "Longest stretch of an utterance in a batch", low=16, high=3000, unit="frames", more=True)
-    batch: int = knob(16, "Utterances per step", low=1, high=4096, unit="utterances", more=True)
+    batch: int = knob(8, "Utterances per step", low=1, high=4096, unit="utterances", more=True)
     mel_bins: int = knob(40, "Mel bins of a frame", low=10, high=128, more=True)
     hop_ms: float = knob(12.5, "Time from frame to frame", low=5.0, high=25.0, unit="ms", more=True)
-    tune_steps: int = knob(150, "Steps of fine-tuning, for each of the three rates", low=1, high=10_000_000, more=True)
+    tune_steps: int = knob(250, "Steps of fine-tuning, for each of the three rates", low=1, high=10_000_000, more=True)
     compare: bool = knob(
         True, "Put log-mel, stacked log-mel and a random encoder into the same table", label="Probe the controls too",
         more=True, when={"representation": LEARNED},
@@ -121,7 +121,7 @@ BANK = Sample(
 
 # The claim's arms have the whole of the data; the desk preset has less of it, to speak and train within minutes.
 DESK = Tera(
-    max_steps=240, unlabelled=120, speakers=12, test_speakers=6, development=12, test=40, tune_steps=40,
+    max_steps=1200, unlabelled=120, speakers=12, test_speakers=6, development=12, test=40, tune_steps=80,
     probe_steps=100, evaluations=3,
 )  # fmt: skip
 _ARM = Tera(keep_model=False, compare=False, evaluations=2)
@@ -204,7 +204,7 @@ CLAIM = Claim(
         ),
         "desk": DESK,
         "paper": Tera(
-            max_steps=200_000, batch=32, learning_rate=2e-4, width=768, heads=12, hidden=3072, crop=1500, mel_bins=80,
+            max_steps=200_000, batch=32, learning_rate=2e-4, start="published", layer=0, dropout=0.1, width=768, heads=12, hidden=3072, crop=1500, mel_bins=80,
             hop_ms=10.0, block=7, unlabelled=0, labelled=0, test=0, development=500, probe_steps=20_000,
             tune_steps=20_000, evaluations=20,
         ),
