@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.gui.views import View
 
 PLACE_PX = 264
+TALL_PX = {"audio": 384, "tiers": 424}
+"""Kinds that need more: a sound has its tools, ruler, waveform and spectrogram above its tiers."""
 ACROSS_PX = 248
 """No row holds more places than fit at this width."""
 COMING = {
@@ -56,7 +58,7 @@ class Place(Card):
     def __init__(self, slot: str, kind: ArtifactKind) -> None:
         super().__init__(in_words(slot))
         self.slot, self.kind = slot, kind
-        self.setMinimumSize(theme().pixels(160), theme().pixels(PLACE_PX))
+        self.setMinimumSize(theme().pixels(160), theme().pixels(TALL_PX.get(kind.name, PLACE_PX)))
         self.view: View | None = None
         self._stage = ""
         self._shown: tuple[Path, str] | None = None

@@ -167,6 +167,28 @@ def test_that_fields_without_room_are_left_out_rather_than_cut(viewer):
     viewer.resize(1300, 600)
     QApplication.processEvents()
     assert all(field.isVisible() for _, field, _ in viewer.controls._pairs)
+    assert not viewer.controls.more.isVisible()
+
+
+def test_that_a_button_opens_the_fields_without_room_and_they_work_and_come_back(qtbot, viewer):
+    viewer.resize(560, 420)
+    QApplication.processEvents()
+    controls = viewer.controls
+    assert controls.more.isVisible() and not controls.hop.isVisible()
+    qtbot.mouseClick(controls.more, Qt.MouseButton.LeftButton)
+    panel = controls.hop.parentWidget()
+    assert panel is not controls and controls.hop.isVisible()
+    assert all(one.geometry().right() <= panel.width() for one in (controls.shape, controls.hop))
+    controls.shape.setCurrentText("gaussian")
+    assert viewer.scene.settings.window == "gaussian"
+    panel.close()
+    QApplication.processEvents()
+    assert controls.hop.parentWidget() is controls and not controls.hop.isVisible()
+    viewer.resize(1300, 600)
+    QApplication.processEvents()
+    shown = [field for _, field, _ in controls._pairs]
+    assert [one.x() for one in shown] == sorted(one.x() for one in shown)
+    assert all(one.isVisible() for one in shown)
 
 
 @pytest.mark.parametrize("kind", ["audio", "tiers"])

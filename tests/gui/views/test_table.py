@@ -169,3 +169,24 @@ def test_that_columns_fill_the_table_when_it_is_resized(qtbot, view):
     for width in (420, 700):
         view.resize(width, 300)
         qtbot.waitUntil(lambda: abs(header.length() - view.table.viewport().width()) <= 5, timeout=2000)
+
+
+def test_that_headings_break_between_words_before_they_or_names_are_cut(qtbot, tmp_path):
+    columns = [Column("features", "text"), *(Column(f"{one} accuracy share") for one in ("phones", "speaker", "word"))]
+    write(tmp_path / "wide.json", TableDoc(columns, [["most frequent class", 0.1, 0.2, 0.3]]))
+    shown = TableView()
+    qtbot.addWidget(shown)
+    shown.resize(900, 300)
+    shown.show()
+    shown.show_artifact(tmp_path, ev.Artifact(slot="wide", kind="table", path="wide.json"))
+    QGuiApplication.processEvents()
+    header, metrics = shown.table.horizontalHeader(), shown.table.horizontalHeader().fontMetrics()
+    flat = header.height()
+    assert header.sectionSize(1) >= metrics.horizontalAdvance("phones accuracy share")
+    shown.resize(480, 300)
+    QGuiApplication.processEvents()
+    assert header.height() > flat
+    assert metrics.horizontalAdvance("accuracy") < header.sectionSize(2) < metrics.horizontalAdvance(
+        "speaker accuracy share")  # fmt: skip
+    assert header.sectionSize(0) >= shown.table.sizeHintForColumn(0)
+    assert shown.model.headerData(2, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole) == "speaker accuracy share"

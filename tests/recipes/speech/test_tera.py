@@ -14,8 +14,11 @@ import torch
 from workbench.core.audio import Segment
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.settings import Settings
+from workbench.engine.devices import choose
+from workbench.engine.speech import encoder as encoders
+from workbench.engine.speech import upstream
 from workbench.engine.speech.bank import espeak
-from workbench.recipes.speech.tera import alter, asking, data, objectives, probes, serve, show, upstream
+from workbench.recipes.speech.tera import alter, asking, data, objectives, probes, serve, show
 from workbench.recipes.speech.tera.data import Data, Parts, Utterance
 from workbench.recipes.speech.tera.networks import Restorer, make_encoder
 from workbench.recipes.speech.tera.recipe import BANK, CLAIM, MELS, STACKED, Tera, run
@@ -308,6 +311,57 @@ def test_that_equal_phones_in_a_row_become_one_segment_around_their_centres() ->
     assert segments[0].confidence == pytest.approx(0.6)
 
 
+# How it begins ------------------------------------------------------------------------------
+
+
+def _gaps(model: Restorer, marked: int, steps: int, rate: float) -> float:
+    """The error on hidden blocks of random walks that nothing but their neighbours tell, after some steps."""
+    chance = np.random.default_rng(0)
+    walks = torch.from_numpy(np.cumsum(chance.normal(0, 0.5, (64, 40, 2)), 1).astype(np.float32))
+    walks = (walks - walks.mean(1, keepdim=True)).repeat(1, 1, 5)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    lengths, loss = torch.full((16,), 40), torch.zeros(())
+    losses = []
+    for step in range(steps):
+        clean = walks[torch.from_numpy(chance.integers(0, 64, 16))]
+        altered, at = clean.clone(), 5 + step % 25
+        altered[:, at : at + marked] = 0
+        loss = (model(altered, lengths) - clean)[:, at : at + marked].abs().mean()
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        losses.append(loss.item())
+    return float(np.mean(losses[-25:]))
+
+
+def test_that_heads_that_begin_nearby_learn_to_fill_gaps_from_their_neighbours_sooner() -> None:
+    found = {}
+    for start in ("near frames", "published"):
+        torch.manual_seed(0)
+        params = SMALL.replace(start=start, mel_bins=10, width=64, heads=4, hidden=64, dropout=0.0)
+        found[start] = _gaps(Restorer(make_encoder(params), 10), 3, 150, 3e-3)
+    assert found["near frames"] < 0.8 * found["published"]
+
+
+def test_that_each_head_begins_at_its_own_distance_and_later_crops_keep_their_places() -> None:
+    torch.manual_seed(0)
+    encoder = make_encoder(SMALL.replace(width=96, heads=4, dropout=0.0)).eval()
+    with torch.no_grad():
+        encoder.read.weight.zero_()  # places alone
+        encoder.read.bias.zero_()
+        looks = encoder.looks(torch.zeros(1, 60, SMALL.mel_bins))
+        for head, away in enumerate(encoders.LOOKS):
+            assert [int(looks[head, at].argmax()) - at for at in (20, 30, 40)] == [away] * 3
+        whole = encoder.entered(torch.zeros(1, 60, SMALL.mel_bins))
+        later = encoder.entered(torch.zeros(1, 20, SMALL.mel_bins), torch.tensor([40.0]))
+    assert torch.allclose(whole[:, 40:], later, atol=1e-5)
+
+
+def test_that_a_layer_that_is_not_there_cannot_be_probed() -> None:
+    with pytest.raises(InputError, match="no such layer"):
+        make_encoder(SMALL.replace(layer=SMALL.layers + 1))
+
+
 # A model at work ----------------------------------------------------------------------------
 
 
@@ -353,14 +407,18 @@ def test_that_the_sample_can_be_asked_about_and_a_missing_sound_cannot(trained: 
         serve.answer(job, trained, {"sounds": BANK.address, "features": str(tmp_path / "nowhere" / "a.npy")})
 
 
-def test_that_an_exported_encoder_gives_the_same_states_as_an_upstream(trained: Path, tmp_path: Path) -> None:
-    encoder, times = upstream.load(trained)
-    assert times == {"hop_s": 0.0125, "window_s": 0.025}
-    upstream.save(tmp_path, encoder, SMALL)
-    again, _ = upstream.load(tmp_path)
-    frames, lengths = torch.randn(1, 15, SMALL.mel_bins), torch.tensor([15])
-    with torch.no_grad():
-        assert torch.equal(encoder(frames, lengths)[-1], again(frames, lengths)[-1])
+def test_that_an_encoder_kept_by_a_run_tells_the_same_read_again_and_by_another_recipe(
+    trained: Path, tmp_path: Path
+) -> None:
+    kept = upstream.load(trained)
+    assert (kept.hop_s, kept.window_s, kept.bins, kept.layer) == (0.0125, 0.025, SMALL.mel_bins, SMALL.layer)
+    upstream.save(tmp_path, kept)
+    again = upstream.load(tmp_path)
+    wave = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    place = choose("cpu")
+    here = asking.states(kept.encoder, [data.heard(wave, SMALL, name="a")], place)[0]
+    assert np.allclose(here, again.states([wave])[0].numpy(), atol=1e-5)
+    assert np.array_equal(again.features(wave), again.states([wave])[0][:, SMALL.layer].numpy())
     (tmp_path / upstream.CONFIG).write_text('{"bins": 40}')
     with pytest.raises(InputError, match="cannot be read"):
         upstream.load(tmp_path)

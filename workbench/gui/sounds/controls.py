@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QIcon, QImage, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from workbench.gui.buttons import tool_button
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tints import MAPS, colour_table
 from workbench.gui.theme import theme
@@ -49,10 +50,13 @@ class Controls(QWidget):
         self.high.valueChanged.connect(lambda _: self._remake())
         self.top.valueChanged.connect(lambda _: self._recolour())
         self.range.valueChanged.connect(lambda _: self._recolour())
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(px(4))
+        self.more = tool_button("mdi6.tune-variant", "The settings of the spectrogram for which there is no room here",
+                                self._open, name="More settings of the spectrogram")  # fmt: skip
         self._pairs: list[tuple[QLabel, QWidget, int]] = []
+        self._shown = len(WIDTHS_PX)
         for (name, field), width in zip(self._fields(), WIDTHS_PX, strict=True):
             field.setFixedWidth(px(width))
             label = QLabel(name)
@@ -61,6 +65,7 @@ class Controls(QWidget):
             row.addWidget(label)
             row.addWidget(field)
             self._pairs.append((label, field, px(width)))
+        row.addWidget(self.more)
         row.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         scene.restyled.connect(self.take_over)
@@ -71,13 +76,43 @@ class Controls(QWidget):
         return QSize(0, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show as many fields as there is room for, from the left."""
+        """Show as many fields as there is room for, from the left; a button opens the others."""
         super().resizeEvent(event)
-        left = self.width()
-        for label, field, width in self._pairs:
-            left -= width + label.sizeHint().width() + 2 * theme().pixels(4)
-            for one in (label, field):
-                one.setVisible(left >= 0)
+        gap = theme().pixels(4)
+        needs = [width + label.sizeHint().width() + 2 * gap for label, _, width in self._pairs]
+        crowded = sum(needs) > self.width()
+        left = self.width() - (self.more.sizeHint().width() + gap if crowded else 0)
+        self._shown = len(needs)
+        for at, need in enumerate(needs):
+            left -= need
+            if left < 0:
+                self._shown = min(self._shown, at)
+            for one in self._pairs[at][:2]:
+                one.setVisible(at < self._shown)
+        self.more.setVisible(crowded)
+
+    def _open(self) -> None:
+        """Show the fields for which there is no room in a panel under the button, until something else is clicked."""
+        panel = _Panel(self)
+        grid = QGridLayout(panel)
+        for at, (label, field, _) in enumerate(self._pairs[self._shown :]):
+            grid.addWidget(label, at, 0)
+            grid.addWidget(field, at, 1)
+            label.show()
+            field.show()
+        panel.closed.connect(self._take_back)
+        panel.adjustSize()
+        corner = self.more.mapToGlobal(QPoint(self.more.width() - panel.width(), self.more.height()))
+        panel.move(max(corner.x(), self.window().x()), corner.y())
+        panel.show()
+        self._pairs[self._shown][1].setFocus()
+
+    def _take_back(self) -> None:
+        for at, (label, field, _) in enumerate(self._pairs[self._shown :], self._shown):
+            self._row.insertWidget(2 * at, label)
+            self._row.insertWidget(2 * at + 1, field)
+            label.hide()
+            field.hide()
 
     def _fields(self) -> list[tuple[str, QWidget]]:
         return [
@@ -140,6 +175,22 @@ class Controls(QWidget):
         box.setToolTip(tip)
         box.setKeyboardTracking(False)
         return box
+
+
+class _Panel(QFrame):
+    """Fields in a window of its own that goes away by itself."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setObjectName("page")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        # The fields go home before the panel is deleted, and would be with it.
+        self.closed.emit()
+        super().closeEvent(event)
 
 
 def _bar(name: str) -> QIcon:

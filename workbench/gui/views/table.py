@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, Qt
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
@@ -24,6 +25,9 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _TEXT_NAMES = ("text", "sentence", "item", "question")
 LEAST_PX = 96
+PAD_PX, ABOVE_PX = 11, 6
+"""Room beside a heading, which the style sheet leaves, and above and below one of several lines."""
+_PLACES_TO_BREAK = re.compile(r"(?<=/)|\s+")
 _LABEL_NAMES = ("true", "label", "gold", "expected")
 
 
@@ -93,7 +97,9 @@ class TableModel(QAbstractTableModel):
         if role == Role.DisplayRole:
             return f"{column.name} ({column.unit})" if column.unit else column.name
         if role == Role.TextAlignmentRole:
-            return _RIGHT if column.kind == "number" else _LEFT
+            return (_RIGHT if column.kind == "number" else _LEFT) | Qt.TextFlag.TextWordWrap
+        if role == Role.ToolTipRole:
+            return self.headerData(section, orientation)
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -146,7 +152,9 @@ class TableView(View):
         self.table = quiet_table(QTableView(self))
         self.table.setModel(self.model)
         self.table.setSortingEnabled(True)
-        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header = self.table.horizontalHeader()
+        header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header.setTextElideMode(Qt.TextElideMode.ElideNone)  # elided text would not wrap
         self.table.doubleClicked.connect(lambda index: self._choose([index]))
         self.table.viewport().installEventFilter(self)
         self.set_body(self.table)
@@ -177,14 +185,30 @@ class TableView(View):
         return super().eventFilter(watched, event)
 
     def _size_columns(self) -> None:
-        """Share the width: numbers take what they need, texts take the rest or give way."""
+        """Share the width: numbers and names take what they need, then headings are spared their line breaks."""
         header, columns = self.table.horizontalHeader(), self.model.document.columns
+        around = theme().pixels(PAD_PX) + 2
         contents = [self.table.sizeHintForColumn(at) for at in range(len(columns))]
-        full = [max(content, header.sectionSizeHint(at)) for at, content in enumerate(contents)]
         texts = [at for at, column in enumerate(columns) if column.kind == "text"]
-        least = [min(need, LEAST_PX) if at in texts else need for at, need in enumerate(contents)]
-        for at, width in enumerate(shared(full, least, texts, self.table.viewport().width())):
+        headings = [str(self.model.headerData(at, Qt.Orientation.Horizontal)) for at in range(len(columns))]
+        metrics = header.fontMetrics()
+
+        def words(heading: str) -> int:
+            return max(map(metrics.horizontalAdvance, _PLACES_TO_BREAK.split(heading))) + 2 * around
+
+        full = [max(content, header.sectionSizeHint(at)) for at, content in enumerate(contents)]
+        whole = [max(content, words(heading)) for content, heading in zip(contents, headings, strict=True)]
+        room = self.table.viewport().width()
+        least = [min(need, LEAST_PX) if at in texts else need for at, need in enumerate(whole)]
+        if sum(least) > room:  # what is scrolled anyway need not be cut as well
+            least = [min(need, max(LEAST_PX, room // 2)) for need in whole]
+        widths = shared(full, whole, texts, room) if sum(whole) <= room else shared(whole, least, texts, room)
+        tall = 0
+        for at, (width, heading) in enumerate(zip(widths, headings, strict=True)):
             header.resizeSection(at, width)
+            box = QRect(0, 0, max(width - 2 * around, 1), 10_000)
+            tall = max(tall, metrics.boundingRect(box, Qt.TextFlag.TextWordWrap, heading).height())
+        header.setFixedHeight(max(header.sizeHint().height(), tall + 2 * theme().pixels(ABOVE_PX)))
 
     def rows(self) -> tuple[Sequence[str], Rows]:
         document = self.model.document

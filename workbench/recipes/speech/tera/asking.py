@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from workbench.engine.devices import Place
+from workbench.engine.speech.encoder import Encoder
 from workbench.engine.speech.features import padded
 
 from . import probes
 from .data import SILENCE, Data, Parts, Utterance
-from .networks import Encoder
 from .objectives import UNKNOWN
 from .probes import Floats, Ints, Learned
 from .recipe import MELS, STACKED, Tera
@@ -49,15 +49,15 @@ def states(encoder: Encoder, utterances: Sequence[Utterance], place: Place) -> l
     return joined
 
 
-def represented(name: str, encoder: Encoder | None, place: Place) -> Represent:
-    """Log-mel frames, stacked ones, or an encoder's last layer."""
+def represented(name: str, encoder: Encoder | None, place: Place, layer: int) -> Represent:
+    """Log-mel frames, stacked ones, or what comes out of an encoder's `layer` (0: the last)."""
     if name == MELS:
         return lambda utterances: [one.frames for one in utterances]
     if name == STACKED:
         return lambda utterances: [probes.stacked(one.frames) for one in utterances]
     if encoder is None:
         raise ValueError(f"{name} needs an encoder")
-    return lambda utterances: [np.ascontiguousarray(one[:, -1]) for one in states(encoder, utterances, place)]
+    return lambda utterances: [np.ascontiguousarray(one[:, layer or -1]) for one in states(encoder, utterances, place)]
 
 
 @dataclasses.dataclass(frozen=True)

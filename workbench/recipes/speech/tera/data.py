@@ -21,6 +21,7 @@ from workbench.engine.speech.bank.rendering import RATE_HZ, Spoken, frame_labels
 from workbench.engine.speech.bank.rendering import Utterance as Asked
 from workbench.engine.speech.bank.sentences import KEYWORDS, general
 from workbench.engine.speech.bank.speakers import Speaker, draw_speakers
+from workbench.engine.speech.upstream import levelled, log_mels
 
 from .recipe import BANK, TERA, Tera
 
@@ -29,7 +30,6 @@ Floats = NDArray[np.float32]
 WINDOW_S = 0.025
 SILENCE = "sil"
 NOISE_DB = 10.0
-LEVEL_DB = -25.0
 GENERATED = {"unlabelled": 600, "labelled": 30, "test": 100}
 """How many utterances are generated where all of a folder were asked for."""
 
@@ -106,12 +106,6 @@ def _apart(what: str, known: set[str], tests: Sequence[Utterance], of: Callable[
 # From sound to frames -----------------------------------------------------------------------
 
 
-def levelled(wave: Floats) -> Floats:
-    """Samples (n,) at −25 dB of full scale."""
-    power = float(np.sqrt((wave.astype(np.float64) ** 2).mean())) if len(wave) else 0.0
-    return (wave * np.float32(10 ** (LEVEL_DB / 20) / max(power, 1e-9))).astype(np.float32)
-
-
 def heard(
     wave: Floats, params: Tera, *, name: str, speaker: str = "", text: str = "", segments: Sequence[Segment] = (),
     keep: bool = False,
@@ -119,9 +113,7 @@ def heard(
     """An utterance from samples (n,) at 16 kHz; its own mean and variance normalise it, nothing else does."""
     wave = levelled(wave)
     hop_s = params.hop_ms / 1000
-    mels = features.log_mel(
-        torch.from_numpy(wave)[None], RATE_HZ, bins=params.mel_bins, window_s=WINDOW_S, hop_s=hop_s
-    )  # fmt: skip
+    mels = log_mels(wave, bins=params.mel_bins, window_s=WINDOW_S, hop_s=hop_s)[None]
     normal = features.cmvn(mels, torch.tensor([mels.shape[1]]))[0].numpy()
     mean = mels[0].mean(0).numpy()
     deviation = (mels[0] - mels[0].mean(0)).square().mean(0).sqrt().clamp(min=1e-5).numpy()

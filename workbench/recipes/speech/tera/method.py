@@ -15,14 +15,16 @@ from torch import Tensor
 from workbench.core.job import Job
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
+from workbench.engine.speech import upstream
+from workbench.engine.speech.encoder import Encoder
 from workbench.engine.speech.features import padded
 from workbench.engine.stages import Stage, Stages
 from workbench.engine.training import fit
 
-from . import alter, asking, probes, show, upstream
+from . import alter, asking, probes, show
 from .asking import Asked, Labels, ask, represented
-from .data import Data, Utterance, load
-from .networks import Encoder, Restorer, Tagger, make_encoder
+from .data import WINDOW_S, Data, Utterance, load
+from .networks import Restorer, Tagger, make_encoder
 from .objectives import Naming, Restoration, absolute_error, altered_batch
 from .recipe import ENCODED, MELS, RANDOM, STACKED, TERA, Tera
 
@@ -227,7 +229,7 @@ def _test(
     found: list[Asked] = []
     for at, name in enumerate(names):
         network = fresh(job, params).to(place.device).eval() if name == RANDOM else encoder
-        found.append(ask(name, represented(name, network, place), data, labels, params, seed=job.seed))
+        found.append(ask(name, represented(name, network, place, params.layer), data, labels, params, seed=job.seed))
         job.progress(at + 1, len(names) + 1)
     main = found[0]
     layers = None
@@ -246,7 +248,7 @@ def _test(
     show.layer_table(job, layers, main.numbers["phone_accuracy"])
     show.outcomes(job, main.outcomes)
     show.confusion(job, main, data.phones.test, labels)
-    represent = represented(params.representation, encoder, place)
+    represent = represented(params.representation, encoder, place, params.layer)
     show.speaker_map(job, represent(data.phones.test), data.phones.test)
     _heard(job, main, represent(data.phones.test[:1])[0], data.phones.test[0], labels=labels, params=params)
     if params.keep_model and encoder is not None:
@@ -287,7 +289,8 @@ def _save(job: Job, encoder: Encoder, main: Asked, labels: Labels, params: Tera)
     """The encoder with its config, the linear phone probe, and the card."""
     job.phase("saving the model")
     folder = job.model_folder()
-    upstream.save(folder, encoder, params)
+    kept = upstream.Upstream(encoder, params.hop_ms / 1000, WINDOW_S, params.layer or params.layers)
+    upstream.save(folder, kept)
     if main.phone_probe is not None:
         probe = main.phone_probe
         tensors = dict(probe.probe.state_dict())

@@ -56,7 +56,7 @@ class Restoration(_Crops):
         super().__init__(model, utterances, params, seed=seed)
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
-        """Clean and altered frames and marks (B, T, F), padded with zeros, and the lengths (B,)."""
+        """Clean and altered frames and marks (B, T, F), padded with zeros, the lengths and the starts (B,)."""
         return altered_batch([(self.utterances[at], *self.crop(at)) for at in indices], self.params)
 
     def weight(self, batch: dict[str, Tensor]) -> float:
@@ -79,12 +79,15 @@ def altered_batch(
         for held, made in ((clean, frames), (changed, altered), (marks, marked)):
             held.append(torch.from_numpy(np.asarray(made, np.float32)))
     batch, lengths = padded(clean)
-    return {"clean": batch, "altered": padded(changed)[0], "marked": padded(marks)[0], "lengths": lengths}
+    # Crops keep their places: an encoder that only heard the first frames would not know the later ones.
+    starts = torch.tensor([part.start or 0 for _, part, _ in chosen], dtype=torch.float32)
+    return {"clean": batch, "altered": padded(changed)[0], "marked": padded(marks)[0], "lengths": lengths,
+            "starts": starts}  # fmt: skip
 
 
 def absolute_error(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     """The sum of absolute errors over the cells that are marked."""
-    restored = model(batch["altered"], batch["lengths"])
+    restored = model(batch["altered"], batch["lengths"], batch["starts"])
     total: Tensor = ((restored.float() - batch["clean"]).abs() * batch["marked"]).sum()
     return total
 
@@ -99,20 +102,21 @@ class Naming(_Crops):
         self.places = places
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
-        """Frames (B, T, F), the lengths (B,) and classes (B, T), −1 where padded."""
-        frames, classes = [], []
+        """Frames (B, T, F), the lengths and starts (B,) and classes (B, T), −1 where padded."""
+        frames, classes, starts = [], [], []
         for at in indices:
             part, _ = self.crop(at)
             one = self.utterances[at]
+            starts.append(float(part.start))
             frames.append(torch.from_numpy(one.frames[part]))
             classes.append(torch.tensor([self.places.get(name, UNKNOWN) for name in one.phones[part]]))
         batch, lengths = padded(frames)
         target = nn.utils.rnn.pad_sequence(classes, batch_first=True, padding_value=UNKNOWN)
-        return {"frames": batch, "lengths": lengths, "classes": target}
+        return {"frames": batch, "lengths": lengths, "classes": target, "starts": torch.tensor(starts)}
 
     def weight(self, batch: dict[str, Tensor]) -> float:
         return float((batch["classes"] >= 0).sum())
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
-        logits = self.model(batch["frames"], batch["lengths"]).float()
+        logits = self.model(batch["frames"], batch["lengths"], batch["starts"]).float()
         return F.cross_entropy(logits.flatten(0, 1), batch["classes"].flatten(), ignore_index=UNKNOWN, reduction="sum")

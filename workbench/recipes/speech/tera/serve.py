@@ -14,7 +14,7 @@ from workbench.core.audio import Tier, TiersDoc
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
 
-from .recipe import BANK, Tera
+from .recipe import BANK
 
 ASKED_SEED = 9_999
 """The generated speaker who is asked about is of no run's parts."""
@@ -32,31 +32,26 @@ class Heard(AnswersDoc):
 class Listener:
     """An encoder with its phone probe."""
 
-    encoder: Any
+    upstream: Any
     probe: Any
     phones: list[str]
-    params: Tera
-    place: Any
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Heard:
     """Tell the phones of inputs['sound'] (a file, or the sample's address); `features` names a .npy to write.
 
-    Features are (frames, width) float32 of the last layer, one frame per hop. Raises InputError for what is no sound.
+    Features are (frames, width) float32 of the probed layer, one frame per hop. Raises InputError for what is no sound.
     """
     began = time.perf_counter()
     tool = _warm(job, folder)
     asked = str(next((inputs[name] for name in ("sound", "sounds", "phones") if inputs.get(name)), ""))
     wave, title = _wave(asked)
-    from .asking import states
-    from .data import heard
     from .show import runs
 
-    one = heard(wave, tool.params, name=title)
-    features = np.ascontiguousarray(states(tool.encoder, [one], tool.place)[0][:, -1])
+    features = tool.upstream.features(wave)
     scores, classes = tool.probe.logits(features).softmax(1).max(1)
     names = [tool.phones[at] for at in classes.tolist()]
-    segments = runs(names, scores.tolist(), tool.params.hop_ms / 1000)
+    segments = runs(names, scores.tolist(), tool.upstream.hop_s)
     tiers = TiersDoc([Tier("phones", "phones", segments)], len(wave) / 16_000, title)
     written = _written(inputs, features)
     counts = {name: names.count(name) / len(names) for name in set(names)}
@@ -116,17 +111,15 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Listener:
     from safetensors.torch import load_file
 
     from workbench.engine.devices import choose
+    from workbench.engine.speech import upstream
 
-    from . import upstream
     from .probes import Learned, Probe
 
-    encoder, times = upstream.load(folder)
-    place = choose(job.device, job.precision)
+    found = upstream.load(folder)
+    found.encoder.to(choose(job.device, job.precision).device)
     kept = load_file(folder / "phones.safetensors")
     mean, deviation = kept.pop("mean"), kept.pop("deviation")
     probe = Probe((len(mean),), len(card["phones"]), 0)
     probe.load_state_dict(kept)
-    bins = encoder.read.in_features
-    params = Tera(mel_bins=bins, hop_ms=1000 * times["hop_s"])
     learned = Learned(probe.eval(), mean, deviation, 0.0, 0.0)
-    return Listener(encoder.to(place.device), learned, card["phones"], params, place)
+    return Listener(found, learned, card["phones"])

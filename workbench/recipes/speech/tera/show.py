@@ -134,7 +134,7 @@ _COLUMNS = {
 def probe_table(job: Job, found: Sequence[Asked], *, tuned: float | None, chance: dict[str, float]) -> None:
     """Test accuracy of every probe on every representation, and what naming the most frequent class would give."""
     there = [name for name in _COLUMNS if any(name in one.numbers for one in found)]
-    columns = [Column("representation", "text"), *(Column(_COLUMNS[name], best="high") for name in there)]
+    columns = [Column("features", "text"), *(Column(_COLUMNS[name], best="high") for name in there)]
     rows: list[list[Any]] = [[one.name, *(_rounded(one.numbers.get(name)) for name in there)] for one in found]
     if tuned is not None:
         rows.append([f"{found[0].name}, fine-tuned", *(_rounded(tuned if name == "phone_accuracy" else None)
@@ -234,7 +234,7 @@ def heard(job: Job, one: Utterance, names: Sequence[str], scores: Sequence[float
     meta = to_meta(SoundMeta(RATE_HZ, 1, len(one.wave), title))
     wave = one.wave * np.float32(0.9 / max(float(np.abs(one.wave).max()), 0.9))
     true = [each for each in one.segments if each.text != SILENCE]
-    doc = TiersDoc([Tier("phones said", "phones", true), Tier("phones heard", "phones", runs(names, scores, hop_s))],
+    doc = TiersDoc([Tier("said", "phones", true), Tier("heard", "phones", runs(names, scores, hop_s))],
                    seconds, title)  # fmt: skip
     path = job.folder / "artifacts" / "heard-test-utterance.wav"
     path.parent.mkdir(parents=True, exist_ok=True)
