@@ -16,12 +16,14 @@ class SegmentingWish(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `channels` names a volume for each of the model's channels. `mirrored` averages over mirrored readings
     (test-time augmentation). `focus` is the voxel (z, y, x) of the first volume that is worked on first.
+    `probabilities` keeps each label's probability as well.
     """
 
     channels: dict[str, VolumeFile]
     title: str = ""
     mirrored: bool = False
     focus: tuple[int, int, int] | None = None
+    probabilities: bool = False
 
 
 class UncertainSlice(msgspec.Struct, frozen=True):
@@ -43,6 +45,21 @@ class GrowingLabels(msgspec.Struct, frozen=True):
     done: float
 
 
+CERTAIN = 255
+"""What a probability map's bytes have for 1."""
+
+
+class ProbabilityMap(msgspec.Struct, frozen=True):
+    """How likely each voxel is called `name`: bytes (z, y, x), CERTAIN for 1; `label` is that label's value, 0 if none.
+
+    Probabilities are the network's (softmax or sigmoid), averaged over windows and readings; they are not calibrated.
+    """
+
+    name: str
+    label: int
+    volume: VolumeFile
+
+
 class Segmented(AnswersDoc):
     """Labels and entropy (0 sure … 1 undecided) on the grid of the case's first volume; volumes in ml.
 
@@ -52,6 +69,7 @@ class Segmented(AnswersDoc):
     labels: VolumeFile
     uncertainty: VolumeFile
     slices: tuple[UncertainSlice, ...] = ()
+    probabilities: tuple[ProbabilityMap, ...] = ()
     model: str = ""
     notes: tuple[str, ...] = ()
 

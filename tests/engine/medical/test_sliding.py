@@ -11,7 +11,7 @@ from workbench.core.job import JobCancelled
 from workbench.engine.devices import choose
 from workbench.engine.medical import doubt
 from workbench.engine.medical.segmentation import Windows, probabilities
-from workbench.engine.medical.sliding import Fast, entropy, slide
+from workbench.engine.medical.sliding import Fast, entropy, slide, slide_by_slabs
 
 PLACE = choose("cpu")
 
@@ -67,11 +67,38 @@ def test_that_what_a_person_looks_at_comes_first_and_partial_sums_are_true_where
     windows = Windows((8, 8, 8), overlap=0.25, batch=1, reading="classes")
     image, parts = noise(1, 24, 24, 24), []
     whole = slide(Counting(3), image, windows, PLACE, focus=(20, 3, 20),
-                  told=lambda one: parts.append((one.weights.numpy() > 0, one.shares())))  # fmt: skip
-    reached, share = parts[0]
+                  told=lambda one: parts.append(list(one.parts())))  # fmt: skip
+    reached = np.zeros((24, 24, 24), bool)
+    for start, _, there in parts[0]:
+        reached[start : start + len(there)] |= there
     assert reached[20, 3, 20] and not reached[3, 20, 3]
-    assert np.allclose(parts[-1][1], whole, atol=1e-5)
-    assert np.allclose(share.sum(0)[reached], 1, atol=1e-4)
+    assert all(np.allclose(share.sum(0)[there], 1, atol=1e-4) for part in parts for _, share, there in part)
+    assert not parts[-1] and np.allclose(whole.sum(0), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("mirrored", [[()], [(), (0,), (2,)]])
+@pytest.mark.parametrize(("windows", "shape"), CASES)
+def test_that_slices_are_handed_on_once_complete_and_few_are_held(
+    windows: Windows, shape: tuple[int, ...], mirrored: list[tuple[int, ...]]
+) -> None:
+    image, model, held, order = noise(1, 60, *shape[2:]), Counting(len(windows.size)), [], []
+    parts: dict[int, np.ndarray] = {}
+
+    def take(start: int, share: np.ndarray) -> None:
+        order.append(start)
+        assert start not in parts
+        parts[start] = share.copy()
+
+    slide_by_slabs(model, image, windows, PLACE, take, focus=(25, 0, 0), mirrored=mirrored,
+                   told=lambda one: held.append(sum(slab.stop - slab.start for slab in one.slabs)))  # fmt: skip
+    whole = np.concatenate([parts[start] for start in sorted(parts)], 1)
+    if len(mirrored) == 1:
+        assert np.allclose(whole, probabilities(model, image, windows, PLACE), atol=1e-5)
+    else:
+        assert np.allclose(whole, slide(model, image, windows, PLACE, mirrored=mirrored), atol=1e-5)
+    assert whole.shape == (3, *image.shape[1:])
+    assert max(held) <= (2 * 12 if len(windows.size) == 3 else windows.batch)
+    assert abs(order[0] - 25) <= 12
 
 
 def test_that_mirrored_readings_are_turned_back_and_averaged() -> None:

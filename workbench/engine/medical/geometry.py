@@ -80,6 +80,17 @@ def is_same_grid(one: Geometry, other: Geometry, shape: tuple[int, ...]) -> bool
     return bool(np.abs(gap).max() <= SAME_MM)
 
 
+def turned_axes(one: Geometry, other: Geometry, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes (0 z, 1 y, 2 x) that two grids of a (z, y, x) shape count from opposite ends; None if voxels differ."""
+    between = np.linalg.inv(affine_of(other)) @ affine_of(one)
+    axes = tuple(axis for axis in range(3) if between[2 - axis, 2 - axis] < 0)
+    wanted = np.eye(4)
+    for axis in axes:
+        wanted[2 - axis, 2 - axis], wanted[2 - axis, 3] = -1, shape[axis] - 1
+    ends = np.array([[x, y, z, 1] for x in (0, shape[2] - 1) for y in (0, shape[1] - 1) for z in (0, shape[0] - 1)])
+    return axes if np.abs((between - wanted) @ ends.T).max() <= ON_GRID else None
+
+
 def placed(array: np.ndarray, geometry: Geometry, onto: Geometry, shape: tuple[int, ...]) -> np.ndarray | None:
     """A (z, y, x) array on a grid of which its own is a part, voxel for voxel, axes counted either way; None else.
 

@@ -18,13 +18,14 @@ from torch import nn
 
 from workbench.core.documents import Answer
 from workbench.core.problem import InputError
-from workbench.core.segmenting import GrowingLabels, Segmented, SegmentingWish
+from workbench.core.segmenting import GrowingLabels, ProbabilityMap, Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
 from workbench.engine.devices import Place
 from workbench.engine.medical import doubt
-from workbench.engine.medical.geometry import is_same_grid, resample
+from workbench.engine.medical.gathering import Elsewhere, Gathering
+from workbench.engine.medical.geometry import is_same_grid, resample, turned_axes
 from workbench.engine.medical.segmentation import Floats, Windows
-from workbench.engine.medical.sliding import Fast, Growing, entropy, slide
+from workbench.engine.medical.sliding import Fast, Growing, slide_by_slabs
 from workbench.engine.text import cache
 
 SHOWN_SHARE = 0.15
@@ -53,7 +54,7 @@ class Readable:
 class Reader:
     """A network and how its answers are meant. `mirrors` are the axes (0 z, 1 y, 2 x) it may see turned round.
 
-    `assemble` makes label values (z, y, x) of probabilities (K, z, y, x).
+    `assemble` makes label values (d, y, x) of probabilities (K, d, y, x), voxel by voxel.
     """
 
     model: nn.Module
@@ -63,8 +64,16 @@ class Reader:
     assemble: Callable[[Floats], NDArray[np.uint8]]
     name: str
     mirrors: tuple[int, ...] = ()
-    volumes: Callable[[Floats, NDArray[np.uint8], float], list[tuple[str, float]]] | None = None
-    """Names and ml to tell, from probabilities and labels on the answer's grid and a voxel's ml; labels' without."""
+    counts: Callable[[Floats, NDArray[np.uint8]], list[tuple[str, int]]] | None = None
+    """Names and voxels to tell of, from probabilities and labels of some slices; without, the labels' own."""
+    maps: tuple[str, ...] = ()
+    """What each of the K channels is the probability of; without, the labels after a background."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """A name for each of the K channels that a person may look at; '' for a background."""
+        named = {one.value: one.name for one in self.labels}
+        return self.maps or tuple(named.get(value, "") for value in range(max([0, *named]) + 1))
 
 
 def fast(job: Any, model: nn.Module, windows: Windows, *, channels: int, place: Place) -> Fast:
@@ -164,47 +173,76 @@ def segment(job: Any, reader: Reader, case: Readable, wish: SegmentingWish | Non
                 "This model cannot read mirrored images.", expected="a model that learned from mirrored images",
                 received="one whose images all lie alike", fix="Switch test-time augmentation off.", field="mirrored",
             )  # fmt: skip
+    space = case.image.shape[1:]
+    turned = turned_axes(case.grid, case.meta.geometry, space) if space == case.shape else None
+    gathering = Gathering(case.shape, reader.windows.reading, reader.assemble, reader.counts or _counted(reader.labels),
+                          reader.channels if wish is not None and wish.probabilities else ())  # fmt: skip
+    elsewhere = Elsewhere(space, case.grid)
     shower = _Shower(job, reader, case)
+
+    def finished(start: int, share: Floats) -> None:
+        if turned is None:
+            elsewhere.take(start, share)
+            if shower.wanted:
+                shower.keep(start, reader.assemble(share))
+            return
+        first = space[0] - start - share.shape[1] if 0 in turned else start
+        labels = gathering.take(first, np.flip(share, tuple(axis + 1 for axis in turned)))
+        shower.keep(start, np.flip(labels, turned))
+
     try:
-        share = slide(reader.model, case.image, reader.windows, reader.place, told=shower.told,
-                      focus=_focus(case, wish), mirrored=mirrored)  # fmt: skip
-        share = _onto(job, share, case)
-        labels = reader.assemble(share)
+        slide_by_slabs(reader.model, case.image, reader.windows, reader.place, finished, told=shower.told,
+                       focus=_focus(case, wish), mirrored=mirrored)  # fmt: skip
+        if turned is None:
+            elsewhere.onto(case.meta.geometry, case.shape, gathering.take,
+                           lambda start: _say(job, 1, 1, "bringing it onto the image's grid"))  # fmt: skip
+        elsewhere.clear()
         _say(job, 1, 1, "measuring uncertainty")
-        unsure = entropy(share, reader.windows.reading).astype(np.float16)
-        ranked = doubt.ranked(unsure, labels > 0, tuple(reversed(case.meta.geometry.spacing_mm)))
-        answer = _document(reader, case, share, labels, unsure)
-        answer.slices = tuple(ranked)
+        spacing = tuple(reversed(case.meta.geometry.spacing_mm))
+        answer = _document(reader, case, gathering)
+        answer.slices = tuple(doubt.ranked(gathering.unsure, gathering.labels > 0, spacing))
         answer.answers[0].seconds = time.perf_counter() - began
         return answer
     finally:
+        gathering.close()
         shower.close()
 
 
-def _document(
-    reader: Reader, case: Readable, share: Floats, labels: NDArray[np.uint8], unsure: NDArray[np.float16]
-) -> Segmented:
+def _counted(labels: Sequence[Label]) -> Callable[[Floats, NDArray[np.uint8]], list[tuple[str, int]]]:
+    """Voxels of each label in some slices, by its name."""
+
+    def counts(_: Floats, made: NDArray[np.uint8]) -> list[tuple[str, int]]:
+        found = np.bincount(made.ravel(), minlength=256)
+        return [(one.name, int(found[one.value])) for one in labels]
+
+    return counts
+
+
+def _document(reader: Reader, case: Readable, gathering: Gathering) -> Segmented:
     voxel_ml = float(np.prod(case.meta.geometry.spacing_mm)) / 1000
-    if reader.volumes is not None:
-        volumes = reader.volumes(share, labels, voxel_ml)
-    else:
-        counts = np.bincount(labels.ravel(), minlength=256)
-        volumes = [(one.name, round(float(counts[one.value]) * voxel_ml, 2)) for one in reader.labels]
+    volumes = [(name, round(count * voxel_ml, 2)) for name, count in gathering.voxels.items()]
     there = [one for one in volumes if one[1] > 0]
     told = ", ".join(f"{name} {volume:,.1f} ml" for name, volume in sorted(there, key=lambda one: -one[1])[:3])
     out = cache.folder("segmentations")
-    stem = cache.digest(reader.name, case.name, labels.tobytes(), unsure.tobytes())
+    stem = cache.digest(reader.name, case.name, gathering.digest())
     made = msgspec.structs.replace(
         case.meta, modality="SEG", unit="", window=None, labels=reader.labels, title=f"{case.name}, segmented"
     )
     between = msgspec.structs.replace(
         case.meta, modality="OT", unit="", window=(0.5, 1.0), labels=(), title=f"{case.name}, uncertainty"
     )
+    values = {one.name: one.value for one in reader.labels}
+    maps = [
+        ProbabilityMap(name, values.get(name, 0), VolumeFile(str(path), msgspec.structs.replace(
+            between, window=(127.5, 255.0), title=f"{case.name}, probability of {name}")))
+        for _, name, path in gathering.kept(out, stem)
+    ]  # fmt: skip
     headline = told or "Nothing was found."
     return Segmented(
         [Answer("Segmentation", headline, scores=volumes, note=DISCLAIMER)],
-        labels=VolumeFile(str(_kept(out / f"{stem}.npy", labels)), made),
-        uncertainty=VolumeFile(str(_kept(out / f"{stem}-uncertainty.npy", unsure)), between),
+        labels=VolumeFile(str(_kept(out / f"{stem}.npy", gathering.labels)), made),
+        uncertainty=VolumeFile(str(_kept(out / f"{stem}-uncertainty.npy", gathering.unsure)), between),
+        probabilities=tuple(maps),
         model=reader.name,
     )
 
@@ -222,17 +260,6 @@ def _say(job: Any, done: int, of: int, words: str) -> None:
         job.progress(done, of, words)
     else:
         job.progress(0, 0)
-
-
-def _onto(job: Any, share: Floats, case: Readable) -> Floats:
-    """Probabilities (K, *space) on the grid that was asked about, linear between voxels; 0 outside."""
-    if case.grid == case.meta.geometry and share.shape[1:] == case.shape:
-        return share
-    found = np.empty((len(share), *case.shape), np.float32)
-    for at, one in enumerate(share):
-        _say(job, 1, 1, "bringing it onto the image's grid")
-        found[at] = resample(one, case.grid, case.meta.geometry, case.shape, nearest=False)
-    return found
 
 
 def _focus(case: Readable, wish: SegmentingWish | None) -> tuple[float, ...] | None:
@@ -253,14 +280,20 @@ class _Shower:
         self.job, self.reader, self.case = job, reader, case
         self.path: Path | None = None
         self._next = time.perf_counter() + FIRST_SHOWN_S
-        self._wanted = hasattr(job, "partial")
+        self.wanted = hasattr(job, "partial")
+        self._labels = np.zeros(case.image.shape[1:] if self.wanted else 0, np.uint8)
+
+    def keep(self, start: int, labels: NDArray[np.uint8]) -> None:
+        """Labels (d, y, x) on the network's grid, of slices from `start` on, that stay as they are."""
+        if self.wanted:
+            self._labels[start : start + len(labels)] = labels
 
     def told(self, growing: Growing) -> None:
         """After a batch of windows; raises JobCancelled."""
         words = f"window {growing.done:,} of {growing.of:,}"
         _say(self.job, growing.done, growing.of, words)
         now = time.perf_counter()
-        if not self._wanted or now < self._next or growing.done >= growing.of:
+        if not self.wanted or now < self._next or growing.done >= growing.of:
             return
         made = VolumeFile(str(self._write(growing)), msgspec.structs.replace(
             self.case.meta, modality="SEG", unit="", window=None, labels=self.reader.labels, title=""))  # fmt: skip
@@ -269,9 +302,9 @@ class _Shower:
         self._next = time.perf_counter() + (time.perf_counter() - now) / SHOWN_SHARE
 
     def _write(self, growing: Growing) -> Path:
-        labels = self.reader.assemble(growing.shares())
-        labels[growing.weights.numpy() <= 0] = 0
-        case = self.case
+        for start, share, reached in growing.parts():
+            self._labels[start : start + len(reached)] = np.where(reached, self.reader.assemble(share), 0)
+        labels, case = self._labels, self.case
         if case.grid != case.meta.geometry or labels.shape != case.shape:
             labels = resample(labels, case.grid, case.meta.geometry, case.shape, nearest=True)
         if self.path is None:

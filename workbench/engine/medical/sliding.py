@@ -33,21 +33,45 @@ Corner = tuple[int, ...]
 
 
 @dataclasses.dataclass
-class Growing:
-    """What there is so far: weighted sums (K, *space), weights (*space), windows done and to do."""
+class Slab:
+    """Slices `start` to `stop` across z that the same rows of windows reach: their weighted sums, until `left` is 0."""
 
-    sums: Tensor
-    weights: Tensor
+    start: int
+    stop: int
+    left: int
+    """Windows that are still to come."""
+    sums: Tensor | None = None
+    """(K, d, y, x)."""
+    weights: Tensor | None = None
+    """(d, y, x)."""
+
+    def shares(self) -> Tensor:
+        """Probabilities (K, d, y, x); 0 where no window has been yet."""
+        if self.sums is None or self.weights is None:
+            raise RuntimeError("No window has been here yet, or the slab was given up.")
+        return self.sums / self.weights.clamp_min(1e-8)
+
+
+@dataclasses.dataclass
+class Growing:
+    """How far the work is, in windows, and the slabs that are neither complete nor untouched."""
+
+    slabs: list[Slab]
+    inside: tuple[slice, ...]
+    """Where the volume lies in what is read."""
     done: int
     of: int
     computed: int = 0
     """Windows that the network has seen; the others had a known answer."""
 
-    def shares(self) -> Floats:
-        """Probabilities (K, *space); 0 where no window has been yet."""
+    def parts(self) -> Iterator[tuple[int, Floats, NDArray[np.bool_]]]:
+        """Where each slab begins (z), its probabilities (K, d, y, x), and where a window has been (d, y, x)."""
         with torch.inference_mode():
-            found: Floats = (self.sums / self.weights.clamp_min(1e-8)).numpy()
-        return found
+            for slab in self.slabs:
+                cut = _cut(slab, self.inside)
+                if cut is not None and slab.weights is not None:
+                    reached = (slab.weights[cut[1]] > 0).numpy()
+                    yield cut[0], slab.shares()[(slice(None), *cut[1])].numpy(), reached
 
 
 class Fast(nn.Module):
@@ -133,11 +157,36 @@ def slide(
     focus: Sequence[float] | None = None,
     mirrored: Sequence[tuple[int, ...]] = ((),),
 ) -> Floats:
-    """Probabilities (K, z, y, x) of a volume (C, z, y, x); a window of two lengths reads it slice by slice.
+    """Probabilities (K, z, y, x) of a whole volume (C, z, y, x) at once; see slide_by_slabs."""
+    found: list[Floats] = []
 
-    Windows nearest to `focus` (z, y, x; the middle without one) come first. `mirrored` lists the axes (0 z,
-    1 y, 2 x) along which each reading is turned round; the readings are averaged. `told` hears after each batch
-    and may raise to end the work. Source: the sums are those of MONAI's sliding_window_inference (Gaussian).
+    def take(start: int, share: Floats) -> None:
+        if not found:
+            found.append(np.empty((len(share), *image.shape[1:]), np.float32))
+        found[0][:, start : start + share.shape[1]] = share
+
+    slide_by_slabs(model, image, windows, place, take, told=told, focus=focus, mirrored=mirrored)
+    return found[0]
+
+
+def slide_by_slabs(
+    model: nn.Module,
+    image: Floats,
+    windows: Windows,
+    place: Place,
+    finished: Callable[[int, Floats], object],
+    *,
+    told: Callable[[Growing], object] = lambda growing: None,
+    focus: Sequence[float] | None = None,
+    mirrored: Sequence[tuple[int, ...]] = ((),),
+) -> None:
+    """Give `finished` the probabilities (K, d, z, y, x) of slices from z on, as soon as no window is to come there.
+
+    `image` is (C, z, y, x); a window of two lengths reads it slice by slice. Rows of windows nearest to `focus` (z, y,
+    x; the middle without one) come first, and in a row its nearest windows; slabs are complete from there outwards,
+    so that sums are held for the two fronts alone. `mirrored` lists the axes (0 z, 1 y, 2 x) along which each reading
+    is turned round; the readings are averaged. `told` hears after each batch and may raise to end the work. Source:
+    the sums are those of MONAI's sliding_window_inference (Gaussian).
     """
     flat = len(windows.size) == 2
     size = (1, *windows.size) if flat else tuple(windows.size)
@@ -146,30 +195,64 @@ def slide(
     source = torch.from_numpy(np.ascontiguousarray(values))
     starts = grid(whole[1:] if flat else whole, windows)
     middle = [one.start + at for one, at in zip(inside, focus or [(e - 1) / 2 for e in image.shape[1:]], strict=True)]
-    corners = ordered(([list(range(whole[0])), *starts] if flat else starts), size, middle)
+    starts = [list(range(whole[0])), *starts] if flat else starts
+    corners = ordered(starts, size, middle)
     weight = importance(windows.size).reshape(size)
-    growing: Growing | None = None
+    slabs = slabs_of(starts, size[0], len(mirrored))
+    growing = Growing([], inside, 0, len(corners) * len(mirrored))
     asking = _Asking(model.eval(), windows, place)
     with torch.inference_mode():
         for axes, batch in batches(corners, mirrored, windows.batch):
             cuts = [source[(slice(None), *_box(corner, size))] for corner in batch]
             found, computed = asking.answers(cuts, axes)
-            if growing is None:
-                growing = Growing(torch.zeros(found[0].shape[0], *whole), torch.zeros(whole), 0,
-                                  len(corners) * len(mirrored))  # fmt: skip
             for corner, share in zip(batch, found, strict=True):
-                box = _box(corner, size)
-                growing.sums[(slice(None), *box)].addcmul_(share, weight)
-                growing.weights[box].add_(weight)
+                for slab in slabs:
+                    if corner[0] <= slab.start < corner[0] + size[0]:
+                        _add(slab, corner, share, weight, whole)
+                slabs = _handed_on(slabs, inside, finished)
             growing.done += len(batch)
             growing.computed += computed
-            told(Growing(growing.sums[(slice(None), *inside)], growing.weights[inside], growing.done, growing.of,
-                         growing.computed))  # fmt: skip
-        if growing is None:
-            raise ValueError(f"There are no windows in {image.shape}.")
-        growing.sums.div_(growing.weights.clamp_min(1e-8))
-    result: Floats = np.ascontiguousarray(growing.sums[(slice(None), *inside)].numpy())
-    return result
+            growing.slabs = [one for one in slabs if one.sums is not None]
+            told(growing)
+
+
+def slabs_of(starts: Sequence[Sequence[int]], depth: int, readings: int) -> list[Slab]:
+    """The slabs between all places where a row of windows begins or ends, and how many windows reach each."""
+    rows, across = starts[0], len(starts[1]) * len(starts[2]) * readings
+    edges = sorted({*rows, *(row + depth for row in rows)})
+    reach = [sum(row <= edge < row + depth for row in rows) * across for edge in edges[:-1]]
+    return [Slab(low, high, left) for low, high, left in zip(edges, edges[1:], reach, strict=False) if left]
+
+
+def _add(slab: Slab, corner: Corner, share: Tensor, weight: Tensor, whole: tuple[int, ...]) -> None:
+    """Add a window's share (K, *size) to the slab, all of whose slices it covers."""
+    if slab.sums is None or slab.weights is None:
+        slab.weights = torch.zeros(slab.stop - slab.start, *whole[1:])
+        slab.sums = torch.zeros(len(share), *slab.weights.shape)
+    there = slice(slab.start - corner[0], slab.stop - corner[0])
+    box = tuple(slice(low, low + edge) for low, edge in zip(corner[1:], share.shape[2:], strict=True))
+    slab.sums[(slice(None), slice(None), *box)].addcmul_(share[:, there], weight[there])
+    slab.weights[(slice(None), *box)].add_(weight[there])
+    slab.left -= 1
+
+
+def _handed_on(slabs: list[Slab], inside: tuple[slice, ...], finished: Callable[[int, Floats], object]) -> list[Slab]:
+    """Give away what is complete; what is left."""
+    for slab in slabs:
+        cut = _cut(slab, inside)
+        if not slab.left and slab.sums is not None and slab.weights is not None and cut is not None:
+            slab.sums.div_(slab.weights.clamp_min(1e-8))
+            finished(cut[0], slab.sums[(slice(None), *cut[1])].numpy())
+            slab.sums = slab.weights = None
+    return [one for one in slabs if one.left]
+
+
+def _cut(slab: Slab, inside: tuple[slice, ...]) -> tuple[int, tuple[slice, ...]] | None:
+    """Where the slab begins in the volume, and the volume's part of the slab (d, y, x); None beside the volume."""
+    low, high = max(slab.start, inside[0].start), min(slab.stop, inside[0].stop)
+    if low >= high:
+        return None
+    return low - inside[0].start, (slice(low - slab.start, high - slab.start), *inside[1:])
 
 
 def importance(size: Sequence[int]) -> Tensor:
@@ -179,20 +262,32 @@ def importance(size: Sequence[int]) -> Tensor:
 
 
 def ordered(starts: Sequence[Sequence[int]], size: Sequence[int], middle: Sequence[float]) -> list[Corner]:
-    """Every window's corner, those whose middles are nearest to a place first."""
+    """Every window's corner: row by row (z), those whose middles are nearest to a place first, and so in each row."""
     half = np.array(size) / 2 - 0.5
     corners = np.array(list(itertools.product(*starts)))
     away = (np.abs(corners + half - np.array(middle)) / np.array(size)) ** 2
-    return [tuple(int(one) for one in corners[at]) for at in np.argsort(away.sum(1), kind="stable")]
+    order = np.lexsort((away[:, 1:].sum(1), corners[:, 0], away[:, 0]))
+    return [tuple(int(one) for one in corners[at]) for at in order]
 
 
 def batches(
     corners: Sequence[Corner], mirrored: Sequence[tuple[int, ...]], batch: int
 ) -> Iterator[tuple[tuple[int, ...], Sequence[Corner]]]:
-    """Windows by batches, the plain reading of the whole volume before the mirrored ones."""
-    for axes in mirrored:
-        for at in range(0, len(corners), batch):
-            yield axes, corners[at : at + batch]
+    """Windows by batches; of a few rows together the plain reading before the mirrored ones."""
+    for group in _rows(corners, batch) if len(mirrored) > 1 else [corners]:
+        for axes in mirrored:
+            for at in range(0, len(group), batch):
+                yield axes, group[at : at + batch]
+
+
+def _rows(corners: Sequence[Corner], least: int) -> Iterator[Sequence[Corner]]:
+    """Whole rows (z), as many together as fill a batch."""
+    begin = 0
+    for at in range(1, len(corners) + 1):
+        whole = at == len(corners) or corners[at][0] != corners[at - 1][0]
+        if whole and (at - begin >= least or at == len(corners)):
+            yield corners[begin:at]
+            begin = at
 
 
 def _box(corner: Corner, size: Sequence[int]) -> tuple[slice, ...]:

@@ -72,15 +72,14 @@ def _reader(job: Any, folder: Path, tool: Segmenter) -> serving.Reader:
         found: np.ndarray[Any, Any] = np.logical_and.accumulate(share > THRESHOLD, axis=0)
         return found
 
-    def volumes(share: np.ndarray[Any, Any], _: Any, voxel_ml: float) -> list[tuple[str, float]]:
-        return [(name, round(float(one.sum()) * voxel_ml, 2)) for name, one in
-                zip(tool.regions, regions(share), strict=True)]  # fmt: skip
+    def counts(share: np.ndarray[Any, Any], _: Any) -> list[tuple[str, int]]:
+        return [(name, int(one.sum())) for name, one in zip(tool.regions, regions(share), strict=True)]
 
     windows = Windows((tool.params.size, tool.params.size), batch=32 if tool.place.is_cuda else 8)
     tool.quick = tool.quick or serving.fast(job, tool.model, windows, channels=len(tool.channels), place=tool.place)
     return serving.Reader(
         tool.quick, windows, tool.place, tool.labels, lambda share: assembled(regions(share), tool.params.scheme),
-        serving.name_of(folder), mirrors=MIRRORS, volumes=volumes,
+        serving.name_of(folder), mirrors=MIRRORS, counts=counts, maps=tool.regions,
     )  # fmt: skip
 
 
