@@ -46,6 +46,9 @@ class HiEndMae(Training):
     shots: int = knob(4, "Labelled scans to learn the segmentation from", low=1, high=1000, unit="scans")
     fine_steps: int = knob(240, "Steps of segmentation training", low=1, high=10_000_000)
     fine_rate: float = knob(2e-3, "Segmentation's step size at its peak", low=1e-7, high=1.0, log=True)
+    encoder_rate: float = knob(
+        1.0, "Factor on the segmentation's step size for the encoder", low=0.0, high=1.0, more=True
+    )
     second_rate: float = knob(
         0.0, "A second step size to try; the validation scans choose. 0 tries none", low=0.0, high=1.0, more=True
     )
@@ -88,6 +91,10 @@ class HiEndMae(Training):
     weight_decay: float = knob(0.05, "AdamW's weight decay in pretraining", low=0.0, high=1.0, more=True)
     fine_decay: float = knob(1e-5, "AdamW's weight decay in segmentation training", low=0.0, high=1.0, more=True)
     keep_model: bool = knob(True, "Save the trained model", more=True)
+    continue_from: str = knob(
+        "", "The folder of a model of this recipe whose segmentation training goes on; its network and organs must be "
+        "the same. Nothing is pretrained then. Empty: begin anew", widget="path", more=True, label="Continue from",
+    )  # fmt: skip
 
 
 PHANTOM = Sample(
