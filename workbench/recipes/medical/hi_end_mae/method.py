@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.losses.dice import DiceCELoss
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -28,6 +27,7 @@ from workbench.engine.training import fit
 from . import going_on, probe, show
 from .data import Case, Floats, Scans, Shots, load, middle, pretraining_crop, shots_of
 from .going_on import Before
+from .loss import SquaredDice, rarity
 from .networks import Decoder, Encoder, MaskedAutoencoder, PlainDecoder, Unetr, parameters, shuffled
 from .recipe import MODALITY, HiEndMae
 from .weights import load_published, monai_names
@@ -222,19 +222,6 @@ def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, pla
 # Segmentation -------------------------------------------------------------------------------
 
 
-class SquaredDice(nn.Module):
-    """Dice with squared terms plus cross-entropy over all classes, summed over the batch, as in the paper's code."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.both: nn.Module = DiceCELoss(to_onehot_y=True, softmax=True, squared_pred=True)
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits (B, K, Z, Y, X) against classes (B, 1, Z, Y, X)."""
-        total: Tensor = self.both(logits.float(), target) * len(logits)
-        return total
-
-
 def make_segmenter(encoder: Encoder, params: HiEndMae, *, classes: int) -> Unetr:
     """A UNETR on the encoder."""
     return Unetr(encoder, grid=grid_of(params), taps=taps_of(params), features=params.features, classes=classes)
@@ -298,7 +285,8 @@ def learn(
     cases = scans.labelled[: attempt.shots]
     patches = Shots(cases, params.crop, times=max(1, -(-params.fine_batch // len(cases))))
     rates = {"encoder.": params.encoder_rate}
-    objective = Segmentation(model, patches, fine, seed=stage.seed, loss=SquaredDice(), rates=rates)
+    loss = SquaredDice(rarity(cases, len(scans.organs) + 1, params.rarity) if params.rarity else None)
+    objective = Segmentation(model, patches, fine, seed=stage.seed, loss=loss, rates=rates)
 
     def evaluate(step: int) -> float:
         value = float(np.mean([
