@@ -38,6 +38,8 @@ from workbench.store.runfolder import RunConfig, RunFolder
 
 KNOB = "continue_from"
 """A recipe that has this knob can go on from a model of its own."""
+SLOTS = ("data", "cases")
+"""What the slot of labelled cases is called; a recipe that can be gone on from has one of them."""
 LEAST, LEAST_UNSEEN = 3, 2
 """Cases that a split into training, validation and test needs, and those that must be new to the model."""
 WIDE_PX = 560
@@ -73,9 +75,10 @@ def usable(cases: Mapping[str, ReviewCase]) -> list[tuple[ReviewCase, Reading]]:
 
 def starters(home: Home, recipes: Mapping[str, Recipe]) -> list[Starter]:
     """Trained models that can be gone on from, the newest first; reads files."""
-    able = {id for id, one in recipes.items() if any(knob.name == KNOB for knob in knobs(one.params))}
+    able = {id for id, one in recipes.items() if _can_go_on(one)}
     found = [one for one in trained_models(home) if one.recipe in able and not one.problem]
-    return [Starter(one, json.loads((Path(one.path) / "workbench.json").read_text("utf-8"))) for one in found]
+    made = [Starter(one, json.loads((Path(one.path) / "workbench.json").read_text("utf-8"))) for one in found]
+    return [one for one in made if one.card.get("task") != "encoder"]  # it has not learned to segment yet
 
 
 class FineTuneDialog(QDialog):
@@ -148,7 +151,7 @@ class FineTuneDialog(QDialog):
         plan = self.plan()
         fault = ""
         if plan is None:
-            fault = "No model can be gone on from yet: train one with 'Brain tumours with channel attention' first."
+            fault = f"No model can be gone on from yet: train one with {_able(self._recipes)} first."
         elif len(plan.cases) < LEAST:
             fault = f"At least {LEAST} signed cases with labels are needed: to learn from, to validate, to test."
         elif sum(not case.runs for case in plan.cases) < LEAST_UNSEEN:
@@ -168,9 +171,20 @@ class FineTuneDialog(QDialog):
         self.accept()
 
 
+def _able(recipes: Mapping[str, Recipe]) -> str:
+    """Titles of the recipes whose models can be gone on from."""
+    return " or ".join(f"'{one.title}'" for one in recipes.values() if _can_go_on(one))
+
+
+def _can_go_on(one: Recipe) -> bool:
+    return any(knob.name == KNOB for knob in knobs(one.params))
+
+
 def _cost(plan: Plan) -> str:
     params = plan.starter.params
-    steps = f"{params['max_steps']:,} steps".replace(",", " ") if params.get("max_steps") else ""
+    # Where a recipe pretrains as well, its `fine_steps` are the segmentation's and going on pretrains nothing.
+    number = params.get("fine_steps") or params.get("max_steps")
+    steps = f"{number:,} steps".replace(",", " ") if number else ""
     steps = steps or count(int(params.get("epochs", 1)), "epoch")
     return (
         f"{count(len(plan.cases), 'case')} are copied as a training set into the home, then trained for {steps} with "
@@ -254,8 +268,9 @@ def config_of(plan: Plan, data: str, *, device: str) -> RunConfig:
     known = {one.name for one in knobs(plan.recipe.params)}
     params = {name: value for name, value in plan.starter.params.items() if name in known}
     params |= {KNOB: plan.starter.facts.path, "keep_model": True}
+    slot = next(name for name in SLOTS if name in plan.recipe.reads)
     return RunConfig(
-        recipe=plan.recipe.id, params=params, inputs={"data": data}, device=device,
+        recipe=plan.recipe.id, params=params, inputs={slot: data}, device=device,
         title=f"Fine-tuned on {count(len(plan.cases), 'reviewed case')}", tags=("fine-tuned",),
         forked_from=plan.starter.facts.run, recipe_version=plan.recipe.version,
     )  # fmt: skip

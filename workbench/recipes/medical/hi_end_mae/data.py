@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from workbench.core.volumes import Label, VolumeMeta
 from workbench.engine.medical.phantoms import torso
 
 from .recipe import PHANTOM, HiEndMae
+
+if TYPE_CHECKING:
+    from .going_on import Before
 
 Floats = NDArray[np.float32]
 
@@ -58,8 +61,11 @@ class Scans:
             )
 
 
-def load(job: Job, params: HiEndMae) -> Scans:
-    """The scans that the job's slots name; phantoms come from the job's seed."""
+def load(job: Job, params: HiEndMae, before: Before | None = None) -> Scans:
+    """The scans that the job's slots name; phantoms come from the job's seed.
+
+    Where training goes on from a model, labels are read as its organs.
+    """
     scans, cases = (job.inputs.get(slot) or PHANTOM.address for slot in ("scans", "cases"))
     shots = shots_of(params)
     if cases == PHANTOM.address:
@@ -70,7 +76,7 @@ def load(job: Job, params: HiEndMae) -> Scans:
     else:
         from .folders import labelled_scans
 
-        labelled, validation, test, organs = labelled_scans(job, cases, params, shots=max(shots))
+        labelled, validation, test, organs = labelled_scans(job, cases, params, shots=max(shots), before=before)
     if params.pretrain == "none":
         unlabelled: Sequence[Case] = []
     elif scans == PHANTOM.address:

@@ -6,7 +6,7 @@ cut to the window, and kept as a .npy in the cache, from where it is mapped, not
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from workbench.engine.medical.phantoms.torso import scaled
 from workbench.engine.text import cache
 
 from .data import Case, Floats
+from .going_on import Before, values_of
 from .recipe import HiEndMae
 
 EDITION = 1
@@ -63,42 +64,60 @@ def _is_scan(one: SeriesInfo) -> bool:
 
 
 def labelled_scans(
-    job: Job, address: str, params: HiEndMae, *, shots: int
+    job: Job, address: str, params: HiEndMae, *, shots: int, before: Before | None = None
 ) -> tuple[list[Case], list[Case], list[Case], tuple[Label, ...]]:
     """Scans to learn from, to validate and to test, and the organs of an nnU-Net or Decathlon tree.
 
-    Patients are divided by the run's seed; a tree's own validation list validates. At least one scan
-    goes to each part. Raises InputError where there are too few.
+    Patients are divided by the run's seed; a tree's own validation list validates. At least one scan goes to each
+    part. Where training goes on from a model (`before`), all scans that neither validate nor test are learned from,
+    patients it was trained on among them and nowhere else. Raises InputError where there are too few.
     """
     tree = datasets.read_tree(Path(address))
     known = [one for one in tree.cases if one.label and len(one.images) == 1]
-    own = [one for one in known if one.split == "validation"]
-    rest = [one for one in known if one.split == "train"]
-    order = np.random.default_rng(job.seed).permutation(len(rest))
-    mixed = [rest[at] for at in order]
-    test = mixed[: min(params.test, max(1, round(TEST_SHARE * len(mixed))))]
-    left = mixed[len(test) :]
-    validation = own[: params.validation] or left[: min(params.validation, max(1, len(left) // 3))]
-    learned = [one for one in left if one not in validation][:shots]
-    if len(learned) < shots or not validation or not test:
+    own = [one for one in known if one.split == "validation" and one.patient not in tree.seen]
+    rest = [one for one in known if one.split == "train" or (one.split == "validation" and one not in own)]
+    fresh = sorted({one.patient for one in rest if one.patient not in tree.seen})
+    order = [fresh[at] for at in np.random.default_rng(job.seed).permutation(len(fresh))]
+    test = _of(order, rest, min(params.test, max(1, round(TEST_SHARE * len(rest)))))
+    left = [one for one in order if one not in {case.patient for case in test}]
+    wanted = min(params.validation, max(1, (len(rest) - len(test)) // 3))
+    validation = own[: params.validation] or _of(left, rest, wanted)
+    kept_apart = {one.patient for one in (*test, *validation)}
+    ranks = {patient: rank for rank, patient in enumerate(left)}
+    learned = sorted((one for one in rest if one.patient not in kept_apart), key=lambda one: ranks.get(one.patient, -1))
+    learned = learned if before is not None else learned[:shots]
+    if len(learned) < (1 if before is not None else shots) or not validation or not test:
         raise InputError(
             "There are too few labelled scans.",
-            expected=f"{shots} to learn from, and some to validate and to test",
-            received=f"{len(known)} with a label and a single channel",
+            expected=f"{1 if before is not None else shots} to learn from, and some to validate and to test",
+            received=f"{len(known)} with a label and a single channel"
+            + (f", {len(fresh)} of them of patients that the model has not seen" if before is not None else ""),
             fix="Ask for fewer shots, or add labelled scans.",
             field="cases",
             place=address,
         )
-    organs = tree.labels
-    if not organs:
+    if not tree.labels:
         raise InputError(
             "Nothing tells what the labels mean.", expected="`labels` in dataset.json", received="none",
             fix="Add names and values to dataset.json.", field="cases", place=address,
         )  # fmt: skip
-    dense = tuple(Label(at, one.name, one.colour) for at, one in enumerate(organs, 1))
-    values = [one.value for one in organs]
+    if before is not None:
+        organs, values = before.organs, values_of(tree.labels, before, place=address)
+    else:
+        organs = tuple(Label(at, one.name, one.colour) for at, one in enumerate(tree.labels, 1))
+        values = [one.value for one in tree.labels]
     parts = [[_labelled(one, params, values) for one in part] for part in (learned, validation, test)]
-    return parts[0], parts[1], parts[2], dense
+    return parts[0], parts[1], parts[2], organs
+
+
+def _of(patients: Sequence[str], cases: Sequence[datasets.DataCase], count: int) -> list[datasets.DataCase]:
+    """All cases of the first patients, as many patients as `count` cases need; never all patients."""
+    found: list[datasets.DataCase] = []
+    for patient in patients[:-1] if len(patients) > 1 else patients:
+        if len(found) >= count:
+            break
+        found += [one for one in cases if one.patient == patient]
+    return found
 
 
 def _labelled(one: datasets.DataCase, params: HiEndMae, values: list[int]) -> Case:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.losses.dice import DiceCELoss
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -20,13 +20,16 @@ from workbench.core.problem import InputError
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.medical.segmentation import Segmentation, Windows, probabilities
+from workbench.engine.medical.sliding import for_volumes
 from workbench.engine.stages import Stage, Stages
 from workbench.engine.training import fit
 
-from . import probe, show
+from . import going_on, probe, show
 from .data import Case, Floats, Scans, Shots, load, middle, pretraining_crop, shots_of
+from .going_on import Before
+from .loss import SquaredDice, rarity
 from .networks import Decoder, Encoder, MaskedAutoencoder, PlainDecoder, Unetr, parameters, shuffled
-from .recipe import HiEndMae
+from .recipe import MODALITY, HiEndMae
 from .weights import load_published, monai_names
 
 HELD_OUT_MASKS = 24
@@ -219,19 +222,6 @@ def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, pla
 # Segmentation -------------------------------------------------------------------------------
 
 
-class SquaredDice(nn.Module):
-    """Dice with squared terms plus cross-entropy over all classes, summed over the batch, as in the paper's code."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.both: nn.Module = DiceCELoss(to_onehot_y=True, softmax=True, squared_pred=True)
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Logits (B, K, Z, Y, X) against classes (B, 1, Z, Y, X)."""
-        total: Tensor = self.both(logits.float(), target) * len(logits)
-        return total
-
-
 def make_segmenter(encoder: Encoder, params: HiEndMae, *, classes: int) -> Unetr:
     """A UNETR on the encoder."""
     return Unetr(encoder, grid=grid_of(params), taps=taps_of(params), features=params.features, classes=classes)
@@ -277,13 +267,16 @@ def attempts_of(params: HiEndMae) -> list[Attempt]:
 
 
 def learn(
-    stage: Stage, attempt: Attempt, state: dict[str, Tensor], *, scans: Scans, params: HiEndMae, place: Place
-) -> tuple[Unetr, float]:
-    """Train a UNETR from the encoder's state; returns it at its best weights with its validation Dice."""
+    stage: Stage, attempt: Attempt, state: dict[str, Tensor], *, scans: Scans, params: HiEndMae, place: Place,
+    before: Before | None = None,
+) -> tuple[Unetr, float]:  # fmt: skip
+    """Train a UNETR from the encoder's state, or from a whole one; returns it at its best, with its validation Dice."""
     rng.seed(stage.seed + attempt.shots)
     encoder = Encoder(patch=params.patch, width=params.width, layers=params.layers, heads=params.heads)
     encoder.load_state_dict(state)
     model = make_segmenter(encoder, params, classes=len(scans.organs) + 1)
+    if before is not None:
+        model.load_state_dict(before.segmenter)
     encoder.cls_token.requires_grad_(False)  # the UNETR has no class token
     fine = params.replace(
         max_steps=params.fine_steps, batch=params.fine_batch, learning_rate=attempt.rate,
@@ -291,7 +284,9 @@ def learn(
     )  # fmt: skip
     cases = scans.labelled[: attempt.shots]
     patches = Shots(cases, params.crop, times=max(1, -(-params.fine_batch // len(cases))))
-    objective = Segmentation(model, patches, fine, seed=stage.seed, loss=SquaredDice())
+    rates = {"encoder.": params.encoder_rate}
+    loss = SquaredDice(rarity(cases, len(scans.organs) + 1, params.rarity) if params.rarity else None)
+    objective = Segmentation(model, patches, fine, seed=stage.seed, loss=loss, rates=rates)
 
     def evaluate(step: int) -> float:
         value = float(np.mean([
@@ -311,21 +306,32 @@ def learn(
 def train(job: Job, params: HiEndMae) -> None:
     """Load, pretrain, probe, learn to segment, test, save: the whole course of a run."""
     place = place_of(job)
+    # Tokens are few and narrow, so that bfloat16 slows the pretraining down; convolutions gain by it many times.
+    quick = for_volumes(place, getattr(job, "precision", "auto"))
     taps_of(params), grid_of(params)
+    before = going_on.read(params) if params.continue_from else None
+    params = params if before is None else going_on.settled(params, before)
     job.phase("making scans ready")
-    scans = load(job, params)
+    scans = load(job, params, before)
     job.log(f"{len(scans.unlabelled)} unlabelled, {len(scans.labelled)} labelled, {len(scans.validation)} validation "
             f"and {len(scans.test)} test scans; {len(scans.organs)} organs.")  # fmt: skip
+    if before is not None:
+        going_on.check(scans, before)
+        params = params.replace(shots=len(scans.labelled))
     stages = Stages(job)
     folder = job.folder / "weights"
     folder.mkdir(exist_ok=True)
-    state = _encoder_state(job, stages, folder, scans=scans, params=params, place=place)
+    if before is None:
+        state = _encoder_state(job, stages, folder, scans=scans, params=params, place=place)
+    else:
+        state = before.encoder
+        _begun(job, before, scans=scans, params=params, place=quick)
     if not _kept(job):
         for attempt in attempts_of(params):
             stage = stages.begin(attempt.name, curves={"learning_rate": "learning_rate"})
             if stage is None or _kept(job):
                 continue
-            model, value = learn(stage, attempt, state, scans=scans, params=params, place=place)
+            model, value = learn(stage, attempt, state, scans=scans, params=params, place=quick, before=before)
             known = stages.known
             if value > known.get(f"dev_dice_{attempt.shots}", -1.0):
                 _put(folder / f"segmenter-{attempt.shots}.safetensors", model.state_dict())
@@ -335,10 +341,23 @@ def train(job: Job, params: HiEndMae) -> None:
         job.result(name, value)
     learned = [shots for shots in shots_of(params) if f"dev_dice_{shots}" in stages.known]
     for shots in learned:
-        _test(job, folder, shots, scans=scans, params=params, place=place)
+        _test(job, folder, shots, scans=scans, params=params, place=quick)
     if params.keep_model:
         _save(job, folder, state, learned=learned, scans=scans, params=params)
     _clear(folder)
+
+
+def _begun(job: Job, before: Before, *, scans: Scans, params: HiEndMae, place: Place) -> None:
+    """Tell how the earlier model, as it is, does on the same test scans: what going on has to be better than."""
+    job.log(f"Going on from {before.name}, which stays as it is; scans are brought to {before.spacing_mm:g} mm.")
+    job.phase("testing the earlier model")
+    model = make_segmenter(make_encoder(params), params, classes=len(scans.organs) + 1)
+    model.load_state_dict(before.segmenter)
+    found = segmented(job, model, scans.test, params, place)
+    pairs = zip(found, scans.test, strict=True)
+    dice = float(np.mean([show.organ_dice(guess, one, scans.organs).mean() for guess, one in pairs]))
+    job.result("dice_before", dice)
+    job.metric("dice", dice, series="test, earlier model")
 
 
 def _kept(job: Job) -> bool:
@@ -371,12 +390,20 @@ def _test(job: Job, folder: Path, shots: int, *, scans: Scans, params: HiEndMae,
     job.phase(f"testing, {shots} shots")
     model = make_segmenter(make_encoder(params.replace(weights="")), params, classes=len(scans.organs) + 1)
     model.load_state_dict(load_file(folder / f"segmenter-{shots}.safetensors"))
+    found = segmented(job, model, scans.test, params, place)
+    show.tested(job, scans.test, found, scans.organs, shots=shots, main=shots == params.shots, window=window_of(params))
+
+
+def segmented(
+    job: Job, model: nn.Module, cases: Sequence[Case], params: HiEndMae, place: Place
+) -> list[NDArray[np.uint8]]:
+    """Label maps (z, y, x) of whole scans."""
     model.to(place.device).eval()
     found = []
-    for at, one in enumerate(scans.test):
+    for at, one in enumerate(cases):
         found.append(predicted(model, one, params, place).argmax(0).astype(np.uint8))
-        job.progress(at + 1, len(scans.test))
-    show.tested(job, scans.test, found, scans.organs, shots=shots, main=shots == params.shots, window=window_of(params))
+        job.progress(at + 1, len(cases))
+    return found
 
 
 def _put(path: Path, state: dict[str, Tensor]) -> None:
@@ -405,7 +432,8 @@ def _save(
     if shots:
         _put(model / "segmenter.safetensors", load_file(folder / f"segmenter-{shots}.safetensors"))
     job.write_card(
-        task="segmentation" if shots else "encoder", shots=shots, labels=[plain(one) for one in scans.organs],
+        task="segmentation" if shots else "encoder", shots=shots, channels=[MODALITY],
+        labels=[plain(one) for one in scans.organs],
         shape={"crop": params.crop, "patch": params.patch, "width": params.width, "layers": params.layers,
                "heads": params.heads, "taps": params.taps, "features": params.features,
                "window_low": params.window_low, "window_high": params.window_high},

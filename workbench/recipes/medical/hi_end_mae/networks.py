@@ -21,6 +21,8 @@ from workbench.core.problem import InputError
 EPS = 1e-6
 TAPS = 4
 """Three raw layers and the normalised end."""
+FEW_KEYS = 128
+"""Up to this many keys, a processor computes attention faster as two plain products."""
 
 
 # Patches ------------------------------------------------------------------------------------
@@ -105,6 +107,18 @@ def _heads(tokens: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
     return tokens.reshape(batch, count, parts, heads, width // parts // heads).permute(2, 0, 3, 1, 4).unbind(0)
 
 
+def attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Scaled dot-product attention of (B, heads, N, d) over (B, heads, M, d).
+
+    On a processor torch's fused form pads heads this narrow and is slow in bfloat16: the two products written
+    out are the same function, two to four times faster there (with the gradient; 8 × 4 heads, 55 or 216 keys).
+    """
+    if query.device.type == "cpu" and (query.dtype == torch.bfloat16 or key.shape[-2] <= FEW_KEYS):
+        shares = (query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)).softmax(-1)
+        return shares.to(value.dtype) @ value
+    return F.scaled_dot_product_attention(query, key, value)
+
+
 class SelfAttention(nn.Module):
     """All tokens ask all tokens."""
 
@@ -117,7 +131,7 @@ class SelfAttention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, N, D) to (B, N, D)."""
         query, key, value = _heads(self.qkv(tokens), 3, self.heads)
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = attended(query, key, value)
         found: Tensor = self.proj(seen.transpose(1, 2).flatten(2))
         return found
 
@@ -135,7 +149,7 @@ class CrossAttention(nn.Module):
     def forward(self, tokens: Tensor, tap: Tensor) -> Tensor:
         """(B, N, d) and (B, 1 + V, d) to (B, N, d)."""
         (query,), (key, value) = _heads(self.q(tokens), 1, self.heads), _heads(self.kv(tap), 2, self.heads)
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = attended(query, key, value)
         found: Tensor = self.proj(seen.transpose(1, 2).flatten(2))
         return found
 
