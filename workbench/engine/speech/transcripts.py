@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "ʼ": "'"})  # noqa: RUF001
-_APART = re.compile(r"[-–—/_\s]+")  # noqa: RUF001
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "ʼ": "'"})
+_APART = re.compile(r"[-–—/_\s]+")
 _MARKS = re.compile(r"[.,;:!?\"“”()\[\]…«»]|(?<![a-z])'|'(?![a-z])")
 
 

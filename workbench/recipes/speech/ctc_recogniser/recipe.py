@@ -8,7 +8,7 @@ from typing import Any, Literal
 from workbench.core.claim import Better, Claim
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.core.kinds import Audio, Curve, ImageGrid, Outcomes, Sample, Slot, Spans, SpeechFolder, Table, Tiers
+from workbench.core.kinds import Curve, ImageGrid, Outcomes, Sample, Slot, Spans, SpeechFolder, Table, Tiers
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
