@@ -1,4 +1,4 @@
-"""What is done to log-mel frames while a recogniser learns: pace, vocal tract, pauses, noise. SpecAugment comes later."""
+"""What is done to log-mel frames while a recogniser learns: pace, vocal tract, pauses, noise."""
 
 from __future__ import annotations
 

@@ -102,14 +102,17 @@ class Hearing:
         """(n,) samples at 16 kHz with what was said, or None; the transcript must be one that CTC can write."""
         said = plain(text)
         if not said:
-            return self._without("without a transcript" if not text.strip() else "with digits or symbols")
+            self._without("without a transcript" if not text.strip() else "with digits or symbols")
+            return None
         seconds = len(wave) / RATE_HZ
         if not SHORTEST_S <= seconds <= LONGEST_S:
-            return self._without("too long" if seconds > LONGEST_S else "too short")
+            self._without("too long" if seconds > LONGEST_S else "too short")
+            return None
         targets = tuple(spelled(said, self.model.vocabulary))
         frames = self.model.frames(torch.from_numpy(levelled(wave))[None])[0].numpy().astype(np.float16)
         if -(-len(frames) // self.model.shape.stride) < frames_needed(targets):
-            return self._without("with more characters than frames")
+            self._without("with more characters than frames")
+            return None
         return Utterance(name, frames, said, targets, speaker, wave if keep else None)
 
     def _without(self, why: str) -> None:

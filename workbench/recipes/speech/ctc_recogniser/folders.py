@@ -48,7 +48,8 @@ def transcribed(root: Path) -> tuple[str, list[Recording]]:
                 raise
     if not any(one.text.strip() for one in found):
         raise InputError(
-            "No sound in this folder has a transcript.", expected=f"{LISTING}, or a .TextGrid or .txt beside each sound",
+            "No sound in this folder has a transcript.",
+            expected=f"{LISTING}, or a .TextGrid or .txt beside each sound",
             received=f"{form}, {len(found)} sounds without", fix="Choose a folder with transcripts.", field="speech",
             place=root.name,
         )  # fmt: skip
@@ -94,16 +95,14 @@ def paired(root: Path) -> Iterator[Recording]:
         if path.suffix.lower() not in SOUND_SUFFIXES or not path.is_file():
             continue
         speaker = path.parent.name if path.parent != root else ""
-        grid = next(
-            (one for one in (path.with_suffix(".TextGrid"), path.with_suffix(".textgrid")) if one.is_file()), None
-        )
+        grids = (path.with_suffix(ending) for ending in (".TextGrid", ".textgrid"))
+        grid = next((one for one in grids if one.is_file()), None)
         if grid is not None:
             tiers = read_tiers(grid).tiers
             for each in tiers[0].segments if tiers else ():
                 if each.text.strip():
-                    yield Recording(
-                        str(path), each.text, each.speaker or speaker, start_s=each.start_s, end_s=each.end_s
-                    )
+                    who = each.speaker or speaker
+                    yield Recording(str(path), each.text, who, start_s=each.start_s, end_s=each.end_s)
         elif path.with_suffix(".txt").is_file():
             yield Recording(str(path), path.with_suffix(".txt").read_text(encoding="utf-8-sig").strip(), speaker)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.engine.speech.features import cmvn, padded, spec_augment
@@ -26,7 +26,8 @@ class Transcribing:
     def __init__(
         self, model: CtcRecogniser, utterances: Sequence[Utterance], params: Recognise, *, seed: int
     ) -> None:  # fmt: skip
-        self.model, self.utterances, self.params, self.seed = model, utterances, params, seed
+        self.model: nn.Module = model
+        self.utterances, self.params, self.seed = utterances, params, seed
         self.lengths = [len(one.frames) for one in utterances]
         self.least = [frames_needed(one.targets) * model.shape.stride for one in utterances]
         self.steps = 0

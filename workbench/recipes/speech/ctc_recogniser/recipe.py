@@ -127,14 +127,14 @@ CLAIM = Claim(
     reads={
         "speech": Slot(
             SpeechFolder, "Transcribed speech",
-            "A folder with transcripts.tsv (path, start_s, end_s, speaker, text), sounds with a .TextGrid or .txt beside "
-            "each, or a corpus such as LibriSpeech, LibriTTS, VCTK or CMU ARCTIC.",
+            "A folder with transcripts.tsv (path, start_s, end_s, speaker, text), sounds with a .TextGrid or .txt "
+            "beside each, or a corpus such as LibriSpeech, LibriTTS, VCTK or CMU ARCTIC.",
             (BANK,),
         ),
     },
     writes={
-        "loss": Curve, "character_error_rate": Curve, "word_error_rate": Curve, "examples": Spans, "emissions": ImageGrid,
-        "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
+        "loss": Curve, "character_error_rate": Curve, "word_error_rate": Curve, "examples": Spans,
+        "emissions": ImageGrid, "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
     },
     layout=(
         ("examples",), ("character_error_rate", "word_error_rate", "loss"), ("emissions",), ("heard",),

@@ -16,10 +16,11 @@ from workbench.core.audio import Segment, SoundMeta, Tier, TiersDoc, to_meta
 from workbench.core.documents import Column, Span, SpannedText, SpansDoc, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import ImageGrid, Outcomes, Spans, Table, Tiers
+from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.recogniser import CtcRecogniser
 from workbench.engine.speech.transcripts import character_errors, word_errors
 
-from .data import RATE_HZ, Utterance
+from .data import Utterance
 
 if TYPE_CHECKING:
     from .method import Tested
@@ -53,8 +54,9 @@ def compared(said: str, heard: str) -> SpannedText:
 
 def transcripts(job: Job, utterances: Sequence[Utterance], before: Sequence[str], after: Sequence[str]) -> None:
     """Test utterances with what is heard before and after training."""
-    columns = [Column("said", "text"), Column("heard before training", "text"), Column("heard after", "text"),
-               Column("characters wrong", digits=0, best="low"), Column("of", digits=0), Column("speaker", "text")]  # fmt: skip
+    texts = [Column(name, "text") for name in ("said", "heard before training", "heard after")]
+    counts = [Column("characters wrong", digits=0, best="low"), Column("of", digits=0)]
+    columns = [*texts, *counts, Column("speaker", "text")]
     rows = []
     for one, then, now in list(zip(utterances, before, after, strict=True))[:LISTED]:
         wrong, of = character_errors(now, one.text)
@@ -65,12 +67,14 @@ def transcripts(job: Job, utterances: Sequence[Utterance], before: Sequence[str]
 
 def rates(job: Job, rows: Sequence[tuple[str, int, Tested | None, Tested]]) -> None:
     """Character and word error rates, before and after training."""
-    columns = [Column("speech", "text"), Column("utterances", digits=0),
-               Column("characters wrong before", "number", "%", 1, "low"),
-               Column("characters wrong", "number", "%", 1, "low"),
-               Column("words wrong before", "number", "%", 1, "low"), Column("words wrong", "number", "%", 1, "low")]  # fmt: skip
-    table = [[name, count, _percent(then and then.cer), _percent(now.cer), _percent(then and then.wer),
-              _percent(now.wer)] for name, count, then, now in rows]  # fmt: skip
+    shares = ("characters wrong before", "characters wrong", "words wrong before", "words wrong")
+    columns = [Column("speech", "text"), Column("utterances", digits=0)]
+    columns += [Column(name, "number", "%", 1, "low") for name in shares]
+    table = [
+        [name, count, _percent(then.cer if then else None), _percent(now.cer),
+         _percent(then.wer if then else None), _percent(now.wer)]
+        for name, count, then, now in rows
+    ]  # fmt: skip
     caption = "Edits over characters and over words said, by the best path, without a language model."
     job.artifact("rates", Table, TableDoc(columns, table, caption), title="Error rates")
 
