@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import workbench
-from workbench.core.transcripts import RECIPE, Family, RecogniserFacts
+from workbench.core.transcripts import Family, RecogniserFacts
 
 SHIPPED = Path(workbench.__file__).resolve().parents[1] / "resources" / "backbones" / "speech-recogniser"
 SHIPPED_NAME = "starter:speech-recogniser"
+OWN = ("recogniser.json", "recogniser.safetensors")
+"""What a recogniser of the workbench is kept in (engine/speech/recogniser.py)."""
 WRITES: dict[str, Family] = {"whisper": "whisper", "speecht5": "speecht5"}
 EXPECTED = "a run or model of the recipe ctc-recogniser, or a wav2vec 2.0, HuBERT, Whisper or SpeechT5 folder"
 
 
 def facts_of(folder: Path) -> RecogniserFacts | None:
     """What transcribes in a folder; None where nothing does."""
-    card, config = _json(folder / "workbench.json"), _json(folder / "config.json")
-    if folder == SHIPPED:
-        note = "Trained on synthetic speech only" if (folder / "card.md").is_file() else ""
-        return RecogniserFacts(str(folder), "Shipped recogniser", "recogniser", note)
-    run = card.get("config", {})
-    if isinstance(run, dict) and run.get("recipe") == RECIPE:
-        name = folder.parent.name if folder.name == "model" else folder.name
-        return RecogniserFacts(str(folder), f"{run.get('title') or 'Trained recogniser'}  ·  {name}", "recogniser")
-    family = family_of(config)
+    if all((folder / name).is_file() for name in OWN):
+        told = _json(folder / "workbench.json").get("config", {})
+        run = folder.parent.name if folder.name == "model" else folder.name
+        title = "Shipped recogniser" if folder == SHIPPED else str(told.get("title") or "Trained recogniser")
+        note = "trained on synthetic speech only" if folder == SHIPPED else ""
+        return RecogniserFacts(str(folder), title if folder == SHIPPED else f"{title}  ·  {run}", "recogniser", note)
+    family = family_of(_json(folder / "config.json"))
     return RecogniserFacts(str(folder), folder.name, family) if family else None
 
 

@@ -154,6 +154,8 @@ class WhisperFolder:
         self._generation = self._model.generation_config
         first = self._tokenizer.convert_tokens_to_ids("<|notimestamps|>")
         self._timestamps = int(first) + 1
+        if not hasattr(self._generation, "no_timestamps_token_id"):
+            self._generation.no_timestamps_token_id = int(first)  # older fine-tuned folders lack it
         self._special = set(self._tokenizer.all_special_ids)
         self._by_heads = bool(getattr(self._generation, "alignment_heads", None))
 

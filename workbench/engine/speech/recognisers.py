@@ -51,7 +51,7 @@ def load(folder: Path, device: str = "cpu") -> Emitter | Writer:
     if facts.family == "recogniser":
         from workbench.engine.speech.recogniser import CtcRecogniser
 
-        own: Emitter = CtcRecogniser.load(folder)
+        own: Emitter = CtcRecogniser.load(folder).to(device)
         return own
     from workbench.engine.speech import published
 
