@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeAlias
 
+import msgspec
 import numpy as np
 
 from workbench.core.audio import Segment, SoundFile
@@ -26,6 +28,9 @@ SHORTEST_S = 0.1
 """A shorter sound is filled up with silence: a model's convolutions need this much."""
 PAUSE_S, LONG_S = 0.5, 10.0
 """Segments end at pauses, and are parted at their longest pause while they are longer than this."""
+Told: TypeAlias = Callable[[float], object]
+Pieces: TypeAlias = Generator[Piece, float | None, None]
+"""What is sent back is where the next piece begins."""
 ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
@@ -47,12 +52,14 @@ class Excerpts:
 
 
 def transcribe(
-    sound: SoundFile, model: Emitter | Writer, *, start_s: float = 0.0, end_s: float = 0.0, beam: int = 1
-) -> Iterator[Transcript]:
+    sound: SoundFile, model: Emitter | Writer, *, start_s: float = 0.0, end_s: float = 0.0, beam: int = 1,
+    told: Told = lambda _: None,
+) -> Iterator[Transcript]:  # fmt: skip
     """What is said in [start_s, end_s) of a sound, a stretch at a time; `complete` on the last one.
 
     The mean of all channels is read, at the model's rate. To go on later from the `reached_s` of an answer gives
-    the same words as never to have stopped. Raises InputError for a stretch outside the sound.
+    the same words as never to have stopped. `told` hears after every piece how far it is, in seconds, and may raise
+    to end the work. Raises InputError for a stretch outside the sound.
     """
     excerpts = Excerpts(sound, model.sample_rate_hz)
     end_s = min(end_s or excerpts.duration_s, excerpts.duration_s)
@@ -67,14 +74,12 @@ def transcribe(
         notes=tuple(_notes(sound, model.sample_rate_hz)),
     )  # fmt: skip
     at_s = start_s
-    for words, reached_s in reading(excerpts, model, start_s, end_s, beam):
+    for words, reached_s in reading(_pieces(excerpts, start_s, end_s, told), excerpts, model, end_s, beam):
         yield _part(base, words, at_s, reached_s, complete=reached_s >= end_s - 1e-6)
         at_s = reached_s
 
 
 def _part(base: Transcript, words: list[Segment], start_s: float, reached_s: float, *, complete: bool) -> Transcript:
-    import msgspec
-
     return msgspec.structs.replace(base, segments=segments_of(words), words=words, start_s=start_s,
                                    reached_s=reached_s, complete=complete)  # fmt: skip
 
@@ -88,7 +93,7 @@ def _notes(sound: SoundFile, rate_hz: int) -> Iterator[str]:
     yield from sound.notes
 
 
-def _pieces(excerpts: Excerpts, start_s: float, end_s: float) -> Iterator[Piece]:
+def _pieces(excerpts: Excerpts, start_s: float, end_s: float, told: Told) -> Pieces:
     """Pieces that follow each other; a Writer may ask to go on from elsewhere by `send`."""
     at_s = start_s
     while at_s < end_s - 1e-6:
@@ -98,15 +103,17 @@ def _pieces(excerpts: Excerpts, start_s: float, end_s: float) -> Iterator[Piece]
             piece = Piece(piece.start_s, end_s, True, piece.empty)
         moved: float | None = yield piece
         at_s = piece.end_s if moved is None else moved
+        told(at_s)
 
 
 def _emitted(
-    excerpts: Excerpts, model: Emitter, start_s: float, end_s: float, beam: int
+    pieces: Pieces, excerpts: Excerpts, model: Emitter, end_s: float, beam: int
 ) -> Iterator[tuple[list[Segment], float]]:
     held: list[np.ndarray] = []
     times: list[np.ndarray] = []
-    began_s, clean = start_s, True
-    for piece in _pieces(excerpts, start_s, end_s):
+    began_s, clean = -1.0, True
+    for piece in pieces:
+        began_s = piece.start_s if began_s < 0 else began_s
         if not piece.empty:
             found, starts = _heard(excerpts, model, piece, clean=clean)
             held.append(found)
@@ -115,7 +122,7 @@ def _emitted(
         if clean or piece.end_s - began_s >= STRETCH_S or piece.end_s >= end_s - 1e-6:
             words = _decoded(model, held, times, beam)
             yield words, piece.end_s
-            held, times, began_s = [], [], piece.end_s
+            held, times, began_s = [], [], -1.0
 
 
 def _heard(excerpts: Excerpts, model: Emitter, piece: Piece, *, clean: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -142,9 +149,8 @@ def _decoded(model: Emitter, held: Sequence[np.ndarray], times: Sequence[np.ndar
 
 
 def _written(
-    excerpts: Excerpts, model: Writer, start_s: float, end_s: float, beam: int
+    pieces: Pieces, excerpts: Excerpts, model: Writer, end_s: float, beam: int
 ) -> Iterator[tuple[list[Segment], float]]:
-    pieces = _pieces(excerpts, start_s, end_s)
     piece = next(pieces, None)
     while piece is not None:
         words: list[Segment] = []
@@ -162,7 +168,7 @@ def _written(
                 words = [one for one in kept if one.end_s <= reached_s]
         yield words, reached_s
         try:
-            piece = pieces.send(reached_s)  # type: ignore[attr-defined]
+            piece = pieces.send(reached_s)
         except StopIteration:
             piece = None
 
