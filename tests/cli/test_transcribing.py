@@ -17,7 +17,7 @@ from tests.engine.speech.sounds import tone, write
 from tests.plugins.fixtures import end_worker, until
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import InputError
-from workbench.core.transcripts import Transcript, TranscribingWish, joined
+from workbench.core.transcripts import TranscribingWish, Transcript, joined
 from workbench.engine.speech.opening import open_whole
 from workbench.engine.speech.recognisers import load
 from workbench.engine.speech.tiers import read_tiers
@@ -93,9 +93,7 @@ def test_that_a_files_words_are_those_of_the_engine_and_every_format_is_read_bac
     assert [one.confidence for one in ctm] == pytest.approx([one.confidence for one in wanted.words], abs=1e-3)
 
 
-def test_that_faults_of_a_command_are_told_together_and_bad_sounds_one_by_one(
-    runner, home, workbench, model, tmp_path
-):
+def test_that_faults_of_a_command_are_told_together_and_bad_sounds_one_by_one(runner, home, workbench, model, tmp_path):
     at_home = ("--home", str(home.root))
     none = workbench("speech", "transcribe", str(tmp_path / "no.wav"), "--format", "doc", "--beam", "0", *at_home)
     assert none.status == 2
@@ -157,15 +155,17 @@ def test_that_a_transcript_grows_while_it_is_waited_for_and_others_are_answered_
 def test_that_files_are_taken_one_by_one_with_a_reason_for_each_that_waits(runner, model, spoken, tmp_path):
     shutil.copy(spoken, spoken.with_suffix(".wav"))  # same name, another ending
     shutil.copy(spoken, spoken.parent / "other.flac")
-    seen: list[tuple[str, str, str]] = []
+    seen: list[tuple[str, ...]] = []
     batch = Batch(runner, BatchWish(str(model), ("srt",), tmp_path / "out"),
-                  lambda item: seen.append((item.path.name, item.state, item.words)))  # fmt: skip
+                  lambda _: seen.append(tuple(batch.reasons())))  # fmt: skip
     items = items_of([spoken.parent, spoken])
     batch.run(items)
     assert [one.path.name for one in items] == ["other.flac", "talk.flac", "talk.wav"]
     assert {one.name for one in (tmp_path / "out").iterdir()} == {"other.srt", "talk.flac.srt", "talk.wav.srt"}
-    assert ("talk.wav", "waiting", "behind 2 others") in seen and ("talk.wav", "waiting", "next") in seen
-    assert not [one for one in seen if one[1] == "waiting" and not one[2]][3:]
+    assert ("next", "behind 1 other", "behind 2 others") in seen
+    waited = [told[2] for told in seen]
+    assert waited.index("behind 2 others") < waited.index("behind 1 other")
+    assert all("words" in one for one in seen[-1])
 
     broken = tmp_path / "broken"
     shutil.copytree(model, broken)
@@ -191,8 +191,8 @@ def test_that_a_watched_folder_takes_what_comes_once_it_is_whole(runner, model, 
                 time.sleep(0.15)
         (folder / "bad.wav").write_bytes(b"no sound")
         state = {}
-        until(lambda: state.update({name: one for name, one, _ in seen}) or len(state) == 2
-              and all(one in ("done", "failed") for one in state.values()), "both are through")  # fmt: skip
+        until(lambda: state.update({name: one for name, one, _ in seen}) or (len(state) == 2
+              and all(one in ("done", "failed") for one in state.values())), "both are through")  # fmt: skip
         assert state == {"coming.flac": "done", "bad.wav": "failed"}
         assert ("coming.flac", "waiting", "the file is still being written") in seen
         assert (folder / "coming.txt").stat().st_size > 10

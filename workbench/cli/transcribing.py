@@ -14,7 +14,7 @@ from workbench.cli.output import json_line, say, table, tell
 from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.problem import InputError, Problem
-from workbench.core.transcripts import FORMATS, Format, Transcript, TranscribingWish
+from workbench.core.transcripts import FORMATS, Format, TranscribingWish, Transcript
 from workbench.runner.base import Runner
 from workbench.runner.transcribing import (
     ENDED,

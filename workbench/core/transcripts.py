@@ -179,3 +179,50 @@ def plain_words(text: str) -> list[str]:
 def within(rows: Sequence[Segment], start_s: float, end_s: float) -> list[Segment]:
     """The rows whose middle lies in [start_s, end_s)."""
     return [one for one in rows if start_s <= (one.start_s + one.end_s) / 2 < end_s]
+
+
+APART_S = 10.0
+"""Two readings of a sound are compared in windows of about this length."""
+
+
+def differing(one: Sequence[Segment], other: Sequence[Segment]) -> tuple[set[int], set[int]]:
+    """Which words of two readings of the same sound have no equal in the other, by place; both in order of time.
+
+    Compared in windows that begin where neither has a word, so that work grows with the length alone.
+    """
+    firsts: set[int] = set()
+    seconds: set[int] = set()
+    at = there = 0
+    while at < len(one) or there < len(other):
+        end_at, end_there = _window(one, at, other, there)
+        mine = [" ".join(plain_words(word.text)) for word in one[at:end_at]]
+        its = [" ".join(plain_words(word.text)) for word in other[there:end_there]]
+        for change in changes(mine, its):
+            if not change.equal:
+                firsts.update(range(at + change.first, at + change.last))
+                seconds.update(range(there + change.other_first, there + change.other_last))
+        at, there = end_at, end_there
+    return firsts, seconds
+
+
+def _window(one: Sequence[Segment], at: int, other: Sequence[Segment], there: int) -> tuple[int, int]:
+    """The ends of a window that begins at these words."""
+    begins = [row[place].start_s for row, place in ((one, at), (other, there)) if place < len(row)]
+    until_s, first, reached_s = min(begins) + APART_S, True, 0.0
+    while at < len(one) or there < len(other):
+        mine = one[at].start_s if at < len(one) else float("inf")
+        its = other[there].start_s if there < len(other) else float("inf")
+        if not first and min(mine, its) >= until_s and min(mine, its) >= reached_s:
+            break
+        first = False
+        word = one[at] if mine <= its else other[there]
+        at, there = (at + 1, there) if mine <= its else (at, there + 1)
+        reached_s = max(reached_s, word.end_s)
+    return at, there
+
+
+def against_corrections(words: Sequence[Segment], doc: TiersDoc) -> tuple[ErrorRate, int]:
+    """The word error rate of a reading on the segments that a person corrected or confirmed, and their number."""
+    true = [one for tier in doc.tiers if tier.kind == "segments" for one in tier.segments if one.corrected]
+    pairs = [(one.text, " ".join(word.text for word in within(words, one.start_s, one.end_s))) for one in true]
+    return word_errors(pairs), len(true)

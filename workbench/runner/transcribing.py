@@ -18,8 +18,9 @@ import msgspec
 
 from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.events import Underway
-from workbench.core.problem import InputError, Problem, ProblemRecord, record_of
-from workbench.core.transcripts import SUFFIX, Format, Transcript, TranscribingWish, joined
+from workbench.core.problem import InputError, Problem, ProblemRecord, did_you_mean, record_of
+from workbench.core.transcripts import FORMATS, SUFFIX, Format, TranscribingWish, Transcript, joined
+from workbench.core.words import count
 from workbench.runner.base import Runner
 
 BUDGET_S = 2.0
@@ -158,8 +159,7 @@ def found_sounds(folder: Path) -> Iterator[Path]:
 def items_of(paths: Iterable[Path]) -> list[Item]:
     """Items for files and for every sound below folders, each file once; what does not exist fails in its turn."""
     found: dict[Path, Item] = {}
-    for path in paths:
-        path = path.expanduser().absolute()
+    for path in (one.expanduser().absolute() for one in paths):
         for one in found_sounds(path) if path.is_dir() else (path,):
             found.setdefault(one, Item(one, path if path.is_dir() else path.parent))
     return list(found.values())
@@ -184,6 +184,15 @@ class Batch:
         self.runner, self.wish, self._changed = runner, wish, changed
         self.items: list[Item] = []
         self.stop = threading.Event()
+
+    def reasons(self) -> list[str]:
+        """For each item what there is to say of it; those that wait say what for."""
+        found, before = [], 0
+        for item in list(self.items):
+            waits = item.state == "waiting" and not item.words
+            found.append((f"behind {count(before, 'other')}" if before else "next") if waits else item.why)
+            before += item.state in ("waiting", "working")
+        return found
 
     def run(self, items: Iterable[Item]) -> list[Item]:
         """Each item to its end; a file that fails holds up no other. Ends early when `stop` is set."""
@@ -235,8 +244,9 @@ class Batch:
             self._add([item])
         elif changed and item.state == "failed":
             item.state, item.problem = "waiting", None
-        if item.state == "waiting" and not self._settled(item, marks, settled_s):
-            self._say(item, "the file is still empty" if not mark[0] else "the file is still being written")
+        if item.state == "waiting":
+            written = "the file is still empty" if not mark[0] else "the file is still being written"
+            self._say(item, "" if self._settled(item, marks, settled_s) else written)
 
     def _settled(self, item: Item, marks: dict[Path, tuple[tuple[int, int], float]], settled_s: float) -> bool:
         mark, since = marks.get(item.path, ((0, 0), time.monotonic()))
@@ -246,15 +256,6 @@ class Batch:
         self.items += items
         for item in items:
             self._changed(item)
-        self._queue()
-
-    def _queue(self) -> None:
-        """Tell the waiting ones how many are before them."""
-        before = sum(one.state == "working" for one in self.items)
-        for item in self.items:
-            if item.state == "waiting" and not item.words.startswith("the file"):
-                self._say(item, f"behind {before} other{'s' if before != 1 else ''}" if before else "next")
-                before += 1
 
     def _say(self, item: Item, words: str) -> None:
         if words != item.words:
@@ -264,7 +265,6 @@ class Batch:
     def _end(self, item: Item, state: State, words: str = "") -> None:
         item.state, item.words, item.fraction = state, words, -1.0
         self._changed(item)
-        self._queue()
 
     def _leave(self) -> None:
         for item in self.items:
@@ -281,7 +281,6 @@ class Batch:
             return
         item.state, item.words, item.heard = "working", "", 0
         self._changed(item)
-        self._queue()
         try:
             self._write(item, base, wanted)
         except Stopped:
@@ -323,9 +322,6 @@ class Batch:
 
 def checked_formats(names: str) -> tuple[Format, ...]:
     """'txt,srt' as formats; raises InputError naming what is unknown."""
-    from workbench.core.problem import did_you_mean
-    from workbench.core.transcripts import FORMATS
-
     found: list[Format] = []
     for name in (one.strip().lower() for one in names.split(",") if one.strip()):
         form = next((one for one in FORMATS if one == name), None)

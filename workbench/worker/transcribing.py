@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from workbench.core.problem import InputError
-from workbench.core.transcripts import SUFFIX, Format, Transcript, TranscribingWish, joined, tier_for, tiers_of
+from workbench.core.transcripts import SUFFIX, Format, TranscribingWish, Transcript, joined, tier_for, tiers_of
 from workbench.worker.child import place, share_cores
 
 if TYPE_CHECKING:

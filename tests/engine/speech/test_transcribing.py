@@ -77,7 +77,9 @@ def test_that_a_writer_with_times_loses_no_word_at_a_cut(sound_of):
 
 def test_that_words_have_the_times_at_which_they_are_said(sound_of):
     text = "abc hgf dead"
-    (part,) = transcribe(sound_of(np.concatenate([np.zeros(RATE), said(text, pause_s=0.3), np.zeros(RATE)])), ToneSpeller())
+    (part,) = transcribe(
+        sound_of(np.concatenate([np.zeros(RATE), said(text, pause_s=0.3), np.zeros(RATE)])), ToneSpeller()
+    )
     starts = [1.0, 1.0 + 3 * 0.12 + 0.3, 1.0 + 6 * 0.12 + 0.6]
     assert [one.start_s for one in part.words] == pytest.approx(starts, abs=0.021)
     assert [one.end_s - one.start_s for one in part.words] == pytest.approx([0.32, 0.32, 0.44], abs=0.041)

@@ -85,7 +85,9 @@ def _extended(
     return found
 
 
-def _add(found: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, label: float) -> None:
+def _add(
+    found: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, label: float
+) -> None:
     before = found.get(prefix, (NEVER, NEVER))
     found[prefix] = _plus(before[0], blank), _plus(before[1], label)
 
@@ -144,9 +146,7 @@ def decode(log_probabilities: np.ndarray, beam: int) -> list[Label]:
     return aligned(log_probabilities, best) or plain
 
 
-def words_of(
-    labels: Sequence[Label], vocabulary: Sequence[str], starts_s: np.ndarray, frame_s: float
-) -> list[Segment]:
+def words_of(labels: Sequence[Label], vocabulary: Sequence[str], starts_s: np.ndarray, frame_s: float) -> list[Segment]:
     """Words between spaces; `starts_s` (T,) are the times of the frames.
 
     A word lasts from the first frame of its first letter to the end of the last frame of its last one. CTC marks

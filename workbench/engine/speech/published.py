@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,11 @@ def load(folder: Path, family: Family, device: str = "cpu") -> Emitter | Writer:
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     _check(folder)
-    made = {"ctc": CtcFolder, "whisper": WhisperFolder, "speecht5": SpeechT5Folder}[family]
+    kinds: dict[str, Callable[[Path, torch.device], Emitter | Writer]] = {
+        "ctc": CtcFolder, "whisper": WhisperFolder, "speecht5": SpeechT5Folder,
+    }  # fmt: skip
     try:
-        found: Emitter | Writer = made(folder, torch.device(device))
+        found = kinds[family](folder, torch.device(device))
     except InputError:
         raise
     except Exception as error:  # the library raises whatever it meets: OSError, ValueError, KeyError, ImportError …
@@ -90,14 +92,16 @@ def _model(kind: str, folder: Path, device: torch.device) -> Any:
 def _extractor(folder: Path) -> Any:
     from transformers import AutoFeatureExtractor
 
-    return AutoFeatureExtractor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    made: Any = AutoFeatureExtractor
+    return made.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 class CtcFolder:
     """An encoder with a CTC head; see recognisers.Emitter."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        self._model, self._extractor, self._device = _model("AutoModelForCTC", folder, device), _extractor(folder), device
+        self._model, self._extractor = _model("AutoModelForCTC", folder, device), _extractor(folder)
+        self._device = device
         config = self._model.config
         self.sample_rate_hz = int(self._extractor.sampling_rate)
         self.frame_s = math.prod(config.conv_stride) / self.sample_rate_hz
@@ -146,10 +150,9 @@ class WhisperFolder:
     def __init__(self, folder: Path, device: torch.device) -> None:
         from transformers import AutoTokenizer
 
-        self._model, self._extractor, self._device = (
-            _model("WhisperForConditionalGeneration", folder, device), _extractor(folder), device,
-        )  # fmt: skip
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        self._model, self._extractor = _model("WhisperForConditionalGeneration", folder, device), _extractor(folder)
+        self._device = device
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         self.sample_rate_hz = int(self._extractor.sampling_rate)
         self._generation = self._model.generation_config
         first = self._tokenizer.convert_tokens_to_ids("<|notimestamps|>")
@@ -224,9 +227,8 @@ class SpeechT5Folder:
     def __init__(self, folder: Path, device: torch.device) -> None:
         from transformers import SpeechT5Tokenizer
 
-        self._model, self._extractor, self._device = (
-            _model("SpeechT5ForSpeechToText", folder, device), _extractor(folder), device,
-        )  # fmt: skip
+        self._model, self._extractor = _model("SpeechT5ForSpeechToText", folder, device), _extractor(folder)
+        self._device = device
         self._tokenizer = SpeechT5Tokenizer.from_pretrained(folder, local_files_only=True)
         self.sample_rate_hz = int(self._extractor.sampling_rate)
 

@@ -20,9 +20,17 @@ from workbench.core.recognisers import EXPECTED, facts_of, what_is_in
 class Emitter(Protocol):
     """A CTC model: `vocabulary` has the blank first, a frame lasts `frame_s`."""
 
-    sample_rate_hz: int
-    frame_s: float
-    vocabulary: Sequence[str]
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of the samples that it takes."""
+
+    @property
+    def frame_s(self) -> float:
+        """The time from one frame to the next."""
+
+    @property
+    def vocabulary(self) -> Sequence[str]:
+        """A label for each output."""
 
     def emissions(self, samples: np.ndarray) -> np.ndarray:
         """(T, V) log-probabilities for (n,) float32 samples of full scale 1."""
@@ -32,8 +40,13 @@ class Emitter(Protocol):
 class Writer(Protocol):
     """A model that writes text; where `timed` is false it tells no times, and words share out what was heard."""
 
-    sample_rate_hz: int
-    timed: bool
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of the samples that it takes."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether its words have times."""
 
     def words(self, samples: np.ndarray) -> list[Segment]:
         """Words of (n,) float32 samples of full scale 1, with times from their beginning."""

@@ -68,13 +68,17 @@ def transcribe(
             "This stretch is outside the sound.", expected=f"a start between 0 and {end_s:.3f} s",
             received=f"{start_s:g} s", fix="Choose a stretch inside it.", field="start_s",
         )  # fmt: skip
-    reading = _emitted if isinstance(model, Emitter) else _written
     base = Transcript(
-        duration_s=excerpts.duration_s, timed=not isinstance(model, Writer) or model.timed,
+        duration_s=excerpts.duration_s, timed=isinstance(model, Emitter) or model.timed,
         notes=tuple(_notes(sound, model.sample_rate_hz)),
     )  # fmt: skip
     at_s = start_s
-    for words, reached_s in reading(_pieces(excerpts, start_s, end_s, told), excerpts, model, end_s, beam):
+    pieces = _pieces(excerpts, start_s, end_s, told)
+    if isinstance(model, Emitter):
+        stretches = _emitted(pieces, excerpts, model, end_s, beam)
+    else:
+        stretches = _written(pieces, excerpts, model, end_s)
+    for words, reached_s in stretches:
         yield _part(base, words, at_s, reached_s, complete=reached_s >= end_s - 1e-6)
         at_s = reached_s
 
@@ -148,9 +152,7 @@ def _decoded(model: Emitter, held: Sequence[np.ndarray], times: Sequence[np.ndar
     return ctcdecoding.words_of(labels, model.vocabulary, starts, model.frame_s)
 
 
-def _written(
-    pieces: Pieces, excerpts: Excerpts, model: Writer, end_s: float, beam: int
-) -> Iterator[tuple[list[Segment], float]]:
+def _written(pieces: Pieces, excerpts: Excerpts, model: Writer, end_s: float) -> Iterator[tuple[list[Segment], float]]:
     piece = next(pieces, None)
     while piece is not None:
         words: list[Segment] = []
@@ -203,7 +205,8 @@ def _parted(group: list[Segment]) -> list[list[Segment]]:
     inner = range(2, len(group) - 1)
     # Of equal pauses the one nearest to the middle.
     middle = (group[0].start_s + group[-1].end_s) / 2
-    cut = max(inner, key=lambda at: (round(group[at].start_s - group[at - 1].end_s, 2), -abs(group[at].start_s - middle)))
+    pauses = {at: round(group[at].start_s - group[at - 1].end_s, 2) for at in inner}
+    cut = max(inner, key=lambda at: (pauses[at], -abs(group[at].start_s - middle)))
     return [*_parted(group[:cut]), *_parted(group[cut:])]
 
 
