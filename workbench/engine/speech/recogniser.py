@@ -26,6 +26,7 @@ BLANK = "<blank>"
 LETTERS = (" ", "'", *"abcdefghijklmnopqrstuvwxyz")
 WEIGHTS, SHAPE, CARD = "recogniser.safetensors", "recogniser.json", "workbench.json"
 WINDOW_S = 0.025
+LEVEL_DB = -25.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,12 @@ def spelled(text: str, vocabulary: Sequence[str] = (BLANK, *LETTERS)) -> list[in
 def frames_needed(targets: Sequence[int]) -> int:
     """The fewest output frames that CTC can write these characters in: one each, and a blank between twins."""
     return len(targets) + sum(left == right for left, right in itertools.pairwise(targets))
+
+
+def levelled(samples: Floats) -> Floats:
+    """(n,) samples at −25 dB of full scale, so that a quiet recording's floor is where it was in training."""
+    loud = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    return samples if loud < 1e-6 else samples * np.float32(10 ** (LEVEL_DB / 20) / loud)
 
 
 class Convolution(nn.Module):
@@ -178,7 +185,7 @@ class CtcRecogniser(nn.Module):
         """
         self.eval()
         place = self.name.weight.device
-        heard = torch.from_numpy(np.ascontiguousarray(samples, np.float32))[None].to(place)
+        heard = torch.from_numpy(levelled(np.ascontiguousarray(samples, np.float32)))[None].to(place)
         frames = self.frames(heard)
         lengths = torch.tensor([frames.shape[1]], device=place)
         scores, _ = self(features.cmvn(frames, lengths), lengths)
