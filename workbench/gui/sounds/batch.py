@@ -36,7 +36,7 @@ TICK_MS = 150
 NAMES: Mapping[Format, str] = {
     "txt": "TXT", "srt": "SRT", "vtt": "VTT", "textgrid": "TextGrid", "ctm": "CTM", "json": "JSON",
 }  # fmt: skip
-COLUMNS = ("File", "State", "What there is to say")
+COLUMNS = ("File", "State", "Details")
 Index = QModelIndex | QPersistentModelIndex
 
 

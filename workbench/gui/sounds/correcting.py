@@ -5,6 +5,7 @@ A transcript is a tier of segments with the tier of its words below, called afte
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from workbench.gui.undo import Edit
 
 if TYPE_CHECKING:
     from workbench.gui.sounds.tierstrip import TierStrip
+
+LEAST_WORD_S = 0.04
 
 
 class Together(Edit):
@@ -127,22 +130,29 @@ def _places(rows: Sequence[Segment], segment: Segment) -> list[int]:
 
 
 def laid_out(segment: Segment, words: Sequence[Segment]) -> list[Segment]:
-    """A segment's text as words: those that were there keep their times, others share out the time between them."""
+    """A segment's text as words: those that were there keep their times, others share out the time between them.
+
+    As many other words as there were in a place take their times, one by one.
+    """
     texts = segment.text.split()
     found: list[Segment] = []
-    run: list[str] = []
-    edge_s = segment.start_s
-    for change in changes([one.text for one in words], texts):
-        if change.equal or (change.first < change.last and change.other_first < change.other_last):
-            old = words[change.first]
-            found += _shared(run, edge_s, max(old.start_s, edge_s), segment)
-            run = []
-            text = texts[change.other_first]
-            found.append(msgspec.structs.replace(old, text=text, confidence=1.0, corrected=True))
-            edge_s = old.end_s
-        elif change.other_first < change.other_last:
-            run.append(texts[change.other_first])
-    found += _shared(run, edge_s, max(segment.end_s, edge_s), segment)
+    for same, run in itertools.groupby(changes([one.text for one in words], texts), key=lambda one: one.equal):
+        steps = list(run)
+        old = words[steps[0].first : steps[-1].last]
+        new = texts[steps[0].other_first : steps[-1].other_last]
+        if same or len(old) == len(new):
+            found += [msgspec.structs.replace(one, text=text, confidence=1.0, corrected=True)
+                      for one, text in zip(old, new, strict=True)]  # fmt: skip
+        elif old:
+            found += _shared(new, old[0].start_s, old[-1].end_s, segment)
+        else:
+            at = steps[0].first
+            begin = found[-1].end_s if found else segment.start_s
+            end = words[at].start_s if at < len(words) else segment.end_s
+            if found and end - begin < LEAST_WORD_S * len(new):  # no room: the word before gives of its time
+                before = found.pop()
+                begin, new = before.start_s, [before.text, *new]
+            found += _shared(new, begin, max(end, begin), segment)
     return found
 
 

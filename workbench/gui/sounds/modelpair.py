@@ -31,7 +31,7 @@ def show_pair(strip: TierStrip, readings: Sequence[Reading]) -> str:
         rate, segments = against_corrections(heard, strip.doc)
         correcting.add_words(strip, name, heard)
         marks |= {(name, heard[at].start_s, heard[at].text) for at in one.differs}
-        lines.append(f"{name}: {one.title}, {len(one.differs)} of {count(len(heard), 'word')} heard otherwise")
+        lines.append(f"{name}: {one.title}, {len(one.differs)} of {count(len(heard), 'word')} differ")
         rates.append(f"    {name} {100 * rate.rate:.1f} % ({rate.errors} of {rate.words})")
     strip.differing = frozenset(marks)
     strip.redraw()

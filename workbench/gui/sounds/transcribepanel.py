@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -25,7 +25,7 @@ from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 
-WIDTH_PX, TEXT_PX = 288, 96
+WIDTH_PX, TEXT_PX = 288, 72
 NONE = (
     "Nothing transcribes here yet. Choose the folder of a wav2vec 2.0, HuBERT, Whisper or SpeechT5 model, or train a "
     "recogniser of your own."
@@ -61,7 +61,7 @@ class TranscribePanel(QScrollArea):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Transcribing")
         self.progress = Caption(role="small")
-        self.text = QPlainTextEdit()
+        self.text = _ShortText()
         self.text.setReadOnly(True)
         self.text.setAccessibleName("What is heard so far")
         self.text.setPlaceholderText("What is heard comes here, then below the sound.")
@@ -151,6 +151,13 @@ class TranscribePanel(QScrollArea):
         """What comparing has shown."""
         self.rates.setText(text)
         self.rates.setVisible(bool(text))
+
+
+class _ShortText(QPlainTextEdit):
+    """Asks for little height: the area around it grants what texts ask for before it scrolls."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme().pixels(TEXT_PX))
 
 
 def fill(box: QComboBox, models: Sequence[RecogniserFacts], chosen: str) -> None:

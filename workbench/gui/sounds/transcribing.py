@@ -271,7 +271,7 @@ class Transcribing(QObject):
         else:
             name, replaced = correcting.add_transcript(strip, found)
             again = " in the place of the one before" if replaced else ""
-            lines.append(f"{by} heard {count(len(found.words), 'word')} in {duration(seconds)}: tier {name}{again}.")
+            lines.append(f"{count(len(found.words), 'word')} by {by} in {duration(seconds)}: tier {name}{again}.")
         if not found.complete:
             lines.append(f"It was stopped at {found.reached_s:.0f} s of {found.duration_s:.0f} s.")
         if not found.timed:
