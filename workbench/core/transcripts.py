@@ -121,25 +121,30 @@ class WordChange(msgspec.Struct, frozen=True):
     other_last: int
 
 
+EDIT = 1 << 20
+"""The cost of an edit; a substitution is dearer by one, so that it never wins over equal words beside it."""
+
+
 def changes(words: Sequence[str], others: Sequence[str]) -> list[WordChange]:
     """Two texts word by word with the fewest substitutions, insertions and deletions (Levenshtein), case apart.
 
+    Of several such ways the one in which most words are equal.
     Work grows with the product of their lengths: meant for the words of a segment, not of a book.
     """
     one, two = [word.casefold() for word in words], [word.casefold() for word in others]
-    costs = [list(range(len(two) + 1))]
+    costs = [[EDIT * column for column in range(len(two) + 1)]]
     for row, word in enumerate(one, 1):
-        costs.append([row])
+        costs.append([EDIT * row])
         for column, other in enumerate(two, 1):
-            swapped = costs[row - 1][column - 1] + (word != other)
-            costs[row].append(min(swapped, costs[row - 1][column] + 1, costs[row][column - 1] + 1))
+            swapped = costs[row - 1][column - 1] + (word != other) * (EDIT + 1)
+            costs[row].append(min(swapped, costs[row - 1][column] + EDIT, costs[row][column - 1] + EDIT))
     found: list[WordChange] = []
     at, there = len(one), len(two)
     while at or there:
         here = costs[at][there]
-        if at and there and here == costs[at - 1][there - 1] + (one[at - 1] != two[there - 1]):
+        if at and there and here == costs[at - 1][there - 1] + (one[at - 1] != two[there - 1]) * (EDIT + 1):
             step = WordChange(one[at - 1] == two[there - 1], at - 1, at, there - 1, there)
-        elif at and here == costs[at - 1][there] + 1:
+        elif at and here == costs[at - 1][there] + EDIT:
             step = WordChange(False, at - 1, at, there, there)
         else:
             step = WordChange(False, at, at, there - 1, there)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import pytest
 
@@ -52,9 +54,7 @@ def test_that_a_corrected_segment_gives_its_words_the_new_text_and_undo_takes_bo
     words = strip.doc.tiers[2].segments
     assert [one.text for one in words[:5]] == ["the", "black", "cat", "sits", "on"]
     assert (words[0].start_s, words[2].start_s, words[3].end_s) == (0.0, 0.4, pytest.approx(1.1))
-    assert all(
-        one.end_s <= two.start_s + 1e-9 and one.end_s > one.start_s for one, two in zip(words, words[1:], strict=False)
-    )
+    assert all(one.end_s <= two.start_s + 1e-9 and one.end_s > one.start_s for one, two in itertools.pairwise(words))
     assert strip.doc.tiers[1].segments[0].corrected and strip.doc.tiers[1].segments[0].confidence == 1
     assert all(one.corrected for one in words[:4]) and not words[4].corrected
     strip.document.undo()
@@ -103,7 +103,7 @@ def test_that_a_further_transcript_never_takes_corrections_away(strip):
 def test_that_words_without_room_take_it_from_the_word_before():
     words = [Segment(0, 0.5, "a"), Segment(0.5, 1.0, "b")]
     found = correcting.laid_out(Segment(0, 1, "a new b"), words)
-    assert [(one.text, one.start_s) for one in found][0] == ("a", 0) and found[2].start_s == 0.5
+    assert (found[0].text, found[0].start_s) == ("a", 0) and found[2].start_s == 0.5
     assert 0.05 < found[1].end_s - found[1].start_s < 0.5
     assert [one.text for one in correcting.laid_out(Segment(0, 1, "x y z"), [])] == ["x", "y", "z"]
     assert correcting.laid_out(Segment(0, 1, ""), words) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +13,6 @@ from tests.engine.speech import tinymodels
 from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
 from workbench.core.audio import Segment
-from workbench.core.events import Underway
 from workbench.core.transcripts import Transcript
 from workbench.gui.sounds.errand import Errand
 from workbench.runner.local import LocalRunner
@@ -32,18 +30,21 @@ def said(text: str, start_s: float, reached_s: float, *, complete: bool = False)
 
 
 @pytest.fixture
-def scripted_page(open_window, scripted, home, qtbot, tmp_path):
+def scripted_page(open_window, scripted, home, qtbot, tmp_path, monkeypatch):
     """The page with a sound and a model whose answers are given by hand."""
     from tests.gui.sounds.fakes import sine
     from workbench.core.audio import TiersDoc
     from workbench.gui.sounds.opening import Opened
+    from workbench.gui.sounds.tiles import LocalTiles
 
+    sound = sine(8.0)
+    monkeypatch.setattr("workbench.gui.sounds.page.WorkerTiles", lambda link, _: LocalTiles(link, sound))
     folder = home.models / "by-hand"
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "hubert", "architectures": ["HubertForCTC"]}')
     scripted.answers["transcribe"] = WAITING
     page = open_window().open_page("sounds")
-    page._opened(Opened(str(tmp_path / "a.wav"), sine(8.0), TiersDoc()))
+    page._opened(Opened(str(tmp_path / "a.wav"), sound, TiersDoc()))
     page.transcribing.acts["transcribe"].trigger()
     qtbot.waitUntil(page.transcribing.acts["transcribe-run"].isEnabled)
     return page
@@ -207,8 +208,3 @@ def test_that_a_real_worker_transcribes_compares_and_its_corrections_open_the_re
     qtbot.waitUntil(lambda: not batch.errand.running, timeout=WITHIN_MS)
     batch.leave.click()
     assert page.places.currentWidget() is page.looking
-
-
-def test_that_a_partial_answer_is_told_as_the_protocol_has_it():
-    told = Underway(1, 0.5, "half", msgspec.Raw(msgspec.json.encode(said("yes", 0, 4))))
-    assert msgspec.json.decode(told.partial, type=Transcript).text == "yes"
