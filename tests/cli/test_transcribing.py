@@ -76,6 +76,8 @@ def test_that_a_files_words_are_those_of_the_engine_and_every_format_is_read_bac
     said = workbench("speech", "transcribe", str(spoken), *at_home)
     assert said.status == 0 and said.out.splitlines() == [one.text for one in wanted.segments]
 
+    assert workbench("speech", "models", "--json", "--home", str(home.root)).status == 0
+
     out = tmp_path / "out"
     formats = "txt,srt,vtt,textgrid,ctm,json"
     done = workbench("speech", "transcribe", str(spoken), "--out", str(out), "--format", formats, "--json", *at_home)

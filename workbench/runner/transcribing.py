@@ -130,8 +130,8 @@ class Item:
     def why(self) -> str:
         """What there is to say about it, in one line."""
         if self.problem is not None:
-            received = f" ({self.problem.received})" if self.problem.received else ""
-            return f"{self.problem.what}{received}"
+            received = self.problem.received.partition(" (")[0]
+            return f"{self.problem.what.removesuffix('.')}: {received}" if received else self.problem.what
         return self.words
 
 

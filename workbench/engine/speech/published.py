@@ -155,7 +155,7 @@ class WhisperFolder:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         self.sample_rate_hz = int(self._extractor.sampling_rate)
         self._generation = self._model.generation_config
-        first = self._tokenizer.convert_tokens_to_ids("<|notimestamps|>")
+        first: Any = self._tokenizer.convert_tokens_to_ids("<|notimestamps|>")
         self._timestamps = int(first) + 1
         if not hasattr(self._generation, "no_timestamps_token_id"):
             self._generation.no_timestamps_token_id = int(first)  # older fine-tuned folders lack it

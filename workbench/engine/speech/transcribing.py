@@ -38,15 +38,16 @@ class Excerpts:
     """Parts of a sound as the model wants them: one channel at its rate. The sound stays on disk."""
 
     def __init__(self, sound: SoundFile, rate_hz: int) -> None:
-        self._samples, self._from_hz, self.rate_hz = samples_of(sound), sound.meta.sample_rate_hz, rate_hz
-        self.duration_s = len(self._samples) / self._from_hz
+        self._sound, self._from_hz, self.rate_hz = sound, sound.meta.sample_rate_hz, rate_hz
+        self.duration_s = len(samples_of(sound)) / self._from_hz
 
     def take(self, start_s: float, end_s: float) -> np.ndarray:
         """(n,) float32 samples of full scale 1 of [start_s, end_s), which is cut to the sound."""
         start_s, end_s = max(start_s, 0.0), min(end_s, self.duration_s)
+        samples = samples_of(self._sound)  # mapped anew, so that what was read before counts as nobody's memory
         first = max(math.floor((start_s - MARGIN_S) * self._from_hz), 0)
-        last = min(math.ceil((end_s + MARGIN_S) * self._from_hz), len(self._samples))
-        found = resample(as_float(self._samples[first:last]), self._from_hz, self.rate_hz)
+        last = min(math.ceil((end_s + MARGIN_S) * self._from_hz), len(samples))
+        found = resample(as_float(samples[first:last]), self._from_hz, self.rate_hz)
         skip = round((start_s - first / self._from_hz) * self.rate_hz)
         return found[skip : skip + max(round((end_s - start_s) * self.rate_hz), 0)]
 

@@ -76,7 +76,8 @@ def _fill_recipe(window: MainWindow, name: str, inputs: Mapping[str, str], value
     page = window.open_recipe(name)
     page.setup.inputs.set_inputs(inputs)
     page.setup.form.set_values(dict(values))
-    page.banner.show_note("The corrections are in the form; change what you like and press Run.")
+    if inputs:
+        page.banner.show_note("The corrections are in the form; change what you like and press Run.")
 
 
 def _runs(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
+    QStackedWidget,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -33,6 +34,7 @@ from workbench.gui.theme import theme, tokens
 from workbench.runner.transcribing import ENDED, Batch, BatchWish, Item, State, items_of
 
 TICK_MS = 150
+HINT = "Drop sounds or a folder here, or choose them above.\nEach file is shown with where it stands and why."
 NAMES: Mapping[Format, str] = {
     "txt": "TXT", "srt": "SRT", "vtt": "VTT", "textgrid": "TextGrid", "ctm": "CTM", "json": "JSON",
 }  # fmt: skip
@@ -132,7 +134,7 @@ class BatchPlace(QWidget):
         self.model = recogniser_box("Model of the batch")
         self.none = words(NONE, "dim")
         self.what, self.where, self.state = Caption(), Caption(), Caption()
-        self.files, self.folder = QPushButton("Files…"), QPushButton("Folder…")
+        self.files, self.folder = QPushButton("Choose files…"), QPushButton("Choose folder…")
         self.place, self.beside = QPushButton("Write to…"), QPushButton("Beside each sound")
         self.formats = {form: QCheckBox(NAMES[form]) for form in FORMATS}
         self.watch = QCheckBox("Go on with what comes into the folder")
@@ -145,6 +147,11 @@ class BatchPlace(QWidget):
         self.table = QTableView()
         self.table.setModel(self.rows)
         self.table.setAccessibleName("Files to transcribe")
+        self.hint = words(HINT, "dim")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.list = QStackedWidget()
+        self.list.addWidget(self.hint)
+        self.list.addWidget(self.table)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -233,6 +240,7 @@ class BatchPlace(QWidget):
         batch, paths, watch = Batch(self._link.runner, wish, self._changed), list(self.paths), self.watch.isChecked()
         self.batch = batch
         self.rows.use(lambda: (list(batch.items), batch.reasons()))
+        self.list.setCurrentWidget(self.table)
 
         def work(stop: threading.Event, _tell: Any) -> None:
             batch.stop = stop
@@ -332,7 +340,7 @@ class BatchPlace(QWidget):
         column.addLayout(_line([self.files, self.folder, (self.what, 1), self.watch]))
         column.addLayout(_line([(self.model, 2), (self.none, 3), *self.formats.values()]))
         column.addLayout(_line([self.place, self.beside, (self.where, 1), self.again]))
-        column.addWidget(self.table, 1)
+        column.addWidget(self.list, 1)
         column.addLayout(_line([(self.state, 1), self.leave, self.stop, self.start]))
 
 

@@ -179,7 +179,8 @@ class SoundsPage(PageFrame):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.open_paths(paths)
+            batch = self.places.currentWidget() is self.batch and not self.batch.errand.running
+            (self.batch.choose if batch else self.open_paths)(paths)
 
     def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str, then: Any) -> None:
         dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
@@ -361,8 +362,10 @@ class SoundsPage(PageFrame):
         for name in ("tiers", "export", "close", "next", "previous"):
             self.acts[name].setEnabled(viewing and (many if name in ("next", "previous") else True))
             self.acts[name].setVisible(viewing)
-        self.acts["record"].setVisible(not recording)
-        self.acts["batch"].setVisible(self.places.currentWidget() is not self.batch)
+        many_files = self.places.currentWidget() is self.batch
+        self.acts["record"].setVisible(not recording and not many_files)
+        for name in ("batch", "folder"):
+            self.acts[name].setVisible(not many_files)
         self.transcribing.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
-        self.top.about.set_whole(title if viewing else "")
+        self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")

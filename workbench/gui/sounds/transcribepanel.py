@@ -49,6 +49,8 @@ class TranscribePanel(QScrollArea):
         self.folder = QPushButton("Model folder…")
         self.folder.setToolTip("Choose the folder of a model in Hugging Face format, or of a run's model")
         self.note, self.none = words("", "dim"), words(NONE, "dim")
+        self.train = QPushButton("Train a recogniser…")
+        self.train.setToolTip("Open the recipe that trains one")
         self.beam = QSpinBox()
         self.beam.setRange(1, 64)
         self.beam.setPrefix("Beam ")
@@ -86,7 +88,7 @@ class TranscribePanel(QScrollArea):
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, px(4), 0)
         column.setSpacing(px(8))
-        upper: tuple[QWidget, ...] = (words("Transcribe", "heading"), self.model, self.note, self.none)
+        upper: tuple[QWidget, ...] = (words("Transcribe", "heading"), self.model, self.note, self.none, self.train)
         for widget in upper:
             column.addWidget(widget)
         column.addLayout(row(self.folder, self.beam))
@@ -126,6 +128,8 @@ class TranscribePanel(QScrollArea):
         chosen = next((one for one in models if one.path == self.model.currentData()), None)
         self.note.setText(f"{chosen.note[:1].upper()}{chosen.note[1:]}." if chosen is not None and chosen.note else "")
         self.note.setVisible(bool(self.note.text()))
+        # Only label probabilities can be searched; others write their text themselves.
+        self.beam.setEnabled(chosen is None or chosen.family in ("ctc", "recogniser"))
 
     def say(self, doing: str, fraction: float) -> None:
         """How far the work is; nothing while there is none."""

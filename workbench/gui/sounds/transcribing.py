@@ -74,6 +74,7 @@ class Transcribing(QObject):
                              (panel.compare, "transcribe-compare"), (panel.confirm, "confirm"),
                              (panel.keep, "corrections"), (panel.tune, "finetune")):  # fmt: skip
             button.clicked.connect(self.acts[name].trigger)
+        panel.train.clicked.connect(lambda _=False: self.recipe_wanted.emit(RECIPE, {}, {}))
         panel.folder.clicked.connect(lambda _=False: self.ask_folder())
         panel.model.activated.connect(lambda _: self._choose())
         panel.other.activated.connect(lambda _: self._choose())
@@ -143,6 +144,7 @@ class Transcribing(QObject):
         self.acts["transcribe"].setChecked(not self.panel.isHidden())
         self.acts["finetune"].setVisible(recipe)
         self.panel.tune.setVisible(recipe)
+        self.panel.train.setVisible(recipe and not self.models)
         for button, name in ((self.panel.run, "transcribe-run"), (self.panel.stop, "transcribe-stop"),
                              (self.panel.compare, "transcribe-compare"), (self.panel.confirm, "confirm"),
                              (self.panel.keep, "corrections"), (self.panel.tune, "finetune")):  # fmt: skip
