@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine.speech import tinymodels
 from tests.engine.speech.sounds import tone, write
-from tests.plugins.fixtures import end_worker, until
+from tests.plugins.fixtures import end_worker, until, worker_process
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import InputError
 from workbench.core.transcripts import TranscribingWish, Transcript, joined
@@ -152,6 +152,22 @@ def test_that_a_transcript_grows_while_it_is_waited_for_and_others_are_answered_
         transcript_of(runner, wish, stop)
     with pytest.raises(InputError, match="malformed"):
         runner.inspect("transcribe", path=str(spoken), model=str(model), speed=3).result(60)
+
+
+def test_that_a_worker_that_is_lost_on_the_way_is_gone_on_with_from_there(
+    runner, home, model, spoken, wanted, monkeypatch
+):
+    monkeypatch.setattr("workbench.runner.transcribing.BUDGET_S", 0.001)
+    killed: list[float] = []
+
+    def told(partial: Transcript, far: float, _: str) -> None:
+        if 0 < far < 1 and partial.words and not killed:
+            killed.append(partial.reached_s)
+            for child in worker_process(home).children(recursive=True):
+                child.kill()
+
+    found = transcript_of(runner, TranscribingWish(str(spoken), str(model)), threading.Event(), told)
+    assert killed and found.words == wanted.words
 
 
 def test_that_files_are_taken_one_by_one_with_a_reason_for_each_that_waits(runner, model, spoken, tmp_path):

@@ -18,7 +18,7 @@ import msgspec
 
 from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.events import Underway
-from workbench.core.problem import InputError, Problem, ProblemRecord, did_you_mean, record_of
+from workbench.core.problem import InputError, KnownTrouble, Problem, ProblemRecord, did_you_mean, record_of
 from workbench.core.transcripts import FORMATS, SUFFIX, Format, TranscribingWish, Transcript, joined
 from workbench.core.words import count
 from workbench.runner.base import Runner
@@ -48,13 +48,21 @@ def transcript_of(
 ) -> Transcript:
     """A sound to its end, in questions of `BUDGET_S`; `told` is called on this thread.
 
-    Raises Stopped when `stop` is set, else the worker's Problem.
+    A worker that is lost on the way is asked once more from where it stood. Raises Stopped when `stop` is set, else
+    the worker's Problem.
     """
     parts: list[Transcript] = []
+    lost_s = -1.0
     while not parts or not parts[-1].complete:
         at_s = parts[-1].reached_s if parts else wish.start_s
         asked = msgspec.structs.replace(wish, start_s=at_s, budget_s=BUDGET_S)
-        parts.append(_answered(runner, asked, stop, parts, told))
+        try:
+            parts.append(_answered(runner, asked, stop, parts, told))
+        except KnownTrouble:
+            if lost_s == at_s:
+                raise
+            lost_s = at_s
+            continue
         whole = joined(parts)
         told(whole, min(whole.reached_s / max(whole.duration_s, 1e-6), 1.0), "")
     return joined(parts)

@@ -364,7 +364,7 @@ class SoundsPage(PageFrame):
             self.acts[name].setVisible(viewing)
         many_files = self.places.currentWidget() is self.batch
         self.acts["record"].setVisible(not recording and not many_files)
-        for name in ("batch", "folder"):
+        for name in ("batch", "folder", "file"):
             self.acts[name].setVisible(not many_files)
         self.transcribing.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
