@@ -64,7 +64,8 @@ def transcript_of(
             lost_s = at_s
             continue
         whole = joined(parts)
-        told(whole, min(whole.reached_s / max(whole.duration_s, 1e-6), 1.0), "")
+        far = f"{whole.reached_s:.0f} of {whole.duration_s:.0f} s"
+        told(whole, min(whole.reached_s / max(whole.duration_s, 1e-6), 1.0), far)
     return joined(parts)
 
 

@@ -57,6 +57,17 @@ def test_that_minutes_are_transcribed_whole_whether_or_not_silences_part_them(so
     assert all(math.isclose(before[1], after[0]) for before, after in itertools.pairwise(edges))
 
 
+@pytest.mark.parametrize("noise", (0.0, 0.03, 0.07))
+def test_that_pauses_are_found_under_noise(sound_of, noise):
+    """The tones have an amplitude of 0.3: the loudest noise lies 10 dB below them."""
+    text = spoken(150)
+    samples = said(text, pause_s=0.4)
+    samples += noise * np.random.default_rng(3).standard_normal(len(samples)).astype(np.float32)
+    parts = list(transcribe(sound_of(samples), ToneSpeller()))
+    assert " ".join(one.text for one in joined(parts).words) == text
+    assert len(parts) >= len(samples) / RATE / LONGEST_S
+
+
 def test_that_going_on_from_where_an_answer_ended_gives_the_same_words(sound_of):
     sound = sound_of(said(spoken(120), pause_s=0.3))
     whole = [one for part in transcribe(sound, ToneSpeller()) for one in part.words]
@@ -128,14 +139,19 @@ def test_that_memory_does_not_grow_with_the_length_of_a_sound(sound_of):
     assert peak(900) < 1.3 * peak(150)
 
 
-def test_that_a_piece_ends_in_the_last_silence_that_fits_or_at_the_quietest_moment():
+def test_that_a_piece_ends_in_the_longest_silence_of_its_second_half_or_at_the_quietest_moment():
     rng = np.random.default_rng(2)
     noise = 0.1 * rng.standard_normal(30 * RATE).astype(np.float32)
     parted = noise.copy()
-    for at_s in (9.0, 17.0, 24.0):
-        parted[round(at_s * RATE) : round((at_s + 0.4) * RATE)] *= 0.003
+    for at_s, silence_s in ((9.0, 0.9), (13.0, 0.4), (17.0, 0.2), (24.0, 0.9)):
+        parted[round(at_s * RATE) : round((at_s + silence_s) * RATE)] *= 0.003
     cut = first_piece(parted, RATE, 100.0, last=False)
-    assert cut.silent_end and cut.end_s == pytest.approx(117.2, abs=0.05)
+    assert cut.silent_end and cut.end_s == pytest.approx(113.2, abs=0.05)
+    short = first_piece(parted[14 * RATE :], RATE, 0.0, last=False)
+    assert short.silent_end and short.end_s == pytest.approx(10.45, abs=0.05)
+    parted[round(13.0 * RATE) : round(13.4 * RATE)] = noise[round(13.0 * RATE) : round(13.4 * RATE)]
+    plosive = first_piece(parted, RATE, 0.0, last=False)
+    assert not plosive.silent_end and plosive.end_s == pytest.approx(17.1, abs=0.05)
     noise[round(12 * RATE) : round(12.1 * RATE)] *= 0.1
     hard = first_piece(noise, RATE, 0.0, last=False)
     assert not hard.silent_end and hard.end_s == pytest.approx(12.05, abs=0.05)

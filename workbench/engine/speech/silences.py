@@ -7,13 +7,18 @@ import dataclasses
 import numpy as np
 
 FRAME_S = 0.02
-LEAST_SILENCE_S = 0.2
+LEAST_SILENCE_S, SURE_SILENCE_S = 0.15, 0.3
+"""A cut may lie in the shorter ones; only in the longer ones does nobody speak on: plosives close for up to 0.2 s."""
 FLOOR_DB = -75.0
 """What is quieter holds no speech: below the noise of 16 bits' last few steps."""
-ABOVE_NOISE_DB, BELOW_SPEECH_DB = 8.0, 18.0
-"""A frame is silent when it is this near to the window's noise and this far below its speech."""
+ABOVE_NOISE_DB, SHARE = 8.0, 0.35
+"""A frame is silent when it is this near to the window's noise: so many dB above it, or such a share of the way
+up to the window's speech where noise is loud."""
+LEAST_RANGE_DB = 6.0
+"""A window whose loudness varies less has no silences that could be told from it."""
 SHORTEST_S, LONGEST_S = 4.0, 20.0
-"""A piece ends in the last silence between these lengths; models have learned from utterances like that."""
+"""A piece ends in the longest silence between half and all of the longer length, else in one before that; models have
+learned from utterances of such lengths."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +44,13 @@ def frame_db(samples: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def silent_frames(loudness_db: np.ndarray) -> np.ndarray:
-    """Which of (frames,) are silent: near the quietest tenth, or far below the loudest twentieth."""
+    """Which of (frames,) are silent: nearer to the quietest tenth than to the loudest twentieth."""
     if not len(loudness_db):
         return np.zeros(0, bool)
-    noise, speech = np.percentile(loudness_db, (10, 95))
-    edge = max(FLOOR_DB, min(noise + ABOVE_NOISE_DB, speech - BELOW_SPEECH_DB))
-    found: np.ndarray = loudness_db < edge
+    smooth = np.convolve(np.pad(loudness_db, 1, "edge"), np.ones(3) / 3, "valid")
+    noise, speech = np.percentile(smooth, (10, 95))
+    above = min(ABOVE_NOISE_DB, SHARE * (speech - noise)) if speech - noise >= LEAST_RANGE_DB else 0.0
+    found: np.ndarray = smooth < max(FLOOR_DB, noise + above)
     return found
 
 
@@ -60,10 +66,11 @@ def first_piece(samples: np.ndarray, rate_hz: int, at_s: float, *, last: bool) -
         return Piece(at_s, at_s + whole_s, silent_end=True, empty=True)
     if last and length_s <= LONGEST_S:
         return _piece(loudness, at_s, length_s, silent_end=True)
-    cuts = _silences(silent_frames(loudness))
-    fitting = [middle for middle in cuts if SHORTEST_S <= middle <= LONGEST_S]
-    if fitting:
-        return _piece(loudness, at_s, fitting[-1], silent_end=True)
+    cuts = [one for one in _silences(silent_frames(loudness)) if SHORTEST_S <= one[0] <= LONGEST_S]
+    for fitting in ([one for one in cuts if one[0] >= LONGEST_S / 2], cuts):
+        if fitting:
+            middle_s, silence_s = max(fitting, key=lambda one: (round(one[1], 1), one[0]))
+            return _piece(loudness, at_s, middle_s, silent_end=silence_s >= SURE_SILENCE_S)
     first, end = round(LONGEST_S / 2 / FRAME_S), min(round(LONGEST_S / FRAME_S), len(loudness))
     smooth = np.convolve(loudness, np.ones(5) / 5, "same")
     return _piece(loudness, at_s, (first + int(smooth[first:end].argmin())) * FRAME_S, silent_end=False)
@@ -74,8 +81,9 @@ def _piece(loudness: np.ndarray, at_s: float, length_s: float, *, silent_end: bo
     return Piece(at_s, at_s + length_s, silent_end, bool(within.max() < FLOOR_DB))
 
 
-def _silences(silent: np.ndarray) -> list[float]:
-    """The middles of silences that last long enough, in seconds."""
+def _silences(silent: np.ndarray) -> list[tuple[float, float]]:
+    """The middles and lengths of silences that last long enough, in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], silent.astype(np.int8), [0]])))
     runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return [(begin + end) / 2 * FRAME_S for begin, end in runs if (end - begin) * FRAME_S >= LEAST_SILENCE_S]
+    found = [((begin + end) / 2 * FRAME_S, (end - begin) * FRAME_S) for begin, end in runs]
+    return [one for one in found if one[1] >= LEAST_SILENCE_S - 1e-9]

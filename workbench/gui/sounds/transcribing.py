@@ -243,7 +243,7 @@ class Transcribing(QObject):
                 latest[0] = partial
             text = partial.text
             far = f"{100 * fraction:.0f} %" if fraction >= 0 else "waiting"
-            said = f"{prefix}{far}" + (f", {words}" if words else "")
+            said = f"{prefix}{far}, {words or 'reading the sound'}"
             tell(lambda: self._grow(text, said, fraction))
 
         try:
