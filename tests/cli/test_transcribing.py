@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from tests.engine.speech import tinymodels
 from tests.engine.speech.sounds import tone, write
@@ -19,6 +20,7 @@ from workbench.core.audio import TiersDoc
 from workbench.core.problem import InputError
 from workbench.core.transcripts import TranscribingWish, Transcript, joined
 from workbench.engine.speech.opening import open_whole
+from workbench.engine.speech.recogniser import CtcRecogniser, Shape
 from workbench.engine.speech.recognisers import load
 from workbench.engine.speech.tiers import read_tiers
 from workbench.engine.speech.transcribing import transcribe
@@ -152,6 +154,19 @@ def test_that_a_transcript_grows_while_it_is_waited_for_and_others_are_answered_
         transcript_of(runner, wish, stop)
     with pytest.raises(InputError, match="malformed"):
         runner.inspect("transcribe", path=str(spoken), model=str(model), speed=3).result(60)
+
+
+def test_that_a_recogniser_of_a_run_is_found_by_the_runs_name(runner, home, workbench, spoken):
+    torch.manual_seed(1)
+    model = CtcRecogniser(Shape(width=24, layers=3, kernel=3))
+    folder = home.runs / "20260101-120000-ctc" / "model"
+    model.save(folder, card={"config": {"recipe": "ctc-recogniser"}})
+    wanted = joined(list(transcribe(open_whole(spoken, home.cache / "own"), model, beam=4)))
+    words = ("--model", "20260101-120000-ctc", "--beam", "4", "--json", "--home", str(home.root))
+    (found,) = workbench("speech", "transcribe", str(spoken), *words).lines
+    assert [one["text"] for one in found["words"]] == [one.text for one in wanted.words] != []
+    listed = workbench("speech", "models", "--json", "--home", str(home.root)).lines
+    assert [one["path"] for one in listed if one["family"] == "recogniser"][-1] == str(folder)
 
 
 def test_that_a_worker_that_is_lost_on_the_way_is_gone_on_with_from_there(

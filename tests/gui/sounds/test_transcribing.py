@@ -13,8 +13,9 @@ from tests.engine.speech import tinymodels
 from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
 from workbench.core.audio import Segment
-from workbench.core.transcripts import Transcript
+from workbench.core.transcripts import RecogniserFacts, Transcript
 from workbench.gui.sounds.errand import Errand
+from workbench.gui.sounds.transcribing import _start
 from workbench.runner.local import LocalRunner
 from workbench.runner.scripted import WAITING
 from workbench.store import corrections
@@ -180,6 +181,9 @@ def test_that_a_real_worker_transcribes_compares_and_its_corrections_open_the_re
         form = window.recipe_page().setup.inputs.inputs()["speech"]
         assert len(Path(form, "transcripts.tsv").read_text("utf-8").splitlines()) == len(corrections.effective(rows))
         window.open_page("sounds")
+        own = RecogniserFacts("/runs/one/model", "mine", "recogniser")
+        assert _start(page.recipes["ctc-recogniser"], own) == {"start": "a model folder", "model": own.path}
+        assert _start(page.recipes["ctc-recogniser"], work.models[0]) == {}
     else:
         assert not work.acts["finetune"].isVisible()
 
