@@ -6,6 +6,7 @@ import itertools
 
 import msgspec
 import pytest
+from PySide6.QtGui import QColor
 
 from tests.gui.sounds.fakes import sine
 from workbench.core.audio import Segment, Tier, TiersDoc
@@ -13,6 +14,7 @@ from workbench.core.transcripts import Transcript
 from workbench.gui.sounds import correcting
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tierstrip import TierStrip
+from workbench.gui.sounds.viewer import SoundViewer
 
 
 def transcript(*texts: str) -> Transcript:
@@ -25,6 +27,13 @@ def transcript(*texts: str) -> Transcript:
         segments.append(Segment(begin, at - 0.1, text, confidence=0.5))
         at += 0.6
     return Transcript(segments, words, 0, at, at, True)
+
+
+class Undone:
+    """A background that does nothing: no tile comes, and nobody says what can be heard."""
+
+    def background(self, work, *, then=None, failed=None, owner=None) -> None:
+        pass
 
 
 @pytest.fixture
@@ -98,6 +107,29 @@ def test_that_a_further_transcript_never_takes_corrections_away(strip):
         strip.document.undo()
     assert texts(strip, "transcript") == ["the cat sat", "on the mat"]
     assert strip.height() == strip.minimumHeight() > 60
+
+
+def test_that_the_spectrogram_shows_how_sure_the_model_was_of_each_word(qtbot):
+    viewer = SoundViewer(Undone(), hears=lambda: "")
+    qtbot.addWidget(viewer)
+    viewer.resize(900, 500)
+    viewer.show()
+    words = [Segment(0, 1, "sure", confidence=0.99), Segment(2, 3, "unsure", confidence=0.02)]
+    viewer.show_sound(sine(4.0), TiersDoc([Tier("words", "words", words)]))
+    strip = viewer.spectrogram
+    picture = strip.grab().toImage()
+
+    def colour(at_s: float) -> QColor:
+        return picture.pixelColor(round(strip.x_of(at_s * 16_000)), 3)
+
+    assert colour(0.5).green() > colour(0.5).red() and colour(2.5).red() > 1.5 * colour(2.5).green()
+    assert colour(1.5) == picture.pixelColor(round(strip.x_of(1.5 * 16_000)), 30)
+    viewer.scene.place(40_000)
+    assert "“unsure” 2 % sure" in viewer.readout.whole
+    viewer.tiers._mark(0, 1)
+    correcting.push_text(viewer.tiers, "certain")
+    viewer.scene.place(40_001)
+    assert "“certain” 100 % sure" in viewer.readout.whole
 
 
 def test_that_words_without_room_take_it_from_the_word_before():
