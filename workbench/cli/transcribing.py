@@ -165,14 +165,14 @@ def transcribe_arguments(deed: Parser) -> None:
     deed.add_argument("paths", nargs="+", type=Path, metavar="FILE|FOLDER", help="sounds, videos, folders of them")
     deed.add_argument(
         "--model", default="", metavar="RUN|MODEL",
-        help="a run, a model in the home, a folder, or starter:speech-recogniser; otherwise the first of 'speech models'",
+        help="a run, a name in the home, a folder, starter:speech-recogniser; otherwise the first of 'speech models'",
     )  # fmt: skip
     deed.add_argument(
         "--out", type=Path, default=None, metavar="DIR", help="where files go; beside each sound otherwise"
     )
     deed.add_argument(
         "--format", default="", metavar="A,B",
-        help=f"{', '.join(FORMATS)}; txt for folders, and or one file's text on standard output, where none is named",
+        help=f"{', '.join(FORMATS)}; txt for folders, one file's text on standard output, where none is named",
     )  # fmt: skip
     deed.add_argument("--watch", action="store_true", help="go on with whatever comes into the folder, until Ctrl+C")
     deed.add_argument("--again", action="store_true", help="write over files that are there; otherwise they stay")
