@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.audio import SpectrogramSettings, Tracks
+from workbench.core.audio import Segment, SpectrogramSettings, Tracks
 from workbench.gui.sounds.waves import Sound
 
 MOST_MAGNIFIED = 16
@@ -36,6 +36,8 @@ class SoundScene(QObject):
         self.gain = 1.0
         self.tracks: Tracks | None = None
         self.track_rows: np.ndarray | None = None
+        self.words: list[Segment] = []
+        """Words that a model was more or less sure of."""
 
     @property
     def duration_s(self) -> float:

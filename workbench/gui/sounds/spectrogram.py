@@ -10,6 +10,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from workbench.core.audio import TILE_COLUMNS
+from workbench.gui.sounds import confidences
 from workbench.gui.sounds.canvas import TimeStrip, ticks
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tiles import Tile, TileStore, level_for, tile_span_s
@@ -91,6 +92,7 @@ class Spectrogram(TimeStrip):
         painter.setClipping(False)
         self._axis(painter)
         self._overlay(painter)
+        confidences.paint(painter, self, self.scene.words)
 
     def _stand_in(self, painter: QPainter, level: int, index: int, table: tuple[int, ...]) -> None:
         """The tile itself, or the part of a coarser one, or its two finer halves."""

@@ -24,7 +24,7 @@ from workbench.core.audio import Tier, TiersDoc, Tracks
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
-from workbench.gui.sounds import devices
+from workbench.gui.sounds import confidences, devices
 from workbench.gui.sounds.canvas import Ruler, TimeStrip, Waveform, clock
 from workbench.gui.sounds.controls import Controls
 from workbench.gui.sounds.player import SPEEDS, MakeOutput, Player
@@ -175,6 +175,8 @@ class SoundViewer(QWidget):
         if track is not None:
             pitch, energy = track
             parts.append((f"pitch {pitch:.0f} Hz, " if pitch else "unvoiced, ") + f"{energy:.0f} dB".replace("-", "−"))
+        word = confidences.word_at(scene.words, at / scene.rate_hz)
+        parts += [f"“{word.text}” {100 * word.confidence:.0f} % sure"] if word is not None else []
         if scene.selection is not None:
             first, last = (one / scene.rate_hz for one in scene.selection)
             size = f"{scene.selection[1] - scene.selection[0]:,}".replace(",", " ")
@@ -216,6 +218,9 @@ class SoundViewer(QWidget):
     def _fit_tiers(self) -> None:
         """Room for the tiers up to a share of the window; more of them scroll."""
         there = bool(self.tiers.doc.tiers)
+        words = confidences.judged_words(self.tiers.doc)
+        if words or self.scene.words:
+            self.scene.restyle(words=words)
         self.tier_area.setVisible(there)
         if there:
             self.tier_area.setFixedHeight(min(self.tiers.height(), theme().pixels(MOST_TIERS_PX)) + 2)
