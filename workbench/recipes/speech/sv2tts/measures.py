@@ -28,12 +28,13 @@ SHARPENED = 1.3
 def cepstral_distance(made: Floats, line: Line) -> float:
     """Mel-cepstral distance in dB between frames (T, bins), over frames in which somebody speaks.
 
-    10 √2 / ln 10 times the Euclidean distance of cepstra 1 to 13 (Kubichek, 1993), of which the loudness is none.
+    10 √2 / ln 10 times the Euclidean distance of cepstra 1 to 13 (Kubichek, 1993), of which the loudness is none;
+    cepstra are such that the log spectrum is the sum of c(m) · cos(m ω).
     """
     true, found = (mfcc(torch.from_numpy(one)[None], CEPSTRA + 1)[0, :, 1:] for one in (line.mels, made))
     spoken = np.repeat([one != SILENCE for one in line.phones], line.lengths)
     distance = (found - true).square().sum(1).sqrt()[torch.from_numpy(spoken)]
-    return float(10 * math.sqrt(2) / math.log(10) * distance.mean())
+    return float(10 * math.sqrt(2) / math.log(10) * math.sqrt(2 / made.shape[1]) * distance.mean())
 
 
 def sounding(log_mels: Floats, phases: int, *, seed: int = 0) -> Floats:

@@ -90,7 +90,7 @@ BANK = Sample(
     generated=True,
 )
 
-_ARM = Sv2tts(keep_model=False, evaluations=2)
+_ARM = Sv2tts(keep_model=False, evaluations=2, heard=1, phases=32)
 _E8, _E32, _E256 = "8 speakers", "32 speakers", "256 speakers"
 _TEN_PERCENT, _THREE_PERCENT = 0.105, 0.030
 """Differences of logarithms: −ln 0.9 and −ln 0.97."""
