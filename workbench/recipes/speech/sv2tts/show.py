@@ -64,7 +64,7 @@ def similarity(job: Any, vectors: Floats, names: Sequence[str]) -> None:
     found = similarities(torch.from_numpy(vectors)).flatten(0, 1).numpy()
     each = vectors.shape[1]
     picture = coloured(found, -0.2, 1.0, 2 * each * CELL // max(each, 1), CELL // 2)
-    sheet = _sheet([(f"Crops of {len(names)} speakers (down) against centroids", picture)])
+    sheet = _sheet([(f"{len(names)} speakers' crops, centroids", picture)])
     job.artifact("similarity", ImageGrid, sheet.save,
                  title="How alike crops and speakers are: cosines from −0.2 (dark) to 1 (bright)")  # fmt: skip
 
