@@ -1,8 +1,8 @@
 """Who spoke when: what it is asked with and answered by, and the speakers of tiers.
 
 The worker's inspectors (worker/speakers.py), beside those of core/audio.py: `diarise` DiariseWish → Diarised,
-told with progress; `voice-enrol` {name, path, spans, instead_of} → VoiceProfile, which remembers the voice of
-those stretches of a sound under a name.
+told with progress; `voice-enrol` EnrolWish → VoiceProfile. Profiles are listed, renamed, merged and deleted in
+store/voices.py, which needs no worker.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ SHARED = 0.5
 class DiariseWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A sound whose speakers are asked for; `speakers` 0 finds their number, `encoder` '' is the shipped one.
 
-    With `remembered` the voices are compared with the profiles that a person keeps.
+    `threshold` is the cosine from which two voices are one, 0 the encoder's own. With `remembered` the voices
+    are compared with the profiles that a person keeps.
     """
 
     path: str
     speakers: int = 0
     encoder: str = ""
+    threshold: float = 0.0
     remembered: bool = True
 
 
@@ -63,6 +65,19 @@ class Diarised(msgspec.Struct, frozen=True, omit_defaults=True):
     windows: str = ""
     points: str = ""
     notes: tuple[str, ...] = ()
+
+
+class EnrolWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A voice to be remembered as `name`: the one that speaks in `spans` (start_s, end_s) of a sound.
+
+    Without spans all speech of the sound is taken. `instead_of` is the profile that it was wrongly taken for.
+    """
+
+    path: str
+    name: str
+    spans: tuple[tuple[float, float], ...] = ()
+    instead_of: str = ""
+    encoder: str = ""
 
 
 class VoiceProfile(msgspec.Struct, frozen=True, omit_defaults=True):

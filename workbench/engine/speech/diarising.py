@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from workbench.core.audio import Segment, SoundFile, Tier
@@ -28,6 +29,10 @@ BLOCK_S = 30.0
 LONGEST_S = 60.0
 """A stretch of speech is embedded in parts of at most so long, so that memory stays flat."""
 FRAME_S = 0.1
+KNOWN_AT = 0.7
+"""A voice is taken for a remembered one from this cosine on; see resources/decisions/speakers.md."""
+ENROLLED_S = 120.0
+"""More speech than this makes no voice better known."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -40,8 +45,7 @@ class SpeakerEncoder(Protocol):
         """Windows of (n,) float32 samples to (windows, D), and their centres in s; a shorter sound is one window."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """How speakers are told apart; chosen on the bank's development speakers (see resources/decisions/speakers.md).
 
     Two clusters are one speaker while their average cosine is `threshold` or more; a speaker talks for
@@ -54,6 +58,13 @@ class Settings:
     least_s: float = 2.0
     change_cost: float = 2.0
     pause_share: float = 0.3
+
+
+def settings_for(encoder: SpeakerEncoder) -> Settings:
+    """The settings for an encoder: what its card tells of a `diarisation_threshold`, else the shipped encoder's."""
+    facts = getattr(encoder, "facts", {})
+    told = facts.get("diarisation_threshold") if isinstance(facts, dict) else None
+    return Settings(threshold=float(told)) if isinstance(told, int | float) and -1 < told < 1 else Settings()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +143,46 @@ def diarise(
     labels = (windows @ means[order].T).argmax(1)
     progress(1, 1, "")
     return Turns(tier, windows, centres, labels, sum(end - start for start, end in speech))
+
+
+def voice_of(
+    samples: np.ndarray, encoder: SpeakerEncoder, spans: Sequence[tuple[float, float]] = (), *,
+    settings: Settings = Settings(),
+) -> tuple[np.ndarray, float]:  # fmt: skip
+    """The voice (D,) at length 1 that speaks in stretches of (n,) int16 samples at RATE_HZ, and from how much speech.
+
+    Without stretches all speech is taken. Raises InputError where nobody speaks in them.
+    """
+    speech = voice_activity.stretches(voice_activity.activity(samples))
+    if spans:
+        speech = [
+            (max(start, first), min(end, last))
+            for first, last in spans for start, end in speech if min(end, last) - max(start, first) > 0.1
+        ]  # fmt: skip
+    if not speech:
+        raise InputError(
+            "Nobody speaks here.", expected="speech that stands out of the noise", received="silence or steady noise",
+            fix="Choose another part of the sound.", field="path",
+        )  # fmt: skip
+    chosen, total = [], 0.0
+    for start, end in sorted(speech, key=lambda one: one[0] - one[1]):
+        if total < ENROLLED_S:
+            chosen.append((start, min(end, start + ENROLLED_S - total)))
+            total += chosen[-1][1] - chosen[-1][0]
+    rows, _, whole = _embedded(samples, sorted(chosen), encoder, settings, lambda done, of, words: None)
+    kept = rows[whole] if whole.any() else rows
+    return unit(kept.mean(0)), total
+
+
+def map_of(windows: np.ndarray) -> np.ndarray:
+    """Windows (n, D) on a plane (n, 2) float32: the two directions in which they differ most (PCA)."""
+    centred = windows - windows.mean(0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    flat = centred @ vectors[:, ::-1][:, :2]
+    # The sign of a direction is chance; the largest place is put on the positive side.
+    signs = np.sign(flat[np.abs(flat).argmax(0), np.arange(flat.shape[1])])
+    found: np.ndarray = (flat * np.where(signs == 0, 1.0, signs)).astype(np.float32)
+    return found
 
 
 def parts_of(speech: Sequence[tuple[float, float]], longest_s: float = LONGEST_S) -> list[tuple[float, float]]:

@@ -136,7 +136,7 @@ def _read_textgrid(path: Path) -> TiersDoc:
     from praatio import textgrid
 
     found = textgrid.openTextgrid(str(path), includeEmptyIntervals=False, duplicateNamesMode="rename")
-    tiers = []
+    tiers: list[Tier] = []
     for one in found.tiers:
         named = _NAMED_SPEAKER.match(one.name)
         speaker = named["speaker"] if named else ""
@@ -145,7 +145,7 @@ def _read_textgrid(path: Path) -> TiersDoc:
             Segment(float(entry[0]), float(entry[0 if points else 1]), str(entry[-1]), speaker) for entry in one.entries
         ]
         name = named["name"] if named else one.name
-        kind = "points" if points else kind_of(name)
+        kind: TierKind = "points" if points else kind_of(name)
         if kind == "speakers" and speaker:
             _take_turns(tiers, name, speaker, segments)
         else:
