@@ -60,11 +60,14 @@ class Settings(msgspec.Struct, frozen=True):
     pause_share: float = 0.3
 
 
+DEFAULTS = Settings()
+
+
 def settings_for(encoder: SpeakerEncoder) -> Settings:
     """The settings for an encoder: what its card tells of a `diarisation_threshold`, else the shipped encoder's."""
     facts = getattr(encoder, "facts", {})
     told = facts.get("diarisation_threshold") if isinstance(facts, dict) else None
-    return Settings(threshold=float(told)) if isinstance(told, int | float) and -1 < told < 1 else Settings()
+    return Settings(threshold=float(told)) if isinstance(told, int | float) and -1 < told < 1 else DEFAULTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +112,7 @@ def _write_mono(sound: SoundFile, rate_hz: int, path: Path) -> None:
 
 
 def diarise(
-    samples: np.ndarray, encoder: SpeakerEncoder, *, speakers: int = 0, settings: Settings = Settings(),
+    samples: np.ndarray, encoder: SpeakerEncoder, *, speakers: int = 0, settings: Settings = DEFAULTS,
     progress: Progress = lambda done, of, words: None,
 ) -> Turns:  # fmt: skip
     """Who spoke when in (n,) int16 samples at RATE_HZ, which may be memory-mapped; `speakers` 0 finds their number.
@@ -147,7 +150,7 @@ def diarise(
 
 def voice_of(
     samples: np.ndarray, encoder: SpeakerEncoder, spans: Sequence[tuple[float, float]] = (), *,
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULTS,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """The voice (D,) at length 1 that speaks in stretches of (n,) int16 samples at RATE_HZ, and from how much speech.
 

@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 MOST_CLUSTERED = 1500
 """Clustering takes memory by the square of their number; beyond it, neighbours are averaged first."""
 MOST_SPEAKERS = 20
+MOST_ODD = 40
 ROUNDS = 5
 
 
@@ -32,11 +33,15 @@ def cluster(rows: np.ndarray, *, speakers: int = 0, threshold: float, least: int
     group = np.arange(len(rows)) // every
     means = unit(np.stack([rows[group == one].mean(0) for one in range(int(group[-1]) + 1)])) if every > 1 else rows
     tree = linkage(pdist(means, "cosine"), "average")
-    found = fcluster(tree, speakers, "maxclust") if speakers else fcluster(tree, 1.0 - threshold, "distance")
-    labels = found[group]
     if not speakers:
-        labels = _without_small(rows, labels, least)
-    return _refined(rows, labels)
+        labels = fcluster(tree, 1.0 - threshold, "distance")[group]
+        return _refined(rows, _without_small(rows, labels, least, MOST_SPEAKERS))
+    # A few odd windows are no speaker: the tree is cut lower until so many clusters of some size are there.
+    for count in range(speakers, min(len(means), speakers + MOST_ODD) + 1):
+        labels = fcluster(tree, count, "maxclust")[group]
+        if (np.unique(labels, return_counts=True)[1] >= least).sum() >= speakers:
+            return _refined(rows, _without_small(rows, labels, least, speakers))
+    return _refined(rows, fcluster(tree, speakers, "maxclust")[group])
 
 
 def centroids(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -44,10 +49,10 @@ def centroids(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return unit(np.stack([rows[labels == one].mean(0) for one in range(int(labels.max()) + 1)]))
 
 
-def _without_small(rows: np.ndarray, labels: np.ndarray, least: int) -> np.ndarray:
+def _without_small(rows: np.ndarray, labels: np.ndarray, least: int, most: int) -> np.ndarray:
     names, counts = np.unique(labels, return_counts=True)
     order = names[np.argsort(-counts, kind="stable")]
-    kept = [one for one in order.tolist() if (labels == one).sum() >= least][:MOST_SPEAKERS] or order[:1].tolist()
+    kept = [one for one in order.tolist() if (labels == one).sum() >= least][:most] or order[:1].tolist()
     means = unit(np.stack([rows[labels == one].mean(0) for one in kept]))
     nearest = np.asarray(kept)[(rows @ means.T).argmax(1)]
     found: np.ndarray = np.where(np.isin(labels, kept), labels, nearest)
