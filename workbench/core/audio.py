@@ -146,7 +146,8 @@ class Tracks(msgspec.Struct, frozen=True, omit_defaults=True):
 class Segment(msgspec.Struct, omit_defaults=True):
     """A stretch [start_s, end_s) of a sound with a text; in a tier of points both times are equal.
 
-    `confidence` runs from 0 to 1; 1 where nothing is known.
+    `confidence` runs from 0 to 1; 1 where nothing is known. `corrected` tells that a person wrote or confirmed
+    the text.
     """
 
     start_s: float
@@ -154,6 +155,7 @@ class Segment(msgspec.Struct, omit_defaults=True):
     text: str = ""
     speaker: str = ""
     confidence: float = 1.0
+    corrected: bool = False
 
 
 class Tier(msgspec.Struct, omit_defaults=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from workbench.core.audio import SoundFile, SpectrogramSettings, SpectrogramTile, TiersDoc, Tracks
 from workbench.core.problem import InputError, KnownTrouble
-from workbench.worker import speakers
+from workbench.worker import speakers, transcribing
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -81,6 +81,11 @@ def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
 def _sound(arguments: dict[str, Any], context: ApplyContext) -> SoundFile:
     asked = _asked(arguments, Sound)
     return _so_far(asked.path, context, whole=asked.whole)
+
+
+def read_whole(path: str, context: ApplyContext) -> SoundFile:
+    """A sound in the cache, read to its end."""
+    return _so_far(path, context, whole=True)
 
 
 def _so_far(path: str, context: ApplyContext, *, whole: bool) -> SoundFile:
@@ -188,6 +193,6 @@ def _sound_sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "sound": _sound, "spectrogram": _spectrogram, "tracks": _tracks, "tiers": _tiers, "tiers-export": _tiers_export,
-    "sound-export": _sound_export, "sound-sample": _sound_sample,
+    "sound-export": _sound_export, "sound-sample": _sound_sample, **transcribing.INSPECTORS,
     **speakers.inspectors(lambda path, context: _so_far(path, context, whole=True)),
 }  # fmt: skip

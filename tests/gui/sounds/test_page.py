@@ -47,9 +47,10 @@ def test_that_sounds_are_seen_annotated_and_exported_by_a_real_worker(page, tmp_
     viewer = page.viewer
     assert page.files.count() == 2 and page.files.isVisible()
     assert viewer.scene.samples == 3 * RATE
-    qtbot.waitUntil(lambda: not viewer.store.waiting, timeout=WITHIN_MS)
     strip = viewer.spectrogram
     share = 1 - strip.y_of(440) / strip.height()
+    # Nothing waits before the first paint has asked, either.
+    qtbot.waitUntil(lambda: strip.db_at(RATE, share) is not None and not viewer.store.waiting, timeout=WITHIN_MS)
     assert strip.db_at(RATE, share) == pytest.approx(-6, abs=3)
     viewer.acts["tracks"].trigger()
     qtbot.waitUntil(lambda: viewer.scene.tracks is not None, timeout=WITHIN_MS)

@@ -64,9 +64,20 @@ def _sounds(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     chooser = TabChooser("Sounds", "Page: Sounds", choices_of("speech", window.tabs().get("speech", ())))
     chooser.chosen.connect(window.open_choice)
     page = SoundsPage(window.link, chooser)
+    page.recipes = window.recipes
+    page.transcribing.recipe_wanted.connect(lambda name, inputs, values: _fill_recipe(window, name, inputs, values))
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page
+
+
+def _fill_recipe(window: MainWindow, name: str, inputs: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Open a recipe with these inputs and knobs in its form; nothing is started."""
+    page = window.open_recipe(name)
+    page.setup.inputs.set_inputs(inputs)
+    page.setup.form.set_values(dict(values))
+    if inputs:
+        page.banner.show_note("The corrections are in the form; change what you like and press Run.")
 
 
 def _runs(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:

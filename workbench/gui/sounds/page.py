@@ -14,16 +14,19 @@ from PySide6.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QSplitt
 
 from workbench.core.audio import TiersDoc, Tracks
 from workbench.core.problem import ProblemRecord
+from workbench.core.recipe import Recipe
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Autosave
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
+from workbench.gui.sounds.batch import BatchPlace
 from workbench.gui.sounds.exporting import Exporting
 from workbench.gui.sounds.opening import SUFFIXES, TIERS, Opened, Opening, listed
 from workbench.gui.sounds.recordpanel import RecordPanel
 from workbench.gui.sounds.start import start_place
 from workbench.gui.sounds.tiles import WorkerTiles
+from workbench.gui.sounds.transcribing import Transcribing
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
@@ -44,6 +47,8 @@ class SoundsPage(PageFrame):
         super().__init__("Sounds", top=self.top)
         self.link = link
         self.recent: list[str] = []
+        self.recipes: Mapping[str, Recipe] = {}
+        """What corrections can train."""
         self.path = ""
         self._wish = ""
         self._is_sample = False
@@ -62,14 +67,16 @@ class SoundsPage(PageFrame):
         self.looking.setStretchFactor(1, 1)
         self.looking.setSizes([theme().pixels(LIST_PX), theme().pixels(1000)])
         self.places = QStackedWidget()
-        for place in (self.start, self.looking, self.recorder):
+        self.batch = BatchPlace(link)
+        for place in (self.start, self.looking, self.recorder, self.batch):
             self.places.addWidget(place)
+        self.transcribing = Transcribing(self)
         self.working = WorkingLine(self._stop)
         self.autosave = Autosave(link, self._taken, self)
         self.setAcceptDrops(True)
         self._make_actions()
         self.column.addWidget(self.working)
-        self.column.addWidget(self.places, 1)
+        self.column.addLayout(self.transcribing.beside(self.places), 1)
         self._wire()
         self.start.show_recent([])
         self._refresh()
@@ -78,7 +85,7 @@ class SoundsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The sounds of late, by path."""
-        return {"recent": self.recent}
+        return {"recent": self.recent, "transcribing": self.transcribing.values(), "batch": self.batch.values()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -87,6 +94,8 @@ class SoundsPage(PageFrame):
         except msgspec.ValidationError:
             return
         self.start.show_recent(self.recent)
+        for part, kept in ((self.transcribing, "transcribing"), (self.batch, "batch")):
+            part.set_values(values[kept] if isinstance(values.get(kept), dict) else {})
 
     def closed(self) -> None:
         """Put edits and a recording on disk."""
@@ -96,6 +105,13 @@ class SoundsPage(PageFrame):
             recorder.finish()
         self.autosave.flush()
         self._stop()
+        self.transcribing.errand.close()
+        self.batch.close_batch()
+
+    @property
+    def viewing(self) -> bool:
+        """Whether a sound is seen."""
+        return bool(self.path) and self.places.currentWidget() is self.looking
 
     # Opening
 
@@ -133,6 +149,13 @@ class SoundsPage(PageFrame):
         self.recorder.open()
         self._refresh()
 
+    def show_batch(self) -> None:
+        """Show the place where many files are transcribed."""
+        self._leave()
+        self.places.setCurrentWidget(self.batch)
+        self.transcribing.look()
+        self._refresh()
+
     def ask_files(self) -> None:
         """Choose files to open."""
         kinds = f"Sounds ({' '.join(f'*{one}' for one in SUFFIXES)})"
@@ -156,7 +179,8 @@ class SoundsPage(PageFrame):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.open_paths(paths)
+            batch = self.places.currentWidget() is self.batch and not self.batch.errand.running
+            (self.batch.choose if batch else self.open_paths)(paths)
 
     def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str, then: Any) -> None:
         dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
@@ -170,7 +194,7 @@ class SoundsPage(PageFrame):
     def _list(self, paths: Sequence[str]) -> None:
         if not paths:
             kinds = ", ".join(SUFFIXES[:8])
-            self._failed(ProblemRecord("There is no sound in this folder.", expected=f"files such as {kinds}",
+            self.failed_with(ProblemRecord("There is no sound in this folder.", expected=f"files such as {kinds}",
                                        fix="Choose another folder, or single files."))  # fmt: skip
             return
         self.files.blockSignals(True)
@@ -192,7 +216,7 @@ class SoundsPage(PageFrame):
         self.places.setCurrentWidget(self.looking)
         self.viewer.waveform.setFocus()
         told = ["Your tiers of last time are shown again."] if opened.restored else []
-        self._note([*told, *opened.notes])
+        self.note([*told, *opened.notes])
         if not self._is_sample:
             self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
             self.start.show_recent(self.recent)
@@ -202,9 +226,10 @@ class SoundsPage(PageFrame):
     def _grown(self, sound: Sound) -> None:
         self.viewer.grow(sound)
         if sound.complete:
-            self._note(sound.notes)
+            self.note(sound.notes)
 
-    def _note(self, lines: Sequence[str]) -> None:
+    def note(self, lines: Sequence[str]) -> None:
+        """Say something above the sound."""
         if lines:
             self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines))
         else:
@@ -214,12 +239,13 @@ class SoundsPage(PageFrame):
         for tier in doc.tiers:
             self.viewer.tiers.add(tier)
         if not doc.tiers:
-            self._note(["There is no tier in this file."])
+            self.note(["There is no tier in this file."])
 
     def _recorded(self, path: str) -> None:
         self.open_paths([path])
 
-    def _failed(self, record: ProblemRecord) -> None:
+    def failed_with(self, record: ProblemRecord) -> None:
+        """Say what went wrong."""
         gone = self._wish
         if gone in self.recent and not Path(gone).exists():
             self.banner.show_problem(record, ("Remove from the list", lambda: self._forget(gone)))
@@ -285,11 +311,12 @@ class SoundsPage(PageFrame):
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "sample": self.open_sample, "record": self.record,
             "tiers": self.ask_tiers, "export": self.export, "next": lambda: self.step(1),
-            "previous": lambda: self.step(-1), "close": self.close_sounds,
+            "previous": lambda: self.step(-1), "close": self.close_sounds, "batch": self.show_batch,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"sounds.{name}", do) for name, do in doing.items()}
-        for name in ("close", "folder", "tiers", "record", "export"):
+        for name in ("close", "folder", "tiers", "record", "batch", "export"):
             self.top.add(self.acts[name])
+        self.top.add(self.transcribing.acts["transcribe"])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
@@ -300,33 +327,45 @@ class SoundsPage(PageFrame):
         self.opening.opened.connect(self._opened)
         self.opening.grown.connect(self._grown)
         self.opening.tiers_read.connect(self._tiers_read)
-        self.opening.failed.connect(self._failed)
-        self.exporting.failed.connect(self._failed)
-        self.exporting.written.connect(lambda words: self._note([words]))
-        self.viewer.failed.connect(self._failed)
+        self.opening.failed.connect(self.failed_with)
+        self.exporting.failed.connect(self.failed_with)
+        self.exporting.written.connect(lambda words: self.note([words]))
+        self.viewer.failed.connect(self.failed_with)
         self.viewer.tracks_wanted.connect(self.show_tracks)
         self.viewer.edited.connect(self.autosave.touch)
         self.recorder.recorded.connect(self._recorded)
-        self.recorder.left.connect(self._left_recorder)
+        self.recorder.left.connect(self._left_place)
+        self.batch.left.connect(self._left_place)
+        self.batch.sound_wanted.connect(lambda path: self.open_paths([path]))
+        self.batch.failed.connect(self.failed_with)
+        self.batch.remembered.connect(self.changed)
+        self.transcribing.remembered.connect(self.changed)
+        self.transcribing.listed.connect(
+            lambda: self.batch.show_models(self.transcribing.models, self.transcribing.chosen)
+        )
         self.autosave.told.connect(self.link.saved)
-        for asking in (self.opening.asking, self.exporting.asking):
+        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking):
             asking.changed.connect(lambda _: self._tell())
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
-    def _left_recorder(self) -> None:
+    def _left_place(self) -> None:
         self.places.setCurrentWidget(self.looking if self.path else self.start)
         self._refresh()
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporting.asking.doing])
+        self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing])
 
     def _refresh(self) -> None:
-        viewing = bool(self.path) and self.places.currentWidget() is self.looking
+        viewing = self.viewing
         recording = self.places.currentWidget() is self.recorder
         many = self.files.count() > 1
         for name in ("tiers", "export", "close", "next", "previous"):
             self.acts[name].setEnabled(viewing and (many if name in ("next", "previous") else True))
             self.acts[name].setVisible(viewing)
-        self.acts["record"].setVisible(not recording)
+        many_files = self.places.currentWidget() is self.batch
+        self.acts["record"].setVisible(not recording and not many_files)
+        for name in ("batch", "folder", "file"):
+            self.acts[name].setVisible(not many_files)
+        self.transcribing.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
-        self.top.about.set_whole(title if viewing else "")
+        self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")

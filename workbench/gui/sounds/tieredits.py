@@ -155,7 +155,8 @@ def move_boundary(doc: TiersDoc, tier: int, index: int, start: bool, to_s: float
 def set_text(doc: TiersDoc, tier: int, index: int, text: str) -> Replaced | None:
     """Another text; a person who writes it is sure of it."""
     one = doc.tiers[tier].segments[index]
-    new = msgspec.structs.replace(one, text=text, confidence=1.0 if text != one.text else one.confidence)
+    sure = {"confidence": 1.0, "corrected": True} if text != one.text else {}
+    new = msgspec.structs.replace(one, text=text, **sure)
     return _change(tier, index, [one], [new], index)
 
 
@@ -189,7 +190,9 @@ def join(doc: TiersDoc, tier: int, index: int) -> Replaced | None:
     one, after = row[index], row[index + 1]
     words = ("" if doc.tiers[tier].kind == "phones" else " ").join(filter(None, (one.text, after.text)))
     sure = min(one.confidence, after.confidence)
-    joined = msgspec.structs.replace(one, end_s=after.end_s, text=words, confidence=sure)
+    joined = msgspec.structs.replace(
+        one, end_s=after.end_s, text=words, confidence=sure, corrected=one.corrected and after.corrected
+    )
     return _change(tier, index, [one, after], [joined], index)
 
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit
 
 from workbench.core.audio import Segment, Tier, TiersDoc
-from workbench.gui.sounds import tieredits
+from workbench.gui.sounds import correcting, tieredits
 from workbench.gui.sounds.canvas import LEFT_PX, TimeStrip
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tieredits import Replaced, TierEdit, TiersEdit
@@ -35,6 +35,8 @@ class TierStrip(TimeStrip):
         self.tier, self.marked = 0, -1
         self._drag: tuple[int, int, bool, int] | None = None
         self._drags = 0
+        self.differing: frozenset[tuple[str, float, str]] = frozenset()
+        """Tier, start and text of words that another model heard otherwise."""
         self._editor = QLineEdit(self)
         self._editor.setAccessibleName("Text of the segment")
         self._editor.hide()
@@ -87,13 +89,13 @@ class TierStrip(TimeStrip):
         """A further tier below the others; none of those is lost."""
         if self.editable and self.scene.samples:
             named = Tier(tieredits.free_name(self.doc, tier.name), tier.kind, tier.segments)
-            self.document.push(TierEdit(self.doc, len(self.doc.tiers), named, self._told, comes=True))
+            self.document.push(TierEdit(self.doc, len(self.doc.tiers), named, self.told, comes=True))
 
     def remove(self) -> None:
         """Remove the tier that was clicked last."""
         if self.editable and self.tier < len(self.doc.tiers):
             gone = self.doc.tiers[self.tier]
-            self.document.push(TierEdit(self.doc, self.tier, gone, self._told, comes=False))
+            self.document.push(TierEdit(self.doc, self.tier, gone, self.told, comes=False))
 
     def nudge(self, by_s: float) -> None:
         """Move the boundary of the marked segment that is nearest to the cursor."""
@@ -140,10 +142,11 @@ class TierStrip(TimeStrip):
         change = make()
         if change is None:
             return False
-        self.document.push(TiersEdit(self.doc, change, self._told, text=text, drag=drag))
+        self.document.push(TiersEdit(self.doc, change, self.told, text=text, drag=drag))
         return True
 
-    def _told(self, tier: int, marked: int) -> None:
+    def told(self, tier: int, marked: int) -> None:
+        """The tiers were edited; this segment is marked now."""
         there = len(self.doc.tiers[tier].segments) if tier < len(self.doc.tiers) else 0
         self.tier, self.marked = tier, min(marked, there - 1)
         self._fit()
@@ -154,7 +157,7 @@ class TierStrip(TimeStrip):
         if self._editor.isVisible():
             self._editor.hide()
             text = self._editor.text()
-            self._edit("Edit text", lambda: tieredits.set_text(self.doc, self.tier, self.marked, text))
+            correcting.push_text(self, text)
             self.setFocus()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
@@ -300,6 +303,7 @@ class TierStrip(TimeStrip):
             if box.width() > TIGHT_PX:
                 painter.setPen(QPen(QColor(now.dim), 1))
                 painter.drawLines([QLineF(x, box.top(), x, box.bottom()) for x in (box.left(), box.right())])
+            correcting.paint_marks(painter, box, one, differs=(tier.name, one.start_s, one.text) in self.differing)
             if at == self.tier and index == self.marked:
                 painter.setPen(QPen(QColor(now.accent), 2))
                 painter.drawRect(box.adjusted(1, 1, -1, -1))

@@ -1,0 +1,203 @@
+"""The panel beside a sound: which model listens, what it hears, how it compares, what becomes of corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from workbench.core.transcripts import RecogniserFacts
+from workbench.gui.actions import keymap
+from workbench.gui.card import Caption
+from workbench.gui.theme import theme
+
+WIDTH_PX, TEXT_PX = 288, 72
+NONE = (
+    "Nothing transcribes here yet. Choose the folder of a wav2vec 2.0, HuBERT, Whisper or SpeechT5 model, or train a "
+    "recogniser of your own."
+)
+HOW = "Correct words or segments in the tiers, or confirm a segment as it is; a line below it marks what was corrected."
+
+
+class TranscribePanel(QScrollArea):
+    """Shows what it is told; its buttons are wired by who made it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        px = theme().pixels
+        self.gap = px(8)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFixedWidth(px(WIDTH_PX))
+        self.setAccessibleName("Transcribe")
+        self.model, self.other = recogniser_box("Model"), recogniser_box("Second model")
+        self.folder = QPushButton("Model folder…")
+        self.folder.setToolTip("Choose the folder of a model in Hugging Face format, or of a run's model")
+        self.note, self.none = words("", "dim"), words(NONE, "dim")
+        self.train = QPushButton("Train a recogniser…")
+        self.train.setToolTip("Open the recipe that trains one")
+        self.beam = QSpinBox()
+        self.beam.setRange(1, 64)
+        self.beam.setPrefix("Beam ")
+        self.beam.setAccessibleName("Beam")
+        self.beam.setToolTip("How many beginnings of the text a CTC model keeps at once; 1 takes the likeliest label "
+                             "of every frame (greedy)")  # fmt: skip
+        self.run, self.stop = QPushButton("Transcribe"), QPushButton("Stop")
+        self.run.setProperty("role", "primary")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Transcribing")
+        self.progress = Caption(role="small")
+        self.text = _ShortText()
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName("What is heard so far")
+        self.text.setPlaceholderText("What is heard comes here, then below the sound.")
+        self.text.setMinimumHeight(px(TEXT_PX))
+        self.compare = QPushButton("Compare both")
+        self.rates = words("", "")
+        self.confirm, self.keep = QPushButton("Confirm segment"), QPushButton("Use as training data")
+        self.tune = QPushButton("Fine-tune on the corrections…")
+        self.corrected = words(HOW, "dim")
+        for button, name in ((self.run, "transcribe-run"), (self.stop, "transcribe-stop"),
+                             (self.compare, "transcribe-compare"), (self.confirm, "confirm"),
+                             (self.keep, "corrections"), (self.tune, "finetune")):  # fmt: skip
+            keymap().explain(button, f"sounds.{name}")
+        self._lay_out()
+        self.show_models([], "", "")
+        self.say("", -1.0)
+
+    def _lay_out(self) -> None:
+        px = theme().pixels
+        body = QWidget()
+        body.setObjectName("scrolled")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, px(4), 0)
+        column.setSpacing(px(8))
+        upper: tuple[QWidget, ...] = (words("Transcribe", "heading"), self.model, self.note, self.none, self.train)
+        for widget in upper:
+            column.addWidget(widget)
+        column.addLayout(row(self.folder, self.beam))
+        column.addLayout(row(self.run, self.stop))
+        column.addWidget(self.bar)
+        column.addWidget(self.progress)
+        column.addWidget(self.text, 1)
+        self._comparing: tuple[QWidget, ...] = (
+            words("Compare with another model", "heading"),
+            self.other,
+            self.compare,
+            self.rates,
+        )
+        for widget in self._comparing:
+            column.addWidget(widget)
+        for widget in (words("Corrections", "heading"), self.corrected):
+            column.addWidget(widget)
+        column.addLayout(row(self.confirm))
+        column.addLayout(row(self.keep))
+        column.addWidget(self.tune)
+        self.setWidget(body)
+
+    def show_models(self, models: Sequence[RecogniserFacts], chosen: str, other: str) -> None:
+        """List the models; the first two where nothing is chosen."""
+        paths = [one.path for one in models]
+        fill(self.model, models, chosen)
+        fill(self.other, models, other or next((one for one in paths if one != self.model.currentData()), ""))
+        self.none.setVisible(not models)
+        self.model.setVisible(bool(models))
+        for widget in self._comparing:
+            widget.setVisible(len(models) > 1)
+        self.rates.setVisible(len(models) > 1 and bool(self.rates.text()))
+        self.tell_note(models)
+
+    def tell_note(self, models: Sequence[RecogniserFacts]) -> None:
+        """What is to be known of the chosen model."""
+        chosen = next((one for one in models if one.path == self.model.currentData()), None)
+        self.note.setText(f"{chosen.note[:1].upper()}{chosen.note[1:]}." if chosen is not None and chosen.note else "")
+        self.note.setVisible(bool(self.note.text()))
+        # Only label probabilities can be searched; others write their text themselves.
+        self.beam.setEnabled(chosen is None or chosen.family in ("ctc", "recogniser"))
+
+    def say(self, doing: str, fraction: float) -> None:
+        """How far the work is; nothing while there is none."""
+        self.bar.setVisible(bool(doing))
+        self.progress.setVisible(bool(doing))
+        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
+        self.bar.setValue(round(1000 * fraction))
+        self.progress.set_whole(doing)
+
+    def show_text(self, text: str) -> None:
+        """What is heard so far, seen from its end."""
+        before = self.text.toPlainText()
+        if text.startswith(before) and before:
+            cursor = self.text.textCursor()
+            cursor.movePosition(cursor.MoveOperation.End)
+            cursor.insertText(text[len(before) :])
+        elif text != before:
+            self.text.setPlainText(text)
+        bar = self.text.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+    def show_rates(self, text: str) -> None:
+        """What comparing has shown."""
+        self.rates.setText(text)
+        self.rates.setVisible(bool(text))
+
+
+class _ShortText(QPlainTextEdit):
+    """Asks for little height: the area around it grants what texts ask for before it scrolls."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme().pixels(TEXT_PX))
+
+
+def fill(box: QComboBox, models: Sequence[RecogniserFacts], chosen: str) -> None:
+    """List models in a box; what was chosen stays chosen where it is still there."""
+    chosen = chosen or str(box.currentData() or "")
+    with QSignalBlocker(box):
+        box.clear()
+        for one in models:
+            box.addItem(one.title, one.path)
+            box.setItemData(box.count() - 1, f"{one.title}\n{one.path}", Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(max(0, box.findData(chosen)) if models else -1)
+
+
+def recogniser_box(name: str) -> QComboBox:
+    """A chooser of models that a long name does not widen."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setMinimumContentsLength(8)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def words(text: str, role: str) -> QLabel:
+    """A label of plain text."""
+    label = QLabel(text)
+    label.setProperty("role", role)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(role != "heading")
+    return label
+
+
+def row(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets of one width beside each other."""
+    found = QHBoxLayout()
+    found.setSpacing(theme().pixels(8))
+    for widget in widgets:
+        found.addWidget(widget, 1)
+    return found

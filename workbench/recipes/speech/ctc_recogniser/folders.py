@@ -1,0 +1,199 @@
+"""Own transcribed speech: transcripts.tsv, sounds with a .TextGrid or .txt beside each, and known corpora."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.core.audio import SOUND_SUFFIXES
+from workbench.core.documents import DataPreview
+from workbench.core.job import Job
+from workbench.core.problem import InputError
+from workbench.engine.speech.bank.rendering import RATE_HZ
+from workbench.engine.speech.corpora import Recording, read_corpus
+from workbench.engine.speech.opening import as_float, open_whole, samples_of
+from workbench.engine.speech.recogniser import CtcRecogniser
+from workbench.engine.speech.resampling import resample
+from workbench.engine.speech.tiers import read_tiers
+from workbench.engine.speech.transcripts import plain
+from workbench.engine.text.cache import folder
+
+from .data import SHOWN, Data, Hearing, Utterance
+from .recipe import Recognise
+
+LISTING = "transcripts.tsv"
+COLUMNS = ("path", "start_s", "end_s", "speaker", "text")
+SEED = 1337
+"""Divides utterances the same way in all runs."""
+DEV_SHARE, TEST_SHARE = 0.1, 0.2
+TESTS = ("test", "test-clean", "test-other", "test_clean")
+DEVS = ("dev", "valid", "validation", "dev-clean", "dev-other")
+
+
+def transcribed(root: Path) -> tuple[str, list[Recording]]:
+    """The form of a folder and its utterances; raises InputError where none has a transcript."""
+    if (root / LISTING).is_file():
+        form, found = LISTING, list(listed(root / LISTING))
+    else:
+        try:
+            corpus = read_corpus(root)
+            form, found = corpus.layout, corpus.recordings
+        except InputError:
+            form, found = "sounds with transcripts beside them", list(paired(root)) if root.is_dir() else []
+            if not found:
+                raise
+    if not any(one.text.strip() for one in found):
+        raise InputError(
+            "No sound in this folder has a transcript.", expected=f"{LISTING}, or a .TextGrid or .txt beside each sound",
+            received=f"{form}, {len(found)} sounds without", fix="Choose a folder with transcripts.", field="speech",
+            place=root.name,
+        )  # fmt: skip
+    return form, found
+
+
+def listed(path: Path) -> Iterator[Recording]:
+    """The rows of a transcripts.tsv: path (from its folder), start_s, end_s (both 0: all of it), speaker, text.
+
+    A first line that begins with `path` is a heading. Raises InputError naming the line.
+    """
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        cells = line.split("\t")
+        if not line.strip() or (number == 1 and cells[0] == COLUMNS[0]):
+            continue
+        try:
+            name, start, end, speaker, text = cells
+            start_s, end_s = float(start or 0), float(end or 0)
+            if not (0 <= start_s < end_s or start_s == end_s == 0):
+                raise ValueError(f"{start} to {end} s")
+        except ValueError as error:
+            raise InputError(
+                "A line of the transcripts cannot be read.", expected="\t".join(COLUMNS).replace("\t", ", tab, "),
+                received=f"{line[:80]} ({error})", fix="Correct the line.", field="speech",
+                place=f"{path.name}, line {number}",
+            ) from None  # fmt: skip
+        sound = Path(name) if Path(name).is_absolute() else path.parent / name
+        if not sound.is_file():
+            raise InputError(
+                "A sound that the transcripts name is not there.", expected="a sound file", received=name,
+                fix="Put it where the line says, or correct the line.", field="speech",
+                place=f"{path.name}, line {number}",
+            )  # fmt: skip
+        yield Recording(str(sound), text, speaker, start_s=start_s, end_s=end_s)
+
+
+def paired(root: Path) -> Iterator[Recording]:
+    """Sounds at any depth with a .TextGrid (its first tier's segments) or a .txt (one transcript) of their name.
+
+    A sound's folder tells its speaker, where there are folders.
+    """
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in SOUND_SUFFIXES or not path.is_file():
+            continue
+        speaker = path.parent.name if path.parent != root else ""
+        grid = next(
+            (one for one in (path.with_suffix(".TextGrid"), path.with_suffix(".textgrid")) if one.is_file()), None
+        )
+        if grid is not None:
+            tiers = read_tiers(grid).tiers
+            for each in tiers[0].segments if tiers else ():
+                if each.text.strip():
+                    yield Recording(
+                        str(path), each.text, each.speaker or speaker, start_s=each.start_s, end_s=each.end_s
+                    )
+        elif path.with_suffix(".txt").is_file():
+            yield Recording(str(path), path.with_suffix(".txt").read_text(encoding="utf-8-sig").strip(), speaker)
+
+
+def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], bool]:
+    """Train, dev and test, and whether their speakers are shared.
+
+    A corpus's own test and development parts stay what they are. Otherwise a fifth of the speakers test and a tenth
+    chooses; with fewer than three speakers the same shares of the sentences. A sentence of the test is taken out of
+    the other parts, and one of dev out of training.
+    """
+    chance = random.Random(SEED)
+    kinds = {one.split for one in found}
+    shared = False
+    tests = [one for one in found if one.split in TESTS]
+    if tests and kinds - set(TESTS):
+        devs = [one for one in found if one.split in DEVS]
+        rest = [one for one in found if one.split not in (*TESTS, *DEVS)]
+        speakers = {one.speaker for one in tests} - {""}
+        if not devs:
+            devs, rest = _by(rest, [one.speaker or one.text for one in rest], chance, DEV_SHARE)
+        shared = not speakers or bool(speakers & {one.speaker for one in [*devs, *rest]})
+    else:
+        speakers = {one.speaker for one in found} - {""}
+        shared = len(speakers) < 3 or any(not one.speaker for one in found)
+        keys = [(plain(one.text) or one.text) if shared else one.speaker for one in found]
+        tests, rest = _by(found, keys, chance, TEST_SHARE)
+        keys = [(plain(one.text) or one.text) if shared else one.speaker for one in rest]
+        devs, rest = _by(rest, keys, chance, DEV_SHARE)
+    taken = {plain(one.text) for one in tests}
+    devs = [one for one in devs if plain(one.text) not in taken]
+    taken |= {plain(one.text) for one in devs}
+    train = [one for one in rest if plain(one.text) not in taken]
+    return {"train": train, "dev": devs, "test": tests}, shared
+
+
+def _by(
+    found: Sequence[Recording], keys: Sequence[str], chance: random.Random, share: float
+) -> tuple[list[Recording], list[Recording]]:
+    """The utterances of a drawn share of the keys, one key at least, and all others."""
+    names = sorted(set(keys))
+    chance.shuffle(names)
+    drawn = set(names[: max(1, round(share * len(names)))])
+    pairs = list(zip(found, keys, strict=True))
+    return [one for one, key in pairs if key in drawn], [one for one, key in pairs if key not in drawn]
+
+
+def read_parts(job: Job, address: str, params: Recognise, model: CtcRecogniser) -> Data:
+    """The utterances of a folder in three parts; those that cannot be learned from are left out and counted."""
+    _, found = transcribed(Path(address))
+    parts, shared = divided(found)
+    most = {"train": params.utterances, "dev": params.development, "test": params.test}
+    chance = random.Random(SEED)
+    for part, some in parts.items():
+        chance.shuffle(some)
+        del some[most[part] or len(some) :]
+    job.phase("reading speech")
+    hearing, total, done = Hearing(model), sum(map(len, parts.values())), 0
+    made: dict[str, list[Utterance]] = {}
+    for part, some in parts.items():
+        made[part] = []
+        for one in some:
+            heard = hearing.hear(read_wave(one), one.text, name=_name(one), speaker=one.speaker, keep=part != "train")
+            made[part] += [heard] if heard is not None else []
+            done += 1
+            job.progress(done, total)
+    return Data(made["train"], made["dev"], made["test"], hearing.left_out, shared)
+
+
+def _name(one: Recording) -> str:
+    return f"{Path(one.path).stem} {one.start_s:.2f}" if one.end_s else Path(one.path).stem
+
+
+def read_wave(one: Recording) -> NDArray[np.float32]:
+    """Samples (n,) at 16 kHz of an utterance, all channels' mean; raises InputError where the file is no sound."""
+    sound = open_whole(Path(one.path), folder("sounds"))
+    samples, rate = np.asarray(samples_of(sound)), sound.meta.sample_rate_hz
+    if one.end_s:
+        samples = samples[round(one.start_s * rate) : round(one.end_s * rate)]
+    wave: NDArray[np.float32] = resample(as_float(samples), rate, RATE_HZ)
+    return wave
+
+
+def preview_folder(address: str) -> DataPreview:
+    """What a folder holds: its first utterances, and how many of its transcripts cannot be used."""
+    root = Path(address)
+    form, found = transcribed(root)
+    rows = [[one.text[:80], one.speaker, Path(one.path).name] for one in found[:SHOWN]]
+    unusable = sum(plain(one.text) is None for one in found)
+    speakers = len({one.speaker for one in found} - {""})
+    detail = f"{speakers or 'unknown'} speakers"
+    detail += f"; {unusable} transcripts with digits or symbols are left out" if unusable else ""
+    return DataPreview(form, detail, ["sentence", "speaker", "file"], rows, len(found))
