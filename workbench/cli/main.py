@@ -21,6 +21,7 @@ from workbench.cli import (
     runs,
     segmenting,
     slides,
+    speakers,
     speech,
     sweeping,
     transcribing,
@@ -331,10 +332,11 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _speech(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="sounds and tiers: show, convert, transcribe")
+    parser = commands.add_parser(name, help="sounds and tiers: show, convert, transcribe, diarise, profiles")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     _command(deeds, "show", speech.show, "what a sound or a file of tiers holds", speech.show_arguments)
     _command(deeds, "convert", speech.convert, "a sound, or tiers, in another format", speech.convert_arguments)
+    speakers.add(deeds, _command)
     transcribing.add(deeds, _command)
 
 

@@ -23,7 +23,7 @@ SOUND_SUFFIXES = (
 )  # fmt: skip
 """What a dropped folder is searched for; a chosen file may end in anything."""
 TIER_SUFFIXES = (".textgrid", ".srt", ".vtt", ".rttm", ".ctm", ".json", ".txt")
-TierKind = Literal["segments", "words", "phones", "points"]
+TierKind = Literal["segments", "words", "phones", "points", "speakers"]
 
 
 class SoundMeta(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -62,6 +62,11 @@ class Home:
         return self.root / "review"
 
     @property
+    def voices(self) -> Path:
+        """Voices that a person named, readable by the owner only; see store/voices.py."""
+        return self.root / "voices"
+
+    @property
     def settings(self) -> Path:
         return self.root / "settings.json"
 

@@ -80,7 +80,7 @@ def _textgrid(doc: TiersDoc, tier: str, stem: str) -> str:
     end_s = _length_s(doc)
     tiers = [part for one in doc.tiers if one.name == (tier or one.name) for part in _by_speaker(one)]
     if not tiers:
-        chosen(doc, tier, ("segments", "words", "phones", "points"))
+        chosen(doc, tier, ("segments", "words", "phones", "points", "speakers"))
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end_s!r}",
              "tiers? <exists>", f"size = {len(tiers)}", "item []:"]  # fmt: skip
     for number, one in enumerate(tiers, 1):
@@ -108,7 +108,11 @@ def _by_speaker(tier: Tier) -> Iterator[Tier]:
     """A tier per speaker, as is usual in TextGrids, which have no place for the name otherwise."""
     for speaker in dict.fromkeys(one.speaker for one in tier.segments) or [""]:
         name = f"{tier.name} [{speaker}]" if speaker else tier.name
-        yield Tier(name, tier.kind, [one for one in tier.segments if one.speaker == speaker])
+        own = [one for one in tier.segments if one.speaker == speaker]
+        if tier.kind == "speakers":
+            # An interval without a text is silence to Praat.
+            own = [Segment(one.start_s, one.end_s, one.text or speaker, speaker) for one in own]
+        yield Tier(name, tier.kind, own)
 
 
 def _filled(tier: Tier, end_s: float) -> Iterator[Segment]:
@@ -132,7 +136,7 @@ def _read_textgrid(path: Path) -> TiersDoc:
     from praatio import textgrid
 
     found = textgrid.openTextgrid(str(path), includeEmptyIntervals=False, duplicateNamesMode="rename")
-    tiers = []
+    tiers: list[Tier] = []
     for one in found.tiers:
         named = _NAMED_SPEAKER.match(one.name)
         speaker = named["speaker"] if named else ""
@@ -141,8 +145,22 @@ def _read_textgrid(path: Path) -> TiersDoc:
             Segment(float(entry[0]), float(entry[0 if points else 1]), str(entry[-1]), speaker) for entry in one.entries
         ]
         name = named["name"] if named else one.name
-        tiers.append(Tier(name, "points" if points else kind_of(name), segments))
+        kind: TierKind = "points" if points else kind_of(name)
+        if kind == "speakers" and speaker:
+            _take_turns(tiers, name, speaker, segments)
+        else:
+            tiers.append(Tier(name, kind, segments))
     return TiersDoc(tiers, float(found.maxTimestamp), path.stem)
+
+
+def _take_turns(tiers: list[Tier], name: str, speaker: str, segments: list[Segment]) -> None:
+    """One tier again out of a tier for each speaker; a text that repeats the name was put there by `_by_speaker`."""
+    turns = [Segment(one.start_s, one.end_s, one.text if one.text != speaker else "", speaker) for one in segments]
+    before = [tier for tier in tiers if tier.name == name and tier.kind == "speakers"]
+    if not before:
+        tiers.append(Tier(name, "speakers", turns))
+        return
+    before[0].segments = sorted([*before[0].segments, *turns], key=lambda one: one.start_s)
 
 
 def kind_of(name: str) -> TierKind:
@@ -150,6 +168,8 @@ def kind_of(name: str) -> TierKind:
     low = name.lower()
     if low.startswith(("phone", "phoneme", "mau", "phn")):
         return "phones"
+    if low.split(" ")[0] == "speakers":
+        return "speakers"
     return "words" if low.startswith(("word", "ort", "wrd")) else "segments"
 
 
@@ -206,7 +226,7 @@ def _read_vtt(path: Path) -> TiersDoc:
 
 
 def _rttm(doc: TiersDoc, tier: str, stem: str) -> str:
-    spoken = chosen(doc, tier, ("segments", "words")).segments
+    spoken = chosen(doc, tier, ("speakers", "segments", "words")).segments
     return "".join(
         f"SPEAKER {_token(stem)} 1 {one.start_s:.3f} {one.end_s - one.start_s:.3f} <NA> <NA> "
         f"{_token(one.speaker) if one.speaker else 'speaker'} {one.confidence:.3f} <NA>\n"
@@ -232,7 +252,7 @@ def _read_rttm(path: Path) -> TiersDoc:
         confidence = float(words[8]) if len(words) > 8 and words[8] != "<NA>" else 1.0
         speaker = words[7] if len(words) > 7 else ""
         segments.append(Segment(start_s, start_s + length_s, "", speaker, confidence))
-    return TiersDoc([Tier("speakers", "segments", sorted(segments, key=lambda one: one.start_s))], title=path.stem)
+    return TiersDoc([Tier("speakers", "speakers", sorted(segments, key=lambda one: one.start_s))], title=path.stem)
 
 
 def _read_ctm(path: Path) -> TiersDoc:
@@ -274,8 +294,10 @@ def _text(doc: TiersDoc, tier: str, stem: str) -> str:
 
 
 def _audacity(doc: TiersDoc, tier: str, stem: str) -> str:
-    shown = chosen(doc, tier, ("segments", "words", "phones", "points"))
-    return "".join(f"{one.start_s:.6f}\t{one.end_s:.6f}\t{_one_line(one.text)}\n" for one in shown.segments)
+    shown = chosen(doc, tier, ("segments", "words", "phones", "points", "speakers"))
+    return "".join(
+        f"{one.start_s:.6f}\t{one.end_s:.6f}\t{_one_line(one.text) or one.speaker}\n" for one in shown.segments
+    )
 
 
 def _read_text(path: Path) -> TiersDoc:
