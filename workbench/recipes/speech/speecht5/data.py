@@ -22,7 +22,7 @@ from workbench.engine.speech.bank.sentences import general
 from workbench.engine.speech.bank.speakers import Speaker, draw_speakers
 
 from . import words
-from .recipe import ASR, BANK, SE, SID, ST, TASKS, TTS, VC, SpeechT5
+from .recipe import ASR, BANK, PUBLISHED, SE, SID, ST, TASKS, TTS, VC, SpeechT5
 
 Floats = NDArray[np.float32]
 
@@ -62,6 +62,9 @@ class Item:
     answer: str = ""
     speaker: int = -1
     vector: Floats | None = None
+    sound: Floats | None = None
+    """Samples (n,) at 16 kHz of what is heard; these and the next are there for published networks alone."""
+    spoken: Floats | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,8 +167,7 @@ def framed(wave: Floats, bins: int) -> Floats:
 
 def vector_of(mel: Floats) -> Floats:
     """What a voice is like: means and deviations of normalised frames (T, bins), (2 bins,), of length 1."""
-    found = np.concatenate([mel.mean(0), mel.std(0) - 1])
-    return (found / max(float(np.linalg.norm(found)), 1e-6)).astype(np.float32)
+    return mean_vector([np.concatenate([mel.mean(0), mel.std(0) - 1])])
 
 
 def cut(mel: Floats, multiple: int) -> Floats:
@@ -219,6 +221,9 @@ class _Heard:
     spoken: Spoken
     mel: Floats
     noisy: Floats | None = None
+    sound: Floats | None = None
+    noise: Floats | None = None
+    """Its samples (n,), and those under noise, where they are wanted."""
 
     @property
     def text(self) -> str:
@@ -250,7 +255,7 @@ def bank(job: Job, params: SpeechT5) -> Data:
     }
     for part in ("train", "development", "test"):
         asked[f"{part}, target"] = _said([one.text for one in asked[part]], voices["target"])
-    made = _rendered(job, asked, params.mel_bins, seed=seed)
+    made = _rendered(job, asked, params.mel_bins, seed=seed, keep=params.start == PUBLISHED)
     scale = Scale.of([one.mel for one in made["train"]])
     speech = [_sound(one, scale, params.step_frames) for one in made["speech"]]
     names = tuple(one.id for one in voices["labelled"])
@@ -264,7 +269,9 @@ def _said(sentences: Sequence[str], speakers: Sequence[Speaker]) -> list[Asked]:
     return [Asked(text, speakers[at % len(speakers)]) for at, text in enumerate(sentences)]
 
 
-def _rendered(job: Job, asked: dict[str, list[Asked]], bins: int, *, seed: int) -> dict[str, list[_Heard]]:
+def _rendered(
+    job: Job, asked: dict[str, list[Asked]], bins: int, *, seed: int, keep: bool
+) -> dict[str, list[_Heard]]:  # fmt: skip
     job.phase("making speech")
     total, done = sum(map(len, asked.values())), 0
     made: dict[str, list[_Heard]] = {}
@@ -272,10 +279,12 @@ def _rendered(job: Job, asked: dict[str, list[Asked]], bins: int, *, seed: int) 
         made[part] = []
         for at, spoken in enumerate(render(utterances)):
             wave = spoken.as_float()
-            noisy = None
+            noisy, noise = None, None
             if part in ("train", "development", "test"):
-                noisy = mel_of(in_noise(wave, np.random.default_rng([seed, number, at])), bins, gain_of=wave)
-            made[part].append(_Heard(spoken, mel_of(wave, bins), noisy))
+                noise = in_noise(wave, np.random.default_rng([seed, number, at]))
+                noisy = mel_of(noise, bins, gain_of=wave)
+            sounds = (wave, noise) if keep and part != "speech" else (None, None)
+            made[part].append(_Heard(spoken, mel_of(wave, bins), noisy, *sounds))
             done += 1
             job.progress(done, total)
     return made
@@ -314,17 +323,19 @@ def _made(
     one = own[at]
     mel = cut(scale(one.mel), multiple)
     if task == ASR:
-        return _item(one, heard=mel, answer=one.text)
+        return _item(one, heard=mel, answer=one.text, sound=one.sound)
     if task == ST:
-        return _item(one, heard=mel, answer=words.spanish(one.text))
+        return _item(one, heard=mel, answer=words.spanish(one.text), sound=one.sound)
     if task == TTS:
-        return _item(one, read=one.text, said=mel, vector=voice_of(own, at, scale))
+        return _item(one, read=one.text, said=mel, vector=voice_of(own, at, scale), spoken=one.sound)
     if task == SE:
         noisy = one.noisy if one.noisy is not None else one.mel
-        return _item(one, heard=cut(scale(noisy), multiple), said=mel, vector=vector_of(scale(noisy)))
+        return _item(one, heard=cut(scale(noisy), multiple), said=mel, vector=vector_of(scale(noisy)),
+                     sound=one.noise, spoken=one.sound)  # fmt: skip
     goal = target[at]
     moved = aligned(scale(goal.mel), goal.spoken.phones, one.spoken.phones, len(mel))
-    item = _item(one, heard=mel, said=cut(moved, multiple), vector=voice_of(target, at, scale))
+    item = _item(one, heard=mel, said=cut(moved, multiple), vector=voice_of(target, at, scale),
+                 sound=one.sound, spoken=goal.sound)  # fmt: skip
     return dataclasses.replace(item, voices=(one.voice, goal.voice))
 
 
@@ -340,8 +351,9 @@ def voice_of(utterances: Sequence[_Heard], at: int, scale: Scale) -> Floats:
 
 def mean_vector(vectors: Sequence[Floats]) -> Floats:
     """The mean of vectors (D,), of length 1."""
-    found = np.mean(vectors, 0)
-    return (found / max(float(np.linalg.norm(found)), 1e-6)).astype(np.float32)
+    mean = np.mean(vectors, 0)
+    found: Floats = (mean / max(float(np.linalg.norm(mean)), 1e-6)).astype(np.float32)
+    return found
 
 
 def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
@@ -358,4 +370,3 @@ def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
              f"{len(one.samples) / RATE_HZ:.1f} s"] for one in render(said)]  # fmt: skip
     detail = "generated voices; in the test new voices say new sentences"
     return DataPreview("Sample", detail, ["sentence", "in Spanish", "voice", "length"], rows)
-

@@ -86,7 +86,7 @@ def hypotheses(model: Unified, encoded: Encoded, *, beam: int, longest: int) -> 
         prefix = torch.cat([prefix[chosen], new.view(-1, 1)], 1)
         if bool((scores == -torch.inf).all()):
             break
-        cache.reorder_cache(chosen)
+        cache.reorder_cache(chosen)  # type: ignore[arg-type]
     for row in range(rows):
         if not ended[row]:
             at = int(scores[row].argmax())

@@ -70,11 +70,13 @@ def learn_units(mels: Sequence[Floats], count: int, seed: int) -> Floats:
     if len(frames) > FRAMES_MOST:
         frames = frames[np.sort(chance.choice(len(frames), FRAMES_MOST, replace=False))]
     means = MiniBatchKMeans(min(count, len(frames)), random_state=seed, n_init=3, batch_size=2048).fit(frames)
-    return means.cluster_centers_.astype(np.float32)
+    centres: Floats = means.cluster_centers_.astype(np.float32)
+    return centres
 
 
 def units_of(mel: Floats, centres: Floats) -> Ints:
     """The nearest centre of each encoder frame, (⌈T / 2⌉,)."""
     frames = pooled(mel)
     distance = (centres**2).sum(1)[None] - 2 * frames @ centres.T
-    return distance.argmin(1).astype(np.int64)
+    found: Ints = distance.argmin(1).astype(np.int64)
+    return found

@@ -23,7 +23,7 @@ from .data import Data, load
 from .doing import Done
 from .networks import Shape, Unified
 from .objectives import Doing, Pretraining
-from .recipe import ALL, ERRORS, LEARNED, RANDOM, ST, TASKS, TEXT_ONLY, SpeechT5
+from .recipe import ALL, ERRORS, LEARNED, RANDOM, ST, TASKS, SpeechT5
 
 HELD_OUT = 16
 """The pretraining loss is watched on so many utterances that are not learned from."""
@@ -44,7 +44,7 @@ class Course:
     @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks of this run."""
-        return TASKS if self.params.task == ALL else (self.params.task,)
+        return tuple(one for one in TASKS if one in self.data.tasks and self.params.task in (ALL, one))
 
     @property
     def starts(self) -> list[str]:
@@ -119,7 +119,7 @@ def _pretrain(course: Course, stage: Stage, model: Unified) -> None:
     speech = list(data.speech[: len(data.speech) - len(held)])
     given = [one.units for one in data.speech]
     centres = masking.learn_units([one.mel for one in speech], params.units, course.job.seed)
-    units = [masking.units_of(sound.mel, centres) if own is None or params.start == TEXT_ONLY else own
+    units = [masking.units_of(sound.mel, centres) if own is None else own
              for sound, own in zip(data.speech, given, strict=True)]  # fmt: skip
 
     def tell(name: str, value: float, step: int) -> None:
@@ -223,11 +223,15 @@ def _results(course: Course, found: dict[tuple[str, str], Done]) -> None:
         job.result(ERRORS[task], done.error)
         if task != ST:  # chrF is no sum over sentences
             ratio = done.counts.shape[1] == 2
-            job.artifact(f"outcomes_{task.lower()}", Outcomes, done.counts, meta={"measure": "ratio" if ratio else "mean"})
+            job.artifact(
+                f"outcomes_{task.lower()}", Outcomes, done.counts, meta={"measure": "ratio" if ratio else "mean"}
+            )
     for task, done in control.items():
         job.result(f"{ERRORS[task]}_random", done.error)
     if own:
-        job.result("mean_log_error", float(np.mean([doing.floored(one.error, len(one.counts)) for one in own.values()])))
+        job.result(
+            "mean_log_error", float(np.mean([doing.floored(one.error, len(one.counts)) for one in own.values()]))
+        )
     if control:
         job.result("tasks_better", float(sum(own[task].error < control[task].error for task in control)))
 
@@ -256,4 +260,3 @@ def _clear(folder: Path) -> None:
         file.unlink()
     with contextlib.suppress(OSError):
         folder.rmdir()
-

@@ -88,7 +88,7 @@ class SpeechIn(nn.Module):
         self.norm = nn.LayerNorm(shape.width)
         self.hide = nn.Parameter(torch.empty(shape.width).uniform_())
         self.near = nn.Conv1d(shape.width, shape.width, 15, 1, 7, groups=8 if shape.width % 8 == 0 else 1)
-        self.places = SpeechT5ScaledPositionalEncoding(shape.dropout, shape.width, 4000)
+        self.places = SpeechT5ScaledPositionalEncoding(shape.dropout, shape.width, 4000)  # type: ignore[no-untyped-call]
 
     def forward(self, mels: Tensor, hidden: Tensor | None = None) -> Tensor:
         """States; where `hidden` (B, N) is true, one learned vector stands in their place."""
@@ -129,10 +129,12 @@ class Unified(nn.Module):
         self.speech_in = SpeechIn(shape)
         self.letters = nn.Embedding(len(ALPHABET), shape.width, PAD)
         nn.init.normal_(self.letters.weight, 0.0, shape.width**-0.5)
-        self.text_in = SpeechT5ScaledPositionalEncoding(shape.dropout, shape.width, TEXT_MOST)
-        self.said_in = SpeechT5ScaledPositionalEncoding(shape.dropout, shape.width, TEXT_MOST)
-        self.speech_said = SpeechT5SpeechDecoderPrenet(config)
-        self.speech_out = SpeechT5SpeechDecoderPostnet(config)
+        self.text_in, self.said_in = (
+            SpeechT5ScaledPositionalEncoding(shape.dropout, shape.width, TEXT_MOST)  # type: ignore[no-untyped-call]
+            for _ in range(2)
+        )
+        self.speech_said = SpeechT5SpeechDecoderPrenet(config)  # type: ignore[no-untyped-call]
+        self.speech_out = SpeechT5SpeechDecoderPostnet(config)  # type: ignore[no-untyped-call]
         self.quantiser = Quantiser(shape.width, shape.groups, shape.codes)
         self.units = nn.Linear(shape.width, shape.units)
         self.ctc = nn.Linear(shape.width, len(ALPHABET))

@@ -31,7 +31,8 @@ class _Seeded:
     """Examples by position; what chance does with them depends on seed, step and position alone."""
 
     def __init__(self, model: Unified, params: SpeechT5, *, seed: int, tell: Tell | None, total: int) -> None:
-        self.model, self.params, self.seed = model, params, seed
+        self.model: nn.Module = model
+        self.net, self.params, self.seed = model, params, seed
         self.steps, self.tell, self.every = 0, tell, max(1, total // TOLD)
 
     def progress(self, fraction: float) -> None:
@@ -145,27 +146,27 @@ class Pretraining(_Seeded):
         found: dict[str, Tensor] = {}
         coded = []
         if "mels" in batch:
-            encoded = self.model.hear(batch["mels"], batch["lengths"], batch["hidden"])
-            logits = self.model.units(encoded.states).float()
+            encoded = self.net.hear(batch["mels"], batch["lengths"], batch["hidden"])
+            logits = self.net.units(encoded.states).float()
             found["units"] = F.cross_entropy(logits.flatten(0, 1), batch["units"].flatten(), ignore_index=NOTHING)
             mixed, codes = self._mixed(encoded)
             coded.append(codes)
-            spectra = self.model.say(mixed, batch["said"], batch["vectors"])
+            spectra = self.net.say(mixed, batch["said"], batch["vectors"])
             found["spectrogram"] = self.spectra(
                 mixed.mask.long(), spectra.before.float(), spectra.after.float(), spectra.stops.float(), batch["said"]
             )
         if "shown" in batch:
-            mixed, codes = self._mixed(self.model.read(batch["shown"]))
+            mixed, codes = self._mixed(self.net.read(batch["shown"]))
             coded.append(codes)
-            logits = self.model.write(mixed, shifted(batch["whole"])).float()
+            logits = self.net.write(mixed, shifted(batch["whole"])).float()
             found["text"] = F.cross_entropy(logits.flatten(0, 1), batch["whole"].flatten(), ignore_index=words.PAD)
         if self.mixes:
-            found["diversity"] = torch.stack([self.model.quantiser.diversity(one) for one in coded]).mean()
+            found["diversity"] = torch.stack([self.net.quantiser.diversity(one) for one in coded]).mean()
             found["perplexity"] = torch.stack([one.hard_perplexity for one in coded]).mean()
         return found
 
     def _mixed(self, encoded: Encoded) -> tuple[Encoded, quantiser.Coded]:
-        coded = self.model.quantiser(encoded.states, encoded.mask, quantiser.temperature(self.steps))
+        coded = self.net.quantiser(encoded.states, encoded.mask, quantiser.temperature(self.steps))
         if not self.mixes:
             return encoded, coded
         return Encoded(quantiser.mixed(encoded.states, coded.codes), encoded.mask), coded
@@ -202,15 +203,15 @@ class Doing(_Seeded):
 
     def parts(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each term of a task's loss by its name."""
-        encoded = encode(self.model, batch)
+        encoded = encode(self.net, batch)
         if self.task == SID:
-            return {"CE": F.cross_entropy(self.model.speaker_of(encoded).float(), batch["speaker"])}
+            return {"CE": F.cross_entropy(self.net.speaker_of(encoded).float(), batch["speaker"])}
         if self.task in (ASR, ST):
-            logits = self.model.write(encoded, shifted(batch["answer"])).float()
+            logits = self.net.write(encoded, shifted(batch["answer"])).float()
             found = {"CE": F.cross_entropy(logits.flatten(0, 1), batch["answer"].flatten(), ignore_index=words.PAD,
                                            label_smoothing=SMOOTHING if self.task == ST else 0.0)}  # fmt: skip
-            return found | ({"CTC": ctc_loss(self.model, encoded, batch["answer"])} if self.task == ASR else {})
-        spectra = self.model.say(encoded, batch["said"], batch["vectors"])
+            return found | ({"CTC": ctc_loss(self.net, encoded, batch["answer"])} if self.task == ASR else {})
+        spectra = self.net.say(encoded, batch["said"], batch["vectors"])
         return {"spectrogram": self.spectra(
             encoded.mask.long(), spectra.before.float(), spectra.after.float(), spectra.stops.float(), batch["said"],
             spectra.looks,
@@ -223,7 +224,9 @@ def batch_of(task: str, items: Sequence[Item]) -> dict[str, Tensor]:
     if task == TTS:
         found["read"] = letters_batch([words.encode(one.read) for one in items])
     else:
-        found["mels"], found["lengths"] = padded([torch.from_numpy(one.heard) for one in items if one.heard is not None])
+        found["mels"], found["lengths"] = padded(
+            [torch.from_numpy(one.heard) for one in items if one.heard is not None]
+        )
     if task == SID:
         found["speaker"] = torch.tensor([one.speaker for one in items])
     elif task in (ASR, ST):

@@ -1,4 +1,4 @@
-"""Pretrain one encoder-decoder on unlabelled speech and text; then hear, speak, translate, convert, clean, tell apart."""
+"""Pretrain one encoder-decoder on speech and text without labels, then have it do six tasks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Literal
 from workbench.core.claim import Better, Claim
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.core.kinds import Audio, Curve, ImageGrid, Outcomes, Sample, Slot, SpeechFolder, Table
+from workbench.core.kinds import Audio, Curve, ImageGrid, Sample, Slot, SpeechFolder, Table
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
 
 ASR, TTS, ST, VC, SE, SID = TASKS = ("ASR", "TTS", "ST", "VC", "SE", "SID")
 ALL = "all six"
-PRETRAINED, RANDOM, SPEECH_ONLY, TEXT_ONLY, UNMIXED = STARTS = (
-    "pre-training", "random init", "speech only", "text only", "no code mixing",
+PRETRAINED, RANDOM, SPEECH_ONLY, TEXT_ONLY, UNMIXED, PUBLISHED = (
+    "pre-training", "random init", "speech only", "text only", "no code mixing", "published",
 )  # fmt: skip
 LEARNED = (PRETRAINED, SPEECH_ONLY, TEXT_ONLY, UNMIXED)
 ERRORS = {task: f"{task.lower()}_error" for task in TASKS}
@@ -31,9 +31,12 @@ class SpeechT5(Training):
     task: Literal["all six", "ASR", "TTS", "ST", "VC", "SE", "SID"] = knob(
         ALL, "Recognise, speak, translate, convert a voice, clean from noise, or tell speakers apart"
     )
-    start: Literal["pre-training", "random init", "speech only", "text only", "no code mixing"] = knob(
-        PRETRAINED, "What the tasks start from", label="Start from"
-    )
+    start: Literal["pre-training", "random init", "speech only", "text only", "no code mixing", "published"] = knob(
+        PRETRAINED, "What the tasks start from: our own pretraining or parts of it, nothing, or a published network",
+        label="Start from",
+    )  # fmt: skip
+    checkpoint: str = knob("", "Folder of a published SpeechT5, as microsoft/speecht5_asr, _tts or _vc is laid out",
+                           widget="folder", when={"start": (PUBLISHED,)})  # fmt: skip
     max_steps: int = knob(
         400, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000, label="Pretraining steps",
         when={"start": LEARNED},
@@ -41,7 +44,10 @@ class SpeechT5(Training):
     learning_rate: float = knob(
         1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when={"start": LEARNED}
     )
-    task_steps: int = knob(100, "Steps on each task, for each of the two rates", low=1, high=10_000_000)
+    task_steps: int = knob(
+        100, "Steps on each task, for each of the two rates; a published network may be tested with none", low=0,
+        high=10_000_000,
+    )  # fmt: skip
     lower_rate: float = knob(1e-3, "The first step size that is tried on each task", low=1e-7, high=1.0, log=True)
     higher_rate: float = knob(3e-3, "The second one; development examples choose", low=1e-7, high=1.0, log=True)
     beam: int = knob(1, "Answers that are followed at once while text is written", low=1, high=20,
@@ -199,9 +205,14 @@ def run(job: Job, params: SpeechT5) -> None:
     **The control** is the same network from random weights, with the same examples, steps, rates and decoding. At
     this size neither speaks well: look at the difference, and at the spectrograms.
 
-    A folder in Hugging Face format (SpeechT5ForSpeechToText and its kin) can be asked with `workbench apply`
-    without training anything.
+    **Published networks** (a folder of SpeechT5ForSpeechToText, ForTextToSpeech or ForSpeechToSpeech in Hugging Face
+    format) are fine-tuned by transformers' own classes, or with no steps only tested; what is kept has their format.
     """
+    if params.start == PUBLISHED:
+        from .tuning import train as tune
+
+        tune(job, params)
+        return
     from .method import train
 
     train(job, params)
@@ -219,5 +230,3 @@ def apply(job: Any, model: Path, inputs: dict[str, Any]) -> Any:
     from .serve import answer
 
     return answer(job, model, inputs)
-
-

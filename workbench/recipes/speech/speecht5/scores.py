@@ -64,7 +64,7 @@ def distortion_db(said: Floats, truth: Floats) -> float:
     # An orthonormal DCT's coefficients are √(2 bins) times those cepstra.
     scale = math.sqrt(2 * said.shape[1])
     one, two = (
-        mfcc(torch.from_numpy(mel)[None], CEPSTRA)[0, :, 1:].double().numpy() / scale for mel in (said, truth)
+        mfcc(torch.from_numpy(np.ascontiguousarray(mel))[None], CEPSTRA)[0, :, 1:].double().numpy() / scale for mel in (said, truth)
     )  # fmt: skip
     square = (one**2).sum(1)[:, None] + (two**2).sum(1)[None] - 2 * one @ two.T
     cost = 10 / math.log(10) * np.sqrt(2 * np.maximum(square, 0))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from workbench.core.documents import Answer, AnswersDoc
@@ -23,7 +24,7 @@ LONGEST_TEXT = 200
 class Worked(AnswersDoc):
     """Answers, and the WAV files of those that are spoken."""
 
-    sounds: list[str] = []
+    sounds: list[str] = msgspec.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -51,7 +52,8 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
     from . import published
 
     if published.is_published(folder):
-        return published.answer(job, folder, inputs, asked)
+        found: Worked = published.answer(job, folder, inputs, asked)
+        return found
     tool = _warm(job, folder)
     tasks = [one for one in tool.models if asked in ("", one)]
     if not tasks:
