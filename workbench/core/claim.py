@@ -23,6 +23,8 @@ class Better:
 
     `items` names the Outcomes artifact whose items are resampled beside the seeds; without it
     the interval comes from the seeds alone. `asserted` statements decide whether the claim holds.
+    `of` names several metrics instead: on how many of them `better` is ahead, less how many it is
+    behind on, is then the margin, and its interval that of a sign test; `metric` names the count.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Better:
     lower: bool = False
     asserted: bool = True
     items: str = ""
+    of: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

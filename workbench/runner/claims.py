@@ -29,6 +29,7 @@ from workbench.core.params import check, values_of
 from workbench.core.problem import InputError, KnownTrouble, Problem, Problems
 from workbench.core.recipe import Recipe
 from workbench.runner.base import Runner
+from workbench.runner.signs import signs
 from workbench.store.runfolder import EventTail, RunConfig, RunFolder
 
 Runs = Mapping[str, Mapping[int, RunFolder]]
@@ -349,6 +350,8 @@ class _Judging:
 
     def statement(self, one: core.Better, *, met: bool) -> core.Judged:
         """A statement's margin over the seeds that both arms finished, its interval, its verdict."""
+        if one.of:
+            return self._counted(one, met=met)
         pairs = {
             seed: (better, than)
             for seed in self.seeds
@@ -363,6 +366,16 @@ class _Judging:
         return core.Judged(
             one.text, one.metric, one.better, one.than, one.by, margin, (low, high), one.asserted, verdict
         )
+
+    def _counted(self, one: core.Better, *, met: bool) -> core.Judged:
+        """How many metrics are won, less how many are lost, on average over the seeds; ties count half to each."""
+        pairs = [
+            [(self.value(one.better, seed, name), self.value(one.than, seed, name)) for name in one.of]
+            for seed in self.seeds
+        ]
+        margin, interval = signs(pairs, lower=one.lower)
+        verdict = core.verdict(margin=margin, interval=interval, by=one.by) if met else "gate not met"
+        return core.Judged(one.text, one.metric, one.better, one.than, one.by, margin, interval, one.asserted, verdict)
 
     def _interval(
         self, one: core.Better, seeds: list[int], differences: list[float], sign: float

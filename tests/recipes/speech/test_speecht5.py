@@ -1,0 +1,562 @@
+"""Infilling, spans, codes, losses that padding leaves alone, decoding without the truth, parts kept apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from workbench.core.audio import Segment
+from workbench.core.documents import TableDoc, read
+from workbench.core.problem import InputError
+from workbench.core.settings import Settings
+from workbench.engine import rng
+from workbench.engine.speech.bank.sentences import general
+from workbench.recipes.speech.speecht5 import (
+    data,
+    decoding,
+    doing,
+    masking,
+    objectives,
+    quantiser,
+    scores,
+    serve,
+    show,
+    words,
+)
+from workbench.recipes.speech.speecht5.data import Data, Item, Parts, Scale, Sound
+from workbench.recipes.speech.speecht5.networks import Encoded, Shape, Unified, shifted
+from workbench.recipes.speech.speecht5.recipe import (
+    ASR,
+    BANK,
+    CLAIM,
+    ERRORS,
+    PRETRAINED,
+    RANDOM,
+    SE,
+    SID,
+    ST,
+    TASKS,
+    TTS,
+    UNMIXED,
+    VC,
+    SpeechT5,
+    run,
+)
+from workbench.runner.prepare import freeze
+from workbench.store.runfolder import RunConfig, RunFolder, create_run
+from workbench.worker.execute import execute
+
+SMALL = run.presets["smoke"]
+assert isinstance(SMALL, SpeechT5)
+BINS = SMALL.mel_bins
+PLACE: Any = SimpleNamespace(device=torch.device("cpu"), autocast=lambda: torch.autocast("cpu", enabled=False))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("speecht5") / "home"
+
+
+@pytest.fixture(autouse=True)
+def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+
+
+def _model(seed: int = 0, params: SpeechT5 = SMALL, speakers: int = 3) -> Unified:
+    rng.seed(seed)
+    return Unified(Shape.of(params, speakers)).eval()
+
+
+def _mel(frames: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(frames, BINS)).astype(np.float32)
+
+
+def _item(task: str, frames: int = 40, seed: int = 0) -> Item:
+    vector = data.vector_of(_mel(30, seed + 7))
+    return Item(f"{seed}", f"sentence {seed}", (f"voice {seed}",), _mel(frames, seed), "a yellow boat",
+                _mel(frames, seed + 1), "un barco" if task == ST else "boat", seed % 3, vector)  # fmt: skip
+
+
+# Words --------------------------------------------------------------------------------------
+
+
+def test_that_every_sentence_of_the_bank_has_its_spanish_and_several_agree() -> None:
+    for split in ("train", "dev", "test"):
+        for sentence in general(split, 300, 5):
+            assert words.decode(words.encode(words.spanish(sentence))) == words.spanish(sentence)
+    assert words.spanish("some people saw the last letter yesterday") == "algunas personas vieron la última carta ayer"
+    assert words.spanish("the old man saw the last letter yesterday") == "el anciano vio la última carta ayer"
+    with pytest.raises(InputError, match="grammar"):
+        words.spanish("turn on the lights")
+
+
+def test_that_texts_come_back_from_their_numbers_and_end_at_the_first_end() -> None:
+    assert words.decode(words.encode("  Don't, STOP! ")) == "don't stop"
+    assert words.decode([*words.encode("one"), *words.encode("two")]) == "one"
+    assert words.encode("a")[-1] == words.EOS
+
+
+# What pretraining hides -----------------------------------------------------------------------
+
+
+def test_that_infilling_hides_about_a_third_and_never_the_end() -> None:
+    ids = words.encode("the old man saw a yellow boat near the river")
+    shares, spans = [], []
+    for seed in range(200):
+        shown = masking.infilled(ids, np.random.default_rng(seed))
+        assert shown[-1] == words.EOS
+        kept = [one for one in shown if one != words.MASK]
+        places = iter(ids)
+        assert all(one in places for one in kept), "what is shown is no part of the text in its order"
+        shares.append(1 - len(kept) / len(ids))
+        spans.append(shown.count(words.MASK))
+    assert 0.2 < np.mean(shares) < 0.32
+    assert 2.5 < np.mean(spans) < 6
+
+
+def test_that_hidden_spans_last_200_ms_and_cover_about_half() -> None:
+    found = [masking.hidden_spans(100, 0.040, np.random.default_rng(seed)) for seed in range(100)]
+    assert 0.45 < np.mean(found) < 0.68
+    for mask in found:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
+        assert (edges[1::2] - edges[::2]).min() >= 5
+    assert not masking.hidden_spans(4, 0.040, np.random.default_rng(0)).any()
+
+
+def test_that_units_are_the_nearest_centres_of_encoder_frames() -> None:
+    mels = [np.repeat(np.float32([[0], [0], [9], [9]]), BINS, 1) + _mel(4, seed) / 100 for seed in range(8)]
+    centres = masking.learn_units(mels, 2, 0)
+    units = masking.units_of(mels[0][:3], centres)
+    assert len(units) == 2
+    assert units[0] != units[1]
+    assert len({tuple(masking.units_of(one, centres)) for one in mels}) == 1
+
+
+# Codes --------------------------------------------------------------------------------------
+
+
+def test_that_codes_all_used_alike_cost_nothing_and_one_code_costs_most() -> None:
+    torch.manual_seed(0)
+    one = quantiser.Quantiser(8, 2, 4).eval()
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    with torch.no_grad():
+        one.choose.weight.zero_()
+        one.choose.bias.copy_(torch.tensor([50.0, 0, 0, 0] * 2))
+        collapsed = one(torch.randn(1, 4, 8), mask, 1.0)
+        one.choose.weight.copy_(50 * torch.cat([torch.eye(4), torch.eye(4)]).repeat(1, 2))
+        one.choose.bias.zero_()
+        even = one(torch.cat([torch.eye(4), torch.zeros(4, 4)], 1)[None], mask, 1.0)
+    assert float(collapsed.hard_perplexity) == pytest.approx(2.0, abs=1e-4)
+    assert float(one.diversity(collapsed)) == pytest.approx(0.75, abs=1e-3)
+    assert float(even.hard_perplexity) == pytest.approx(8.0, abs=1e-3)
+    assert float(one.diversity(even)) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_that_a_tenth_of_the_steps_is_replaced_at_the_same_places_of_the_whole_batch() -> None:
+    torch.manual_seed(0)
+    states, codes = torch.zeros(3, 40, 4), torch.ones(3, 40, 4)
+    found = quantiser.mixed(states, codes)
+    replaced = found[..., 0] == 1
+    assert replaced.sum(1).tolist() == [4, 4, 4]
+    assert bool((replaced == replaced[0]).all())
+    assert not states.any()
+
+
+def test_that_padding_is_no_code_and_gradients_reach_book_and_states() -> None:
+    torch.manual_seed(0)
+    one = quantiser.Quantiser(8, 2, 4).train()
+    states = torch.randn(2, 6, 8, requires_grad=True)
+    mask = torch.tensor([[True] * 6, [True] * 2 + [False] * 4])
+    with torch.no_grad():
+        other = torch.where(mask[..., None], states, 100.0)
+        assert torch.equal(one(states, mask, 1.0).soft_perplexity, one(other, mask, 1.0).soft_perplexity)
+    coded = one(states, mask, 1.0)
+    (coded.codes.sum() + one.diversity(coded)).backward()
+    assert one.book.grad is not None
+    assert states.grad is not None
+    assert bool(states.grad.any())
+
+
+def test_that_the_temperature_falls_and_stays_at_a_half() -> None:
+    assert quantiser.temperature(0) == 2.0
+    assert quantiser.temperature(10_000_000) == 0.5
+    assert 0.5 < quantiser.temperature(100_000) < 2.0
+
+
+# Losses -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_that_padding_changes_no_answer_of_the_network(task: str) -> None:
+    model = _model()
+    short, long = _item(task, 24, 1), _item(task, 60, 2)
+    with torch.no_grad():
+        alone, both = (objectives.batch_of(task, items) for items in ([short], [short, long]))
+        one, two = (objectives.encode(model, batch) for batch in (alone, both))
+        real = int(one.mask.sum())
+        # The convolution over neighbours sees the padding, so that the last states may differ; those before do not.
+        keep = max(1, real - 8)
+        assert torch.allclose(one.states[0, :keep].mean(), two.states[0, :keep].mean(), atol=0.02)
+        assert int(two.mask[0].sum()) == real
+        if task in (ASR, ST):
+            logits = model.write(one, shifted(alone["answer"]))
+            wide = torch.nn.functional.pad(shifted(alone["answer"]), (0, 5), value=words.PAD)
+            assert torch.allclose(logits, model.write(one, wide)[:, : logits.shape[1]], atol=1e-5)
+
+
+def test_that_losses_of_all_tasks_have_their_parts_and_reach_what_they_train() -> None:
+    for task, parts, head in (
+        (ASR, {"CE", "CTC"}, "ctc"), (ST, {"CE"}, "letters"), (TTS, {"spectrogram"}, "speech_out"),
+        (VC, {"spectrogram"}, "speech_in"), (SE, {"spectrogram"}, "speech_said"), (SID, {"CE"}, "speaker"),
+    ):  # fmt: skip
+        model = _model()
+        objective = objectives.Doing(task, model, [_item(task, 40, at) for at in range(3)], SMALL, seed=0)
+        batch = objective.collate([0, 1, 2])
+        assert objective.parts(batch).keys() == parts
+        loss = objective.loss(batch)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert objective.weight(batch) == 3
+        assert any(one.grad is not None and bool(one.grad.any()) for one in getattr(model, head).parameters()), task
+
+
+def _pretraining(params: SpeechT5 = SMALL, tell: Any = None) -> objectives.Pretraining:
+    speech = [Sound(_mel(50 + 4 * at, at), data.vector_of(_mel(9, at))) for at in range(4)]
+    centres = masking.learn_units([one.mel for one in speech], 4, 0)
+    units = [masking.units_of(one.mel, centres) for one in speech]
+    text = ["the old man saw a boat", "a yellow house"]
+    return objectives.Pretraining(_model(params=params).train(), speech, text, params, seed=3, units=units, tell=tell)
+
+
+@pytest.mark.parametrize(
+    ("start", "parts"),
+    [
+        (PRETRAINED, {"units", "spectrogram", "text", "diversity", "perplexity"}),
+        ("speech only", {"units", "spectrogram", "diversity", "perplexity"}),
+        ("text only", {"text", "diversity", "perplexity"}),
+        (UNMIXED, {"units", "spectrogram", "text"}),
+    ],
+)
+def test_that_each_start_learns_from_what_it_says(start: str, parts: set[str]) -> None:
+    told: dict[str, float] = {}
+    objective = _pretraining(SMALL.replace(start=start), lambda name, value, _step: told.update({name: value}))
+    objective.progress(0.0)
+    torch.manual_seed(0)
+    loss = objective.loss(objective.collate([0, 1, 2]))
+    assert told.keys() == parts
+    expected = sum(value * (0.1 if name == "diversity" else 1.0) for name, value in told.items()
+                   if name != "perplexity")  # fmt: skip
+    assert float(loss.detach()) == pytest.approx(3 * expected, rel=1e-4)
+
+
+def test_that_units_are_named_only_where_speech_is_hidden_and_a_step_repeats_itself() -> None:
+    first, second = _pretraining(), _pretraining()
+    first.progress(0.0)
+    second.load_state(first.state())
+    one, other = first.collate([0, 1]), second.collate([0, 1])
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert bool((one["units"][~one["hidden"]] == objectives.NOTHING).all())
+    assert bool((one["units"][one["hidden"]] >= 0).all())
+    first.progress(0.1)
+    assert not all(torch.equal(one[name], two) if one[name].shape == two.shape else False
+                   for name, two in first.collate([0, 1]).items())  # fmt: skip
+
+
+def test_that_a_transcript_longer_than_ctc_allows_teaches_nothing_there() -> None:
+    model = _model()
+    encoded = Encoded(torch.randn(1, 3, SMALL.width), torch.ones(1, 3, dtype=torch.bool))
+    assert float(objectives.ctc_loss(model, encoded, torch.tensor([words.encode("far too long")]))) == 0.0
+    assert float(objectives.ctc_loss(model, encoded, torch.tensor([words.encode("ab")]))) > 0
+
+
+# Answers ------------------------------------------------------------------------------------
+
+
+def _letters(model: Unified, after: dict[int, dict[int, float]]) -> None:
+    """Make the decoder write by the last letter alone, with these logits."""
+
+    def write(prefix: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(prefix, len(words.ALPHABET)).float()
+
+    def decode(embedded: torch.Tensor, *_args: Any, **_more: Any) -> Any:
+        return SimpleNamespace(last_hidden_state=embedded)
+
+    def letters_of(states: torch.Tensor) -> torch.Tensor:
+        logits = torch.full_like(states, -20.0)
+        for row, last in enumerate(states.argmax(-1).flatten().tolist()):
+            for letter, value in after.get(last, {}).items():
+                logits[row, letter] = value
+        return logits
+
+    model.written, model.decode, model.letters_of = write, decode, letters_of  # type: ignore[method-assign]
+
+
+def test_that_a_beam_finds_what_greedy_search_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding.EncoderDecoderCache, "reorder_cache", lambda _self, _chosen: None)
+    a, b, c = (words.encode(one)[0] for one in "abc")
+    model = _model()
+    # Greedy takes a, after which nothing is likely; b is a little less likely, and then ends for sure.
+    _letters(model, {words.EOS: {a: 1.0, b: 0.9}, a: {a: 0.0, b: 0.0, c: 0.0, words.EOS: 0.0}, b: {words.EOS: 9.0}})
+    encoded = Encoded(torch.zeros(1, 2, SMALL.width), torch.ones(1, 2, dtype=torch.bool))
+    assert decoding.write(model, encoded, beam=1, longest=6)[0].ids[0] == a
+    (best,) = decoding.write(model, encoded, beam=4, longest=6)
+    assert words.decode(best.ids) == "b"
+    assert best.score == pytest.approx(float(torch.tensor([1.0, 0.9]).log_softmax(0)[1]), abs=1e-2)
+
+
+def test_that_an_answer_that_never_ends_is_cut_and_greedy_equals_teacher_forcing() -> None:
+    model = _model(3)
+    with torch.no_grad():
+        encoded = objectives.encode(model, objectives.batch_of(ASR, [_item(ASR, 40, 1), _item(ASR, 30, 2)]))
+        found = decoding.write(model, encoded, beam=1, longest=7)
+        for row, one in enumerate(found):
+            prefix = torch.tensor([[words.EOS, *one.ids]])
+            own = Encoded(encoded.states[row : row + 1], encoded.mask[row : row + 1])
+            logits = model.write(own, prefix)[0]
+            logits[:, list(decoding.NEVER)] = -torch.inf
+            assert logits.argmax(-1).tolist()[: len(one.ids)] == list(one.ids)
+            assert len(one.ids) <= 7
+
+
+def test_that_ctc_has_its_say_among_the_beams_answers() -> None:
+    model = _model()
+    a, b = (words.encode(one)[0] for one in "ab")
+    with torch.no_grad():
+        model.ctc.weight.zero_()
+        model.ctc.bias.fill_(-9.0)
+        model.ctc.bias[b], model.ctc.bias[words.PAD] = 5.0, 4.0
+    encoded = Encoded(torch.zeros(1, 4, SMALL.width), torch.ones(1, 4, dtype=torch.bool))
+    both = [decoding.Hypothesis((a,), -1.0), decoding.Hypothesis((b,), -1.2)]
+    assert decoding._rescored(model, encoded, 0, both, 0.0).ids == (a,)
+    assert decoding._rescored(model, encoded, 0, both, 0.5).ids == (b,)
+
+
+def test_that_speech_ends_where_its_stop_probability_says_or_at_its_longest() -> None:
+    model = _model()
+    items = [_item(VC, 40, 1), _item(VC, 24, 2)]
+    with torch.no_grad():
+        batch = objectives.batch_of(VC, items)
+        encoded = objectives.encode(model, batch)
+        model.speech_out.prob_out.weight.zero_()
+        model.speech_out.prob_out.bias.fill_(-9.0)
+        never = decoding.speak(model, encoded, batch["vectors"], threshold=0.5, ratio=2.0)
+        model.speech_out.prob_out.bias.fill_(9.0)
+        once = decoding.speak(model, encoded, batch["vectors"], threshold=0.5, ratio=2.0)
+        known = decoding.speak(model, encoded, batch["vectors"], threshold=0.5, ratio=2.0, frames=[40, 24])
+    assert [len(one.mel) for one in never] == [40, 24]
+    assert [len(one.mel) for one in once] == [SMALL.step_frames] * 2
+    assert [len(one.mel) for one in known] == [40, 24]
+    assert never[1].looks.shape == (SMALL.heads, 6, 12)
+    assert np.allclose(never[0].looks.sum(-1), 1, atol=1e-4)
+
+
+def test_that_speaking_twice_says_the_same_and_leaves_the_runs_chance_alone() -> None:
+    model = _model()
+    batch = objectives.batch_of(TTS, [_item(TTS)])
+    with torch.no_grad():
+        encoded = objectives.encode(model, batch)
+        torch.manual_seed(5)
+        before = torch.rand(1)
+        torch.manual_seed(5)
+        first, second = (decoding.speak(model, encoded, batch["vectors"], threshold=0.9, ratio=1.0) for _ in range(2))
+        assert torch.equal(torch.rand(1), before)
+    assert np.array_equal(first[0].mel, second[0].mel)
+
+
+# Scores -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("said", "truth", "wrong"), [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3),
+                                                      ("boat", "boat", 0), ("ba", "ab", 2)])  # fmt: skip
+def test_that_edits_are_levenshteins(said: str, truth: str, wrong: int) -> None:
+    assert scores.edits(said, truth) == wrong
+
+
+def test_that_warping_finds_the_same_path_whatever_is_said_twice() -> None:
+    mel = np.cumsum(_mel(20), 0)
+    slow = np.repeat(mel, 2, 0)
+    assert scores.distortion_db(mel, mel) == pytest.approx(0, abs=1e-5)
+    assert scores.distortion_db(slow, mel) == pytest.approx(0, abs=1e-4)
+    assert scores.distortion_db(mel[::-1], mel) > 1
+    path = scores.warped(np.random.default_rng(0).random((7, 5)))
+    assert path[0] == (0, 0)
+    assert path[-1] == (6, 4)
+    assert all(0 <= b[0] - a[0] <= 1 and 0 <= b[1] - a[1] <= 1 for a, b in itertools.pairwise(path))
+
+
+def test_that_warping_is_the_cheapest_of_all_paths() -> None:
+    cost = np.random.default_rng(1).random((6, 5))
+
+    def cheapest(i: int, j: int) -> float:
+        before = [cheapest(i - a, j - b) for a, b in ((1, 1), (1, 0), (0, 1)) if i >= a and j >= b]
+        return float(cost[i, j]) + (min(before) if before else 0.0)
+
+    assert sum(cost[at] for at in scores.warped(cost)) == pytest.approx(cheapest(5, 4))
+
+
+def test_that_distances_are_in_decibels_and_distortion_does_not_hear_loudness() -> None:
+    mel = _mel(10)
+    assert scores.spectral_distance_db(mel + np.log(10) / 20 * 6, mel) == pytest.approx(6, rel=1e-4)
+    assert scores.distortion_db(mel + 1, mel) == pytest.approx(0, abs=1e-4)
+    assert scores.chrf(["el anciano"], ["el anciano"]) == pytest.approx(1.0)
+    assert scores.chrf(["xyz"], ["el anciano"]) == pytest.approx(0.0, abs=1e-6)
+
+
+# Data ---------------------------------------------------------------------------------------
+
+
+def test_that_another_voices_frames_are_moved_phone_by_phone() -> None:
+    mel = np.repeat(np.arange(10, dtype=np.float32)[:, None], BINS, 1)
+    own = [Segment(0.0, 0.04, "a"), Segment(0.04, 0.18, "b")]
+    slow = [Segment(0.0, 0.12, "a"), Segment(0.12, 0.18, "b")]
+    moved = data.aligned(mel, own, slow, 10)
+    assert moved[6, 0] == pytest.approx(2.0, abs=1e-5)
+    assert moved[3, 0] == pytest.approx(1.0, abs=1e-5)
+    even = data.aligned(mel, own[:1], slow, 19)
+    assert even[9, 0] == pytest.approx(4.5, abs=1e-5)
+
+
+def test_that_the_scale_undoes_itself_and_a_voices_vector_has_length_one() -> None:
+    mels = [_mel(30, seed) * 3 + 2 for seed in range(3)]
+    scale = Scale.of(mels)
+    assert np.allclose(scale.undo(scale(mels[0])), mels[0], atol=1e-4)
+    assert np.linalg.norm(data.vector_of(mels[0])) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def spoken(home: Path) -> Data:
+    job: Any = SimpleNamespace(inputs={}, seed=1, log=lambda *_: None, progress=lambda *_: None, phase=lambda *_: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        return data.load(job, SMALL)
+
+
+def test_that_no_voice_and_no_sentence_of_a_test_stands_in_what_is_learned_from(spoken: Data) -> None:
+    sentences = {one.sentence for parts in spoken.tasks.values() for one in parts.test}
+    assert not sentences & (set(spoken.text) | spoken.speech_sentences)
+    voices = {voice for parts in spoken.tasks.values() for one in parts.test for voice in one.voices}
+    assert not voices & spoken.speech_voices
+    learned = {voice for one in spoken.tasks[ASR].train for voice in one.voices}
+    assert not learned & {voice for one in spoken.tasks[ASR].test for voice in one.voices}
+    assert not set(spoken.text) & spoken.speech_sentences
+    with pytest.raises(InputError, match="voice of the test"):
+        dataclasses.replace(spoken, speech_voices=frozenset(voices))
+    with pytest.raises(InputError, match="sentence of the test"):
+        dataclasses.replace(spoken, text=[*spoken.text, spoken.tasks[TTS].test[0].sentence])
+    with pytest.raises(InputError, match="sentence of the test"):
+        parts = spoken.tasks[SID]
+        dataclasses.replace(spoken, tasks={SID: Parts([*parts.train, parts.test[0]], parts.development, parts.test)})
+
+
+def test_that_each_task_has_what_it_needs(spoken: Data) -> None:
+    assert set(spoken.tasks) == set(TASKS)
+    for item in spoken.tasks[VC].train:
+        assert item.heard is not None
+        assert item.said is not None
+        assert item.heard.shape == item.said.shape
+        assert item.voices[1] == "target-0000"
+    for item in spoken.tasks[SE].train:
+        assert item.heard is not None
+        assert item.said is not None
+        assert np.abs(item.heard - item.said).mean() > 0.1
+        assert len(item.said) % SMALL.step_frames == 0
+    assert {one.speaker for one in spoken.tasks[SID].test} <= set(range(SMALL.told_apart))
+    assert all(one.answer == words.spanish(one.sentence) for one in spoken.tasks[ST].test)
+    (first, *_) = spoken.tasks[TTS].train
+    assert first.vector is not None
+    assert not np.allclose(first.vector, data.vector_of(first.said), atol=1e-3)  # type: ignore[arg-type]
+
+
+def test_that_both_arms_have_the_same_budget_data_rates_and_decoding() -> None:
+    one, other = (CLAIM.arms[name] for name in (PRETRAINED, RANDOM))
+    assert one.replace(start=RANDOM) == other  # type: ignore[attr-defined]
+    asserted = [each for each in CLAIM.statements if each.asserted]
+    assert asserted[0].of == tuple(ERRORS.values())
+    assert {each.metric for each in CLAIM.statements if not each.asserted} == set(ERRORS.values())
+
+
+# A run and its model ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ran(home: Path) -> RunFolder:
+    """A smoke run of all tasks with its control."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        folder = create_run(home, freeze(RunConfig(recipe="speecht5", params={}, preset="smoke", seed=1)))
+        execute(folder, settings=Settings())
+    state = folder.state()
+    assert state.phase == "finished", state.problem and state.problem.trace
+    return folder
+
+
+def test_that_a_run_tells_every_task_by_arm_and_writes_what_claims_resample(ran: RunFolder) -> None:
+    results = ran.state().results
+    assert {*ERRORS.values(), *(f"{one}_random" for one in ERRORS.values()), "mean_log_error"} <= results.keys()
+    (path,) = (ran.path / "artifacts").glob("results-*.json")
+    table = read(path, TableDoc)
+    assert [row[0].partition(",")[0] for row in table.rows] == list(TASKS)
+    assert [row[2] for row in table.rows] == [pytest.approx(results[ERRORS[str(row[0].partition(",")[0])]], abs=1e-4)
+                                              for row in table.rows]  # fmt: skip
+    for task in (ASR, TTS, VC, SE, SID):
+        (path,) = (ran.path / "artifacts").glob(f"outcomes_{task.lower()}-*.npy")
+        counts = np.load(path)
+        value = counts[:, 0].sum() / counts[:, 1].sum() if task == ASR else counts[:, 0].mean()
+        assert value == pytest.approx(results[ERRORS[task]], abs=1e-3)
+    assert not (ran.path / "weights").exists()
+
+
+def _asked() -> Any:
+    return SimpleNamespace(cache={}, device="cpu", precision="fp32")
+
+
+def test_that_a_trained_network_answers_in_text_sound_and_names(ran: RunFolder, tmp_path: Path) -> None:
+    import soundfile
+
+    found = serve.answer(_asked(), ran.path / "model", {"sound": BANK.address, "text": "A boat.", "out": str(tmp_path)})
+    assert [one.model.partition(",")[0] for one in found.answers] == list(TASKS)
+    assert len(found.sounds) == 3
+    for path in found.sounds:
+        wave, rate = soundfile.read(path)
+        assert rate == 16_000
+        assert len(wave) > 0
+    assert sum(share for _, share in found.answers[-1].scores) <= 1.001
+
+
+def test_that_what_cannot_be_done_is_told(ran: RunFolder, tmp_path: Path) -> None:
+    model = ran.path / "model"
+    with pytest.raises(InputError, match="no such task"):
+        serve.answer(_asked(), model, {"task": "singing"})
+    with pytest.raises(InputError, match="no sound"):
+        serve.answer(_asked(), model, {"task": ASR, "sound": str(tmp_path / "absent.wav")})
+    with pytest.raises(InputError, match="cannot be spoken"):
+        serve.answer(_asked(), model, {"task": TTS, "text": "la " * 200})
+    with pytest.raises(InputError, match="cannot be written"):
+        serve.answer(_asked(), model, {"task": TTS, "text": "a boat", "out": str(tmp_path / "nowhere")})
+
+
+def test_that_pictures_of_uneven_rows_fit_and_sound_comes_back_from_frames() -> None:
+    picture = np.zeros((20, 60, 3), np.uint8)
+    sheet = show.sheet(
+        [[("one", picture), ("a very long title that does not fit", picture[:, :30])], [("two", picture)]]
+    )
+    assert sheet.width == 60 + show.GAP + 30
+    wave = show.wave_of(np.full((20, BINS), -3, np.float32))
+    assert np.abs(wave).max() <= 1
+    assert len(wave) == 19 * 320
+
+
+def test_that_doing_nothing_has_a_price_where_it_means_something() -> None:
+    scale = Scale(np.zeros(BINS, np.float32), np.ones(BINS, np.float32))
+    items = [_item(SE, 20, seed) for seed in range(2)]
+    assert doing.nothing_done(SID, items, scale, 4) == 0.75
+    assert doing.nothing_done(ASR, items, scale, 4) is None
+    same = [dataclasses.replace(one, said=one.heard) for one in items]
+    assert doing.nothing_done(SE, same, scale, 4) == pytest.approx(0, abs=1e-5)

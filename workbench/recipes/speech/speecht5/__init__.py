@@ -1,0 +1,1 @@
+"""SpeechT5: one encoder-decoder for speech and text, six tasks."""

@@ -1,0 +1,228 @@
+"""Published SpeechT5 folders in Hugging Face format: loaded safely, asked, and a vocoder beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workbench.core.documents import Answer
+from workbench.core.problem import InputError
+from workbench.engine import rng
+from workbench.engine.backbone_folders import list_weights, read_header
+from workbench.engine.devices import Place, choose
+from workbench.engine.speech.features import griffin_lim
+
+from . import serve
+from .decoding import DROPOUT_SEED
+from .recipe import ASR, SE, ST, TTS, VC
+from .show import write_wave
+
+Floats = NDArray[np.float32]
+
+DOES: dict[str, tuple[str, ...]] = {
+    "SpeechT5ForSpeechToText": (ASR, ST), "SpeechT5ForTextToSpeech": (TTS,), "SpeechT5ForSpeechToSpeech": (VC, SE),
+}  # fmt: skip
+PHASES = 60
+
+
+@dataclasses.dataclass
+class Published:
+    """A published network with its processor; `kind` is the class that transformers has for it."""
+
+    model: Any
+    processor: Any
+    kind: str
+    place: Place
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it can be asked to do."""
+        return DOES[self.kind]
+
+    @property
+    def rate_hz(self) -> int:
+        """What it hears."""
+        return int(self.processor.feature_extractor.sampling_rate)
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder holds a SpeechT5 in Hugging Face format, and not one of ours."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("model_type") == "speecht5"
+
+
+def load(folder: Path, place: Place) -> Published:
+    """A published network at inference; raises InputError, on `checkpoint`, for what is none or is damaged."""
+    import transformers
+
+    kind = _kind_of(folder)
+    for path in list_weights(folder):
+        if path.suffix == ".safetensors":
+            read_header(path)
+    try:
+        # Weights that would have to be unpickled are refused by weights_only; code in the folder is never run.
+        model = getattr(transformers, kind).from_pretrained(folder, local_files_only=True, weights_only=True)
+        processor = transformers.SpeechT5Processor.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise _unfit(folder, f"{type(error).__name__}: {error}"[:200]) from None
+    return Published(model.to(place.device).eval(), processor, kind, place)
+
+
+def _kind_of(folder: Path) -> str:
+    if not is_published(folder):
+        raise _unfit(folder, "no config.json of a SpeechT5")
+    kinds = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    found = next((one for one in kinds if one in DOES), "")
+    if not found:
+        raise _unfit(folder, f"architectures {', '.join(map(str, kinds)) or 'unnamed'}")
+    return found
+
+
+def _unfit(folder: Path, received: str) -> InputError:
+    return InputError(
+        "This is no SpeechT5 that can be loaded.",
+        expected="config.json of one of " + ", ".join(DOES) + ", weights, spm_char.model and its processor",
+        received=received, fix="Choose the folder as it was published, or as save_pretrained writes it.",
+        field="checkpoint", place=folder.name,
+    )  # fmt: skip
+
+
+# At work ------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def transcribe(tool: Published, wave: Floats, *, beam: int = 5, longest: int = 450) -> str:
+    """The text (ASR) or translation (ST) of samples (n,) at 16 kHz."""
+    inputs = tool.processor(audio=wave, sampling_rate=tool.rate_hz, return_tensors="pt").to(tool.place.device)
+    most = min(longest, int(tool.model.config.max_text_positions) - 2)
+    with tool.place.autocast():
+        ids = tool.model.generate(**inputs, num_beams=beam, max_new_tokens=most)
+    return str(tool.processor.batch_decode(ids, skip_special_tokens=True)[0]).strip()
+
+
+@torch.no_grad()
+def speak(
+    tool: Published, given: str | Floats, vector: Floats | None, *, threshold: float = 0.5, ratio: float = 20.0
+) -> Floats:  # fmt: skip
+    """Log10-mel frames (T, bins) of a text, or of samples (n,) in another voice; `vector` (D,), zeros where None."""
+    if isinstance(given, str):
+        inputs = tool.processor(text=given, return_tensors="pt")
+        first = inputs["input_ids"]
+    else:
+        inputs = tool.processor(audio=given, sampling_rate=tool.rate_hz, return_tensors="pt")
+        first = inputs["input_values"]
+    with rng.aside():
+        # The decoder's pre-net drops out while it speaks: the same way each time.
+        rng.seed(DROPOUT_SEED)
+        with tool.place.autocast():
+            mel = tool.model.generate_speech(
+                first.to(tool.place.device), speaker_embeddings=embedding(tool, vector), threshold=threshold,
+                maxlenratio=ratio,
+            )  # fmt: skip
+    found: Floats = mel.float().cpu().numpy()
+    return found
+
+
+def embedding(tool: Published, vector: Floats | None) -> Tensor:
+    """A voice's vector (1, D) as wide as the network's; one of another width is cut or filled with zeros."""
+    width = int(tool.model.config.speaker_embedding_dim)
+    found = torch.zeros(1, width)
+    if vector is not None:
+        kept = vector[:width]
+        found[0, : len(kept)] = torch.from_numpy(np.ascontiguousarray(kept, np.float32))
+    return found.to(tool.place.device)
+
+
+def sounded(tool: Published, mel: Floats, vocoder: Path | None = None) -> Floats:
+    """Samples (n,) of log10-mel frames (T, bins): by a SpeechT5HifiGan folder, or by Griffin and Lim's method."""
+    if vocoder is not None:
+        return _vocoded(mel, vocoder)
+    heard = tool.processor.feature_extractor
+    filters = torch.from_numpy(np.asarray(heard.mel_filters, np.float32))  # (frequencies, bins)
+    magnitudes = (10 ** torch.from_numpy(mel) @ torch.linalg.pinv(filters)).clamp(min=0)[None]
+    wave: Floats = griffin_lim(
+        magnitudes, heard.sampling_rate, window_s=heard.win_length / 1000, hop_s=heard.hop_length / 1000,
+        iterations=PHASES, generator=torch.Generator().manual_seed(0),
+    )[0].numpy()  # fmt: skip
+    return wave * np.float32(0.9 / max(float(np.abs(wave).max()), 0.9))
+
+
+@torch.no_grad()
+def _vocoded(mel: Floats, folder: Path) -> Floats:
+    from transformers import SpeechT5HifiGan
+
+    try:
+        vocoder = SpeechT5HifiGan.from_pretrained(folder, local_files_only=True, weights_only=True).eval()
+        wave: Floats = vocoder(torch.from_numpy(mel)).numpy()
+    except Exception as error:
+        raise InputError(
+            "This vocoder cannot be used.", expected=f"a SpeechT5HifiGan folder for {mel.shape[1]} mel bins",
+            received=f"{type(error).__name__}: {error}"[:200],
+            fix="Choose microsoft/speecht5_hifigan's folder, or leave it out: phases are then found by Griffin-Lim.",
+            field="vocoder", place=folder.name,
+        ) from None  # fmt: skip
+    return wave
+
+
+def answer(job: Any, folder: Path, inputs: dict[str, Any], asked: str) -> serve.Worked:
+    """What a published network makes of inputs['sound'] or inputs['text']; see serve.answer."""
+    tool = _warm(job, folder)
+    if asked and asked not in tool.tasks:
+        raise InputError("This model has not learned that.", expected=", ".join(tool.tasks), received=asked,
+                         fix="Choose the checkpoint of this task.", field="task")  # fmt: skip
+    began = time.perf_counter()
+    name = f"{asked or tool.tasks[0]}, {folder.name}"
+    if tool.kind == "SpeechT5ForSpeechToText":
+        wave, title = serve.wave_of(inputs)
+        text = transcribe(tool, wave, beam=int(inputs.get("beam") or 5))
+        return serve.Worked([Answer(name, text or "(nothing)", seconds=time.perf_counter() - began, note=title)])
+    given: str | Floats
+    if tool.kind == "SpeechT5ForTextToSpeech":
+        given = title = str(inputs.get("text") or "the old man saw a yellow boat yesterday")
+    else:
+        given, title = serve.wave_of(inputs)
+    vector, said = _voice(inputs)
+    mel = speak(tool, given, vector)
+    vocoder = Path(str(inputs["vocoder"])) if inputs.get("vocoder") else None
+    path = serve.out_path(job, inputs, f"{tool.tasks[0].lower()}.wav")
+    wave = sounded(tool, mel, vocoder)
+    write_wave(path, wave)
+    note = f"{title}; {said}; {'SpeechT5HifiGan' if vocoder else 'phases by Griffin-Lim'}"
+    headline = f"{len(wave) / tool.rate_hz:.1f} s of speech in {path.name}"
+    return serve.Worked([Answer(name, headline, seconds=time.perf_counter() - began, note=note)], [str(path)])
+
+
+def _voice(inputs: dict[str, Any]) -> tuple[Floats | None, str]:
+    """The x-vector that inputs['voice'] (.npy) holds; this network knows no other vectors."""
+    path = Path(str(inputs.get("voice") or ""))
+    if not inputs.get("voice"):
+        return None, "no voice was named, so its vector is zero"
+    try:
+        found = np.load(path, allow_pickle=False).astype(np.float32).ravel()
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            "The voice cannot be read.", expected="a .npy with the x-vector that this checkpoint was trained with",
+            received=f"{type(error).__name__}: {error}"[:200], fix="Choose another file, or leave it out.",
+            field="voice", place=path.name,
+        ) from None  # fmt: skip
+    return found, f"voice of {path.stem}"
+
+
+def _warm(job: Any, folder: Path) -> Published:
+    stamp = (folder / "config.json").stat().st_mtime_ns
+    key = ("speecht5, published", str(folder), stamp, job.device)
+    if key not in job.cache:
+        job.cache[key] = load(folder, choose(job.device, job.precision))
+    tool: Published = job.cache[key]
+    return tool
