@@ -13,7 +13,10 @@ from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
 
-SHIPPED, FOLDER, NOTHING = "the shipped recogniser", "a model folder", "random weights"
+Start = Literal["the shipped recogniser", "a model folder", "random weights"]
+SHIPPED: Start = "the shipped recogniser"
+FOLDER: Start = "a model folder"
+NOTHING: Start = "random weights"
 STARTER = "speech-recogniser"
 FOUR = "four accents"
 ACCENTS = {
@@ -24,15 +27,15 @@ ACCENTS = {
     "West Midlands": ("en-gb-x-gbcwmd",),
 }
 """espeak-ng's languages of each group of generated speakers; the shipped recogniser has heard the first only."""
-QUIET, NOISY = "quiet rooms", "noisy rooms"
+Surroundings = Literal["quiet rooms", "noisy rooms"]
+QUIET: Surroundings = "quiet rooms"
+NOISY: Surroundings = "noisy rooms"
 
 
 class Recognise(Training):
     """Knobs of training, of what is done to the sound meanwhile, and of the generated speech."""
 
-    start: Literal["the shipped recogniser", "a model folder", "random weights"] = knob(
-        SHIPPED, "What the weights are at the beginning", label="Start from"
-    )
+    start: Start = knob(SHIPPED, "What the weights are at the beginning", label="Start from")
     model: str = knob("", "The model folder of an earlier run of this recipe", widget="path", when={"start": (FOLDER,)})
     frozen_layers: int = knob(
         0, "Layers from the sound upwards that stay as they are; the last one always learns", low=0, high=64,
@@ -48,7 +51,7 @@ class Recognise(Training):
     accent: Literal["four accents", "Caribbean", "Scottish", "Lancashire", "West Midlands"] = knob(
         FOUR, "Who speaks, where speech is generated"
     )
-    surroundings: Literal["quiet rooms", "noisy rooms"] = knob(
+    surroundings: Surroundings = knob(
         QUIET, "Where it is heard: a third in rooms without noise, or all in rooms with noise of 5 to 15 dB"
     )
     batch: int = knob(16, "Utterances per step", low=1, high=4096, unit="utterances", more=True)
@@ -134,7 +137,8 @@ CLAIM = Claim(
     },
     writes={
         "loss": Curve, "character_error_rate": Curve, "word_error_rate": Curve, "examples": Spans,
-        "emissions": ImageGrid, "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
+        "emissions": ImageGrid, "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes,
+        "outcomes_words": Outcomes,
     },
     layout=(
         ("examples",), ("character_error_rate", "word_error_rate", "loss"), ("emissions",), ("heard",),
