@@ -164,7 +164,7 @@ CLAIM = Claim(
     note="Synthetic speakers. All arms have the same utterances, probes (one fixed recipe, three rates chosen on "
     "development utterances) and tests: new sentences by ten speakers that nothing else hears. Both encoders are "
     "probed at their second layer and begin with heads that look at near frames; this, rate and batch were chosen on "
-    "seed 90. Three seeds take about 35 minutes on one core. Accuracy counts "
+    "seed 90. Three seeds take about 25 minutes of one core. Accuracy counts "
     "frames, silence among them; the share of the most frequent class is told beside it.",
 )  # fmt: skip
 
