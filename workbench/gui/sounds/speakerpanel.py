@@ -66,8 +66,8 @@ class SpeakerPanel(QScrollArea):
         self.map = PointMap()
         self.map.setMinimumHeight(px(MAP_PX))
         self.map.setAccessibleName("Map of voices; a click on a point plays its moment")
-        self.map_about = _words("A point is 1.5 s of speech; voices that are alike lie together. "
-                                "Click one to hear it.", "dim")  # fmt: skip
+        self.map_about = Caption(role="small")
+        self.map_about.set_whole("A point is 1.5 s of speech; click it to hear it")
         self.colours: list[str] = []
         self.speakers: list[str] = []
         self._told: tuple[Sequence[Voice], str] = ((), "")
@@ -91,7 +91,7 @@ class SpeakerPanel(QScrollArea):
         column.addLayout(_row(self.run, self.stop))
         for widget in (self.bar, self.progress, self.found):
             column.addWidget(widget)
-        column.addWidget(self.list, 1)
+        column.addWidget(self.list)
         column.addLayout(_row(self.rename, self.play))
         column.addWidget(self.voices)
         column.addWidget(self.map, 1)

@@ -28,8 +28,9 @@ from workbench.gui.theme import theme
 from workbench.store import voices
 
 PRIVACY = (
-    "A voice is biometric data. What is remembered are numbers from which no sound can be made again; they stay in "
-    "the data folder of this machine until they are deleted under “Voices…”."
+    "A voice is biometric data. What is remembered are numbers that tell this voice from others, and by which one "
+    "like it could be synthesised; they stay in the data folder of this machine until they are deleted under "
+    "“Voices…”."
 )
 
 
