@@ -56,8 +56,8 @@ PLACES: Mapping[str, Place] = {
     "sounds": Place(
         "Sounds",
         "Sound files are seen as waveform and spectrogram, heard, recorded and annotated. Tiers of segments, words or "
-        "phones lie below the sound, are saved by themselves, and are written as TextGrid, SRT, VTT, CTM or JSON. "
-        "A model writes down what is said; what is corrected becomes training data when that is asked for.",
+        "phones lie below the sound, are saved by themselves, and are written as TextGrid, SRT, VTT, RTTM, CTM or "
+        "JSON. A model writes down what is said; what is corrected becomes training data when that is asked for.",
     ),
     "settings": Place("Settings", "What is set once for all recipes. Every change is checked, saved and told at once."),
     "labels": Place("Labelling", "Labels and spans are corrected example by example and saved by themselves.", True),
@@ -146,6 +146,19 @@ COMMANDS: tuple[Command, ...] = (
             "Ctrl+Shift+A"),
     Command("sounds.export", "Export…", "Write the selection or the tiers to a file", "Ctrl+Shift+X",
             "mdi6.export-variant"),
+    Command("sounds.speakers", "Who spoke when…", "Speakers, their turns and voices; show or hide the panel",
+            "Ctrl+Shift+P", "mdi6.account-voice"),
+    Command("sounds.speakers-run", "Find the speakers", "Tell who speaks when in the sound that is open",
+            "Ctrl+Alt+R"),
+    Command("sounds.speakers-stop", "Stop finding speakers", "End the work; the tiers stay as they are", "Ctrl+Alt+."),
+    Command("sounds.speakers-name", "Name speaker…", "Another name everywhere at once; remember the voice if you like",
+            "Ctrl+Alt+N"),
+    Command("sounds.speakers-play", "Play turns", "Play what the selected speaker says, turn by turn; halt",
+            "Ctrl+Alt+P"),
+    Command("sounds.speakers-words", "Speakers into words", "Give words and segments the speakers of their turns",
+            "Ctrl+Alt+W"),
+    Command("sounds.speakers-voices", "Remembered voices…", "Rename, merge or delete the voices that are remembered",
+            "Ctrl+Alt+V"),
     Command("sounds.transcribe", "Transcribe…", "Let a model write down what is said; show or hide the panel", "Ctrl+G",
             "mdi6.text-recognition"),
     Command("sounds.transcribe-run", "Transcribe this sound", "Write down what is said in the sound that is open",

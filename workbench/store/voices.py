@@ -1,7 +1,7 @@
 """Voices that a person named: kept in the home until they are deleted, one file each, readable by the owner only.
 
-A voice is biometric data. Nothing is kept before somebody gives it a name, what is kept are vectors that sound
-cannot be made from again, and deleting a profile leaves nothing behind.
+A voice is biometric data. Nothing is kept before somebody gives it a name. What is kept are vectors: no recording,
+but a synthesiser that takes such vectors can speak alike. Deleting a profile leaves nothing behind.
 """
 
 from __future__ import annotations

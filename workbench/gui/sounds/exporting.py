@@ -15,7 +15,7 @@ from workbench.gui.link import Link
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 TIERS = (("Praat TextGrid", ".TextGrid"), ("SubRip subtitles", ".srt"), ("WebVTT subtitles", ".vtt"),
-         ("NIST CTM", ".ctm"), ("Tiers as JSON", ".json"))  # fmt: skip
+         ("NIST RTTM", ".rttm"), ("NIST CTM", ".ctm"), ("Tiers as JSON", ".json"))  # fmt: skip
 
 
 class Exporting(QObject):

@@ -24,6 +24,7 @@ from workbench.gui.sounds.batch import BatchPlace
 from workbench.gui.sounds.exporting import Exporting
 from workbench.gui.sounds.opening import SUFFIXES, TIERS, Opened, Opening, listed
 from workbench.gui.sounds.recordpanel import RecordPanel
+from workbench.gui.sounds.speaking import Speaking
 from workbench.gui.sounds.start import start_place
 from workbench.gui.sounds.tiles import WorkerTiles
 from workbench.gui.sounds.transcribing import Transcribing
@@ -71,6 +72,8 @@ class SoundsPage(PageFrame):
         for place in (self.start, self.looking, self.recorder, self.batch):
             self.places.addWidget(place)
         self.transcribing = Transcribing(self)
+        self.speaking = Speaking(self)
+        self.looking.addWidget(self.speaking.panel)
         self.working = WorkingLine(self._stop)
         self.autosave = Autosave(link, self._taken, self)
         self.setAcceptDrops(True)
@@ -317,6 +320,7 @@ class SoundsPage(PageFrame):
         for name in ("close", "folder", "tiers", "record", "batch", "export"):
             self.top.add(self.acts[name])
         self.top.add(self.transcribing.acts["transcribe"])
+        self.top.add(self.speaking.acts["speakers"])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
@@ -344,7 +348,7 @@ class SoundsPage(PageFrame):
             lambda: self.batch.show_models(self.transcribing.models, self.transcribing.chosen)
         )
         self.autosave.told.connect(self.link.saved)
-        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking):
+        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking):
             asking.changed.connect(lambda _: self._tell())
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
@@ -353,7 +357,8 @@ class SoundsPage(PageFrame):
         self._refresh()
 
     def _tell(self) -> None:
-        self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing])
+        self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing,
+                           self.speaking.asking.doing])  # fmt: skip
 
     def _refresh(self) -> None:
         viewing = self.viewing
@@ -367,5 +372,6 @@ class SoundsPage(PageFrame):
         for name in ("batch", "folder", "file"):
             self.acts[name].setVisible(not many_files)
         self.transcribing.follow()
+        self.speaking.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
         self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")

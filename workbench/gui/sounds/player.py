@@ -144,6 +144,8 @@ class Player(QObject):
     moved = Signal(int)
     changed = Signal()
     failed = Signal(str)
+    finished = False
+    """Whether the stretch was played to its end, rather than halted."""
 
     def __init__(self, make_output: MakeOutput, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -167,6 +169,7 @@ class Player(QObject):
     def play(self, sound: Sound, start: int, stop: int, *, again: int | None = None) -> None:
         """Play samples [start, stop); with `loop` on again and again, from `again` on where it is given."""
         self.halt()
+        self.finished = False
         if stop <= start:
             return
         self._end = stop
@@ -196,6 +199,7 @@ class Player(QObject):
         if self.session is None:
             return
         if self.session.over:
+            self.finished = True
             self.halt()
             self.moved.emit(self._end)
         else:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit
 
 from workbench.core.audio import Segment, Tier, TiersDoc
+from workbench.core.speakers import speakers_of
 from workbench.gui.sounds import correcting, tieredits
 from workbench.gui.sounds.canvas import LEFT_PX, TimeStrip
 from workbench.gui.sounds.scene import SoundScene
@@ -18,6 +19,7 @@ from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document
 
 ROW_PX, NEAR_PX, TIGHT_PX = 30, 5, 3
+MOST_COLOURED = 2000
 NUDGE_S = 0.005
 """What a key moves a boundary by."""
 
@@ -284,7 +286,7 @@ class TierStrip(TimeStrip):
     def _paint_tier(self, painter: QPainter, at: int, tier: Tier) -> None:
         now = tokens()
         first = max(0, bisect.bisect_left(tier.segments, self.scene.start_s, key=lambda one: one.end_s))
-        speakers = sorted({one.speaker for one in tier.segments} - {""}) if len(tier.segments) < 2000 else []
+        speakers = speakers_of(self.doc) if len(tier.segments) < MOST_COLOURED or tier.kind == "speakers" else []
         drawn_to = -1e9
         for index in range(first, len(tier.segments)):
             one = tier.segments[index]
@@ -307,13 +309,13 @@ class TierStrip(TimeStrip):
             if at == self.tier and index == self.marked:
                 painter.setPen(QPen(QColor(now.accent), 2))
                 painter.drawRect(box.adjusted(1, 1, -1, -1))
-            self._paint_text(painter, box, one)
+            self._paint_text(painter, box, one.text or (one.speaker if tier.kind == "speakers" else ""))
 
-    def _paint_text(self, painter: QPainter, box: QRectF, one: Segment) -> None:
+    def _paint_text(self, painter: QPainter, box: QRectF, text: str) -> None:
         seen = box.intersected(self.room).adjusted(4, 0, -4, 0)
         size = painter.fontMetrics()
-        if not one.text or seen.width() < size.averageCharWidth():
+        if not text or seen.width() < size.averageCharWidth():
             return
-        words = size.elidedText(one.text, Qt.TextElideMode.ElideRight, int(seen.width()))
+        words = size.elidedText(text, Qt.TextElideMode.ElideRight, int(seen.width()))
         painter.setPen(QColor(tokens().text))
         painter.drawText(seen, Qt.AlignmentFlag.AlignCenter, words)
