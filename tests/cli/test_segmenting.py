@@ -36,6 +36,18 @@ def test_that_a_series_is_segmented_into_a_dicom_seg_that_names_the_model(
         "medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.nii.gz"), "--tta", *words
     )
     assert mirrored.status == 2 and "mirrored" in mirrored.err
+    kept = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.nii.gz"),
+                     "--probabilities", str(tmp_path / "maps"), "--json", *words)  # fmt: skip
+    assert kept.status == 0, kept.err
+    liver = nibabel.load(tmp_path / "maps" / "Liver-probability.nii.gz")
+    assert {Path(one).name for one in kept.lines[0]["files"]} == {
+        "l.nii.gz",
+        "Liver-probability.nii.gz",
+        "Spleen-probability.nii.gz",
+    }
+    assert np.allclose(liver.affine, nibabel.load(tmp_path / "l.nii.gz").affine)
+    share, labels = np.asarray(liver.dataobj), np.asarray(nibabel.load(tmp_path / "l.nii.gz").dataobj)
+    assert share.min() >= 0 and share.max() <= 1 and (share[labels == 1] > 1 / 3 - 0.01).all()
     wrong = workbench("medical", "segment", str(tmp_path / "s"), "--out", str(tmp_path / "l.txt"), *words)
     assert wrong.status == 2 and ".nii.gz" in wrong.err
 

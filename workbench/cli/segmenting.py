@@ -50,7 +50,8 @@ def segment(asked: Namespace) -> int:
         info = msgspec.json.decode(answer(runner.inspect("case", path=case_path), WITHIN_S), type=CaseInfo)
         series = _chosen(told, [one for one in info.series if not one.problem and one.modality != "SEG"], named)
         files = {channel: _volume(runner, case_path, one.key) for channel, one in series.items()}
-        wish = SegmentingWish(files, asked.path.name.split(".")[0], mirrored=asked.tta)
+        wish = SegmentingWish(files, asked.path.name.split(".")[0], mirrored=asked.tta,
+                              probabilities=asked.probabilities is not None)  # fmt: skip
         future = runner.apply(name, str(model), msgspec.to_builtins(wish), device=asked.device or "", told=_tell)
         try:
             found = msgspec.json.decode(answer(future, WITHIN_S), type=Segmented)
@@ -64,6 +65,10 @@ def segment(asked: Namespace) -> int:
                 out=str(asked.out.expanduser().absolute()), source=source, how="automatic", model=found.model,
             ), WITHIN_S)
         )  # fmt: skip
+        if asked.probabilities is not None:
+            folder = str(asked.probabilities.expanduser().absolute())
+            written += msgspec.json.decode(answer(runner.inspect(
+                "probabilities", maps=msgspec.to_builtins(found.probabilities), out=folder), WITHIN_S))  # fmt: skip
     if asked.json:
         json_line({**msgspec.to_builtins(found), "files": written})
         return 0
@@ -133,4 +138,6 @@ def segment_arguments(deed: Parser) -> None:
     deed.add_argument(
         "--tta", action="store_true", help="average over mirrored readings, where the model may have them"
     )
+    deed.add_argument("--probabilities", type=Path, default=None, metavar="FOLDER",
+                      help="each label's probability (0 to 1) as a NIfTI file in this folder as well")  # fmt: skip
     deed.add_argument("--device", default="", metavar="D", help="auto, cpu, cuda …")

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.segmenting import ProbabilityMap
 from workbench.core.volumes import CaseInfo, VolumeFile
 from workbench.worker import review
 from workbench.worker.refining import refine
@@ -62,6 +63,13 @@ class Deidentify(msgspec.Struct, frozen=True):
     path: str
     out: str
     shift_days: int | None = None
+
+
+class Probabilities(msgspec.Struct, frozen=True):
+    """Probability maps of a segmentation to be written as files of their own into the folder `out`."""
+
+    maps: tuple[ProbabilityMap, ...]
+    out: str
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -144,6 +152,17 @@ def _export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     return [str(path) for path in written]
 
 
+def _probabilities(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    from workbench.engine.medical.export import save_probability
+
+    asked = _asked(arguments, Probabilities)
+    written = []
+    for one in asked.maps:
+        context.progress(len(written), len(asked.maps))
+        written.append(str(save_probability(one, Path(asked.out))))
+    return written
+
+
 def _convert(arguments: dict[str, Any], context: ApplyContext) -> Written:
     from workbench.engine.medical.export import save_volume
     from workbench.engine.medical.volumes import read
@@ -167,6 +186,7 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
+    "probabilities": _probabilities,
     "deidentify": _deidentify, "sample": _sample, "cases": review.find, "compare": review.compare,
     "agreement": review.agree, "training-set": review.training_set,
     "refine": refine,

@@ -15,7 +15,7 @@ from tests.gui.volumes import phantom
 from workbench.core.documents import Answer
 from workbench.core.params import values_of
 from workbench.core.problem import InputError
-from workbench.core.segmenting import GrowingLabels, Segmented, UncertainSlice, guess_channels
+from workbench.core.segmenting import GrowingLabels, ProbabilityMap, Segmented, UncertainSlice, guess_channels
 from workbench.core.settings import load
 from workbench.core.volumes import VolumeFile
 from workbench.gui.cases import keeping
@@ -44,13 +44,15 @@ def segmented(answers) -> Segmented:
     labels[3:6, 4:9, 5:9] = 1
     np.save(answers.folder / "made.npy", labels)
     np.save(answers.folder / "unsure.npy", labels.astype(np.float16) * 0.5)
+    np.save(answers.folder / "likely.npy", np.where(labels, 204, 26).astype(np.uint8))
     meta = phantom.meta(labels=phantom.LABELS)
+    likely = VolumeFile(str(answers.folder / "likely.npy"), phantom.meta(window=(127.5, 255.0)))
     return Segmented(
         [Answer("Segmentation", "Liver 3.0 ml", scores=[("Liver", 3.0)], note="Research use only.")],
         labels=VolumeFile(str(answers.folder / "made.npy"), meta),
         uncertainty=VolumeFile(str(answers.folder / "unsure.npy"), phantom.meta()),
         slices=(UncertainSlice(0, 4, 0.4, (4, 5, 6)), UncertainSlice(2, 7, 0.2, (3, 5, 7))),
-        model="hi-end-mae 20260101-organs",
+        probabilities=(ProbabilityMap("Liver", 1, likely),), model="hi-end-mae 20260101-organs",
     )  # fmt: skip
 
 
@@ -134,6 +136,32 @@ def test_that_keys_go_through_the_uncertain_slices_and_the_overlay_comes_and_goe
     assert scene.overlay is not None and acts["uncertainty"].isChecked()
     acts["uncertainty"].trigger()
     assert scene.overlay is None
+
+
+def test_that_a_labels_probability_lies_over_the_images_with_its_colours_and_value(ready, scripted, segmented, qtbot):
+    acts, scene, overlays = ready.segmenting.acts, ready.viewer.scene, ready.segmenting.panel.overlays
+    assert not acts["probability"].isEnabled()
+    ready.segmenting.acts["segment-run"].trigger()
+    assert scripted.asked[-1][1]["probabilities"] is True
+    scripted.answer(segmented)
+    qtbot.waitUntil(lambda: acts["probability"].isEnabled() and ready.case.labels is not None)
+    assert [overlays.combo.itemText(at) for at in range(overlays.combo.count())] == [
+        "Nothing over the images",
+        "Uncertainty",
+        "Probability of Liver",
+    ]
+    acts["probability"].trigger()
+    assert scene.overlay.title == "Liver" and overlays.combo.currentIndex() == 2
+    ready.viewer.go((4, 5, 6))
+    assert overlays.told.whole.endswith("80 % at the crosshair") and "Liver 80 %" in ready.viewer.read_out.whole
+    assert overlays.bar.at == pytest.approx(0.8)
+    ready.viewer.go((0, 0, 0))
+    assert "10 % at" in overlays.told.whole and overlays.bar.at == pytest.approx(26 / 255)
+    acts["probability"].trigger()
+    assert scene.overlay is None and overlays.bar.isHidden()
+    overlays.combo.setCurrentIndex(1)
+    overlays.combo.activated.emit(1)
+    assert scene.overlay.title == "uncertainty" and acts["uncertainty"].isChecked()
 
 
 def test_that_a_problem_is_said_and_the_page_goes_on(ready, scripted, qtbot):

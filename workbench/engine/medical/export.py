@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
+from workbench.core.segmenting import CERTAIN, ProbabilityMap
 from workbench.core.volumes import Geometry, Label, VolumeFile
 from workbench.engine.medical import meshes, seg
 from workbench.engine.medical.geometry import affine_of, flipped, to_sitk
@@ -90,6 +91,13 @@ def save_volume(array: np.ndarray, geometry: Geometry, out: Path) -> Path:
         return write_volume(np.asarray(array), geometry, out)
     except (OSError, RuntimeError) as error:
         raise _unwritten(out, error) from None
+
+
+def save_probability(one: ProbabilityMap, folder: Path) -> Path:
+    """A probability map as numbers from 0 to 1 in FOLDER/NAME-probability.nii.gz; raises KnownTrouble as above."""
+    told = np.load(one.volume.path, mmap_mode="r", allow_pickle=False)
+    share = np.asarray(told, np.float32) / np.float32(CERTAIN)
+    return save_volume(share, one.volume.meta.geometry, folder / f"{_plain(one.name)}-probability.nii.gz")
 
 
 def _unwritten(target: Path, error: Exception) -> KnownTrouble:

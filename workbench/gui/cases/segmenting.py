@@ -17,6 +17,7 @@ from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.cases.casemodels import CaseModel, case_models
 from workbench.gui.cases.modelinuse import ModelInUse
+from workbench.gui.cases.overlays import Probability
 from workbench.gui.cases.segmentpanel import SegmentPanel
 from workbench.gui.volumes.labelmap import LabelMap, open_labels
 from workbench.gui.volumes.scene import Layer, open_volume
@@ -56,7 +57,8 @@ class Segmenting(QObject):
         self.in_use = ModelInUse(page.link, self.panel, self)
         doing = {
             "segment": self.toggle, "segment-run": self.run, "segment-stop": self.stop,
-            "uncertainty": self.toggle_uncertainty, "unsure-next": lambda: self.step(1),
+            "uncertainty": self.toggle_uncertainty, "probability": self.next_probability,
+            "unsure-next": lambda: self.step(1),
             "unsure-previous": lambda: self.step(-1),
         }  # fmt: skip
         checkable = ("segment", "uncertainty")
@@ -64,10 +66,13 @@ class Segmenting(QObject):
                      for name, do in doing.items()}  # fmt: skip
         panel = self.panel
         for button, name in ((panel.run, "segment-run"), (panel.stop, "segment-stop"), (panel.next, "unsure-next"),
-                             (panel.previous, "unsure-previous"), (panel.uncertainty, "uncertainty")):  # fmt: skip
+                             (panel.previous, "unsure-previous")):  # fmt: skip
             button.clicked.connect(self.acts[name].trigger)
         panel.learn.clicked.connect(lambda _=False: self.learn())
         panel.model.currentIndexChanged.connect(lambda _: self._choose())
+        panel.overlays.chosen.connect(self._lay_over)
+        for changed in (page.viewer.scene.moved, page.viewer.scene.restyled):
+            changed.connect(lambda: self.panel.overlays.follow(self.page.viewer.scene))
         self.in_use.changed.connect(self._chosen)
         panel.slices.currentRowChanged.connect(self._go)
         self.asking.changed.connect(lambda _: self._tell())
@@ -97,6 +102,7 @@ class Segmenting(QObject):
             self._case, self.result, self._doubt = case, None, None
             self.stop()
             self.panel.show_result(None)
+            self.panel.overlays.offer([])
             self._choose()
         if not viewing:
             self.panel.hide()
@@ -105,6 +111,7 @@ class Segmenting(QObject):
             "segment": viewing, "segment-run": viewing and self._model() is not None and not running
             and not page.opening.asking.doing, "segment-stop": running,
             "uncertainty": viewing and self._doubt is not None,
+            "probability": viewing and len(self.panel.overlays.layers) > 1,
             "unsure-next": viewing and bool(self.panel.slices.count()),
             "unsure-previous": viewing and bool(self.panel.slices.count()),
         }  # fmt: skip
@@ -112,8 +119,8 @@ class Segmenting(QObject):
             self.acts[name].setEnabled(able)
         self.acts["segment"].setChecked(not self.panel.isHidden())
         self.acts["uncertainty"].setChecked(self._doubt is not None and page.viewer.scene.overlay is self._doubt)
-        self.panel.allow({name: self.acts[name].isEnabled() for name in can},
-                         shown=self.acts["uncertainty"].isChecked())  # fmt: skip
+        self.panel.allow({name: self.acts[name].isEnabled() for name in can})
+        self.panel.overlays.follow(page.viewer.scene)
 
     # Models
 
@@ -217,7 +224,7 @@ class Segmenting(QObject):
             )  # fmt: skip
         files = {channel: case.files[at] for channel, at in zip(model.told.channels, chosen, strict=True)}
         return SegmentingWish(files, Path(case.info.path).stem, self.panel.mirrored.isChecked(),
-                              self.page.viewer.scene.cursor)  # fmt: skip
+                              self.page.viewer.scene.cursor, probabilities=True)  # fmt: skip
 
     def _grow(self, raw: msgspec.Raw) -> None:
         """Draw what there is of the labels."""
@@ -239,15 +246,18 @@ class Segmenting(QObject):
         self.result = found
         notes = [f"Segmented by {found.model}. {found.answers[0].note}", *found.notes]
         self._link.background(
-            lambda: Layer(open_volume(Path(found.uncertainty.path)), found.uncertainty.meta, title="uncertainty"),
-            then=self._take_doubt, failed=self._fail, owner=self,
+            lambda: _layers(found), then=lambda layers: self._take_layers(found, layers), failed=self._fail,
+            owner=self,
         )  # fmt: skip
         self.panel.show_result(found, self._words(found))
         self.page.opening.take_labels(case, _on_grid(found, case), found.model, notes)
         self.follow()
 
-    def _take_doubt(self, layer: Layer) -> None:
-        self._doubt = layer
+    def _take_layers(self, found: Segmented, layers: list[Layer]) -> None:
+        if found is not self.result:
+            return  # another case was opened meanwhile
+        self._doubt = layers[0]
+        self.panel.overlays.offer(layers)
         self.follow()
 
     def _words(self, found: Segmented) -> list[str]:
@@ -286,6 +296,17 @@ class Segmenting(QObject):
             scene.show_overlay(None if scene.overlay is self._doubt else self._doubt)
         self.follow()
 
+    def next_probability(self) -> None:
+        """Lay the next label's probability over the first volume; none after the last."""
+        maps = self.panel.overlays.layers[1:]
+        shown = self.page.viewer.scene.overlay
+        at = maps.index(shown) + 1 if shown in maps else 0
+        self._lay_over(maps[at] if at < len(maps) else None)
+
+    def _lay_over(self, layer: Layer | None) -> None:
+        self.page.viewer.scene.show_overlay(layer)
+        self.follow()
+
     def step(self, by: int) -> None:
         """Go to the next slice of the list (or the one before), around its end."""
         rows, many = self.panel.slices, self.panel.slices.count()
@@ -301,6 +322,14 @@ class Segmenting(QObject):
         viewer.go(one.voxel)
         name = next(name for name, plane in viewer.scene.planes.items() if plane.across == one.axis)
         viewer.canvases[name].setFocus()
+
+
+def _layers(found: Segmented) -> list[Layer]:
+    """Uncertainty and each label's probability, mapped from their files."""
+    unsure = found.uncertainty
+    layers = [Layer(open_volume(Path(unsure.path)), unsure.meta, title="uncertainty")]
+    return layers + [Probability(open_volume(Path(one.volume.path)), one.volume.meta, title=one.name)
+                     for one in found.probabilities]  # fmt: skip
 
 
 def _on_grid(found: Segmented, case: OpenCase) -> Any:

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from workbench.core.segmenting import ModelTold, Segmented, guess_channels
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
+from workbench.gui.cases.overlays import Overlays
 from workbench.gui.theme import theme
 
 WIDTH_PX = 272
@@ -67,8 +68,7 @@ class SegmentPanel(QScrollArea):
         self.bar.setAccessibleName("Segmenting")
         self.progress = Caption(role="small")
         self.found = _words("", "")
-        self.uncertainty = QCheckBox("Show uncertainty")
-        keymap().explain(self.uncertainty, "cases.uncertainty")
+        self.overlays = Overlays()
         self.heading = _words("Most uncertain slices", "heading")
         self.slices = _ShortList()
         self.slices.setAccessibleName("Most uncertain slices")
@@ -97,7 +97,7 @@ class SegmentPanel(QScrollArea):
         column.addLayout(self._form)
         column.addWidget(self.mirrored)
         column.addLayout(_row(self.run, self.stop))
-        for lower in (self.bar, self.progress, self.found, self.uncertainty, self.heading):
+        for lower in (self.bar, self.progress, self.found, self.overlays, self.heading):
             column.addWidget(lower)
         column.addWidget(self.slices, 1)
         column.addLayout(_row(self.previous, self.next))
@@ -187,17 +187,16 @@ class SegmentPanel(QScrollArea):
         self.heading.setText(
             "Most uncertain slices" if slices or answer is None else "The model is sure of every slice"
         )
-        for widget in (self.found, self.uncertainty, self.heading):
+        for widget in (self.found, self.overlays, self.heading):
             widget.setVisible(answer is not None)
         for control in (self.slices, self.previous, self.next):
             control.setVisible(bool(slices))
 
-    def allow(self, can: Mapping[str, bool], *, shown: bool) -> None:
-        """Which buttons can be pressed; `shown` tells whether uncertainty lies over the images."""
+    def allow(self, can: Mapping[str, bool]) -> None:
+        """Which buttons can be pressed."""
         for button, name in ((self.run, "segment-run"), (self.stop, "segment-stop"), (self.next, "unsure-next"),
-                             (self.previous, "unsure-previous"), (self.uncertainty, "uncertainty")):  # fmt: skip
+                             (self.previous, "unsure-previous")):  # fmt: skip
             button.setEnabled(can[name])
-        self.uncertainty.setChecked(shown)
 
 
 class _ShortList(QListWidget):

@@ -425,7 +425,9 @@ class VolumeViewer(QWidget):
         z, y, x = voxel
         parts = [in_words(self.scene.position_mm(voxel)), f"voxel {x}, {y}, {z}"]
         parts += [layer.words(voxel) for layer in self.scene.layers]
-        labels = self.scene.labels
+        over, labels = self.scene.overlay, self.scene.labels
+        if over is not None and over not in self.scene.layers:
+            parts.append(f"{over.title} {over.words(voxel)}")
         if labels is not None and labels.array[voxel]:
             parts.append(labels.name(int(labels.array[voxel])))
         return "  ·  ".join(parts)
