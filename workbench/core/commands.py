@@ -133,7 +133,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.segment-run", "Run the model", "Segment the case that is open with the chosen model", "Ctrl+R"),
     Command("cases.segment-stop", "Stop the model", "End the work on this segmentation", "Ctrl+."),
     Command("cases.uncertainty", "Uncertainty", "Lay over the images how undecided the model is", "Ctrl+U"),
-    Command("cases.probability", "Next probability", "Lay over the images how likely the next label is", "Ctrl+Shift+U"),
+    Command("cases.probability", "Next probability", "Lay over the images how likely a label is", "Ctrl+Shift+U"),
     Command("cases.unsure-next", "Next uncertain slice", "Go to the next slice of the list of doubts", "Ctrl+PgDown"),
     Command("cases.unsure-previous", "Previous uncertain slice", "Go to the slice before it in the list", "Ctrl+PgUp"),
     Command("cases.finetune", "Fine-tune on the corrections…", "Train a further model on the cases that were signed"),
