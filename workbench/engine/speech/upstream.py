@@ -69,14 +69,14 @@ class Upstream:
         """What goes into the first layer and comes out of each, (T, layers + 1, width) of each sound."""
         device = next(self.encoder.parameters()).device
         frames = [self.frames(one) for one in waves]
-        pieces = [part for one in frames for part in torch.split(one, LONGEST)]
+        pieces = [one[at : at + LONGEST] for one in frames for at in range(0, len(one), LONGEST)]
         found: list[Tensor] = []
         for at in range(0, len(pieces), TOGETHER):
             batch, lengths = features.padded(pieces[at : at + TOGETHER])
             layers = torch.stack(self.encoder(batch.to(device), lengths.to(device)), 2).cpu()
             found += [one[:length] for one, length in zip(layers, lengths.tolist(), strict=True)]
         parts = iter(found)
-        return [torch.cat([next(parts) for _ in torch.split(one, LONGEST)]) for one in frames]
+        return [torch.cat([next(parts) for _ in range(0, len(one), LONGEST)]) for one in frames]
 
     def features(self, wave: Floats) -> Floats:
         """Features (T, width) of a sound (n,) at 16 kHz: the states of `layer`."""
