@@ -13,7 +13,9 @@ from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
 
-SHIPPED, FOLDER, NOTHING = "the shipped recogniser", "a model folder", "random weights"
+SHIPPED: Literal["the shipped recogniser"] = "the shipped recogniser"
+FOLDER: Literal["a model folder"] = "a model folder"
+NOTHING: Literal["random weights"] = "random weights"
 STARTER = "speech-recogniser"
 FOUR = "four accents"
 ACCENTS = {
@@ -24,7 +26,8 @@ ACCENTS = {
     "West Midlands": ("en-gb-x-gbcwmd",),
 }
 """espeak-ng's languages of each group of generated speakers; the shipped recogniser has heard the first only."""
-QUIET, NOISY = "quiet rooms", "noisy rooms"
+QUIET: Literal["quiet rooms"] = "quiet rooms"
+NOISY: Literal["noisy rooms"] = "noisy rooms"
 
 
 class Recognise(Training):
@@ -134,7 +137,8 @@ CLAIM = Claim(
     },
     writes={
         "loss": Curve, "character_error_rate": Curve, "word_error_rate": Curve, "examples": Spans,
-        "emissions": ImageGrid, "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
+        "emissions": ImageGrid, "rates": Table,
+        "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
     },
     layout=(
         ("examples",), ("character_error_rate", "word_error_rate", "loss"), ("emissions",), ("heard",),
