@@ -72,9 +72,9 @@ def _read_docstrings() -> dict[str, list[str]]:
                 tenth = int(digest(library, one.file)[:8], 16) % 10
                 split = "test" if tenth == 0 else "dev" if tenth == 1 else "train"
                 parts[split].setdefault(plain(one.text) or "", one.text)
-    taken: set[str] = set(parts["test"])
+    taken = set(parts["test"])
     dev = {said: one for said, one in parts["dev"].items() if said not in taken}
-    taken = taken | dev.keys()
+    taken |= dev.keys()
     train = {said: one for said, one in parts["train"].items() if said not in taken}
     return {"train": list(train.values()), "dev": list(dev.values()), "test": list(parts["test"].values())}
 

@@ -13,10 +13,9 @@ from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
 
-Start = Literal["the shipped recogniser", "a model folder", "random weights"]
-SHIPPED: Start = "the shipped recogniser"
-FOLDER: Start = "a model folder"
-NOTHING: Start = "random weights"
+SHIPPED: Literal["the shipped recogniser"] = "the shipped recogniser"
+FOLDER: Literal["a model folder"] = "a model folder"
+NOTHING: Literal["random weights"] = "random weights"
 STARTER = "speech-recogniser"
 FOUR = "four accents"
 ACCENTS = {
@@ -27,9 +26,8 @@ ACCENTS = {
     "West Midlands": ("en-gb-x-gbcwmd",),
 }
 """espeak-ng's languages of each group of generated speakers; the shipped recogniser has heard the first only."""
-Surroundings = Literal["quiet rooms", "noisy rooms"]
-QUIET: Surroundings = "quiet rooms"
-NOISY: Surroundings = "noisy rooms"
+QUIET: Literal["quiet rooms"] = "quiet rooms"
+NOISY: Literal["noisy rooms"] = "noisy rooms"
 
 
 class Recognise(Training):
@@ -137,8 +135,8 @@ CLAIM = Claim(
     },
     writes={
         "loss": Curve, "character_error_rate": Curve, "word_error_rate": Curve, "examples": Spans,
-        "emissions": ImageGrid, "rates": Table, "transcripts": Table, "heard": Tiers, "outcomes": Outcomes,
-        "outcomes_words": Outcomes,
+        "emissions": ImageGrid, "rates": Table,
+        "transcripts": Table, "heard": Tiers, "outcomes": Outcomes, "outcomes_words": Outcomes,
     },
     layout=(
         ("examples",), ("character_error_rate", "word_error_rate", "loss"), ("emissions",), ("heard",),
