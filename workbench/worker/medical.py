@@ -156,7 +156,7 @@ def _probabilities(arguments: dict[str, Any], context: ApplyContext) -> list[str
     from workbench.engine.medical.export import save_probability
 
     asked = _asked(arguments, Probabilities)
-    written = []
+    written: list[str] = []
     for one in asked.maps:
         context.progress(len(written), len(asked.maps))
         written.append(str(save_probability(one, Path(asked.out))))
