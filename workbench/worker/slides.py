@@ -117,7 +117,8 @@ def _refuse_picture(path: Path) -> None:
     from workbench.engine.medical.slides import open_slide
 
     with open_slide(path) as slide:
-        if len(slide.levels) == 1 and max(slide.width, slide.height) < LEAST_SLIDE_PX:
+        # DICOM says of itself that it is a slide; a TIFF does not.
+        if slide.vendor != "dicom" and len(slide.levels) == 1 and max(slide.width, slide.height) < LEAST_SLIDE_PX:
             raise InputError(
                 "This is a picture, not a slide.", expected=f"several levels, or {LEAST_SLIDE_PX} pixels a side",
                 received=f"{slide.width} × {slide.height} pixels", place=path.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.engine.medical import dicoms, wsidicom
 from tests.gui.slides.conftest import colour
 from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
@@ -56,3 +57,20 @@ def test_that_slides_are_opened_streamed_and_refused_by_a_real_worker(page, home
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.severity == "input" and "cut" in page.banner.record.what + page.banner.record.fix
     assert np.array_equal(page.slides.info.levels, info.levels)  # what was shown stays
+
+
+def test_that_a_dicom_file_goes_to_the_slide_viewer_or_to_the_planes_by_its_class(page, tmp_path, qtbot):
+    pytest.importorskip("openslide")
+    slide, scan = tmp_path / "slide.dcm", tmp_path / "scan"
+    wsidicom.write_slide(slide, sample.draw(320, 256))
+    page.open_case(str(slide))
+    qtbot.waitUntil(lambda: page.slides.info is not None or page.banner.record is not None, timeout=WITHIN_MS)
+    assert page.banner.record is None, page.banner.record
+    info = page.slides.info
+    assert info.vendor == "dicom" and (info.levels[0].width, info.levels[0].height) == (320, 256)
+    assert info.mpp == pytest.approx(0.5) and page.case is None
+
+    dicoms.series(scan)
+    page.open_case(str(sorted(scan.iterdir())[0]))
+    qtbot.waitUntil(lambda: page.case is not None or page.banner.record is not None, timeout=WITHIN_MS)
+    assert page.case is not None and page.banner.record is None and page.slides.info is None

@@ -15,8 +15,8 @@ from workbench.gui.link import Link
 from workbench.gui.slides.viewer import SlideViewer
 
 SLIDE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".btf")
-MAYBE = (".tif", ".tiff")
-"""Slides where they are tiled, pictures otherwise; which, the worker tells."""
+MAYBE = (".tif", ".tiff", ".dcm")
+"""Slides where they are tiled or of DICOM's slide class, pictures and volumes otherwise; which, the worker tells."""
 FILTER = "Whole slides (" + " ".join(f"*{ending}" for ending in (*SLIDE_ENDINGS, *MAYBE)) + ")"
 
 
@@ -41,7 +41,7 @@ class SlideDesk(QObject):
         return self.viewer.info if self.viewer is not None else None
 
     def open(self, path: str, otherwise: Callable[[], None]) -> bool:
-        """Open a path that may be a slide; `otherwise` is done with a TIFF that turns out to be a plain picture.
+        """Open a path that may be a slide; `otherwise` is done with a TIFF or DICOM file that turns out to be none.
 
         False for a path that cannot be one.
         """
