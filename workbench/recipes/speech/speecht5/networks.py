@@ -7,7 +7,6 @@ with one embedding for all, the quantiser, and heads for units, CTC and speakers
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import torch
@@ -152,7 +151,8 @@ class Unified(nn.Module):
         return self._encoded(self.text_in(self._letters(ids)), ids != PAD)
 
     def _letters(self, ids: Tensor) -> Tensor:
-        found: Tensor = self.letters(ids) * math.sqrt(self.shape.width)
+        # Not scaled by √width, as published: scaled, what was just written is what is written next.
+        found: Tensor = self.letters(ids)
         return found
 
     def _encoded(self, states: Tensor, mask: Tensor) -> Encoded:
