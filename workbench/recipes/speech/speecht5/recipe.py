@@ -48,8 +48,8 @@ class SpeechT5(Training):
         100, "Steps on each task, for each of the two rates; a published network may be tested with none", low=0,
         high=10_000_000,
     )  # fmt: skip
-    lower_rate: float = knob(1e-3, "The first step size that is tried on each task", low=1e-7, high=1.0, log=True)
-    higher_rate: float = knob(3e-3, "The second one; development examples choose", low=1e-7, high=1.0, log=True)
+    lower_rate: float = knob(3e-3, "The first step size that is tried on each task", low=1e-7, high=1.0, log=True)
+    higher_rate: float = knob(1e-2, "The second one; development examples choose", low=1e-7, high=1.0, log=True)
     beam: int = knob(1, "Answers that are followed at once while text is written", low=1, high=20,
                      when={"task": WRITTEN})  # fmt: skip
     ctc_weight: float = knob(
