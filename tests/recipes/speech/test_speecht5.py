@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -211,9 +212,10 @@ def test_that_padding_changes_no_answer_of_the_network(task: str) -> None:
 
 
 def test_that_losses_of_all_tasks_have_their_parts_and_reach_what_they_train() -> None:
-    for task, parts, head in ((ASR, {"CE", "CTC"}, "ctc"), (ST, {"CE"}, "letters"), (TTS, {"spectrogram"}, "speech_out"),
-                              (VC, {"spectrogram"}, "speech_in"), (SE, {"spectrogram"}, "speech_said"),
-                              (SID, {"CE"}, "speaker")):  # fmt: skip
+    for task, parts, head in (
+        (ASR, {"CE", "CTC"}, "ctc"), (ST, {"CE"}, "letters"), (TTS, {"spectrogram"}, "speech_out"),
+        (VC, {"spectrogram"}, "speech_in"), (SE, {"spectrogram"}, "speech_said"), (SID, {"CE"}, "speaker"),
+    ):  # fmt: skip
         model = _model()
         objective = objectives.Doing(task, model, [_item(task, 40, at) for at in range(3)], SMALL, seed=0)
         batch = objective.collate([0, 1, 2])
@@ -386,7 +388,7 @@ def test_that_warping_finds_the_same_path_whatever_is_said_twice() -> None:
     path = scores.warped(np.random.default_rng(0).random((7, 5)))
     assert path[0] == (0, 0)
     assert path[-1] == (6, 4)
-    assert all(0 <= b[0] - a[0] <= 1 and 0 <= b[1] - a[1] <= 1 for a, b in zip(path, path[1:], strict=False))
+    assert all(0 <= b[0] - a[0] <= 1 and 0 <= b[1] - a[1] <= 1 for a, b in itertools.pairwise(path))
 
 
 def test_that_warping_is_the_cheapest_of_all_paths() -> None:
@@ -542,7 +544,9 @@ def test_that_what_cannot_be_done_is_told(ran: RunFolder, tmp_path: Path) -> Non
 
 def test_that_pictures_of_uneven_rows_fit_and_sound_comes_back_from_frames() -> None:
     picture = np.zeros((20, 60, 3), np.uint8)
-    sheet = show.sheet([[("one", picture), ("a very long title that does not fit", picture[:, :30])], [("two", picture)]])
+    sheet = show.sheet(
+        [[("one", picture), ("a very long title that does not fit", picture[:, :30])], [("two", picture)]]
+    )
     assert sheet.width == 60 + show.GAP + 30
     wave = show.wave_of(np.full((20, BINS), -3, np.float32))
     assert np.abs(wave).max() <= 1

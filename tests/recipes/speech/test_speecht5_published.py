@@ -157,7 +157,10 @@ def test_that_every_kind_has_a_loss_that_reaches_its_encoder(folders: dict[str, 
 
 def _ran(home: Path, checkpoint: Path, **params: Any) -> Any:
     config = RunConfig(
-        recipe="speecht5", params={"start": "published", "checkpoint": str(checkpoint), **params}, preset="smoke", seed=1
+        recipe="speecht5",
+        params={"start": "published", "checkpoint": str(checkpoint), **params},
+        preset="smoke",
+        seed=1,
     )
     folder = create_run(home, freeze(config))
     execute(folder, settings=Settings())

@@ -196,10 +196,8 @@ class _Reader:
 
 def own(job: Job, speech: str, tasks: str, params: SpeechT5) -> Data:
     """Data of which the tasks, the speech without labels, or both are the user's own."""
-    if tasks == BANK.address:
-        found = bank(job, params.replace(unlabelled=2))
-    else:
-        found = _tasks_of(job, Path(tasks), params)
+    generated = tasks == BANK.address
+    found = bank(job, params.replace(unlabelled=2)) if generated else _tasks_of(job, Path(tasks), params)
     if speech == BANK.address:
         made = bank(job, params)
         sounds = [_rescaled(one.mel, made.scale, found.scale, params.step_frames) for one in made.speech]
@@ -219,7 +217,8 @@ def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
     if not wanted:
         raise InputError(
             f"{params.task} cannot be learned from this corpus.",
-            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {layout}", fix="Choose another task, or a corpus of this one.", field="task",
+            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {layout}",
+            fix="Choose another task, or a corpus of this one.", field="task",
         )  # fmt: skip
     if shared:
         job.log("The corpus's parts share voices: the test's voices are heard in training.", "warning")

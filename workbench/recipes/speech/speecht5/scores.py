@@ -63,12 +63,15 @@ def distortion_db(said: Floats, truth: Floats) -> float:
     """
     # An orthonormal DCT's coefficients are √(2 bins) times those cepstra.
     scale = math.sqrt(2 * said.shape[1])
-    one, two = (
-        mfcc(torch.from_numpy(np.ascontiguousarray(mel))[None], CEPSTRA)[0, :, 1:].double().numpy() / scale for mel in (said, truth)
-    )  # fmt: skip
+    one, two = (_cepstra(mel) / scale for mel in (said, truth))
     square = (one**2).sum(1)[:, None] + (two**2).sum(1)[None] - 2 * one @ two.T
     cost = 10 / math.log(10) * np.sqrt(2 * np.maximum(square, 0))
     return float(np.mean([cost[at] for at in warped(cost)]))
+
+
+def _cepstra(mel: Floats) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = mfcc(torch.from_numpy(np.ascontiguousarray(mel))[None], CEPSTRA)[0].double().numpy()
+    return found[:, 1:]
 
 
 def spectral_distance_db(said: Floats, truth: Floats) -> float:

@@ -154,11 +154,11 @@ def train(job: Job, params: SpeechT5) -> None:
         job.log("Voices are told by statistics of mel frames, which this checkpoint has not learned; it can learn "
                 "them, but its own x-vectors would serve it better.", "warning")  # fmt: skip
     before = ask(tool, wanted, parts.test, params)
-    best = _tuned(job, tool, folder, wanted, parts, params) if params.task_steps else None
+    best = _tuned(job, tool, folder, wanted, parts, params=params) if params.task_steps else None
     after = before if best is None else ask(tool, wanted, parts.test, params)
     job.result(ERRORS[wanted], after.error)
     job.result(f"{ERRORS[wanted]}_before", before.error)
-    _show(job, tool, wanted, parts.test, before, after, rate=best)
+    _show(job, tool, wanted, parts.test, before=before, after=after, rate=best)
     job.phase("saving the model")
     out = job.model_folder()
     tool.model.save_pretrained(out)
@@ -166,7 +166,9 @@ def train(job: Job, params: SpeechT5) -> None:
     job.write_card(task="speech and text", tasks=[wanted], checkpoint=folder.name)
 
 
-def _tuned(job: Job, tool: Published, folder: Path, task: str, parts: Any, params: SpeechT5) -> float:
+def _tuned(
+    job: Job, tool: Published, folder: Path, task: str, parts: Any, *, params: SpeechT5
+) -> float:  # fmt: skip
     """Train at each rate; leaves the weights in `tool` that do best on development examples and returns their rate."""
     stages, kept = Stages(job), job.folder / "weights"
     kept.mkdir(exist_ok=True)
@@ -199,10 +201,12 @@ def _tuned(job: Job, tool: Published, folder: Path, task: str, parts: Any, param
 
 
 def _show(
-    job: Job, tool: Published, task: str, items: Sequence[Item], before: Asked, after: Asked, *, rate: float | None
+    job: Job, tool: Published, task: str, items: Sequence[Item], *, before: Asked, after: Asked, rate: float | None
 ) -> None:  # fmt: skip
-    columns = [Column("task", "text"), Column("error", "text"), Column("as published", best="low"),
-               Column("fine-tuned", best="low"), Column("rate", digits=6), Column("test examples", digits=0)]  # fmt: skip
+    columns = [
+        Column("task", "text"), Column("error", "text"), Column("as published", best="low"),
+        Column("fine-tuned", best="low"), Column("rate", digits=6), Column("test examples", digits=0),
+    ]  # fmt: skip
     tuned = None if rate is None else round(after.error, 4)
     row = [task, MEASURES[task], round(before.error, 4), tuned, rate, len(items)]
     job.artifact("results", Table, TableDoc(columns, [row], "Errors on the test; lower is better."),
