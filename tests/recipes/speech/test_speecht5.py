@@ -490,7 +490,7 @@ def ran(home: Path) -> RunFolder:
     """A smoke run of all tasks with its control."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(home))
-        folder = create_run(home, freeze(RunConfig(recipe="speecht5", params={}, preset="smoke", seed=1)))
+        folder = create_run(home, freeze(RunConfig(recipe="speecht5", params={"compare": True}, preset="smoke", seed=1)))
         execute(folder, settings=Settings())
     state = folder.state()
     assert state.phase == "finished", state.problem and state.problem.trace

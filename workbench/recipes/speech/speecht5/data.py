@@ -91,11 +91,13 @@ class Scale:
 
     def __call__(self, mel: Floats) -> Floats:
         """Raw frames, normalised."""
-        return ((mel - self.mean) / self.deviation).astype(np.float32)
+        found: Floats = ((mel - self.mean) / self.deviation).astype(np.float32)
+        return found
 
     def undo(self, mel: Floats) -> Floats:
         """Normalised frames as natural logs of magnitudes."""
-        return (mel * self.deviation + self.mean).astype(np.float32)
+        found: Floats = (mel * self.deviation + self.mean).astype(np.float32)
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +200,8 @@ def aligned(mel: Floats, own: Sequence[Segment], other: Sequence[Segment], frame
     low = np.clip(np.floor(where).astype(int), 0, len(mel) - 1)
     high = np.minimum(low + 1, len(mel) - 1)
     share = (where - low)[:, None].astype(np.float32)
-    return (mel[low] * (1 - share) + mel[high] * share).astype(np.float32)
+    found: Floats = (mel[low] * (1 - share) + mel[high] * share).astype(np.float32)
+    return found
 
 
 # The bank -----------------------------------------------------------------------------------

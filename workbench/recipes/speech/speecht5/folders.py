@@ -257,8 +257,8 @@ def _item(
     name, multiple = Path(one.heard.path).stem, params.step_frames
     if params.start == PUBLISHED and task != SID:
         made = _item(task, one, reader, scale, told_apart=told_apart, params=params.replace(start=RANDOM))
-        sound, goal = _wave(one.heard), one.target or one.heard
-        return dataclasses.replace(made, sound=sound, spoken=sound if goal is one.heard else _wave(goal))
+        sound = _wave(one.heard)
+        return dataclasses.replace(made, sound=sound, spoken=sound if one.target is None else _wave(one.target))
     mel = cut(scale(reader(one.heard)), multiple)
     sentence = words.plain(one.heard.text)
     voice = one.heard.speaker

@@ -163,7 +163,8 @@ def _vocoded(mel: Floats, folder: Path) -> Floats:
     from transformers import SpeechT5HifiGan
 
     try:
-        vocoder = SpeechT5HifiGan.from_pretrained(folder, local_files_only=True, weights_only=True).eval()
+        vocoder = SpeechT5HifiGan.from_pretrained(folder, local_files_only=True, weights_only=True)
+        vocoder.eval()  # type: ignore[no-untyped-call]
         wave: Floats = vocoder(torch.from_numpy(mel)).numpy()
     except Exception as error:
         raise InputError(

@@ -176,8 +176,8 @@ CLAIM = Claim(
     presets={
         "smoke": SpeechT5(
             max_steps=3, batch=3, width=16, heads=2, hidden=32, layers=1, units=8, codes=4, crop=64, unlabelled=6,
-            sentences=20, labelled=8, development=4, test=4, test_told_apart=4, speakers=2, told_apart=4,
-            new_speakers=2, task_steps=2, evaluations=1, length_ratio=1.5,
+            sentences=20, labelled=4, development=2, test=2, test_told_apart=2, speakers=2, told_apart=2,
+            new_speakers=2, task_steps=2, higher_rate=3e-3, compare=False, evaluations=1, length_ratio=1.5,
         ),
         "desk": DESK,
         "paper": SpeechT5(

@@ -25,7 +25,7 @@ from workbench.engine.training import fit
 from . import published, scores, show, words
 from .data import Item, load
 from .doing import MEASURES
-from .published import Published
+from .published import Floats, Published
 from .recipe import ALL, ERRORS, SE, ST, SpeechT5
 
 NOTHING = -100
@@ -125,8 +125,14 @@ def ask(tool: Published, task: str, items: Sequence[Item], params: SpeechT5) -> 
         return Asked(wrong / max(1, sum(map(len, truths))), texts, [])
     measure = scores.spectral_distance_db if task == SE else scores.distortion_db
     mels = [_said(tool, one, params) for one in items]
-    errors = [measure(mel * LN10, target(tool, one) * LN10) for mel, one in zip(mels, items, strict=True)]
+    errors = [measure(_natural(mel), _natural(target(tool, one))) for mel, one in zip(mels, items, strict=True)]
     return Asked(float(np.mean(errors)), [], mels)
+
+
+def _natural(mel: np.ndarray) -> Floats:
+    """Natural logs of frames whose logs are decimal."""
+    found: Floats = (mel * LN10).astype(np.float32)
+    return found
 
 
 def _said(tool: Published, item: Item, params: SpeechT5) -> np.ndarray:
