@@ -30,6 +30,8 @@ Rows = Mapping[str, tuple[Sequence[Item], Mapping[str, Done]]]
 FFT_SIZE, PHASES = 1024, 40
 ACROSS, UP, GAP, TITLE = 3, 4, 10, 26
 """Pixels of a frame and of a mel bin; between pictures, and for their titles."""
+STEP_ACROSS, STATE_UP = 8, 2
+"""Pixels of a decoder step and of an encoder state in pictures of attention."""
 SHOWN_TEXTS = 6
 # Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
 _SCALE = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137),
@@ -46,27 +48,32 @@ _WHAT = {
 def results(
     job: Job, rows: Rows, starts: Sequence[str], *, nothing: Mapping[str, float | None], rates: Mapping[str, float]
 ) -> None:  # fmt: skip
-    """Task by arm: test errors, how much lower the first arm's is, what doing nothing gives, the rates chosen."""
-    columns = [Column("task", "text"), Column("error", "text"), *(Column(one, best="low") for one in starts)]
+    """Task by arm: test errors, how much lower the first arm's is, and what doing nothing gives."""
+    # Rows have units of their own, so that no column has a best row.
+    columns = [Column("task", "text"), Column("error", "text"), *(Column(one) for one in starts)]
     if len(starts) > 1:
-        columns.append(Column("lower by", unit="%", digits=1, best="high"))
-    columns += [Column("nothing done"), *(Column(f"rate, {one}", digits=4) for one in starts), Column("test examples",
-                digits=0)]  # fmt: skip
+        columns.append(Column("lower by", unit="%", digits=1))
+    columns.append(Column("nothing done"))
     found: list[list[Any]] = []
     for task in TASKS:
         if task not in rows or not rows[task][1]:
             continue
-        items, arms = rows[task]
+        arms = rows[task][1]
         errors = [arms[one].error if one in arms else None for one in starts]
         row: list[Any] = [f"{task}, {_WHAT[task]}", MEASURES[task], *(_rounded(one) for one in errors)]
         if len(starts) > 1:
             row.append(_less(errors))
-        row += [_rounded(nothing.get(task)), *(rates.get(f"{one}/{task}") for one in starts), len(items)]
-        found.append(row)
+        found.append([*row, _rounded(nothing.get(task))])
+    chosen = "; ".join(
+        f"{one}: " + ", ".join(f"{task} {rates[f'{one}/{task}']:g}" for task in rows if f"{one}/{task}" in rates)
+        for one in starts
+    )
     caption = (
         "Errors on new sentences, by new voices except for SID; lower is better. Speech is scored free-running: the "
-        "decoder hears what it said itself. 'Nothing done' is the noisy or unconverted speech as it is, or guessing."
-    )
+        "decoder hears what it said itself. 'Nothing done' is the noisy or unconverted speech as it is, or guessing. "
+        f"Rates that development examples chose: {chosen}. Test examples: "
+        + ", ".join(f"{task} {len(items)}" for task, (items, _) in rows.items()) + "."
+    )  # fmt: skip
     job.artifact("results", Table, TableDoc(columns, found, caption), title="Six tasks by what they start from")
 
 
@@ -111,11 +118,13 @@ def texts(job: Job, rows: Rows) -> None:
         job.artifact("texts", Table, TableDoc(columns, found, "First examples of the test."), title="Texts written")
 
 
-def _coloured(values: Floats, low: float, high: float) -> NDArray[np.uint8]:
-    """Frames (T, F) as pixels (F · UP, T · ACROSS, 3), low frequencies at the bottom."""
+def _coloured(
+    values: Floats, low: float, high: float, *, across: int = ACROSS, up: int = UP
+) -> NDArray[np.uint8]:  # fmt: skip
+    """Frames (T, F) as pixels (F · up, T · across, 3), low frequencies at the bottom."""
     at = np.clip((values - low) / max(high - low, 1e-6), 0, 1).T[::-1] * (len(_SCALE) - 1)
     colours = np.stack([np.interp(at, np.arange(len(_SCALE)), _SCALE[:, part]) for part in range(3)], -1)
-    return np.repeat(np.repeat(colours.astype(np.uint8), UP, 0), ACROSS, 1)
+    return np.repeat(np.repeat(colours.astype(np.uint8), up, 0), across, 1)
 
 
 def sheet(rows: Sequence[Sequence[tuple[str, NDArray[np.uint8]]]]) -> Image.Image:
@@ -158,7 +167,8 @@ def attention(job: Job, looks: Sequence[tuple[str, Speech]]) -> None:
     rows = []
     for title, one in looks:
         high = max(float(np.percentile(one.looks, 99.5)), 1e-6)
-        rows.append([(f"{title}, head {at + 1}", _coloured(head, 0, high)) for at, head in enumerate(one.looks)])
+        rows.append([(f"{title}, head {at + 1}", _coloured(head, 0, high, across=STEP_ACROSS, up=STATE_UP))
+                     for at, head in enumerate(one.looks)])  # fmt: skip
     if rows:
         job.artifact("attention", ImageGrid, sheet(rows).save, title="Cross-attention, heads of the last layer")
 
