@@ -156,6 +156,15 @@ def test_that_no_voice_and_no_sentence_of_a_test_stands_in_what_is_learned_from(
         dataclasses.replace(spoken, tasks={SID: Parts([*parts.train, parts.test[0]], parts.development, parts.test)})
 
 
+def test_that_more_sentences_than_the_bank_has_are_refused() -> None:
+    job: Any = SimpleNamespace(inputs={}, seed=1, log=print, progress=print, phase=print)
+    paper = run.presets["paper"]
+    assert isinstance(paper, SpeechT5)
+    with pytest.raises(InputError, match="fewer sentences") as told:
+        data.load(job, paper)
+    assert told.value.field == "unlabelled"
+
+
 def test_that_each_task_has_what_it_needs(spoken: Data) -> None:
     assert set(spoken.tasks) == set(TASKS)
     for item in spoken.tasks[VC].train:

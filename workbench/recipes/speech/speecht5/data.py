@@ -244,9 +244,9 @@ def bank(job: Job, params: SpeechT5) -> Data:
         {"unlabelled": params.speakers, "labelled": params.told_apart, "choosing": max(2, params.new_speakers // 2),
          "new": params.new_speakers, "target": 1}, seed,
     )  # fmt: skip
-    first = general("train", params.labelled + params.unlabelled + params.sentences, seed)
-    second = general("dev", 2 * params.development, seed)
-    third = general("test", params.test + params.test_told_apart, seed)
+    first = _sentences("train", params.labelled + params.unlabelled + params.sentences, seed, "unlabelled")
+    second = _sentences("dev", 2 * params.development, seed, "development")
+    third = _sentences("test", params.test + params.test_told_apart, seed, "test")
     spoken, text = first[params.labelled :][: params.unlabelled], first[params.labelled + params.unlabelled :]
     asked = {
         "speech": _said(spoken, voices["unlabelled"]),
@@ -266,6 +266,17 @@ def bank(job: Job, params: SpeechT5) -> Data:
         speech, text, _tasks(made, scale, names, params.step_frames), scale, names,
         frozenset(one.id for one in voices["unlabelled"]), frozenset(spoken),
     )  # fmt: skip
+
+
+def _sentences(split: str, count: int, seed: int, field: str) -> list[str]:
+    """Sentences of a split; raises InputError where the grammar has fewer."""
+    try:
+        return general(split, count, seed)
+    except ValueError as error:
+        raise InputError(
+            "The speaker bank has fewer sentences than that.", expected=str(error), received=f"{count} for {split}",
+            fix="Ask for less, or choose folders of own speech.", field=field,
+        ) from None  # fmt: skip
 
 
 def _said(sentences: Sequence[str], speakers: Sequence[Speaker]) -> list[Asked]:
