@@ -17,7 +17,7 @@ from workbench.store.index import Index
 
 OUT = Path(__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
 VIEWS = {"brain-tumor-resunet": "errors", "punctuation-adversarial": "examples",
-         "tera": "restoration", "uni-pathology": "map"}  # fmt: skip
+         "sv2tts": "mels", "tera": "restoration", "uni-pathology": "map"}  # fmt: skip
 """Slots that tell more of a recipe than the one that is chosen by its kind."""
 SIZE, MOST_BYTES = "640x320", 120_000
 

@@ -17,7 +17,8 @@ VECTOR, NONE, NEAREST, RANDOM, UPPER = (
     "speaker vector", "no vector", "nearest voice", "random vector", "table of test speakers",
 )  # fmt: skip
 ENCODED = (VECTOR, NEAREST, RANDOM)
-DURATIONS, ATTENTION = "durations", "attention"
+DURATIONS: Literal["durations"] = "durations"
+ATTENTION: Literal["attention"] = "attention"
 
 
 class Sv2tts(Training):

@@ -32,7 +32,9 @@ class Saying:
         self, model: Synthesiser, lines: Sequence[Line], vectors: Floats, names: dict[str, int], *,
         rows: Sequence[int] = (),
     ) -> None:  # fmt: skip
-        self.model, self.lines, self.names, self.rows = model, lines, names, list(rows)
+        self.model: nn.Module = model
+        self.synthesiser = model
+        self.lines, self.names, self.rows = lines, names, list(rows)
         self.vectors = torch.from_numpy(vectors)
         self.lengths = [len(one.mels) for one in lines]
         mean, deviation = model.mean.cpu(), model.deviation.cpu()
@@ -62,21 +64,22 @@ class Saying:
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         """L1 and squared error of frames, of phones' log lengths, and, with attention, of the end."""
-        if self.model.table is not None:
-            batch = batch | {"vectors": self.model.table(batch["rows"])}
+        if self.synthesiser.table is not None:
+            batch = batch | {"vectors": self.synthesiser.table(batch["rows"])}
         made = self.model(batch)
         there = valid(batch["frame_counts"], batch["frames"].shape[1])
         total = frame_error(made["frames"], batch["frames"], there)
         phones = batch["phones"] > 0
         off = (made["lengths"].float() - (1.0 + batch["lengths"]).log()).square()
         total = total + LENGTHS_WEIGHT * (off * phones).sum() * there.sum() / phones.sum()
-        if self.model.size.aligner == ATTENTION:
+        if self.synthesiser.size.aligner == ATTENTION:
             total = total + frame_error(made["before"], batch["frames"], there)
-            last = (batch["frame_counts"] - 1) // self.model.size.reduction
+            last = (batch["frame_counts"] - 1) // self.synthesiser.size.reduction
             steps = torch.arange(made["stop"].shape[1], device=last.device)
             ends = F.binary_cross_entropy_with_logits(made["stop"].float(), (steps >= last[:, None]).float())
             total = total + STOP_WEIGHT * ends * there.sum()
-        return total
+        found: Tensor = total
+        return found
 
 
 def frame_error(made: Tensor, wanted: Tensor, there: Tensor) -> Tensor:

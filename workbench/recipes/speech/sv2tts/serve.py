@@ -236,7 +236,7 @@ def _out(inputs: Mapping[str, Any]) -> Path | None:
 def _number(inputs: Mapping[str, Any], name: str, otherwise: float, bounds: tuple[float, float]) -> float:
     given = inputs.get(name)
     try:
-        value = otherwise if given in (None, "") else float(given)  # type: ignore[arg-type]
+        value = otherwise if given in (None, "") else float(given)
     except (TypeError, ValueError):
         value = float("nan")
     if not bounds[0] <= value <= bounds[1]:
