@@ -34,8 +34,8 @@ class LocationAttention(nn.Module):
         """Weights (B, P) for a question (B, asked) over keys (B, P, width)."""
         where = self.place(self.filters(torch.stack([last, total], 1)).transpose(1, 2))
         scores = self.score(torch.tanh(self.ask(asked)[:, None] + keys + where))[..., 0]
-        weights: Tensor = scores.masked_fill(~mask, -1e9).softmax(1)
-        return weights
+        found: Tensor = scores.masked_fill(~mask, -1e9).softmax(1)
+        return found
 
 
 class Decoder(nn.Module):

@@ -93,7 +93,7 @@ def test(
     """Measure the condition of this run and, where there is an encoder, its controls with the same synthesiser."""
     job.phase("cloning voices")
     references = {name: encoding.voice_of(judge, lines) for name, lines in data.references.items()}
-    conditions = [params.condition]
+    conditions: list[str] = [params.condition]
     if params.condition == VECTOR and params.keep_model:
         conditions += [NEAREST, RANDOM]
     found = []

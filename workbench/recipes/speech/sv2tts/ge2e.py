@@ -69,7 +69,8 @@ class Verification:
 
     def __init__(self, model: Ge2e, voices: Sequence[NDArray[np.int16]], params: Sv2tts, *, seed: int) -> None:
         self.model: nn.Module = model
-        self.network, self.voices, self.params, self.seed = model, voices, params, seed
+        self.shape = model.encoder.shape
+        self.voices, self.params, self.seed = voices, params, seed
         self.together = min(params.batch_speakers, len(voices))
         self.each = params.batch_speakers * params.batch_utterances // self.together
         self.steps = 0
@@ -88,7 +89,7 @@ class Verification:
 
     def crops(self, index: int) -> Floats:
         """(M, samples) of one speaker, some under noise, each at the encoder's level."""
-        shape = self.network.encoder.shape
+        shape = self.shape
         length = round(shape.crop_s * shape.sample_rate_hz)
         chance = np.random.default_rng((self.seed, self.steps, index))
         wave = self.voices[index]
@@ -96,7 +97,7 @@ class Verification:
         return np.stack([self._heard(wave[start : start + length], length, chance) for start in starts.tolist()])
 
     def _heard(self, part: NDArray[np.int16], length: int, chance: np.random.Generator) -> Floats:
-        shape = self.network.encoder.shape
+        shape = self.shape
         wave = np.pad(part, (0, length - len(part)), mode="wrap").astype(np.float32) / np.float32(32768)
         if chance.random() >= CLEAN_SHARE:
             under = noise(chance, "pink" if chance.random() < 0.5 else "white", length, shape.sample_rate_hz)

@@ -20,9 +20,8 @@ NEAREST: Condition = "nearest voice"
 RANDOM: Condition = "random vector"
 UPPER: Condition = "table of test speakers"
 ENCODED = (VECTOR, NEAREST, RANDOM)
-Aligner = Literal["durations", "attention"]
-DURATIONS: Aligner = "durations"
-ATTENTION: Aligner = "attention"
+DURATIONS: Literal["durations"] = "durations"
+ATTENTION: Literal["attention"] = "attention"
 
 
 class Sv2tts(Training):

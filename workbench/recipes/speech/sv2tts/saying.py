@@ -33,7 +33,8 @@ class Saying:
         rows: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self.model: nn.Module = model
-        self.network, self.lines, self.names, self.rows = model, lines, names, list(rows)
+        self.synthesiser = model
+        self.lines, self.names, self.rows = lines, names, list(rows)
         self.vectors = torch.from_numpy(vectors)
         self.lengths = [len(one.mels) for one in lines]
         mean, deviation = model.mean.cpu(), model.deviation.cpu()
@@ -63,21 +64,22 @@ class Saying:
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         """L1 and squared error of frames, of phones' log lengths, and, with attention, of the end."""
-        if self.network.table is not None:
-            batch = batch | {"vectors": self.network.table(batch["rows"])}
-        made = self.network(batch)
+        if self.synthesiser.table is not None:
+            batch = batch | {"vectors": self.synthesiser.table(batch["rows"])}
+        made = self.model(batch)
         there = valid(batch["frame_counts"], batch["frames"].shape[1])
         total: Tensor = frame_error(made["frames"], batch["frames"], there)
         phones = batch["phones"] > 0
         off = (made["lengths"].float() - (1.0 + batch["lengths"]).log()).square()
         total = total + LENGTHS_WEIGHT * (off * phones).sum() * there.sum() / phones.sum()
-        if self.network.size.aligner == ATTENTION:
+        if self.synthesiser.size.aligner == ATTENTION:
             total = total + frame_error(made["before"], batch["frames"], there)
-            last = (batch["frame_counts"] - 1) // self.network.size.reduction
+            last = (batch["frame_counts"] - 1) // self.synthesiser.size.reduction
             steps = torch.arange(made["stop"].shape[1], device=last.device)
             ends = F.binary_cross_entropy_with_logits(made["stop"].float(), (steps >= last[:, None]).float())
             total = total + STOP_WEIGHT * ends * there.sum()
-        return total
+        found: Tensor = total
+        return found
 
 
 def frame_error(made: Tensor, wanted: Tensor, there: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def similarity(job: Any, vectors: Floats, names: Sequence[str]) -> None:
     """Cosines of development crops (speakers, M, D) with all centroids; a good encoder's diagonal stands out."""
     found = similarities(torch.from_numpy(vectors)).flatten(0, 1).numpy()
     each = vectors.shape[1]
-    picture = coloured(found, -0.2, 1.0, 2 * each * CELL // max(each, 1), CELL // 2)
+    picture = coloured(found, -0.2, 1.0, each * CELL, CELL // 2)
     sheet = _sheet([(f"{len(names)} speakers' crops, centroids", picture)])
     job.artifact("similarity", ImageGrid, sheet.save,
                  title="How alike crops and speakers are: cosines from −0.2 (dark) to 1 (bright)")  # fmt: skip
@@ -74,10 +74,13 @@ def mels(job: Any, line: Line, made: Floats, told: Tensor, *, title: str) -> Non
     low, high = (float(one) for one in np.percentile(line.mels, (2, 99.5)))
     count = len(line.mels)
     wide = max(1, min(ACROSS, 1600 // max(count, 1)))
-    rows = [("true", coloured(line.mels.T[::-1], low, high, wide, UP)),
-            ("synthesised", coloured(made.T[::-1], low, high, wide, UP))]  # fmt: skip
-    rows.append((_path_title(told), _path(told, len(made), wide)))
-    job.artifact("mels", ImageGrid, _sheet(rows).save, title=title)
+    pair = [coloured(one.T[::-1], low, high, wide, UP) for one in (line.mels, made)]
+    left = _sheet([("true", pair[0])])
+    right = _sheet([("synthesised", pair[1]), (_path_title(told), _path(told, len(made), wide))])
+    sheet = Image.new("RGB", (left.width + GAP + right.width, max(left.height, right.height)))
+    sheet.paste(left, (0, 0))
+    sheet.paste(right, (left.width + GAP, 0))
+    job.artifact("mels", ImageGrid, sheet.save, title=title)
 
 
 def _path_title(told: Tensor) -> str:

@@ -105,8 +105,8 @@ class Synthesiser(nn.Module):
         found = {"lengths": self.lengths(read.detach())[..., 0]}
         if self.size.aligner == ATTENTION:
             decoder: Any = self.decoder
-            said: dict[str, Tensor] = decoder(read, batch["phones"] > 0, batch["frames"])
-            return found | said
+            drawn: dict[str, Tensor] = decoder(read, batch["phones"] > 0, batch["frames"])
+            return found | drawn
         return found | {"frames": self.decoder(spread(read, batch["lengths"]))}
 
     @torch.no_grad()
