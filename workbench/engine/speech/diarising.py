@@ -55,10 +55,10 @@ class Settings(msgspec.Struct, frozen=True):
 
     window_s: float = 1.5
     step_s: float = 0.5
-    threshold: float = 0.5
+    threshold: float = 0.4
     least_s: float = 2.0
     change_cost: float = 2.0
-    neighbours: int = 2
+    neighbours: int = 4
     pause_share: float = 0.3
 
 
