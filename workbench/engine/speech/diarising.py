@@ -29,7 +29,7 @@ BLOCK_S = 30.0
 LONGEST_S = 60.0
 """A stretch of speech is embedded in parts of at most so long, so that memory stays flat."""
 FRAME_S = 0.1
-KNOWN_AT = 0.7
+KNOWN_AT = 0.85
 """A voice is taken for a remembered one from this cosine on; see resources/decisions/speakers.md."""
 ENROLLED_S = 120.0
 """More speech than this makes no voice better known."""
