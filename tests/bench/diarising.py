@@ -28,7 +28,7 @@ from workbench.engine.speech.bank.speakers import APART, Speaker, distance, draw
 from workbench.engine.speech.diarisation_error import diarisation_error
 from workbench.engine.speech.speaker_encoder import load_speaker_encoder
 
-LEARNED = ({"test": 8, "voices": 24, "development": 8, "judge": 64, "encoder": 400}, 90)
+LEARNED = ({"test": 24, "voices": 160, "development": 12, "judge": 64, "encoder": 400}, 90)
 """How the shipped encoder's speakers were drawn."""
 TUNING, TESTING = 700, 800
 """First seeds of the development and of the test conversations."""

@@ -29,7 +29,7 @@ BLOCK_S = 30.0
 LONGEST_S = 60.0
 """A stretch of speech is embedded in parts of at most so long, so that memory stays flat."""
 FRAME_S = 0.1
-KNOWN_AT = 0.7
+KNOWN_AT = 0.85
 """A voice is taken for a remembered one from this cosine on; see resources/decisions/speakers.md."""
 ENROLLED_S = 120.0
 """More speech than this makes no voice better known."""
@@ -50,13 +50,15 @@ class Settings(msgspec.Struct, frozen=True):
 
     Two clusters are one speaker while their average cosine is `threshold` or more; a speaker talks for
     `least_s` at least; a change of speaker costs `change_cost` of summed cosine, `pause_share` of that in a pause.
+    Before they are clustered, windows are averaged with `neighbours` on either side.
     """
 
     window_s: float = 1.5
     step_s: float = 0.5
-    threshold: float = 0.5
+    threshold: float = 0.4
     least_s: float = 2.0
     change_cost: float = 2.0
+    neighbours: int = 4
     pause_share: float = 0.3
 
 
@@ -134,7 +136,8 @@ def diarise(
             field="path",
         )  # fmt: skip
     windows, centres, whole = _embedded(samples, speech, encoder, settings, progress)
-    counted = windows[whole] if whole.any() else windows
+    steady = _steadied(windows, centres, settings)
+    counted = steady[whole] if whole.any() else steady
     least = max(1, round(settings.least_s / settings.step_s)) if len(counted) > 2 else 1
     told = cluster(counted, speakers=speakers, threshold=settings.threshold, least=least)
     means = centroids(counted, told)
@@ -224,6 +227,16 @@ def _embedded(
         done += end - start
         progress(round(100 + 880 * done / total), 1000, f"{done:.0f} of {total:.0f} s of speech")
     return unit(np.concatenate(rows)), np.concatenate(centres), np.concatenate(whole)
+
+
+def _steadied(windows: np.ndarray, centres: np.ndarray, settings: Settings) -> np.ndarray:
+    """Windows (n, D) with the mean of their neighbours in time: one alone says little of a voice."""
+    total = windows.copy()
+    for offset in range(1, min(settings.neighbours, len(windows) - 1) + 1):
+        near = centres[offset:] - centres[:-offset] <= offset * settings.step_s * 1.01
+        total[offset:][near] += windows[:-offset][near]
+        total[:-offset][near] += windows[offset:][near]
+    return unit(total)
 
 
 def _scores(frames: np.ndarray, score: np.ndarray, centres: np.ndarray, settings: Settings) -> np.ndarray:
