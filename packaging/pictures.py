@@ -18,8 +18,11 @@ from workbench.store.home import Home, open_home
 from workbench.store.index import Index
 
 OUT = Path(__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
-VIEWS = {"brain-tumor-resunet": "errors", "punctuation-adversarial": "examples",
-         "sv2tts": "mels", "tera": "restoration", "uni-pathology": "map"}  # fmt: skip
+VIEWS = {
+    "brain-tumor-resunet": "errors", "ctc-recogniser": "emissions", "punctuation-adversarial": "examples",
+    "slu-transfer": "attention", "speecht5": "spectrograms", "sv2tts": "mels", "tera": "restoration",
+    "uni-pathology": "map",
+}  # fmt: skip
 """Slots that tell more of a recipe than the one that is chosen by its kind."""
 SIZE, MOST_BYTES, SHADES = "640x320", 120_000, 128
 

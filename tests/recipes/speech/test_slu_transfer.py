@@ -272,12 +272,6 @@ def test_that_the_gate_lets_the_text_change_what_is_said() -> None:
 # Decoding -----------------------------------------------------------------------------------
 
 
-def test_that_edits_are_the_fewest() -> None:
-    assert decoding.edits("kitten", "sitting") == 3
-    assert decoding.edits("", "abc") == decoding.edits("abc", "") == 3
-    assert decoding.edits("abc", "abc") == 0
-
-
 def test_that_every_combination_is_ranked_and_their_probabilities_add_up_to_one() -> None:
     model, one = _understander(), _utterance("x", frames=30)
     found = decoding.ranked(model, one, WORDS, PLACE)

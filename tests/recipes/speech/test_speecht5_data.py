@@ -74,12 +74,6 @@ def _item(task: str, frames: int = 40, seed: int = 0) -> Item:
 # Scores -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("said", "truth", "wrong"), [("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3),
-                                                      ("boat", "boat", 0), ("ba", "ab", 2)])  # fmt: skip
-def test_that_edits_are_levenshteins(said: str, truth: str, wrong: int) -> None:
-    assert scores.edits(said, truth) == wrong
-
-
 def test_that_warping_finds_the_same_path_whatever_is_said_twice() -> None:
     mel = np.cumsum(_mel(20), 0)
     slow = np.repeat(mel, 2, 0)

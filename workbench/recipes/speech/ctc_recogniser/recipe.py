@@ -33,7 +33,9 @@ NOISY: Literal["noisy rooms"] = "noisy rooms"
 class Recognise(Training):
     """Knobs of training, of what is done to the sound meanwhile, and of the generated speech."""
 
-    start: Start = knob(SHIPPED, "What the weights are at the beginning", label="Start from")
+    start: Literal["the shipped recogniser", "a model folder", "random weights"] = knob(
+        SHIPPED, "What the weights are at the beginning", label="Start from"
+    )
     model: str = knob("", "The model folder of an earlier run of this recipe", widget="path", when={"start": (FOLDER,)})
     frozen_layers: int = knob(
         0, "Layers from the sound upwards that stay as they are; the last one always learns", low=0, high=64,
@@ -49,7 +51,7 @@ class Recognise(Training):
     accent: Literal["four accents", "Caribbean", "Scottish", "Lancashire", "West Midlands"] = knob(
         FOUR, "Who speaks, where speech is generated"
     )
-    surroundings: Surroundings = knob(
+    surroundings: Literal["quiet rooms", "noisy rooms"] = knob(
         QUIET, "Where it is heard: a third in rooms without noise, or all in rooms with noise of 5 to 15 dB"
     )
     batch: int = knob(16, "Utterances per step", low=1, high=4096, unit="utterances", more=True)

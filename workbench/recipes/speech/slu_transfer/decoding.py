@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from workbench.engine.devices import Place
 from workbench.engine.speech.features import padded
+from workbench.engine.speech.transcripts import edits
 
 from .data import Intent, Utterance
 from .networks import SLOTS, START, Recogniser, Understander
@@ -38,16 +39,6 @@ def heard(model: Recogniser, utterances: Sequence[Utterance], units: Sequence[st
         for row, count, at in zip(classes, counts.tolist(), chosen, strict=True):
             found[at] = [units[key - 1] for key, _ in itertools.groupby(row[:count].tolist()) if key]
     return found
-
-
-def edits(wanted: Sequence[str], found: Sequence[str]) -> int:
-    """The fewest insertions, deletions and replacements that make one sequence the other (Levenshtein)."""
-    row = list(range(len(found) + 1))
-    for at, one in enumerate(wanted, 1):
-        before, row[0] = row[0], at
-        for place, other in enumerate(found, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (one != other))
-    return row[-1]
 
 
 def unit_error(model: Recogniser, utterances: Sequence[Utterance], units: Sequence[str], place: Place) -> float:
@@ -132,8 +123,3 @@ def looks(
     said = torch.tensor([[START, *places[:-1]]], device=place.device)
     found: NDArray[np.float32] = model.decoder.looks(said, states).float().cpu().numpy()
     return found
-
-
-def network_of(model: nn.Module) -> int:
-    """How many numbers a network holds."""
-    return sum(one.numel() for one in model.parameters())

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from workbench.engine.devices import Place
+from workbench.engine.speech.transcripts import edits
 
 from . import decoding, objectives, scores, words
 from .data import Item, Scale
@@ -82,7 +83,7 @@ def _counts(found: Done, items: Sequence[Item], scale: Scale) -> Floats:
         rows = [[float(said != one.speaker)] for said, one in zip(found.speakers, items, strict=True)]
     elif found.task in (ASR, ST):
         truths = [words.plain(one.answer) for one in items]
-        rows = [[float(scores.edits(said, true)), float(len(true))]
+        rows = [[float(edits(said, true)), float(len(true))]
                 for said, true in zip(found.texts, truths, strict=True)]  # fmt: skip
     else:
         measure = scores.spectral_distance_db if found.task == SE else scores.distortion_db

@@ -19,16 +19,6 @@ DB = 20 / math.log(10)
 """Decibels of a natural log of magnitudes."""
 
 
-def edits(said: str, truth: str) -> int:
-    """Characters to insert, delete or replace (Levenshtein)."""
-    row = list(range(len(truth) + 1))
-    for at, one in enumerate(said, 1):
-        before, row[0] = row[0], at
-        for place, other in enumerate(truth, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (one != other))
-    return row[-1]
-
-
 def chrf(said: Sequence[str], truth: Sequence[str]) -> float:
     """chrF of a whole test (Popović, 2015; six characters, beta 2) by sacrebleu, 0 to 1."""
     from sacrebleu.metrics.chrf import CHRF

@@ -19,6 +19,7 @@ from workbench.core.kinds import Audio, Table
 from workbench.core.problem import InputError
 from workbench.engine import rng
 from workbench.engine.devices import place_of
+from workbench.engine.speech.transcripts import edits
 from workbench.engine.stages import Stages
 from workbench.engine.training import fit
 
@@ -121,7 +122,7 @@ def ask(tool: Published, task: str, items: Sequence[Item], params: SpeechT5) -> 
         said, truths = [words.plain(one) for one in texts], [words.plain(one.answer) for one in items]
         if task == ST:
             return Asked(1 - scores.chrf(said, truths), texts, [])
-        wrong = sum(scores.edits(one, true) for one, true in zip(said, truths, strict=True))
+        wrong = sum(edits(one, true) for one, true in zip(said, truths, strict=True))
         return Asked(wrong / max(1, sum(map(len, truths))), texts, [])
     measure = scores.spectral_distance_db if task == SE else scores.distortion_db
     mels = [_said(tool, one, params) for one in items]

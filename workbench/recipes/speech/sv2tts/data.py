@@ -112,7 +112,8 @@ def check_equal(voices: Sequence[Voice], wanted: int) -> None:
 
 
 def load(job: Job, params: Sv2tts) -> Data:
-    """Generated speech by the job's seed; what an arm does not need is not made."""
+    """Generated speech by the job's seed; what an arm does not need is not made. Raises InputError for a folder."""
+    _check(job.inputs.get("speech") or BANK.address)
     seed = job.seed
     # The encoder's speakers are drawn last, so that all other parts are the same however many there are.
     parts = draw_speakers(
@@ -228,8 +229,17 @@ def numbered(phones: Sequence[str], names: dict[str, int]) -> list[int]:
     return [names.get(one, names.get(plain(one), names[SILENCE])) for one in phones]
 
 
+def _check(address: str) -> None:
+    if address != BANK.address:
+        raise InputError(
+            "Voices are learned from generated speakers only, so far.", expected=BANK.address, received=address[:80],
+            fix="Choose the sample. A voice is cloned from a sound of yours all the same, by apply.", field="speech",
+        )  # fmt: skip
+
+
 def preview(slot: str, address: str) -> DataPreview:
     """A few utterances: who says what, and how often each phone comes."""
+    _check(address)
     drawn = draw_speakers({"voices": 3, "test": 2}, 0)
     people = [*drawn["voices"], *drawn["test"]]
     found = list(render([Asked(text, people[at]) for at, text in enumerate(general("train", 5, 0))]))

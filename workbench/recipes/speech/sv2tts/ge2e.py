@@ -109,7 +109,7 @@ class Verification:
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         windows = batch["windows"]
-        logits = self.network(windows)
+        logits = self.model(windows)
         whose = torch.arange(windows.shape[0], device=logits.device).repeat_interleave(windows.shape[1])
         return F.cross_entropy(logits.float(), whose, reduction="sum")
 

@@ -13,12 +13,9 @@ from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
 
-Condition = Literal["speaker vector", "no vector", "nearest voice", "random vector", "table of test speakers"]
-VECTOR: Condition = "speaker vector"
-NONE: Condition = "no vector"
-NEAREST: Condition = "nearest voice"
-RANDOM: Condition = "random vector"
-UPPER: Condition = "table of test speakers"
+VECTOR, NONE, NEAREST, RANDOM, UPPER = (
+    "speaker vector", "no vector", "nearest voice", "random vector", "table of test speakers",
+)  # fmt: skip
 ENCODED = (VECTOR, NEAREST, RANDOM)
 DURATIONS: Literal["durations"] = "durations"
 ATTENTION: Literal["attention"] = "attention"
@@ -27,11 +24,13 @@ ATTENTION: Literal["attention"] = "attention"
 class Sv2tts(Training):
     """Knobs of the encoder, of the synthesiser, and of who is tested."""
 
-    condition: Condition = knob(
-        VECTOR,
-        "What tells the synthesiser whose voice it is: the encoder's vector, what it has to beat, or a "
-        "table that has learned the test's speakers",
-        label="Voice by",
+    condition: Literal["speaker vector", "no vector", "nearest voice", "random vector", "table of test speakers"] = (
+        knob(
+            VECTOR,
+            "What tells the synthesiser whose voice it is: the encoder's vector, what it has to beat, or a "
+            "table that has learned the test's speakers",
+            label="Voice by",
+        )
     )
     speakers: int = knob(256, "Speakers that the encoder learns to tell apart; the sentences are as many either way",
                          low=2, high=2048, label="Encoder's speakers", when={"condition": ENCODED})  # fmt: skip
@@ -39,7 +38,7 @@ class Sv2tts(Training):
     voices: int = knob(24, "Speakers that the synthesiser learns from", low=2, high=2048)
     sentences: int = knob(12, "Sentences by each of them", low=1, high=1000)
     max_steps: int = knob(400, "Steps of the synthesiser", low=1, high=10_000_000, label="Synthesiser's steps")
-    aligner: Aligner = knob(
+    aligner: Literal["durations", "attention"] = knob(
         DURATIONS, "How phones meet frames: by their lengths, or by location-sensitive attention as in Tacotron 2"
     )  # fmt: skip
     phases: int = knob(60, "Griffin-Lim's iterations, which find phases for the spectrogram", low=16, high=200,

@@ -68,7 +68,7 @@ class Saying:
             batch = batch | {"vectors": self.synthesiser.table(batch["rows"])}
         made = self.model(batch)
         there = valid(batch["frame_counts"], batch["frames"].shape[1])
-        total: Tensor = frame_error(made["frames"], batch["frames"], there)
+        total = frame_error(made["frames"], batch["frames"], there)
         phones = batch["phones"] > 0
         off = (made["lengths"].float() - (1.0 + batch["lengths"]).log()).square()
         total = total + LENGTHS_WEIGHT * (off * phones).sum() * there.sum() / phones.sum()

@@ -148,7 +148,7 @@ _COLUMNS = (
                                                                     "low"),
     ("judge_cosine", "judge's cosine", "", "high"), ("cloned_error_rate", "equal error rate", "", "low"),
 )  # fmt: skip
-_WORDS: dict[str, str] = {VECTOR: "the voice's own vector", NEAREST: "the nearest voice in training", RANDOM: "a random vector",
+_WORDS = {VECTOR: "the voice's own vector", NEAREST: "the nearest voice in training", RANDOM: "a random vector",
           NONE: "no vector", UPPER: "a table that learned them"}  # fmt: skip
 
 
