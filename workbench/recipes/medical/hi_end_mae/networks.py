@@ -115,7 +115,8 @@ def attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     if query.device.type == "cpu" and (query.dtype == torch.bfloat16 or key.shape[-2] <= FEW_KEYS):
         shares = (query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)).softmax(-1)
-        return shares.to(value.dtype) @ value
+        found: Tensor = shares.to(value.dtype) @ value
+        return found
     return F.scaled_dot_product_attention(query, key, value)
 
 
