@@ -101,7 +101,7 @@ def test_that_faults_of_a_command_are_told_together_and_bad_sounds_one_by_one(ru
     at_home = ("--home", str(home.root))
     none = workbench("speech", "transcribe", str(tmp_path / "no.wav"), "--format", "doc", "--beam", "0", *at_home)
     assert none.status == 2
-    for words in ("nothing at this path", "written as 'doc'", "no model here that transcribes", "This beam"):
+    for words in ("nothing at this path", "written as 'doc'", "This beam"):
         assert words in none.err
     assert "bert" in workbench(
         "speech", "transcribe", str(tmp_path), "--model", str(_bert(tmp_path)), *at_home

@@ -66,7 +66,7 @@ def test_that_typing_finds_recipes_papers_and_runs(open_window: Open, home: Home
     assert len(page._found()) == 1
     page.search.setText("2004.00248")
     assert page.shown() == ["punctuation-adversarial"]
-    page.search.setText("nothing like it")
+    page.search.setText("zebra crossing")
     assert page.shown() == [] and page._nothing.isVisible()
     assert "No run has these words." in said(page._recent)
     page.search.clear()

@@ -48,6 +48,8 @@ def scripted_page(open_window, scripted, home, qtbot, tmp_path, monkeypatch):
     page._opened(Opened(str(tmp_path / "a.wav"), sound, TiersDoc()))
     page.transcribing.acts["transcribe"].trigger()
     qtbot.waitUntil(page.transcribing.acts["transcribe-run"].isEnabled)
+    box = page.transcribing.panel.model
+    box.setCurrentIndex(box.findData(str(folder)))
     return page
 
 

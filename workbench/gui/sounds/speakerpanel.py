@@ -71,7 +71,7 @@ class SpeakerPanel(QScrollArea):
         self.colours: list[str] = []
         self.speakers: list[str] = []
         self._told: tuple[Sequence[Voice], str] = ((), "")
-        theme().changed.connect(lambda _: self._recolour())
+        theme().changed.connect(self._recolour)
         self._lay_out()
         self.say("", "", -1.0)
         self.show_speakers([], "")
@@ -153,7 +153,7 @@ class SpeakerPanel(QScrollArea):
     def _colour(self, at: int) -> str:
         return self.colours[at] if at < len(self.colours) else tokens().dim
 
-    def _recolour(self) -> None:
+    def _recolour(self, _: object = None) -> None:
         self.map.set_theme(tokens())
         size = theme().pixels(SWATCH_PX)
         for at in range(self.list.count()):

@@ -169,7 +169,7 @@ CLAIM = Claim(
         "smoke": SluTransfer(
             pretrain_steps=4, max_steps=4, pretrain_batch=4, batch=4, width=16, heads=2, hidden=32, layers=1,
             mel_bins=20, recognition=8, recognition_speakers=2, intents=3, speakers=2, development_speakers=2,
-            test_speakers=2, labelled=12, evaluations=2,
+            test_speakers=2, labelled=12, evaluations=2, ladder=True,
         ),
         "desk": SluTransfer(),
         "paper": SluTransfer(
