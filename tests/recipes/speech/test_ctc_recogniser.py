@@ -13,6 +13,7 @@ import torch
 
 from workbench.core.problem import InputError
 from workbench.engine.speech.corpora import Recording
+from workbench.engine.speech.listening import read_wave
 from workbench.engine.speech.recogniser import CtcRecogniser, Shape
 from workbench.engine.speech.transcripts import plain
 from workbench.recipes.speech.ctc_recogniser import alter, data, folders, method, serve, show
@@ -85,7 +86,7 @@ def test_that_a_table_of_corrected_transcripts_is_read_in_stretches(tmp_path: Pa
     form, found = folders.transcribed(root)
     assert form == "transcripts.tsv"
     assert (found[3].start_s, found[3].end_s, found[3].speaker, found[3].text) == (3.0, 3.5, "s3", "sentence d")
-    assert len(folders.read_wave(found[3])) == RATE // 2
+    assert len(read_wave(Path(found[3].path), found[3].start_s, found[3].end_s)) == RATE // 2
     job: Any = SimpleNamespace(progress=lambda _done, _of: None, phase=lambda _name, total=0: None)
     parts = folders.read_parts(job, str(root), SMALL.replace(utterances=0, test=0, development=100), _model())
     parts.check()

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from workbench.core.problem import InputError
+from workbench.engine.speech.listening import read_wave
 from workbench.recipes.speech.speecht5 import folders
 from workbench.recipes.speech.speecht5.recipe import ALL, ASR, BANK, SE, SID, ST, TTS, VC, SpeechT5, run
 
@@ -89,7 +90,7 @@ def test_that_must_c_gives_translations_of_parts_of_talks(tmp_path: Path) -> Non
         (data / "txt" / f"{split}.en").write_text(f"talk {at} begins\ntalk {at} ends\n".replace("0", "a").replace(
             "1", "b").replace("2", "c"))  # fmt: skip
         (data / "txt" / f"{split}.es").write_text("¡Empieza, señor!\nTermina.\n")
-        part = folders.read_wave(data / "wav" / f"ted_{at}.wav", 0.25, 0.75)
+        part = read_wave(data / "wav" / f"ted_{at}.wav", 0.25, 0.75)
         assert np.allclose(part, wave[4000:12_000], atol=1e-3)
     found = folders.own(_job(), BANK.address, str(tmp_path), SMALL.replace(task=ST))
     assert sorted(one.answer for one in found.tasks[ST].train) == ["empieza señor", "termina"]

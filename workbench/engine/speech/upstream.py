@@ -23,6 +23,7 @@ from workbench.core.problem import InputError
 from workbench.engine.backbone_folders import STARTERS
 from workbench.engine.speech import features
 from workbench.engine.speech.encoder import Encoder
+from workbench.engine.speech.listening import levelled
 
 Floats = NDArray[np.float32]
 
@@ -82,12 +83,6 @@ class Upstream:
         """Features (T, width) of a sound (n,) at 16 kHz: the states of `layer`."""
         chosen: Floats = self.states([wave])[0][:, self.layer].contiguous().numpy()
         return chosen
-
-
-def levelled(wave: Floats) -> Floats:
-    """Samples (n,) at −25 dB of full scale."""
-    power = float(np.sqrt((wave.astype(np.float64) ** 2).mean())) if len(wave) else 0.0
-    return (wave * np.float32(10 ** (LEVEL_DB / 20) / max(power, 1e-9))).astype(np.float32)
 
 
 def log_mels(wave: Floats, *, bins: int, window_s: float, hop_s: float) -> Tensor:

@@ -6,21 +6,15 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
-from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.corpora import Recording, read_corpus
-from workbench.engine.speech.opening import as_float, open_whole, samples_of
+from workbench.engine.speech.listening import read_wave
 from workbench.engine.speech.recogniser import CtcRecogniser
-from workbench.engine.speech.resampling import resample
 from workbench.engine.speech.tiers import read_tiers
 from workbench.engine.speech.transcripts import plain
-from workbench.engine.text.cache import folder
 
 from .data import SHOWN, Data, Hearing, Utterance
 from .recipe import Recognise
@@ -165,7 +159,13 @@ def read_parts(job: Job, address: str, params: Recognise, model: CtcRecogniser) 
     for part, some in parts.items():
         made[part] = []
         for one in some:
-            heard = hearing.hear(read_wave(one), one.text, name=_name(one), speaker=one.speaker, keep=part != "train")
+            heard = hearing.hear(
+                read_wave(Path(one.path), one.start_s, one.end_s),
+                one.text,
+                name=_name(one),
+                speaker=one.speaker,
+                keep=part != "train",
+            )
             made[part] += [heard] if heard is not None else []
             done += 1
             job.progress(done, total)
@@ -174,16 +174,6 @@ def read_parts(job: Job, address: str, params: Recognise, model: CtcRecogniser) 
 
 def _name(one: Recording) -> str:
     return f"{Path(one.path).stem} {one.start_s:.2f}" if one.end_s else Path(one.path).stem
-
-
-def read_wave(one: Recording) -> NDArray[np.float32]:
-    """Samples (n,) at 16 kHz of an utterance, all channels' mean; raises InputError where the file is no sound."""
-    sound = open_whole(Path(one.path), folder("sounds"))
-    samples, rate = np.asarray(samples_of(sound)), sound.meta.sample_rate_hz
-    if one.end_s:
-        samples = samples[round(one.start_s * rate) : round(one.end_s * rate)]
-    wave: NDArray[np.float32] = resample(as_float(samples), rate, RATE_HZ)
-    return wave
 
 
 def preview_folder(address: str) -> DataPreview:

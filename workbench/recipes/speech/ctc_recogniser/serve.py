@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 
 from workbench.core.audio import Segment, Tier, TiersDoc
 from workbench.core.documents import Answer, AnswersDoc
-from workbench.core.problem import InputError
 
 from .recipe import BANK
 
-ASKED_SEED = 9_999
-"""The generated speaker who is asked about is of no run's parts."""
 PIECE_S = 20.0
 """Longer sounds are heard in pieces, cut where they are quietest near the end of a piece."""
 SEARCH_S = 5.0
@@ -32,7 +29,10 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Heard:
     """Transcribe inputs['sound'] (a file, or the sample's address); raises InputError for what is no sound."""
     began = time.perf_counter()
     model = _warm(job, folder)
-    wave, title = _wave(str(next((inputs[name] for name in ("sound", "speech") if inputs.get(name)), "")))
+    from workbench.engine.speech.listening import asked_wave
+
+    asked = str(next((inputs[name] for name in ("sound", "speech") if inputs.get(name)), ""))
+    wave, title = asked_wave(asked, BANK.address)
     from .show import words_of
 
     words: list[Segment] = []
@@ -61,29 +61,6 @@ def pieces(wave: NDArray[np.float32], rate_hz: int) -> list[tuple[int, NDArray[n
         found.append((start, wave[start:cut]))
         start = cut
     return [*found, (start, wave[start:])]
-
-
-def _wave(asked: str) -> tuple[NDArray[np.float32], str]:
-    """Samples (n,) at 16 kHz and a title."""
-    if asked == BANK.address:
-        from workbench.engine.speech.bank.rendering import Utterance, render
-        from workbench.engine.speech.bank.sentences import general
-        from workbench.engine.speech.bank.speakers import draw_speakers
-
-        said = Utterance(general("test", 1, ASKED_SEED)[0], draw_speakers({"asked": 1}, ASKED_SEED)["asked"][0])
-        (spoken,) = render([said])
-        return spoken.as_float(), said.text
-    path = Path(asked)
-    if not asked or not path.is_file():
-        raise InputError(
-            "There is no sound to listen to.", expected="a sound file, or the sample", received=path.name or "nothing",
-            fix="Choose a file.", field="sound",
-        )  # fmt: skip
-    from workbench.engine.speech.corpora import Recording
-
-    from .folders import read_wave
-
-    return read_wave(Recording(str(path))), path.stem
 
 
 def _warm(job: Any, folder: Path) -> Any:

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.documents import Answer, AnswersDoc
-from workbench.core.problem import InputError
 from workbench.engine.warm import warm
 
 from .recipe import COMMANDS
 
-ASKED_SEED = 9_999
-"""The generated command that is asked about is of no run's parts."""
 LISTED = 5
 
 
@@ -36,14 +33,15 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
     """
     began = time.perf_counter()
     tool: Tool = warm(job, "slu-transfer", folder, lambda card: _load(job, folder, card))
-    from workbench.engine.speech.listening import normal_log_mel
+    from workbench.engine.speech.bank.sentences import commands
+    from workbench.engine.speech.listening import ASKED_SEED, asked_wave, normal_log_mel
 
     from . import decoding
     from .data import HOP_S, Utterance
     from .show import said
 
     asked = str(next((inputs[name] for name in ("sound", "commands", "recognition") if inputs.get(name)), ""))
-    wave, title = _wave(asked)
+    wave, title = asked_wave(asked, COMMANDS.address, commands("test", ASKED_SEED)[0].text)
     one = Utterance(title, normal_log_mel(wave, bins=tool.bins, hop_s=HOP_S))
     found = decoding.ranked(tool.model, one, tool.words, tool.place)[:LISTED]
     note = title
@@ -55,27 +53,6 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
                 scores=[(said(each.intent) or "nothing", round(each.probability, 4)) for each in found],
                 seconds=time.perf_counter() - began, note=note)]
     )  # fmt: skip
-
-
-def _wave(asked: str) -> tuple[Any, str]:
-    """Samples (n,) at 16 kHz and a title."""
-    if asked == COMMANDS.address:
-        from workbench.engine.speech.bank.rendering import Utterance, render
-        from workbench.engine.speech.bank.sentences import commands
-        from workbench.engine.speech.bank.speakers import draw_speakers
-
-        who = draw_speakers({"asked": 1}, ASKED_SEED)["asked"][0]
-        (spoken,) = render([Utterance(commands("test", ASKED_SEED)[0].text, who)])
-        return spoken.as_float(), spoken.utterance.text
-    path = Path(asked)
-    if not asked or not path.is_file():
-        raise InputError(
-            "There is no sound to listen to.", expected="a sound file, or the sample", received=path.name or "nothing",
-            fix="Choose a file.", field="sound",
-        )  # fmt: skip
-    from workbench.engine.speech.listening import read_wave
-
-    return read_wave(path), path.stem
 
 
 def _load(job: Any, folder: Path, card: dict[str, Any]) -> Tool:

@@ -20,6 +20,7 @@ from workbench.engine.speech.bank.rendering import RATE_HZ, Spoken, render
 from workbench.engine.speech.bank.rendering import Utterance as Asked
 from workbench.engine.speech.bank.sentences import general
 from workbench.engine.speech.bank.speakers import Speaker, draw_speakers
+from workbench.engine.speech.listening import levelled
 
 from . import words
 from .recipe import ASR, BANK, PUBLISHED, SE, SID, ST, TASKS, TTS, VC, SpeechT5
@@ -142,12 +143,6 @@ def _apart(what: str, known: set[str], tests: Iterable[str], task: str) -> None:
 
 
 # From sound to frames -----------------------------------------------------------------------
-
-
-def levelled(wave: Floats) -> Floats:
-    """Samples (n,) at −25 dB of full scale."""
-    power = float(np.sqrt((wave.astype(np.float64) ** 2).mean())) if len(wave) else 0.0
-    return (wave * np.float32(10 ** (LEVEL_DB / 20) / max(power, 1e-9))).astype(np.float32)
 
 
 def mel_of(wave: Floats, bins: int, gain_of: Floats | None = None) -> Floats:

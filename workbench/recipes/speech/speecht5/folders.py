@@ -17,12 +17,10 @@ from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.engine.speech import corpora
 from workbench.engine.speech.bank.rendering import RATE_HZ
-from workbench.engine.speech.opening import as_float, open_whole, samples_of
-from workbench.engine.speech.resampling import resample
-from workbench.engine.text.cache import folder
+from workbench.engine.speech.listening import levelled, read_wave
 
 from . import words
-from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed, levelled, vector_of
+from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed, vector_of
 from .masking import STRIDE
 from .recipe import ALL, ASR, BANK, PUBLISHED, RANDOM, SE, SID, ST, TASKS, TTS, VC, SpeechT5
 
@@ -47,14 +45,6 @@ class Known:
     part: int
     answer: str = ""
     target: corpora.Recording | None = None
-
-
-def read_wave(path: Path, start_s: float = 0.0, end_s: float = 0.0) -> Floats:
-    """Samples (n,) at 16 kHz, all channels' mean, or a part of them; raises InputError where the file is no sound."""
-    sound = open_whole(path, folder("sounds"))
-    samples, rate = samples_of(sound), sound.meta.sample_rate_hz
-    part = samples[round(start_s * rate) : round(end_s * rate) if end_s else None]
-    return resample(as_float(np.asarray(part)), rate, RATE_HZ)
 
 
 def part_of(name: str) -> int:

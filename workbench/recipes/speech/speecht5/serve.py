@@ -16,8 +16,6 @@ from workbench.core.problem import InputError
 
 from .recipe import ASR, BANK, SE, SID, ST, TASKS, TTS, VC
 
-ASKED_SEED = 9_999
-"""The generated speaker who is asked about is of no run's parts."""
 LONGEST_TEXT = 200
 
 
@@ -66,8 +64,10 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
 
 
 def _do(told: Worked, job: Any, tool: Tool, task: str, inputs: dict[str, Any]) -> None:
+    from workbench.engine.speech.listening import levelled
+
     from . import doing
-    from .data import Item, cut, framed, levelled, mean_vector, vector_of
+    from .data import Item, cut, framed, mean_vector, vector_of
 
     began = time.perf_counter()
     multiple = tool.models[task].shape.step_frames
@@ -125,23 +125,9 @@ def text_of(inputs: dict[str, Any]) -> str:
 def wave_of(inputs: dict[str, Any]) -> tuple[Any, str]:
     """Samples (n,) at 16 kHz of what is to be heard, and a title."""
     asked = str(next((inputs[name] for name in ("sound", "tasks", "speech") if inputs.get(name)), ""))
-    if asked == BANK.address:
-        from workbench.engine.speech.bank.rendering import Utterance, render
-        from workbench.engine.speech.bank.sentences import general
-        from workbench.engine.speech.bank.speakers import draw_speakers
+    from workbench.engine.speech.listening import asked_wave
 
-        said = Utterance(general("test", 1, ASKED_SEED)[0], draw_speakers({"asked": 1}, ASKED_SEED)["asked"][0])
-        (spoken,) = render([said])
-        return spoken.as_float(), said.text
-    path = Path(asked)
-    if not asked or not path.is_file():
-        raise InputError(
-            "There is no sound to listen to.", expected="a sound file, or the sample", received=path.name or "nothing",
-            fix="Choose a file.", field="sound",
-        )  # fmt: skip
-    from .folders import read_wave
-
-    return read_wave(path), path.stem
+    return asked_wave(asked, BANK.address)
 
 
 def voice_of(inputs: dict[str, Any]) -> Any:

@@ -21,7 +21,8 @@ from workbench.engine.speech.bank.rendering import RATE_HZ, Spoken, frame_labels
 from workbench.engine.speech.bank.rendering import Utterance as Asked
 from workbench.engine.speech.bank.sentences import KEYWORDS, general
 from workbench.engine.speech.bank.speakers import Speaker, draw_speakers
-from workbench.engine.speech.upstream import levelled, log_mels
+from workbench.engine.speech.listening import levelled
+from workbench.engine.speech.upstream import log_mels
 
 from .recipe import BANK, TERA, Tera
 

@@ -7,19 +7,14 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from workbench.core.audio import SOUND_SUFFIXES, Segment
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.engine.speech import corpora
-from workbench.engine.speech.bank.rendering import RATE_HZ
-from workbench.engine.speech.opening import as_float, open_whole, samples_of
-from workbench.engine.speech.resampling import resample
-from workbench.engine.text.cache import folder
+from workbench.engine.speech.listening import read_wave
 
-from .data import Data, Floats, Parts, Utterance, heard
+from .data import Data, Parts, Utterance, heard
 from .recipe import Tera
 
 ALIGNED = "converted_aligned_phones.txt"
@@ -44,12 +39,6 @@ class Known:
     text: str
     split: str
     segments: tuple[Segment, ...]
-
-
-def read_wave(path: Path) -> Floats:
-    """Samples (n,) at 16 kHz, all channels' mean; raises InputError where the file is no sound."""
-    sound = open_whole(path, folder("sounds"))
-    return resample(as_float(np.asarray(samples_of(sound))), sound.meta.sample_rate_hz, RATE_HZ)
 
 
 # Labels --------------------------------------------------------------------------------------

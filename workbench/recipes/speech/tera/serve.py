@@ -16,8 +16,6 @@ from workbench.core.problem import InputError
 
 from .recipe import BANK
 
-ASKED_SEED = 9_999
-"""The generated speaker who is asked about is of no run's parts."""
 LISTED = 5
 
 
@@ -45,7 +43,9 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Heard:
     began = time.perf_counter()
     tool = _warm(job, folder)
     asked = str(next((inputs[name] for name in ("sound", "sounds", "phones") if inputs.get(name)), ""))
-    wave, title = _wave(asked)
+    from workbench.engine.speech.listening import asked_wave
+
+    wave, title = asked_wave(asked, BANK.address)
     from .show import runs
 
     features = tool.upstream.features(wave)
@@ -62,27 +62,6 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Heard:
                 seconds=time.perf_counter() - began, note=f"{title}; shares are of its frames")],
         tiers, written,
     )  # fmt: skip
-
-
-def _wave(asked: str) -> tuple[Any, str]:
-    """Samples (n,) at 16 kHz and a title."""
-    if asked == BANK.address:
-        from workbench.engine.speech.bank.rendering import Utterance, render
-        from workbench.engine.speech.bank.sentences import general
-        from workbench.engine.speech.bank.speakers import draw_speakers
-
-        said = Utterance(general("test", 1, ASKED_SEED)[0], draw_speakers({"asked": 1}, ASKED_SEED)["asked"][0])
-        (spoken,) = render([said])
-        return spoken.as_float(), said.text
-    path = Path(asked)
-    if not asked or not path.is_file():
-        raise InputError(
-            "There is no sound to listen to.", expected="a sound file, or the sample", received=path.name or "nothing",
-            fix="Choose a file.", field="sound",
-        )  # fmt: skip
-    from .folders import read_wave
-
-    return read_wave(path), path.stem
 
 
 def _written(inputs: dict[str, Any], features: Any) -> str:
