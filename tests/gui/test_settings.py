@@ -36,7 +36,7 @@ def test_that_every_setting_has_one_field(open_window: Open) -> None:
     ("words", "sections"),
     [
         ("bf16", ["Devices"]),
-        ("network", ["Privacy and network"]),
+        ("never reach", ["Privacy and network"]),
         ("WORKBENCH_HOME", ["Data folder"]),
         ("third party", ["Plug-ins"]),
         ("follow the newest", ["Keys"]),
