@@ -185,7 +185,10 @@ def test_that_stop_and_keep_at_the_end_keeps_the_model_and_the_queue(runner: Loc
     worker = worker_process(home)
     runner.shutdown(keep=True).result(5)
     assert ended(folder).kept_early
-    psutil.wait_procs([worker], timeout=20)
+    _, left = psutil.wait_procs([worker], timeout=100)
+    assert not left
+    # Until the client has noticed, it takes itself to be attached still, and starts no other worker.
+    until(lambda: not runner.state().pid)
     assert waiting.state().phase == "queued"
     runner.attach().result(60)
     assert ended(waiting).phase == "finished"
