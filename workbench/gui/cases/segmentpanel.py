@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +21,7 @@ from workbench.core.segmenting import ModelTold, Segmented, guess_channels
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
 from workbench.gui.cases.overlays import Overlays
+from workbench.gui.sidepanel import ShortList, chooser, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX = 272
@@ -45,13 +42,13 @@ class SegmentPanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedWidth(px(WIDTH_PX))
         self.setAccessibleName("Segment with a model")
-        self.model = _combo("Model")
-        self.none = _words("No model has learned to segment yet. Training one on generated subjects takes about a "
+        self.model = chooser("Model")
+        self.none = words("No model has learned to segment yet. Training one on generated subjects takes about a "
                            "minute for MR heads, some minutes for CT.", "dim")  # fmt: skip
         self.learn = QPushButton("Train a first model")
         self.learn.setToolTip("Run the desk preset of the recipe for such images on its generated subjects")
         self.back = QPushButton("Back to the model before")
-        self.gone = _words("", "dim")
+        self.gone = words("", "dim")
         self.channels: list[QComboBox] = []
         self._asked_for: tuple[ModelTold | None, tuple[str, ...]] | None = None
         self._form = QFormLayout()
@@ -67,10 +64,10 @@ class SegmentPanel(QScrollArea):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Segmenting")
         self.progress = Caption(role="small")
-        self.found = _words("", "")
+        self.found = words("", "")
         self.overlays = Overlays()
-        self.heading = _words("Most uncertain slices", "heading")
-        self.slices = _ShortList()
+        self.heading = words("Most uncertain slices", "heading")
+        self.slices = ShortList(LIST_PX)
         self.slices.setAccessibleName("Most uncertain slices")
         self.slices.setMinimumHeight(px(LIST_PX))
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next")
@@ -90,17 +87,17 @@ class SegmentPanel(QScrollArea):
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, px(4), 0)
         column.setSpacing(px(8))
-        title = _words("Segment with a model", "heading")
+        title = words("Segment with a model", "heading")
         upper: tuple[QWidget, ...] = (title, self.model, self.back, self.gone, self.none, self.learn)
         for widget in upper:
             column.addWidget(widget)
         column.addLayout(self._form)
         column.addWidget(self.mirrored)
-        column.addLayout(_row(self.run, self.stop))
+        column.addLayout(row(self.run, self.stop))
         for lower in (self.bar, self.progress, self.found, self.overlays, self.heading):
             column.addWidget(lower)
         column.addWidget(self.slices, 1)
-        column.addLayout(_row(self.previous, self.next))
+        column.addLayout(row(self.previous, self.next))
         column.addStretch(0)
         self.setWidget(body)
 
@@ -140,13 +137,13 @@ class SegmentPanel(QScrollArea):
         self.channels = []
         for channel, guess in zip(told.channels if told else (), guess_channels(told.channels, titles) if told else (),
                                   strict=True):  # fmt: skip
-            combo = _combo(f"Volume for {channel}")
+            combo = chooser(f"Volume for {channel}")
             combo.addItem("choose…", -1)
             for at, title in enumerate(titles):
                 combo.addItem(title, at)
             combo.setCurrentIndex(0 if guess is None else guess + 1)
             combo.setToolTip(f"The volume that the model reads as {channel}")
-            self._form.addRow(_words(channel, "dim"), combo)
+            self._form.addRow(words(channel, "dim"), combo)
             self.channels.append(combo)
         mirrors = told is not None and told.mirrors
         self.mirrored.setVisible(told is not None)
@@ -197,35 +194,3 @@ class SegmentPanel(QScrollArea):
         for button, name in ((self.run, "segment-run"), (self.stop, "segment-stop"), (self.next, "unsure-next"),
                              (self.previous, "unsure-previous")):  # fmt: skip
             button.setEnabled(can[name])
-
-
-class _ShortList(QListWidget):
-    """Asks for little height: the area around it grants what lists ask for before it scrolls."""
-
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), theme().pixels(LIST_PX))
-
-
-def _combo(name: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    combo.setMinimumContentsLength(8)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return combo
-
-
-def _words(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", role)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(role != "heading")
-    return label
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(theme().pixels(8))
-    for widget in widgets:
-        row.addWidget(widget, 1)
-    return row

@@ -27,9 +27,10 @@ from workbench.core.transcripts import FORMATS, Format, RecogniserFacts
 from workbench.core.words import count
 from workbench.gui.card import Caption
 from workbench.gui.link import Link
+from workbench.gui.sidepanel import chooser, words
 from workbench.gui.sounds.errand import Errand
 from workbench.gui.sounds.opening import SUFFIXES
-from workbench.gui.sounds.transcribepanel import NONE, fill, recogniser_box, words
+from workbench.gui.sounds.transcribepanel import NONE, fill
 from workbench.gui.theme import theme, tokens
 from workbench.runner.transcribing import ENDED, Batch, BatchWish, Item, State, items_of
 
@@ -131,7 +132,7 @@ class BatchPlace(QWidget):
         self.batch: Batch | None = None
         self.paths: list[Path] = []
         self.out: Path | None = None
-        self.model = recogniser_box("Model of the batch")
+        self.model = chooser("Model of the batch")
         self.none = words(NONE, "dim")
         self.what, self.where, self.state = Caption(), Caption(), Caption()
         self.files, self.folder = QPushButton("Choose files…"), QPushButton("Choose folder…")

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
     QListWidgetItem,
     QProgressBar,
     QPushButton,
@@ -26,6 +23,7 @@ from PySide6.QtWidgets import (
 from workbench.core.speakers import Voice
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
+from workbench.gui.sidepanel import ShortList, row, words
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views.pointmap import Groups, PointMap
 
@@ -59,8 +57,8 @@ class SpeakerPanel(QScrollArea):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Finding speakers")
         self.progress = Caption(role="small")
-        self.found = _words("", "dim")
-        self.list = _ShortList()
+        self.found = words("", "dim")
+        self.list = ShortList(LIST_PX)
         self.list.setAccessibleName("Speakers")
         self.list.setMinimumHeight(px(LIST_PX))
         self.map = PointMap()
@@ -85,14 +83,14 @@ class SpeakerPanel(QScrollArea):
         column.setContentsMargins(px(4), 0, px(4), 0)
         column.setSpacing(px(8))
         form = QFormLayout()
-        form.addRow(_words("Speakers", "dim"), self.number)
-        column.addWidget(_words("Who spoke when", "heading"))
+        form.addRow(words("Speakers", "dim"), self.number)
+        column.addWidget(words("Who spoke when", "heading"))
         column.addLayout(form)
-        column.addLayout(_row(self.run, self.stop))
+        column.addLayout(row(self.run, self.stop))
         for widget in (self.bar, self.progress, self.found):
             column.addWidget(widget)
         column.addWidget(self.list)
-        column.addLayout(_row(self.rename, self.play))
+        column.addLayout(row(self.rename, self.play))
         column.addWidget(self.voices)
         column.addWidget(self.map, 1)
         column.addWidget(self.map_about)
@@ -162,28 +160,5 @@ class SpeakerPanel(QScrollArea):
             self.list.item(at).setIcon(QIcon(swatch))
 
 
-class _ShortList(QListWidget):
-    """Asks for little height: the area around it grants what lists ask for before it scrolls."""
-
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), theme().pixels(LIST_PX))
-
-
 def _clock(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def _words(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setProperty("role", role)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(role != "heading")
-    return label
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(theme().pixels(8))
-    for widget in widgets:
-        row.addWidget(widget, 1)
-    return row

@@ -8,13 +8,10 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -23,6 +20,7 @@ from PySide6.QtWidgets import (
 from workbench.core.transcripts import RecogniserFacts
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
+from workbench.gui.sidepanel import chooser, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, TEXT_PX = 288, 72
@@ -45,7 +43,7 @@ class TranscribePanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedWidth(px(WIDTH_PX))
         self.setAccessibleName("Transcribe")
-        self.model, self.other = recogniser_box("Model"), recogniser_box("Second model")
+        self.model, self.other = chooser("Model"), chooser("Second model")
         self.folder = QPushButton("Model folder…")
         self.folder.setToolTip("Choose the folder of a model in Hugging Face format, or of a run's model")
         self.note, self.none = words("", "dim"), words(NONE, "dim")
@@ -173,31 +171,3 @@ def fill(box: QComboBox, models: Sequence[RecogniserFacts], chosen: str) -> None
             box.addItem(one.title, one.path)
             box.setItemData(box.count() - 1, f"{one.title}\n{one.path}", Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(0, box.findData(chosen)) if models else -1)
-
-
-def recogniser_box(name: str) -> QComboBox:
-    """A chooser of models that a long name does not widen."""
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setMinimumContentsLength(8)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box
-
-
-def words(text: str, role: str) -> QLabel:
-    """A label of plain text."""
-    label = QLabel(text)
-    label.setProperty("role", role)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(role != "heading")
-    return label
-
-
-def row(*widgets: QWidget) -> QHBoxLayout:
-    """Widgets of one width beside each other."""
-    found = QHBoxLayout()
-    found.setSpacing(theme().pixels(8))
-    for widget in widgets:
-        found.addWidget(widget, 1)
-    return found
