@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.recipes.speech.speecht5_pieces import BINS, SMALL
+from tests.recipes.speech.speecht5_pieces import item as _item
+from tests.recipes.speech.speecht5_pieces import mel as _mel
+from tests.recipes.speech.speecht5_pieces import model as _model
 from workbench.core.problem import InputError
-from workbench.engine import rng
 from workbench.engine.speech.bank.sentences import general
 from workbench.recipes.speech.speecht5 import (
     data,
@@ -21,8 +24,8 @@ from workbench.recipes.speech.speecht5 import (
     quantiser,
     words,
 )
-from workbench.recipes.speech.speecht5.data import Item, Sound
-from workbench.recipes.speech.speecht5.networks import Encoded, Shape, Unified, shifted
+from workbench.recipes.speech.speecht5.data import Sound
+from workbench.recipes.speech.speecht5.networks import Encoded, Unified, shifted
 from workbench.recipes.speech.speecht5.recipe import (
     ASR,
     PRETRAINED,
@@ -34,13 +37,7 @@ from workbench.recipes.speech.speecht5.recipe import (
     UNMIXED,
     VC,
     SpeechT5,
-    run,
 )
-
-SMALL = run.presets["smoke"]
-assert isinstance(SMALL, SpeechT5)
-BINS = SMALL.mel_bins
-PLACE: Any = SimpleNamespace(device=torch.device("cpu"), autocast=lambda: torch.autocast("cpu", enabled=False))
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +48,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_HOME", str(home))
-
-
-def _model(seed: int = 0, params: SpeechT5 = SMALL, speakers: int = 3) -> Unified:
-    rng.seed(seed)
-    return Unified(Shape.of(params, speakers)).eval()
-
-
-def _mel(frames: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(frames, BINS)).astype(np.float32)
-
-
-def _item(task: str, frames: int = 40, seed: int = 0) -> Item:
-    vector = data.vector_of(_mel(30, seed + 7))
-    return Item(f"{seed}", f"sentence {seed}", (f"voice {seed}",), _mel(frames, seed), "a yellow boat",
-                _mel(frames, seed + 1), "un barco" if task == ST else "boat", seed % 3, vector)  # fmt: skip
 
 
 # Words --------------------------------------------------------------------------------------

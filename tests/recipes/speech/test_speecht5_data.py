@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+from tests.recipes.speech.speecht5_pieces import BINS, SMALL
+from tests.recipes.speech.speecht5_pieces import item as _item
+from tests.recipes.speech.speecht5_pieces import mel as _mel
 from workbench.core.audio import Segment
 from workbench.core.problem import InputError
-from workbench.engine import rng
 from workbench.recipes.speech.speecht5 import (
     data,
     doing,
@@ -22,8 +23,7 @@ from workbench.recipes.speech.speecht5 import (
     show,
     words,
 )
-from workbench.recipes.speech.speecht5.data import Data, Item, Parts, Scale
-from workbench.recipes.speech.speecht5.networks import Shape, Unified
+from workbench.recipes.speech.speecht5.data import Data, Parts, Scale
 from workbench.recipes.speech.speecht5.recipe import (
     ASR,
     CLAIM,
@@ -40,11 +40,6 @@ from workbench.recipes.speech.speecht5.recipe import (
     run,
 )
 
-SMALL = run.presets["smoke"]
-assert isinstance(SMALL, SpeechT5)
-BINS = SMALL.mel_bins
-PLACE: Any = SimpleNamespace(device=torch.device("cpu"), autocast=lambda: torch.autocast("cpu", enabled=False))
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -54,21 +49,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_HOME", str(home))
-
-
-def _model(seed: int = 0, params: SpeechT5 = SMALL, speakers: int = 3) -> Unified:
-    rng.seed(seed)
-    return Unified(Shape.of(params, speakers)).eval()
-
-
-def _mel(frames: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(frames, BINS)).astype(np.float32)
-
-
-def _item(task: str, frames: int = 40, seed: int = 0) -> Item:
-    vector = data.vector_of(_mel(30, seed + 7))
-    return Item(f"{seed}", f"sentence {seed}", (f"voice {seed}",), _mel(frames, seed), "a yellow boat",
-                _mel(frames, seed + 1), "un barco" if task == ST else "boat", seed % 3, vector)  # fmt: skip
 
 
 # Scores -------------------------------------------------------------------------------------
