@@ -147,6 +147,16 @@ def test_that_a_whole_crop_is_the_tile_turned_or_mirrored() -> None:
         assert near < 0.12  # the shape is drawn between 3 : 4 and 4 : 3, so one side may be cut a little
 
 
+def test_that_other_dyes_change_the_colour_and_not_what_is_drawn() -> None:
+    tile = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
+    again, other = (crops.stained(tile, 0.15, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert torch.equal(again, crops.stained(tile, 0.15, torch.Generator().manual_seed(1)))
+    assert not torch.allclose(again, other)
+    assert torch.allclose(crops.stained(tile, 0.0, torch.Generator().manual_seed(1)), tile, atol=1e-5)
+    white = crops.stained(torch.ones(2, 3, 4, 4), 0.5, torch.Generator().manual_seed(1))
+    assert torch.equal(white, torch.ones(2, 3, 4, 4)), "glass without tissue stays white"
+
+
 def test_that_koleo_is_lower_for_features_that_lie_apart() -> None:
     apart, close = torch.eye(8), torch.ones(8, 8) + 0.01 * torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
     assert networks.koleo(apart) < networks.koleo(close)

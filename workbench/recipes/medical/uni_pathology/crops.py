@@ -20,9 +20,27 @@ def normalised(tiles: Tensor) -> Tensor:
     return (values - mean) / spread
 
 
-def views(tiles: Tensor, size: int, area: tuple[float, float], chance: torch.Generator) -> Tensor:
-    """One random crop of each tile: 0 … 1 (B, 3, H, W) to (B, 3, size, size), changed in colour, not normalised."""
-    return coloured(cropped(tiles, size, area, chance), chance)
+def views(
+    tiles: Tensor, size: int, area: tuple[float, float], chance: torch.Generator, *, stain: float = 0.0
+) -> Tensor:
+    """One random crop of each tile: 0 … 1 (B, 3, H, W) to (B, 3, size, size), changed in colour, not normalised.
+
+    `stain` is how far its dyes are changed (see `stained`); 0 leaves them.
+    """
+    images = cropped(tiles, size, area, chance)
+    return coloured(stained(images, stain, chance) if stain else images, chance)
+
+
+def stained(images: Tensor, spread: float, chance: torch.Generator) -> Tensor:
+    """As if by other dyes and another scanner: optical densities of the channels mixed, each image in its own way.
+
+    Densities add up where light passes several dyes (Beer and Lambert), so a matrix near the identity, whose entries
+    differ from it by normal deviates of `spread`, is another staining of the same tissue. After the stain
+    augmentation of Tellez and others (2018), which scales haematoxylin and eosin alone.
+    """
+    mixing = torch.eye(3) + spread * torch.randn(len(images), 3, 3, generator=chance)
+    density = -images.clamp(min=1 / 255).log()
+    return torch.exp(-torch.einsum("bij,bjhw->bihw", mixing, density)).clamp(0, 1)
 
 
 def cropped(tiles: Tensor, size: int, area: tuple[float, float], chance: torch.Generator) -> Tensor:

@@ -55,8 +55,9 @@ class Distillation:
         words = np.random.SeedSequence((self.seed, self.steps, indices[0])).generate_state(1, np.uint64)
         chance = torch.Generator().manual_seed(int(words[0] >> 1))
         tiles = self.tiles[indices].permute(0, 3, 1, 2).float() / 255
-        large = [crops.views(tiles, params.tile, LARGE, chance) for _ in range(2)]
-        small = [crops.views(tiles, params.small_crop, SMALL, chance) for _ in range(params.small_crops)]
+        stain = params.stain_mixing
+        large = [crops.views(tiles, params.tile, LARGE, chance, stain=stain) for _ in range(2)]
+        small = [crops.views(tiles, params.small_crop, SMALL, chance, stain=stain) for _ in range(params.small_crops)]
         batch = {"large": torch.stack(large, 1)}
         if small:
             batch["small"] = torch.stack(small, 1)
