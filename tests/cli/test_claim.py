@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.cli.conftest import Said
+from workbench.core import events as ev
 from workbench.recipes import recipes
 from workbench.runner.local import LocalRunner
+from workbench.store.home import Home
+from workbench.store.runfolder import RunFolder
 
 Workbench = Callable[..., Said]
 
@@ -58,3 +62,38 @@ def test_that_mistakes_in_a_claim_are_told_before_anything_starts(workbench: Wor
     for flag in ("--luck", "--seeds"):
         assert flag in several.err
     assert workbench("claim", "trials").status == 2
+
+
+def test_that_a_claim_goes_on_with_what_stands_and_adds_seeds(workbench: Workbench, wager: None, home: Home) -> None:
+    assert workbench("claim", "wager", "--continue").status == 2, "there is none to go on with"
+    first = workbench("claim", "wager", "--seeds", "1,2", "--luck", "0.01", "--json")
+    stood = {path.name for path in home.runs.iterdir()}
+    assert first.status == 0
+    assert len(stood) == 4
+    more = workbench("claim", "wager", "--continue", "--seeds", "1,2,3", "--luck", "0.01", "--json")
+    assert more.lines[-1]["seeds"] == [1, 2, 3]
+    assert more.lines[-1]["arms"]["high"]["gain"]["values"] == pytest.approx([3.01, 3.02, 3.03])
+    assert len({path.name for path in home.runs.iterdir()} - stood) == 2, "only the new seed was run"
+    again = workbench("claim", "wager", "--continue", "--luck", "0.01", "--json")
+    assert again.lines[-1]["seeds"] == [1, 2, 3]
+    assert len([*home.runs.iterdir()]) == 6
+
+
+def test_that_a_claim_does_not_go_on_with_other_knobs(workbench: Workbench, wager: None, home: Home) -> None:
+    workbench("claim", "wager", "--seeds", "1", "--luck", "0.01", "--json")
+    said = workbench("claim", "wager", "--continue", "--luck", "0.5")
+    assert said.status == 2
+    assert "luck" in said.err
+    assert len([*home.runs.iterdir()]) == 2
+
+
+def test_that_what_failed_is_run_again_when_a_claim_goes_on(workbench: Workbench, wager: None, home: Home) -> None:
+    workbench("claim", "wager", "--seeds", "1", "--json")
+    lost = next(path for path in sorted(home.runs.iterdir()) if RunFolder(path).config().arm == "high")
+    events = (lost / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (lost / "events.jsonl").write_bytes(b"".join(line for line in events if b"finished" not in line))
+    RunFolder(lost).append(ev.Cancelled(t=time.time()))
+    said = workbench("claim", "wager", "--continue", "--json")
+    assert said.status == 0
+    assert said.lines[-1]["arms"]["high"]["gain"]["values"] == [3.0]
+    assert len([*home.runs.iterdir()]) == 3

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from workbench.core import events as ev
@@ -101,3 +103,26 @@ def test_that_a_claim_never_run_says_so(open_window: Callable[..., MainWindow], 
     qtbot.waitUntil(lambda: "never run" in found.headline.text())
     header = found.verdicts.horizontalHeader()
     assert all(header.sectionSize(at) >= header.sectionSizeHint(at) for at in range(header.count()))
+
+
+def test_that_a_claim_goes_on_with_what_was_cancelled(
+    open_window: Callable[..., MainWindow], scripted_at_once: ScriptedRunner, qtbot: QtBot
+) -> None:
+    good = script(0.9, 0.5)
+
+    def cancelled_once(folder: RunFolder) -> Iterable[ev.AnyEvent]:
+        yield ev.Cancelled()
+
+    scripted_at_once.script = cancelled_once
+    page = open_window().open_recipe(NAME)
+    page.claim_action.trigger()
+    window = page.window().findChild(ClaimWindow)
+    assert isinstance(window, ClaimWindow)
+    again = next(one for one in window.findChildren(QPushButton) if one.text() == "Go on")
+    qtbot.waitUntil(again.isEnabled, timeout=20_000)
+    before = window.sheet.shown()
+    scripted_at_once.script = good
+    qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.headline.text() == "The claim holds here.", timeout=30_000)
+    assert window.sheet.shown() == before
+    assert not again.isEnabled()

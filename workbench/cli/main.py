@@ -132,6 +132,9 @@ def _claim(commands: Subparsers[Parser], name: str, words: Sequence[str]) -> Non
     parser = commands.add_parser(name, help="carry out a paper's claim: every arm, same data and budget")
     _name_and_knobs(parser, name, words)
     parser.add_argument("--seeds", default="", metavar="A,B,C", help="one run of every arm per seed")
+    parser.add_argument("--continue", dest="go_on", action="store_true",
+                        help="go on with the last claim of this recipe: its finished runs stand, its seeds are kept "
+                        "unless --seeds names others or more")  # fmt: skip
     add_common(parser)
     finish(parser, running.claim)
 

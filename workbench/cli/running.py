@@ -15,11 +15,11 @@ from workbench.core.problem import InputError, Problem, Problems
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
-from workbench.runner.claims import ClaimProgress, ClaimResult, plan, run_claim
+from workbench.runner.claims import ClaimProgress, ClaimResult, agreeing, collect, latest, plan, run_claim
 from workbench.runner.local import LocalRunner
 from workbench.runner.prepare import freeze
 from workbench.store.home import Home, open_home
-from workbench.store.runfolder import RunConfig
+from workbench.store.runfolder import RunConfig, RunFolder
 
 
 @contextlib.contextmanager
@@ -101,12 +101,16 @@ def claim(asked: Namespace) -> int:
     declared = recipe(asked.name)
     inputs = pairs(asked.input, "--input", problems)
     device = device_of(asked, home, problems)
-    words = asked.seeds.split(",") if asked.seeds else [str(seed) for seed in range(_seed_count(declared))]
+    name, earlier = _earlier(home, declared) if asked.go_on else ("", {})
+    usual = sorted({seed for of_arm in earlier.values() for seed in of_arm}) or [*range(_seed_count(declared))]
+    words = asked.seeds.split(",") if asked.seeds else [str(seed) for seed in usual]
     seeds = [whole_number(word.strip(), "--seeds", problems) for word in words]
     overrides = _checked(declared, given_knobs(asked), problems)
     stop_at(problems)
-    for config in plan(declared, seeds, overrides, inputs=inputs, device=device):
+    planned = plan(declared, seeds, overrides, inputs=inputs, device=device, claim=name)
+    for config in planned:
         _frozen(config, declared, problems)  # before the worker is bothered
+    agreeing(planned, earlier)
     stop = threading.Event()
     lives: dict[str, output.Live] = {}
 
@@ -126,12 +130,24 @@ def claim(asked: Namespace) -> int:
         first_interrupt(stop, "Cancelling the rest. Ctrl+C again leaves at once."),
     ):
         answer(runner.attach())
-        result = run_claim(runner, declared, seeds, tell, overrides=overrides, inputs=inputs, device=device, stop=stop)
+        result = run_claim(runner, declared, seeds, tell, overrides=overrides, inputs=inputs, device=device, stop=stop,
+                           name=name, earlier=earlier)  # fmt: skip
     for live in lives.values():
         live.close()
     output.json_line(result) if asked.json else print_claim(result)
     whole = all(None not in one.values for of_arm in result.arms.values() for one in of_arm.values())
     return 0 if whole and all(result.arms.values()) and not stop.is_set() else 1
+
+
+def _earlier(home: Home, declared: Recipe) -> tuple[str, dict[str, dict[int, RunFolder]]]:
+    """The name of the recipe's last claim and its runs, or InputError where there is none."""
+    name = latest(home, declared.id)
+    if not name:
+        raise InputError(
+            f"No claim of {declared.id!r} was carried out here.", expected="an earlier claim to go on with",
+            received=f"none in {home.runs}", fix="Leave --continue out.", field="--continue",
+        )  # fmt: skip
+    return name, collect(home.runs, name)
 
 
 def _seed_count(declared: Recipe) -> int:

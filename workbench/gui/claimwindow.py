@@ -17,7 +17,6 @@ from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
 from workbench.gui.topline import describe
 from workbench.store.home import Home
-from workbench.store.index import Index
 from workbench.store.runfolder import RunConfig, RunFolder
 
 LOOK_EVERY_MS = 1000
@@ -113,6 +112,7 @@ class ClaimWindow(QDialog):
         self.sheet.set_rows(rows, keys=[folder.id for _, _, folder, _ in found])
         ended = sum(state.phase in ENDED for *_, state in found)
         self.headline.setText(f"{ended} of {count(len(found), 'run')} done")
+        self._again.setEnabled(any(state.phase in ("failed", "cancelled") for *_, state in found))
         if found and ended == len(found):
             self._timer.stop()
             recipe, runs, seeds = self.recipe, self.runs, self._seeds
@@ -128,6 +128,23 @@ class ClaimWindow(QDialog):
         )
         self._table.set_caption(f"{count(len(result.seeds), 'seed')} · asserted statements decide")
 
+    def _go_on(self) -> None:
+        self._again.setEnabled(False)
+        runner, runs = self.link.runner, self.runs
+
+        def take_up() -> dict[str, dict[int, RunFolder]]:
+            from workbench.runner.claims import go_on
+
+            return go_on(runner, runs)
+
+        self.link.background(take_up, then=self._taken_up, failed=self._refused, owner=self)
+
+    def _taken_up(self, runs: dict[str, dict[int, RunFolder]]) -> None:
+        self.verdicts.set_rows([], keys=[])
+        self.notes.clear()
+        self.follow(runs)
+        self.link.runs_changed.emit()
+
     def _lay_out(self) -> None:
         px = theme().pixels
         self._arms.set_body(self.sheet, margin=4)
@@ -135,6 +152,10 @@ class ClaimWindow(QDialog):
         close = QPushButton("Close")
         close.setToolTip("Close this window; the runs go on")
         close.clicked.connect(self.close)
+        self._again = QPushButton("Go on")
+        self._again.setToolTip("Resume the runs that failed or were cancelled, or begin them anew")
+        self._again.setEnabled(False)
+        self._again.clicked.connect(self._go_on)
         look = QPushButton("Show run")
         look.setToolTip("Show the chosen run in its tab")
         look.setEnabled(False)
@@ -148,6 +169,7 @@ class ClaimWindow(QDialog):
         top.addSpacing(px(8))
         top.addWidget(about, 1)
         foot.addWidget(self.notes, 1)
+        foot.addWidget(self._again)
         foot.addWidget(look)
         foot.addWidget(close)
         column = QVBoxLayout(self)
@@ -160,10 +182,9 @@ class ClaimWindow(QDialog):
 
 
 def _last(home: Home, recipe: str) -> dict[str, dict[int, RunFolder]]:
-    from workbench.runner.claims import collect
+    from workbench.runner.claims import collect, latest
 
-    rows = Index(home.index, home.runs).refresh()
-    claim = next((row.config.claim for row in rows if row.config.recipe == recipe and row.config.claim), "")
+    claim = latest(home, recipe)
     return collect(home.runs, claim) if claim else {}
 
 
@@ -177,7 +198,8 @@ def _verdict(one: Any, arms: Mapping[str, Mapping[str, Any]]) -> list[str]:
     low, high = one.interval
     said = one.verdict if one.asserted else f"{one.verdict} (reported)"
     interval = f"{number(low, 3)} … {number(high, 3)}"
-    means = " against ".join(number(arms[arm][one.metric].mean, 3) for arm in (one.better, one.than))
+    found = [arms.get(arm, {}).get(one.metric) for arm in (one.better, one.than)]
+    means = " against ".join(number(values.mean if values else None, 3) for values in found)
     return [said, one.text, one.metric, means, number(one.margin, 3), interval, number(one.by, 3)]
 
 

@@ -29,7 +29,10 @@ from workbench.core.params import check, values_of
 from workbench.core.problem import InputError, KnownTrouble, Problem, Problems
 from workbench.core.recipe import Recipe
 from workbench.runner.base import Runner
+from workbench.runner.prepare import freeze
 from workbench.runner.signs import signs
+from workbench.store.home import Home
+from workbench.store.index import Index
 from workbench.store.runfolder import EventTail, RunConfig, RunFolder
 
 Runs = Mapping[str, Mapping[int, RunFolder]]
@@ -188,21 +191,85 @@ def run_claim(
     inputs: Mapping[str, str] | None = None,
     device: str = "auto",
     stop: threading.Event | None = None,
+    name: str = "",
+    earlier: Runs | None = None,
 ) -> ClaimResult:
     """Submit every run of a claim, wait for the last to end, and judge.
 
     `tell` hears of every run's news on the calling thread. When `stop` is set, or the caller is
-    interrupted, what has not ended is cancelled. Raises what `plan` and `runner.submit` raise.
+    interrupted, what has not ended is cancelled. `earlier` are runs of the claim `name` to go on
+    from: those that finished stand, others are resumed or begun anew. Raises what `plan`,
+    `agreeing` and `runner.submit` raise.
     """
     runs: dict[str, dict[int, RunFolder]] = {}
+    planned = plan(recipe, seeds, overrides, inputs=inputs, device=device, claim=name)
+    old = agreeing(planned, earlier or {})
     try:
-        for config in plan(recipe, seeds, overrides, inputs=inputs, device=device):
-            runs.setdefault(config.arm, {})[config.seed] = runner.submit(config)
+        for config in planned:
+            before = old.get((config.arm, config.seed))
+            again = None if before is None else _taken_up(runner, before)
+            runs.setdefault(config.arm, {})[config.seed] = again or runner.submit(config)
         wait(runner, runs, tell, stop=stop)
     except BaseException:
         cancel(runner, runs)
         raise
     return judge(recipe, runs, seeds=seeds)
+
+
+def agreeing(planned: Sequence[RunConfig], earlier: Runs) -> dict[tuple[str, int], RunFolder]:
+    """The earlier runs of planned ones, by arm and seed.
+
+    Raises InputError where one had other knobs, data or another version of the recipe: its numbers
+    could not stand beside those of the others.
+    """
+    found: dict[tuple[str, int], RunFolder] = {}
+    for config in planned:
+        folder = earlier.get(config.arm, {}).get(config.seed)
+        if folder is None:
+            continue
+        was, now = folder.config(), freeze(config)
+        differs = [name for name in _TELLING if getattr(was, name) != getattr(now, name)]
+        if differs:
+            knobs = sorted(name for name in was.params | now.params if was.params.get(name) != now.params.get(name))
+            raise InputError(
+                f"The earlier run of {config.arm!r}, seed {config.seed}, is not the one that is asked for now.",
+                expected="the same knobs, data and version of the recipe",
+                received=f"a difference in {', '.join(knobs or differs)} ({folder.id})",
+                fix="Leave --continue out to carry the claim out anew, or ask for what was asked for then.",
+                field="continue",
+            )
+        found[config.arm, config.seed] = folder
+    return found
+
+
+_TELLING = ("params", "inputs", "digests", "recipe_version")
+"""What two runs must share to be one arm's run of one seed."""
+
+
+def _taken_up(runner: Runner, folder: RunFolder) -> RunFolder | None:
+    """An earlier run as it stands, or going on from its checkpoint; None where it has to begin anew."""
+    state = folder.state()
+    if state.phase not in ENDED or (state.phase == "finished" and not state.kept_early):
+        return folder
+    if state.phase != "finished" and state.resumable:
+        runner.resume(folder.id).result()
+        return folder
+    return None
+
+
+def go_on(runner: Runner, runs: Runs) -> dict[str, dict[int, RunFolder]]:
+    """The runs of a claim, those that did not finish resumed or begun anew; raises what `agreeing` raises."""
+    agreeing([folder.config() for of_arm in runs.values() for folder in of_arm.values()], runs)
+    return {
+        arm: {seed: _taken_up(runner, folder) or runner.submit(folder.config()) for seed, folder in of_arm.items()}
+        for arm, of_arm in runs.items()
+    }
+
+
+def latest(home: Home, recipe: str) -> str:
+    """The name of the recipe's claim that was carried out last here; empty where there is none."""
+    rows = Index(home.index, home.runs).refresh()
+    return next((row.config.claim for row in rows if row.config.recipe == recipe and row.config.claim), "")
 
 
 def cancel(runner: Runner, runs: Runs) -> None:
