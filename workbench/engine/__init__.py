@@ -1,1 +1,1 @@
-"""Placeholder docstring replaced by its owner."""
+"""The torch side, shared by recipes: backbones, data, the training loop, metrics, and readers of each modality."""
