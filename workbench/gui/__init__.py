@@ -1,1 +1,1 @@
-"""Placeholder docstring replaced by its owner."""
+"""The window: pages, views and forms made from declarations; it never imports torch or decodes a file itself."""
