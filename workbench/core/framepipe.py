@@ -1,0 +1,206 @@
+"""Frames from the process that decodes videos: asked for by time, in order, and waited for.
+
+Everything here waits; a window calls it on a thread of its own. The process is `engine/video/avframes.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.video import FrameIndex, FrameTold, VideoFacts
+
+SCRIPT = Path(__file__).parents[1] / "engine" / "video" / "avframes.py"
+SILENT_S = 20.0
+"""A decoder that has said nothing for so long is ended: damaged files make decoders run in circles."""
+EXPECTED = "MP4, MOV, MKV, WebM, AVI, GIF, or another video that FFmpeg reads"
+
+
+class Pipe:
+    """The decoder's process, what it said first, and its answers."""
+
+    def __init__(self, what: str, path: Path) -> None:
+        self.path = path
+        _check(path)
+        # -I: nothing of the folder it is started in, or of the user's, is imported.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(SCRIPT), what, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._overdue = False
+        try:
+            self.facts = msgspec.convert(self.line(), VideoFacts)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, **asked: Any) -> None:
+        """Send a line; the process need not have answered the one before."""
+        given = self._process.stdin
+        if given is None:
+            raise RuntimeError("the pipe was made without an input")
+        try:
+            given.write(msgspec.json.encode(asked) + b"\n")
+            given.flush()
+        except OSError:
+            raise self._gone() from None
+
+    def line(self) -> dict[str, Any]:
+        """The next line; raises InputError where it says that there is no video, KnownTrouble where nothing comes."""
+        with self._patience():
+            line = self._out.readline()
+        if not line.endswith(b"\n"):
+            raise self._gone()
+        said: dict[str, Any] = msgspec.json.decode(line)
+        if said.get("missing"):
+            raise KnownTrouble(
+                "Videos need FFmpeg's decoders, which are not installed.", expected="the package av",
+                received=str(said["error"]), fix="pip install 'transfer-workbench[speech]'", place=self.path.name,
+            )  # fmt: skip
+        if "error" in said:
+            raise InputError(
+                "There is no video to be had from this file.", expected=EXPECTED, received=str(said["error"]),
+                fix="Check that the file is what its name says; copy or export it again.", field="path",
+                place=self.path.name,
+            )  # fmt: skip
+        return said
+
+    def bytes(self, count: int) -> bytes:
+        """So many bytes that follow a line."""
+        with self._patience():
+            found: bytes = self._out.read(count)
+        if len(found) < count:
+            raise self._gone()
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    @property
+    def _out(self) -> Any:
+        return self._process.stdout
+
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        """End the process when it stays silent, so that reading from it ends too."""
+
+        def end() -> None:
+            self._overdue = True
+            self._process.kill()
+
+        timer = threading.Timer(SILENT_S, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _gone(self) -> KnownTrouble:
+        return KnownTrouble(
+            "The decoder of this video ended.", expected="frames",
+            received=f"silence for {SILENT_S:g} s" if self._overdue else f"exit status {self._process.poll()}",
+            fix="The file may be damaged: play it elsewhere, or convert it with FFmpeg.", place=self.path.name,
+        )  # fmt: skip
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        raise InputError(
+            "There is nothing at this path.", expected=f"a video: {EXPECTED}", received=str(path),
+            fix="Check the path; a network drive may be away.", field="path", place=path.name,
+        )  # fmt: skip
+    if path.is_dir():
+        raise InputError(
+            "This is a folder, not a video.", expected=f"one file: {EXPECTED}", received=str(path),
+            fix="Choose one of the files in it.", field="path", place=path.name,
+        )  # fmt: skip
+    if path.stat().st_size == 0:
+        raise InputError(
+            "The file is empty.", expected=f"a video: {EXPECTED}", received="0 bytes", fix="Copy it again.",
+            field="path", place=path.name,
+        )  # fmt: skip
+
+
+class VideoReader:
+    """A video whose frames are asked for by their times (ticks of its index); one thread at a time.
+
+    Raises InputError where there is no video in the file, KnownTrouble where its decoder is missing or ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._pipe = Pipe("frames", path)
+        self.facts = self._pipe.facts
+
+    def at(self, time: int, *, width: int = 0, height: int = 0) -> tuple[FrameTold, bytes] | None:
+        """The frame that is shown at a time, within a box of so many pixels; None before the first one."""
+        self._pipe.ask(at=time, width=width, height=height)
+        return self._frame()
+
+    def following(self, count: int, *, width: int = 0, height: int = 0) -> Iterator[tuple[FrameTold, bytes]]:
+        """The frames after the one given last, as many as there are; the decoder works ahead of who reads them.
+
+        All of them have to be read before anything else is asked for.
+        """
+        self._pipe.ask(next=count, width=width, height=height)
+        for _ in range(count):
+            found = self._frame()
+            if found is None:
+                return
+            yield found
+
+    def _frame(self) -> tuple[FrameTold, bytes] | None:
+        said = self._pipe.line()
+        if said.get("end"):
+            return None
+        told = msgspec.convert(said, FrameTold)
+        return told, self._pipe.bytes(told.width * told.height * 3)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_index(path: Path, tell: Callable[[int, float], None] | None = None) -> tuple[VideoFacts, FrameIndex]:
+    """When each frame of a video is shown; `tell` hears how many frames and seconds have been read so far.
+
+    Raises InputError where there is no video, or a video without a frame.
+    """
+    pipe = Pipe("index", path)
+    try:
+        while "times" not in (said := pipe.line()):
+            if tell is not None:
+                tell(int(said["packets"]), float(said["done_s"]))
+    finally:
+        pipe.close()
+    index = msgspec.convert(said, FrameIndex)
+    if not index.times:
+        raise InputError(
+            "This video has no frames.", expected="at least one frame", received="; ".join(index.notes) or "none",
+            fix="The file may be cut off: copy or export it again.", field="path", place=path.name,
+        )  # fmt: skip
+    return pipe.facts, index

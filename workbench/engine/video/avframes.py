@@ -1,0 +1,327 @@
+"""FFmpeg as a server of frames, run as a process of its own: a video in, frames at asked times out.
+
+PyAV's wheels carry codecs under the GPL (x264, x265), so they are kept out of our processes; a broken
+file can end no more than this one either. Nothing of the program is imported: it runs as a script.
+
+`avframes.py index PATH` writes the file's facts as a line of JSON, then lines `{"packets": n, "done_s": t}` now
+and then, and last `{"times": [...], "keys": [...], "tick_s": s, "notes": [...]}` (core.video.FrameIndex).
+
+`avframes.py frames PATH` writes the facts, then answers each line of JSON on its input:
+`{"at": time, "width": w, "height": h}` with the frame shown at that time (in ticks), `{"next": n, …}` with the n
+frames that follow the one given last. An answer is a line (core.video.FrameTold) and width · height · 3 bytes;
+where there is none, `{"end": true}`. A width of 0 asks for frames as they are. `{"error": …}` may stand
+in the place of any answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+HELD_BYTES = 192 << 20
+"""Decoded frames that are kept, for stepping backwards."""
+MOST_FAULTS = 1000
+TELL_EVERY_S = 0.1
+TRANSFERS = {16: "HDR (PQ)", 18: "HDR (HLG)"}
+"""Transfer characteristics that an ordinary screen cannot show as meant."""
+
+
+class Refused(Exception):
+    """There is no video to be had; the text says why."""
+
+
+def open_video(av: Any, path: str) -> tuple[Any, Any]:
+    """A container and its first video stream that is not a cover picture."""
+    try:
+        container = av.open(path, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise Refused(f"not a video that FFmpeg can read ({str(error).split(':')[0].strip()})") from None
+    pictured = av.stream.Disposition.attached_pic
+    streams = [one for one in container.streams.video if not one.disposition & pictured]
+    if not streams:
+        has = ", ".join(sorted({one.type for one in container.streams})) or "nothing"
+        container.close()
+        raise Refused(f"no moving picture, only {has}")
+    stream = streams[0]
+    stream.thread_type = "AUTO"
+    return container, stream
+
+
+def facts_of(av: Any, path: str) -> dict[str, Any]:
+    """What core.video.VideoFacts holds; the first frame is decoded, since rotation and HDR are told there."""
+    container, stream = open_video(av, path)
+    with container:
+        notes, first = [], None
+        try:
+            first = next(container.decode(stream), None)
+        except av.error.FFmpegError as error:
+            notes.append(f"the first frame cannot be decoded: {error}")
+        codec = stream.codec_context
+        if first is None and not notes:
+            raise Refused("a video track without frames")
+        turned = int(getattr(first, "rotation", 0) or 0) if first is not None else 0
+        shape = (first.width, first.height) if first is not None else (codec.width, codec.height)
+        aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+        size = shown_size(shape, aspect, turned)
+        layout = first.format if first is not None else codec.format
+        bits = max((one.bits for one in layout.components), default=8) if layout is not None else 8
+        transfer = int(getattr(first, "color_trc", 0) or 0) if first is not None else 0
+        if transfer in TRANSFERS:
+            notes.append(f"{TRANSFERS[transfer]}: shown without tone mapping")
+        if bits > 8:
+            notes.append(f"{bits} bits a channel, shown as 8")
+        if len(container.streams.video) > 1:
+            notes.append(f"the first of {len(container.streams.video)} video tracks")
+        seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        return {
+            "width": size[0], "height": size[1], "coded_width": shape[0], "coded_height": shape[1],
+            "codec": codec.name, "format": container.format.name.split(",")[0],
+            "pixel_format": layout.name if layout is not None else "", "bits": bits,
+            "frames_per_s": float(stream.average_rate or stream.guessed_rate or 0), "frames": int(stream.frames),
+            "duration_s": seconds or (container.duration or 0) / av.time_base, "rotation_degrees": -turned % 360,
+            "pixel_aspect": aspect, "has_sound": bool(container.streams.audio), "notes": notes,
+        }  # fmt: skip
+
+
+def shown_size(coded: tuple[int, int], aspect: float, turned: int) -> tuple[int, int]:
+    """Width and height with square pixels, upright."""
+    wide, high = max(1, round(coded[0] * aspect)), coded[1]
+    return (high, wide) if turned % 180 else (wide, high)
+
+
+def index(av: Any, path: str, out: BinaryIO) -> None:
+    """Read through the file without decoding it, and tell when each frame is shown."""
+    container, stream = open_video(av, path)
+    times: list[int] = []
+    keys: set[int] = set()
+    notes: list[str] = []
+    told, last, jumps = time.monotonic(), None, 0
+    with container:
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                notes.append(f"the file is damaged after {len(times)} frames: {error}")
+                break
+            if packet is None:
+                break
+            moment = packet.pts if packet.pts is not None else packet.dts
+            if not packet.size or moment is None or packet.is_discard:
+                continue
+            if last is not None and packet.dts is not None and packet.dts < last:
+                jumps += 1
+            last = packet.dts if packet.dts is not None else last
+            times.append(moment)
+            if packet.is_keyframe:
+                keys.add(moment)
+            if time.monotonic() - told > TELL_EVERY_S:
+                told = time.monotonic()
+                _line(out, {"packets": len(times), "done_s": float((times[-1] - times[0]) * stream.time_base)})
+    if jumps:
+        notes.append(f"times jump backwards {jumps} times; frames are put in the order of their times")
+    ordered = sorted(set(times))
+    if len(ordered) < len(times):
+        notes.append(f"{len(times) - len(ordered)} frames share the time of another and cannot be told apart")
+    _line(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in keys],
+                "tick_s": float(stream.time_base), "notes": notes})  # fmt: skip
+
+
+class Frames:
+    """A decoder that stands somewhere in the file; what it has passed is kept for a while."""
+
+    def __init__(self, av: Any, path: str) -> None:
+        self._av = av
+        self._container, self._stream = open_video(av, path)
+        self._flow: Iterator[Any] = iter(())
+        self._ahead: Any = None
+        self._held: OrderedDict[int, Any] = OrderedDict()
+        self._followers: dict[int, int] = {}
+        self._bytes, self.faults = 0, 0
+        self._given: int | None = None
+        self._passed: int | None = None
+        self._aspect = float(self._stream.sample_aspect_ratio or 1) or 1.0
+        self._restart(None)
+
+    def _restart(self, target: int | None) -> None:
+        """Stand at the last frame that decoding can begin with before a time, or at the start."""
+        try:
+            if target is None:
+                self._container.seek(0, any_frame=False, backward=True)
+            else:
+                self._container.seek(target, stream=self._stream, any_frame=False, backward=True)
+        except self._av.error.FFmpegError:
+            self._reopen()
+        self._flow, self._passed = self._decoded(), None
+        self._ahead = next(self._flow, None)
+        # What comes before the first whole picture leans on pictures that were not read.
+        while target is not None and self._ahead is not None and not self._ahead.key_frame:
+            self._ahead = next(self._flow, None)
+
+    def _reopen(self) -> None:
+        path = self._container.name
+        self._container.close()
+        self._container, self._stream = open_video(self._av, path)
+
+    def _decoded(self) -> Iterator[Any]:
+        """Frames with times from here on; what cannot be decoded is counted and passed over."""
+        packets = self._container.demux(self._stream)
+        faults = 0
+        while faults < MOST_FAULTS:
+            try:
+                packet = next(packets, None)
+                frames = packet.decode() if packet is not None else []
+            except self._av.error.EOFError:
+                return
+            except self._av.error.FFmpegError:
+                faults += 1
+                self.faults += 1
+                continue
+            if packet is None:
+                return
+            yield from (frame for frame in frames if frame.pts is not None)
+
+    def at(self, moment: int) -> Any:
+        """The frame that is shown at a time, or None before the first one."""
+        found = self._held.get(moment) or self._go_to(moment)
+        self._given = None if found is None else found.pts
+        return found
+
+    def _go_to(self, moment: int) -> Any:
+        """Decode up to a time: the frame shown then, or None; the one after it is then ahead."""
+        if self._ahead is None or self._ahead.pts > moment or self._key_between(moment):
+            self._restart(moment)
+            if self._ahead is None or self._ahead.pts > moment:
+                self._restart_before(moment)
+        found = None
+        while self._ahead is not None and self._ahead.pts <= moment:
+            found = self._ahead
+            self._pass()
+        return found
+
+    def _restart_before(self, moment: int) -> None:
+        """Some files say that decoding can begin where it cannot: go further back, at last to the start."""
+        back = round(1 / float(self._stream.time_base))
+        for step in (1, 5, 20):
+            self._restart(moment - step * back)
+            if self._ahead is not None and self._ahead.pts <= moment:
+                return
+        self._restart(None)
+
+    def _key_between(self, moment: int) -> bool:
+        """Whether a restart would land after where we stand, and so be quicker than decoding on."""
+        entry = self._stream.index_entries.search_timestamp(moment, backward=True) if self._indexed() else -1
+        if entry < 0:
+            return (moment - self._ahead.pts) * float(self._stream.time_base) > 2.0
+        return bool(self._stream.index_entries[entry].timestamp > self._ahead.pts)
+
+    def _indexed(self) -> bool:
+        return hasattr(self._stream, "index_entries") and len(self._stream.index_entries) > 1
+
+    def after(self) -> Any:
+        """The frame after the one given last; None at the end."""
+        follower = self._followers.get(self._given) if self._given is not None else None
+        found = self._held.get(follower) if follower is not None else None
+        if found is None:
+            if self._given is not None and self._passed != self._given:
+                self._go_to(self._given)
+            found = self._ahead
+            if found is not None:
+                self._pass()
+        if found is not None:
+            self._given = found.pts
+        return found
+
+    def _pass(self) -> None:
+        """Step over the frame ahead, keeping it; the frame after it is then ahead."""
+        frame = self._ahead
+        if self._passed is not None:
+            self._followers[self._passed] = frame.pts
+        self._passed = frame.pts
+        if frame.pts not in self._held:
+            self._held[frame.pts] = frame
+            self._bytes += _weight(frame)
+        while self._bytes > HELD_BYTES and len(self._held) > 1:
+            moment, old = self._held.popitem(last=False)
+            self._followers.pop(moment, None)
+            self._bytes -= _weight(old)
+        self._ahead = next(self._flow, None)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no frame comes after the one given last, as far as is known."""
+        return bool(self._ahead is None and self._given is not None and self._given == self._passed)
+
+    def picture(self, frame: Any, width: int, height: int) -> tuple[int, int, bytes]:
+        """A frame upright, with square pixels, in a box of so many pixels or (0) as it is: RGB."""
+        turned = int(getattr(frame, "rotation", 0) or 0)
+        wide, high = shown_size((frame.width, frame.height), self._aspect, turned)
+        if width and height:
+            share = min(width / wide, height / high, 1.0)
+            wide, high = max(1, round(wide * share)), max(1, round(high * share))
+        stored = (high, wide) if turned % 180 else (wide, high)
+        small = stored[0] * stored[1] < frame.width * frame.height
+        pixels = frame.reformat(
+            width=stored[0], height=stored[1], format="rgb24", interpolation="AREA" if small else "BILINEAR"
+        ).to_ndarray()
+        if turned:
+            import numpy as np
+
+            pixels = np.ascontiguousarray(np.rot90(pixels, turned // 90))
+        return wide, high, pixels.tobytes()
+
+
+def _weight(frame: Any) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)
+
+
+def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO) -> None:
+    """Answer until the input ends."""
+    frames = Frames(av, path)
+    for line in given:
+        asked = json.loads(line)
+        wanted = [asked["at"]] if "at" in asked else [None] * int(asked["next"])
+        for moment in wanted:
+            began = time.perf_counter()
+            frame = frames.after() if moment is None else frames.at(int(moment))
+            if frame is None:
+                _line(out, {"end": True, "faults": frames.faults})
+                break
+            wide, high, pixels = frames.picture(frame, int(asked.get("width", 0)), int(asked.get("height", 0)))
+            taken = round((time.perf_counter() - began) * 1000, 2)
+            told = {"time": frame.pts, "width": wide, "height": high, "decode_ms": taken,
+                    "key": bool(frame.key_frame), "last": frames.is_last, "faults": frames.faults}  # fmt: skip
+            _line(out, told, pixels)
+
+
+def _line(out: BinaryIO, facts: dict[str, Any], more: bytes = b"") -> None:
+    out.write(json.dumps(facts).encode() + b"\n")
+    out.write(more)
+    out.flush()
+
+
+def main(what: str, path: str, given: BinaryIO, out: BinaryIO) -> None:
+    """Facts first, then what was asked for."""
+    try:
+        import av
+    except ImportError as error:
+        _line(out, {"error": str(error), "missing": True})
+        return
+    # PyAV's log is left off, as it is by default: writing it from a decoder's threads waits for ours for ever.
+    try:
+        _line(out, facts_of(av, path))
+        if what == "index":
+            index(av, path, out)
+        elif what == "frames":
+            serve(av, path, given, out)
+    except (Refused, av.error.FFmpegError) as error:
+        _line(out, {"error": str(error)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], str(Path(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)
