@@ -217,7 +217,7 @@ class Frames:
         """Whether a restart would land after where we stand, and so be quicker than decoding on."""
         entry = self._stream.index_entries.search_timestamp(moment, backward=True) if self._indexed() else -1
         if entry < 0:
-            return (moment - self._ahead.pts) * float(self._stream.time_base) > 2.0
+            return bool((moment - self._ahead.pts) * float(self._stream.time_base) > 2.0)
         return bool(self._stream.index_entries[entry].timestamp > self._ahead.pts)
 
     def _indexed(self) -> bool:
