@@ -26,13 +26,13 @@ def clone(asked: Namespace) -> int:
     """`speech clone --voice FILE|PROFILE --text TEXT --out FILE`: write the sound, tell how near it came."""
     problems: list[Problem] = list(asked.problems)
     home = open_home(asked.home)
-    source, text = VoiceSource(), ""
+    source = VoiceSource()
     try:
         source = _source(asked, home)
     except InputError as problem:
         problems.append(problem)
     try:
-        text, _ = sayable(asked.text)
+        sayable(asked.text)
     except InputError as problem:
         problems.append(problem)
     stop_at(problems)

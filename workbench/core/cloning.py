@@ -107,7 +107,7 @@ class SayWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     out: str = ""
 
 
-class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+class Said(msgspec.Struct, frozen=True):
     """A cloned sound and how near it came: the encoder's `likeness` (cosine) of it to the voice that was asked for.
 
     `rival` is the learned voice that the sound is most like, by `rival_cosine`. Without enough speech to compare,

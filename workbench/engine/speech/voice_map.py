@@ -34,6 +34,8 @@ def layout(vectors: Floats) -> Floats:
         found = TSNE(2, metric="cosine", init="pca", perplexity=near, random_state=0).fit_transform(vectors)
     if found.shape[1] < 2:
         found = np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+    # The longer axis lies across, as screens do; the sign of an axis is chance (see map_of).
+    found = map_of(found - found.mean(0)) if len(found) > 1 else found
     centred = found - (found.max(0) + found.min(0)) / 2
     scaled: Floats = (centred / max(float(np.abs(centred).max(initial=0.0)), 1e-6)).astype(np.float32)
     return scaled
