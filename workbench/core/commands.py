@@ -235,6 +235,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.map.fit", "Show everything", "Make room for all points", "Home"),
     Command("view.map.all", "Select all", "Select every point", "Ctrl+A"),
     Command("view.map.none", "Select nothing", "Let go of the selected points", "Esc"),
+    Command("view.map.play", "Play the point", "Hear the sound of the selected point; halt", "Space"),
     Command("view.volume.crosshair", "Crosshair", "Click or drag: all planes go there", "V", "mdi6.crosshairs"),
     Command("view.volume.ruler", "Ruler", "Drag along a length in millimetres", "R", "mdi6.ruler"),
     Command("view.volume.angle", "Angle", "Click three points: the angle at the second", "A", "mdi6.angle-acute"),

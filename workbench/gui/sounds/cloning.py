@@ -140,7 +140,13 @@ class Cloning(QObject):
         seed = next((one for one in self.seeds if one not in there), None)
         if seed is not None:
             source = VoiceSource(seed=seed)
-            self._know(self.placing, source, lambda found: (self._add(source, found), self._place_nobodies()))
+
+            def then(found: ClonedVoice) -> None:
+                self._add(source, found)
+                self._place_nobodies()
+                self.follow()
+
+            self._know(self.placing, source, then)
 
     def follow(self) -> None:
         """Another sound is open, or something was selected, edited, begun or ended."""
