@@ -126,7 +126,7 @@ class ClonePanel(QScrollArea):
         drawing = row(of["record"], of["nobody"])
         drawing.setStretch(0, 0)
         column.addLayout(drawing)
-        column.addWidget(self.list)
+        column.addWidget(self.list, 1)
         column.addWidget(self.notes)
         column.addLayout(row(of["remember"], of["remove"], of["voices"]))
         column.addWidget(self.text)
@@ -135,7 +135,7 @@ class ClonePanel(QScrollArea):
         for widget in (self.bar, self.progress, self.strip, self.result):
             column.addWidget(widget)
         column.addLayout(row(of["play"], of["original"], of["open"], of["export"]))
-        column.addWidget(self.map, 1)
+        column.addWidget(self.map, 3)
         column.addWidget(self.legend)
         column.addWidget(words(CONSENT, "small"))
         column.addStretch(0)
