@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
+from safetensors.numpy import load_file, save_file
 
 from tests.engine.speech.conversing import RATE_HZ, conversation
 from tests.gui.sounds.fakes import Card
 from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
 from workbench.core.audio import Tier, TiersDoc
-from workbench.core.cloning import SYNTHETIC, VoiceSource
+from workbench.core.cloning import LEARNED, SYNTHETIC, VoiceSource
+from workbench.engine.backbone_folders import STARTERS
 from workbench.runner.local import LocalRunner
 from workbench.store import voices
 
@@ -150,15 +154,41 @@ def test_that_voices_that_nobody_has_speak_and_are_there_again_next_time(page, q
     spoken(qtbot, page, "nobody 1")
     assert cloning._heard == kept
     cloning.acts["clone-remove"].trigger()
-    assert [one.title for one in panel.voices] == ["nobody 2"] and cloning.seeds == [2]
+    assert [one.title for one in panel.voices] == ["nobody 2"] and cloning.voices.seeds == [2]
 
-    cloning.nobodies.clear()
+    cloning.voices.forget_places()
     cloning.set_values({"text": "Hello.", "seeds": [2, 9, -1]})
     cloning.look()
     qtbot.waitUntil(lambda: [one.title for one in panel.voices] == ["nobody 2", "nobody 9"], timeout=WITHIN_MS)
     assert panel.text.toPlainText() == "Hello."
     cloning.set_values({"seeds": "none"})
-    assert cloning.seeds == [2, 9]
+    assert cloning.voices.seeds == [2, 9]
+
+
+def test_that_a_model_of_a_run_speaks_in_place_of_the_shipped_one(page, qtbot, home, tmp_path):
+    mine = home.models / "mine"
+    shutil.copytree(STARTERS / "voice-synthesiser", mine)
+    save_file(dict(list(load_file(mine / LEARNED).items())[:12]), mine / LEARNED)
+    soundfile.write(tmp_path / "spoken.wav", conversation().samples[: 9 * RATE_HZ], RATE_HZ)
+    cloning, panel = page.cloning, page.cloning.panel
+    panel.text.setPlainText(TEXT)
+    cloning.set_values({"text": TEXT, "seeds": [4]})
+    cloning.acts["clone"].trigger()
+    qtbot.waitUntil(lambda: len(panel.points) == 161 and panel.model.count() == 2, timeout=WITHIN_MS)
+    cloning.enrol_voice(VoiceSource(str(tmp_path / "spoken.wav")))
+    settled(qtbot, page)
+    assert panel.buttons["remember"].isEnabled()
+    panel.model.setCurrentIndex(1)
+    panel.model.activated.emit(1)
+    # Every voice is heard again by the encoder that the other model listens with.
+    qtbot.waitUntil(lambda: len(panel.points) == 14 and len(panel.voices) == 2, timeout=WITHIN_MS)
+    settled(qtbot, page)
+    panel.list.setCurrentRow(0)
+    assert not panel.buttons["remember"].isEnabled()
+    cloning.acts["clone-speak"].trigger()
+    spoken(qtbot, page, "spoken")
+    assert [key[2] for key in cloning._heard] == [str(mine)]
+    assert cloning.said.rival in load_file(mine / LEARNED)
 
 
 def test_that_what_cannot_be_said_or_known_is_told_and_a_recording_is_enrolled(page, qtbot, tmp_path):

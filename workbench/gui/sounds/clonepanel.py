@@ -28,6 +28,7 @@ from workbench.gui.theme import theme, tokens
 from workbench.gui.views import palette
 from workbench.gui.views.legend import Legend
 from workbench.gui.views.pointmap import Groups, PointMap
+from workbench.store.models import ModelFacts
 
 WIDTH_PX, LIST_PX, TEXT_PX, MAP_PX, SWATCH_PX = 320, 84, 52, 136, 12
 Kind = Literal["learned", "remembered", "enrolled", "nobody's"]
@@ -71,6 +72,8 @@ class ClonePanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFixedWidth(px(WIDTH_PX))
         self.setAccessibleName("Speak with a voice")
+        self.model = chooser("Synthesiser")
+        self.model.setToolTip("The model that speaks: the shipped one, or one that a run has made")
         self.source = chooser("Whose voice is enrolled")
         self.source.setToolTip("The part of the open sound in which one person speaks")
         self.buttons = {name: QPushButton(text) for name, text in BUTTONS.items()}
@@ -106,6 +109,7 @@ class ClonePanel(QScrollArea):
         theme().changed.connect(self._recolour)
         self._lay_out()
         self.say("", "", -1.0)
+        self.show_models([], "")
         self.show_voices([], None)
         self.show_map([], None)
         self.show_notes(())
@@ -120,6 +124,7 @@ class ClonePanel(QScrollArea):
         column.setContentsMargins(px(4), 0, px(4), 0)
         column.setSpacing(px(6))
         column.addWidget(words("Speak with a voice", "heading"))
+        column.addWidget(self.model)
         enrolling = row(self.source, of["enrol"])
         enrolling.setStretch(1, 0)
         column.addLayout(enrolling)
@@ -145,6 +150,17 @@ class ClonePanel(QScrollArea):
         """The voice that is selected in the list."""
         at = self.list.currentRow()
         return self.voices[at] if 0 <= at < len(self.voices) else None
+
+    def show_models(self, found: Sequence[ModelFacts], chosen: str) -> None:
+        """The synthesisers to choose from, where there are others than the shipped one."""
+        with QSignalBlocker(self.model):
+            self.model.clear()
+            self.model.addItem("The shipped synthesiser", "")
+            for one in found:
+                self.model.addItem(one.run or one.name, one.path)
+                self.model.setItemData(self.model.count() - 1, one.path, Qt.ItemDataRole.ToolTipRole)
+            self.model.setCurrentIndex(max(0, self.model.findData(chosen)))
+        self.model.setVisible(bool(found))
 
     def show_sources(self, sources: Sequence[tuple[str, VoiceSource]]) -> None:
         """What can be enrolled; the same entry stays chosen where it is still there, else the first."""

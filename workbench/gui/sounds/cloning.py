@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 from workbench.core.audio import SoundFile
 from workbench.core.cloning import (
     ClonedVoice,
-    MapPoint,
     MapWish,
     Said,
     SayWish,
@@ -26,13 +25,16 @@ from workbench.core.cloning import (
 )
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.sayable import sayable
-from workbench.core.speakers import EnrolWish, VoiceProfile, speakers_tier, talk_time
+from workbench.core.speakers import EnrolWish, VoiceProfile
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
-from workbench.gui.sounds.clonepanel import ClonePanel, Kind, Shown
+from workbench.gui.sounds.clonepanel import ClonePanel
 from workbench.gui.sounds.saidstrip import SaidStrip
 from workbench.gui.sounds.voicedialogs import PRIVACY
+from workbench.gui.sounds.voicesathand import VoicesAtHand, sources_of
 from workbench.gui.sounds.waves import Sound, open_sound
+from workbench.store.models import ModelFacts
+from workbench.store.synthesisers import synthesisers
 
 if TYPE_CHECKING:
     from workbench.gui.sounds.page import SoundsPage
@@ -54,15 +56,13 @@ class Cloning(QObject):
     def __init__(self, page: SoundsPage) -> None:
         super().__init__(page)
         self.page, self._link = page, page.link
-        self.enrolled: list[Shown] = []
-        self.nobodies: list[Shown] = []
-        self.seeds: list[int] = []
-        self.map = VoiceMap(())
+        self.voices = VoicesAtHand()
+        self.model = ""
+        """The folder of a run's synthesiser; empty for the shipped one."""
         self.chosen: VoiceSource | None = None
         self.said: Said | None = None
-        self._told: dict[VoiceSource, tuple[str, ...]] = {}
-        self._heard: dict[tuple[VoiceSource, str], Said] = {}
-        self._records = self._mapped = False
+        self._heard: dict[tuple[VoiceSource, str, str], Said] = {}
+        self._records = False
         self.dialog: QInputDialog | QFileDialog | None = None
         self.asking = Asking(page.link, self, failed=self._fail)
         self.placing = Asking(page.link, self, failed=self._fail)
@@ -94,7 +94,8 @@ class Cloning(QObject):
         self.placing.changed.connect(lambda _: self.follow())
         page.transcribing.acts["transcribe"].triggered.connect(lambda _: self.follow())
         page.viewer.edited.connect(self.follow)
-        page.viewer.scene.selected.connect(self.follow)
+        page.viewer.scene.selected.connect(self._selected)
+        panel.model.activated.connect(lambda _: self._choose_model())
         page.recorder.recorded.connect(self._recorded)
         page.recorder.left.connect(self._record_no_more)
 
@@ -102,12 +103,12 @@ class Cloning(QObject):
 
     def values(self) -> dict[str, Any]:
         """The text, and the seeds of voices that nobody has."""
-        return {"text": self.panel.text.toPlainText(), "seeds": self.seeds}
+        return {"text": self.panel.text.toPlainText(), "seeds": self.voices.seeds}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
         try:
-            self.seeds = [one for one in msgspec.convert(values.get("seeds", []), list[int]) if one >= 0]
+            self.voices.seeds = [one for one in msgspec.convert(values.get("seeds", []), list[int]) if one >= 0]
             text = msgspec.convert(values.get("text", FIRST_TEXT), str)
         except msgspec.ValidationError:
             return
@@ -124,26 +125,40 @@ class Cloning(QObject):
         self.follow()
 
     def look(self) -> None:
-        """Ask for the map of voices, and with it for those that are remembered."""
-        self.placing.ask("Placing voices", "clone-map", VoiceMap, self._take_map, **msgspec.to_builtins(MapWish()))
+        """Ask for the map of voices, and with it for those that are remembered; look for synthesisers of runs."""
+        home = self._link.home
+        self._link.background(lambda: synthesisers(home), then=self._take_models, owner=self)
+        wish = msgspec.to_builtins(MapWish(self.model))
+        self.placing.ask("Placing voices", "clone-map", VoiceMap, self._take_map, **wish)
+
+    def _take_models(self, found: list[ModelFacts]) -> None:
+        if self.model and self.model not in [one.path for one in found]:
+            self.model = ""
+        self.panel.show_models(found, self.model)
+
+    def _choose_model(self) -> None:
+        chosen = str(self.panel.model.currentData() or "")
+        if chosen != self.model:
+            self.model, self.chosen = chosen, None
+            self.voices.forget_places()
+            self.look()
+            self.follow()
 
     def _take_map(self, found: VoiceMap) -> None:
-        self.map, self._mapped = found, True
+        self.voices.map = found
         if self.chosen is None and found.remembered:
             self.chosen = found.remembered[0].source
-        self._place_nobodies()
+        self._place_next()
         self.follow()
 
-    def _place_nobodies(self) -> None:
-        """Seeds of last time have no place yet: they get theirs one after the other."""
-        there = {one.source.seed for one in self.nobodies}
-        seed = next((one for one in self.seeds if one not in there), None)
-        if seed is not None:
-            source = VoiceSource(seed=seed)
+    def _place_next(self) -> None:
+        """Voices of last time, or of another model, have no place yet: they get theirs one after the other."""
+        source = self.voices.unknown()
+        if source is not None:
 
             def then(found: ClonedVoice) -> None:
-                self._add(source, found)
-                self._place_nobodies()
+                self.voices.add(source, found)
+                self._place_next()
                 self.follow()
 
             self._know(self.placing, source, then)
@@ -159,14 +174,15 @@ class Cloning(QObject):
         self.acts["clone"].setVisible(page.places.currentWidget() is not page.batch)
         if panel.isHidden():
             return
-        panel.show_sources(self._sources())
+        panel.show_sources(sources_of(page))
         panel.say(asking.doing or self.placing.doing, asking.words, asking.fraction)
         self._show()
-        running, one = bool(asking.doing), self._shown(self.chosen)
+        running, one = bool(asking.doing), self.voices.find(self.chosen)
         ready = self.chosen is not None and not panel.wrong.text()
         can = {
             "enrol": panel.source.count() > 0 and not running, "record": not running,
-            "nobody": not running and self._mapped, "remember": one is not None and one.kind == "enrolled",
+            "nobody": not running and bool(self.voices.map.learned),
+            "remember": one is not None and one.kind == "enrolled" and not self.model,
             "remove": one is not None and one.kind in ("enrolled", "nobody's"), "speak": ready and not running,
             "stop": running, "play": self.said is not None and self.strip.audible,
             "original": self.said is not None and self.strip.audible and self._original() is not None,
@@ -178,34 +194,15 @@ class Cloning(QObject):
         panel.buttons["play"].setText("Halt" if self.strip.player.playing else "Play")
 
     def _show(self) -> None:
-        voices = self._voices()
-        self.panel.show_voices(voices, self.chosen)
-        learned = [_shown(one, "learned") for one in self.map.learned]
-        self.panel.show_map([*learned, *voices] if learned else [], self.chosen)
-        notes = self._told.get(self.chosen, ()) if self.chosen is not None else self.map.notes
-        self.panel.show_notes(notes)
+        at_hand, panel = self.voices, self.panel
+        panel.show_voices(at_hand.all(), self.chosen)
+        panel.show_map(at_hand.points(), self.chosen)
+        panel.show_notes(at_hand.notes(self.chosen))
 
-    def _voices(self) -> list[Shown]:
-        return [*(_shown(one, "remembered") for one in self.map.remembered), *self.enrolled, *self.nobodies]
-
-    def _shown(self, source: VoiceSource | None) -> Shown | None:
-        return next((one for one in self._voices() if one.source == source), None)
-
-    def _sources(self) -> list[tuple[str, VoiceSource]]:
-        """What can be enrolled from the open sound: its selection, all of it, each of its speakers."""
-        page, scene = self.page, self.page.viewer.scene
-        if not page.viewing or not scene.samples:
-            return []
-        path, found = page.path, []
-        if scene.selection is not None:
-            first, last = (one / scene.rate_hz for one in scene.selection)
-            found.append((f"The selection   ·   {last - first:.1f} s", VoiceSource(path, ((first, last),))))
-        found.append((f"The whole sound   ·   {scene.duration_s:.1f} s", VoiceSource(path)))
-        tier = speakers_tier(page.viewer.tiers.doc)
-        for name, (seconds, _) in talk_time(tier).items() if tier is not None else ():
-            spans = tuple((one.start_s, one.end_s) for one in tier.segments if one.speaker == name)  # type: ignore[union-attr]
-            found.append((f"{name}   ·   {seconds:.1f} s", VoiceSource(path, spans)))
-        return found
+    def _selected(self) -> None:
+        """While something is being selected only the entry of the selection changes."""
+        if not self.panel.isHidden():
+            self.panel.show_sources(sources_of(self.page))
 
     # Enrolling
 
@@ -220,21 +217,14 @@ class Cloning(QObject):
         self.page.banner.dismiss()
 
         def then(found: ClonedVoice) -> None:
-            self._add(source, found)
+            self.voices.add(source, found)
             self._choose(source)
 
         self._know(self.asking, source, then)
 
     def _know(self, asking: Asking, source: VoiceSource, then: Any) -> None:
         doing = "Drawing a voice" if source.seed >= 0 else "Listening to the voice"
-        asking.ask(doing, "clone-voice", ClonedVoice, then, **msgspec.to_builtins(VoiceWish(source)))
-
-    def _add(self, source: VoiceSource, found: ClonedVoice) -> None:
-        kind: Kind = "nobody's" if source.seed >= 0 else "enrolled"
-        one = Shown(source, found.title, kind, found.place, found.neighbour, found.cosine, found.speech_s)
-        kept = self.nobodies if source.seed >= 0 else self.enrolled
-        kept[:] = [*(each for each in kept if each.source != source), one]
-        self._told[source] = found.notes
+        asking.ask(doing, "clone-voice", ClonedVoice, then, **msgspec.to_builtins(VoiceWish(source, self.model)))
 
     def record(self) -> None:
         """Record from the microphone; the voice is enrolled when the recording ends."""
@@ -251,12 +241,10 @@ class Cloning(QObject):
 
     def draw(self) -> None:
         """Take a voice that nobody has, and let it speak."""
-        seed = max([*self.seeds, 0]) + 1
-        source = VoiceSource(seed=seed)
+        source = VoiceSource(seed=max([*self.voices.seeds, 0]) + 1)
 
         def then(found: ClonedVoice) -> None:
-            self.seeds.append(seed)
-            self._add(source, found)
+            self.voices.add(source, found)
             self._choose(source)
             self.remembered.emit()
             self.speak()
@@ -265,17 +253,14 @@ class Cloning(QObject):
 
     def remove(self) -> None:
         """Take the chosen voice off the list; one that is remembered is deleted under “Voices…”."""
-        source = self.chosen
-        self.enrolled = [one for one in self.enrolled if one.source != source]
-        self.nobodies = [one for one in self.nobodies if one.source != source]
-        if source is not None and source.seed in self.seeds:
-            self.seeds.remove(source.seed)
+        if self.chosen is not None:
+            self.voices.remove(self.chosen)
             self.remembered.emit()
-        self._choose(next((one.source for one in self._voices()), None))
+        self._choose(next((one.source for one in self.voices.all()), None))
 
     def ask_name(self) -> None:
         """Ask under which name the chosen voice is to be remembered."""
-        one = self._shown(self.chosen)
+        one = self.voices.find(self.chosen)
         if one is None:
             return
         dialog = QInputDialog(self.page)
@@ -292,7 +277,7 @@ class Cloning(QObject):
         wish = EnrolWish(source.path, name, source.spans)
 
         def then(profile: VoiceProfile) -> None:
-            self.enrolled = [one for one in self.enrolled if one.source != source]
+            self.voices.remove(source)
             self._choose(VoiceSource(profile=profile.id))
             self.look()
 
@@ -337,19 +322,20 @@ class Cloning(QObject):
             return
         self.page.banner.dismiss()
         self.remembered.emit()
-        before = self._heard.get((source, text))
+        before = self._heard.get((source, text, self.model))
         if before is not None and Path(before.sound).is_file():
             self._read(before)
             return
 
+        model = self.model
+
         def then(said: Said) -> None:
             if len(self._heard) >= MOST_SAID:
                 del self._heard[next(iter(self._heard))]
-            self._heard[source, text] = said
-            self._told.setdefault(source, ())
+            self._heard[source, text, model] = said
             self._read(said)
 
-        self.asking.ask("Speaking", "clone-say", Said, then, **msgspec.to_builtins(SayWish(source, text)))
+        self.asking.ask("Speaking", "clone-say", Said, then, **msgspec.to_builtins(SayWish(source, text, model)))
 
     def stop(self) -> None:
         """End the work; what was said before stays."""
@@ -424,7 +410,3 @@ class Cloning(QObject):
     def _fail(self, record: ProblemRecord) -> None:
         self.follow()
         self.page.failed_with(record)
-
-
-def _shown(one: MapPoint, kind: Kind) -> Shown:
-    return Shown(one.source, one.title, kind, one.place, one.neighbour, one.cosine)
