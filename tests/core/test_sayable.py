@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench.core.cloning import file_stem
@@ -52,6 +52,7 @@ def test_that_what_cannot_be_said_is_refused_with_what_it_was(text: str, what: s
     assert received in caught.value.received and caught.value.fix
 
 
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_that_any_text_is_said_in_plain_writing_or_refused(text: str) -> None:
     try:

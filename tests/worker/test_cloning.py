@@ -11,6 +11,7 @@ import soundfile
 
 from tests.engine.speech.conversing import RATE_HZ, conversation
 from workbench.core.cloning import SYNTHETIC
+from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError
 from workbench.core.settings import Settings
 from workbench.engine.backbone_folders import STARTERS
@@ -108,8 +109,8 @@ def test_that_what_is_said_is_marked_compared_and_leaves_no_numbers_of_the_voice
     with soundfile.SoundFile(path) as file:
         assert file.comment == SYNTHETIC
         assert file.frames / file.samplerate == pytest.approx(said.duration_s, abs=1e-3)
-    # Nearer to the voice that was asked for than somebody else's words are.
     assert said.likeness is not None and said.likeness > 0.7 and said.rival
+    assert said.own_cosine is not None and said.own_cosine > 0.8
     assert not [one for one in home.cache.rglob("*.npy") if "cloned" in str(one) and "map-" not in one.name]
     out = tmp_path / "own.flac"
     again = ask("clone-say", source=source, text="Oh.", out=str(out))
@@ -125,6 +126,13 @@ def test_that_a_voice_that_nobody_has_is_the_same_for_the_same_seed(ask):
     second = ask("clone-say", source={"seed": 4}, text=TEXT)
     assert np.array_equal(samples, soundfile.read(second.sound)[0])
     assert ask("clone-say", source={"seed": 5}, text=TEXT).sound != first.sound
+
+
+def test_that_who_waits_no_longer_gets_nothing_and_no_file_is_left(ask, home, tmp_path):
+    context = ApplyContext("cpu", home, Settings(), CACHE, cancelled=lambda: True)
+    with pytest.raises(JobCancelled):
+        inspect("clone-say", {"source": {"seed": 1}, "text": TEXT, "out": str(tmp_path / "x.wav")}, context)
+    assert not (tmp_path / "x.wav").exists()
 
 
 def test_that_a_model_without_voices_is_refused(ask, tmp_path):

@@ -60,7 +60,8 @@ def clone(asked: Namespace) -> int:
 def _nearness(found: Said) -> str:
     if found.likeness is None:
         return ""
-    return (f"The encoder finds it like the voice at a cosine of {found.likeness:.2f}; the likest learned voice, "
+    own = f" (two halves of the original: {found.own_cosine:.2f})" if found.own_cosine is not None else ""
+    return (f"The encoder finds it like the voice at a cosine of {found.likeness:.2f}{own}; the likest learned voice, "
             f"{found.rival}, comes to {found.rival_cosine:.2f}.")  # fmt: skip
 
 

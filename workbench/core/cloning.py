@@ -110,8 +110,9 @@ class SayWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 class Said(msgspec.Struct, frozen=True):
     """A cloned sound and how near it came: the encoder's `likeness` (cosine) of it to the voice that was asked for.
 
-    `rival` is the learned voice that the sound is most like, by `rival_cosine`. Without enough speech to compare,
-    `likeness` is None. `text` is what was said.
+    `rival` is the learned voice that the sound is most like, by `rival_cosine`; `own_cosine` is that of two halves of
+    the speech that told the voice, which is what real speech of one person comes to. What cannot be compared for want
+    of speech is None. `text` is what was said.
     """
 
     sound: str
@@ -122,6 +123,7 @@ class Said(msgspec.Struct, frozen=True):
     likeness: float | None = None
     rival: str = ""
     rival_cosine: float = 0.0
+    own_cosine: float | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     notice: str = CONSENT

@@ -57,7 +57,8 @@ PLACES: Mapping[str, Place] = {
         "Sounds",
         "Sound files are seen as waveform and spectrogram, heard, recorded and annotated. Tiers of segments, words or "
         "phones lie below the sound, are saved by themselves, and are written as TextGrid, SRT, VTT, RTTM, CTM or "
-        "JSON. A model writes down what is said; what is corrected becomes training data when that is asked for.",
+        "JSON. A model writes down what is said; what is corrected becomes training data when that is asked for. "
+        "Voices that are enrolled from seconds of speech, or that nobody has, say a text.",
     ),
     "settings": Place("Settings", "What is set once for all recipes. Every change is checked, saved and told at once."),
     "labels": Place("Labelling", "Labels and spans are corrected example by example and saved by themselves.", True),

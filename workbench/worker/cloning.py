@@ -62,6 +62,8 @@ class _Voice:
     title: str
     speech_s: float = 0.0
     notes: tuple[str, ...] = ()
+    own_cosine: float | None = None
+    """Of two halves of what it was told by."""
 
 
 class _Desk:
@@ -172,15 +174,26 @@ class _Desk:
         title = Path(sound.source or source.path).stem
         if source.spans:
             title += f" {spans[0][0]:.1f}–{spans[-1][1]:.1f} s"
-        return _Voice(vector, title, round(speech_s, 2), tuple(notes))
+        return _Voice(vector, title, round(speech_s, 2), tuple(notes), self._steadiness(wave, spans))
+
+    def _steadiness(self, wave: np.ndarray, spans: tuple[tuple[float, float], ...]) -> float | None:
+        """The cosine of the first half of what was chosen to the second; None where a half is too short."""
+        from workbench.engine.speech.diarising import RATE_HZ
+        from workbench.engine.speech.opening import as_float
+
+        parts = _chosen(wave, spans)[: round(COMPARED_S * RATE_HZ)]
+        half = len(parts) // 2
+        try:
+            one, other = (self.encoder.embed(as_float(each), RATE_HZ) for each in (parts[:half], parts[half:]))
+        except InputError:
+            return None
+        return round(float(one @ other), 4)
 
     def _others(self, wave: np.ndarray, spans: tuple[tuple[float, float], ...]) -> list[str]:
         """A warning where more than one person speaks: their voice would be that of neither."""
-        import numpy as np
-
         from workbench.engine.speech.diarising import RATE_HZ, diarise
 
-        parts = np.concatenate([wave[round(start * RATE_HZ) : round(end * RATE_HZ)] for start, end in spans])
+        parts = _chosen(wave, spans)
         talk: dict[str, tuple[float, int]] = {}
         with contextlib.suppress(InputError):  # nobody speaks in this much of it
             turns = diarise(parts[: round(COMPARED_S * RATE_HZ)], self.encoder, settings=self.settings)
@@ -190,6 +203,15 @@ class _Desk:
         who = " and ".join(f"{seconds:.1f} s" for seconds, _ in list(talk.values())[:3])
         return [f"{len(talk)} people seem to speak here ({who}): the voice lies between them and is nobody's. "
                 "Select one of them, or let “Who spoke when” tell them apart"]  # fmt: skip
+
+
+def _chosen(wave: np.ndarray, spans: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """The stretches of (n,) samples one after the other."""
+    import numpy as np
+
+    from workbench.engine.speech.diarising import RATE_HZ
+
+    return np.concatenate([wave[round(start * RATE_HZ) : round(end * RATE_HZ)] for start, end in spans])
 
 
 def _too_short(received: str) -> InputError:
@@ -263,7 +285,7 @@ def say(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Said:
         notes = (*notes, "too little was said to compare the voices")
     return Said(
         str(out), one.title, text, cloned.sample_rate_hz, round(cloned.duration_s, 3), likeness, *rival,
-        seconds=round(time.monotonic() - begun, 2), notes=(*notes, *one.notes), notice=cloned.notice,
+        own_cosine=one.own_cosine, seconds=round(time.monotonic() - begun, 2), notes=(*notes, *one.notes), notice=cloned.notice,
     )  # fmt: skip
 
 

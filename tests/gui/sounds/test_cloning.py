@@ -69,6 +69,7 @@ def test_that_a_voice_is_enrolled_seen_heard_compared_remembered_and_taken_away(
     settled(qtbot, page)
     assert panel.isVisible() and len(panel.points) == 160 and not panel.list.isVisible()
     assert not panel.buttons["speak"].isEnabled() and not panel.buttons["play"].isVisible()
+    assert panel.hint.isVisible()
 
     # The whole sound has two speakers; the selection has one.
     assert [panel.source.itemText(at).split("   ·")[0] for at in range(panel.source.count())] == ["The whole sound"]
@@ -96,7 +97,7 @@ def test_that_a_voice_is_enrolled_seen_heard_compared_remembered_and_taken_away(
     expected = soundfile.read(said.sound)[0][:800]
     assert np.allclose(page.card.pull(800)[:, 0], expected, atol=1e-4)
     assert cloning.strip.scene.samples == round(said.duration_s * said.sample_rate_hz)
-    assert f"{said.likeness:.2f}" in panel.result.whole
+    assert f"{said.likeness:.2f}" in panel.result.text()
     cloning.acts["clone-play"].trigger()
     assert not cloning.strip.player.playing
     cloning.acts["clone-original"].trigger()

@@ -8,7 +8,9 @@ from scipy.io import wavfile
 from tests.gui.sounds.fakes import Card
 from workbench.core import events as ev
 from workbench.core.documents import write
+from workbench.gui.views.clips import ClipPlayer
 from workbench.gui.views.embedding import EmbeddingView
+from workbench.gui.volumes.away import Away
 
 from . import artifacts
 
@@ -128,23 +130,20 @@ def test_that_many_groups_share_the_colour_of_others(view):
     assert numbered.numbers.max() == 59
 
 
-def heard(view, folder, spans):
-    """The view with a sound in which every sample has a value of its own, and a stretch of it for each point."""
+def with_clips(view, folder, count, *, card=None, hears=""):
+    """A map whose sound has a value of its own in every sample, and a tenth of a second of it for each point."""
     wavfile.write(folder / "clips.wav", 1000, np.arange(4000, dtype=np.int16))
-    write(folder / "clips.json", spans)
-    artifact = artifacts.embedding(folder, artifacts.items(len(spans)))
+    write(folder / "clips.json", [[at * 0.1, at * 0.1 + 0.1] for at in range(count)])
+    artifact = artifacts.embedding(folder, artifacts.items(count))
     artifact.parts.update(audio="clips.wav", clips="clips.json")
+    view.hear_with(ClipPlayer(Away(view), view, make_output=(card or Card()).make, hears=lambda: hears))
     view.show_artifact(folder, artifact)
-    return artifact
 
 
 def test_that_a_click_plays_the_points_clip(qtbot, view, tmp_path):
     assert not view.play_action.isVisible()
-    heard(view, tmp_path, [[at * 0.1, at * 0.1 + 0.1] for at in range(40)])
     card = Card()
-    view.clips.player._make_output = card.make
-    qtbot.waitUntil(lambda: view.clips._asked)
-    view.clips._heard("")
+    with_clips(view, tmp_path, 40, card=card)
     assert view.play_action.isVisible() and "click one to hear it" in view.caption
     qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=pixel(view, 7))
     (at,) = view.map.selected
@@ -159,10 +158,8 @@ def test_that_a_click_plays_the_points_clip(qtbot, view, tmp_path):
 
 
 def test_that_without_a_sound_card_the_map_says_so_and_works(qtbot, view, tmp_path):
-    heard(view, tmp_path, [[0.0, 0.5]] * 40)
-    qtbot.waitUntil(lambda: view.clips._asked)
-    view.clips._heard("There is no sound output on this machine.")
-    assert "no sound output" in view.caption
+    with_clips(view, tmp_path, 40, hears="There is no sound output on this machine.")
+    qtbot.waitUntil(lambda: "no sound output" in view.caption)
     with qtbot.waitSignal(view.picked):
         qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=pixel(view, 3))
     assert not view.clips.player.playing

@@ -34,6 +34,7 @@ WIDTH_PX, LIST_PX, TEXT_PX, MAP_PX, SWATCH_PX = 320, 84, 52, 136, 12
 Kind = Literal["learned", "remembered", "enrolled", "nobody's"]
 KINDS: tuple[Kind, ...] = ("learned", "remembered", "enrolled", "nobody's")
 SYMBOLS = ("disc", "square", "triangle", "diamond")
+HINT = "Enrol a voice from seconds of speech, click one on the map, or take one that nobody has."
 BUTTONS = {
     "enrol": "Enrol", "record": "Record…", "remember": "Remember…", "remove": "Remove", "voices": "Voices…",
     "nobody": "A voice that nobody has", "speak": "Speak", "stop": "Stop", "play": "Play", "original": "Original",
@@ -86,7 +87,7 @@ class ClonePanel(QScrollArea):
         self.list.setAccessibleName("Voices")
         self.list.setMinimumHeight(px(LIST_PX))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.notes = words("", "warning")
+        self.notes, self.hint = words("", "warning"), words(HINT, "dim")
         self.text = _ShortText()
         self.text.setAccessibleName("What is to be said")
         self.text.setPlaceholderText("What is to be said, in English")
@@ -97,7 +98,7 @@ class ClonePanel(QScrollArea):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Speaking")
         self.progress = Caption(role="small")
-        self.result = Caption(role="small")
+        self.result = words("", "small")
         self.map = PointMap()
         self.map.setMinimumHeight(px(MAP_PX))
         self.map.setAccessibleName("Map of voices, alike ones close; a click on a point lets that voice speak")
@@ -132,6 +133,7 @@ class ClonePanel(QScrollArea):
         drawing.setStretch(0, 0)
         column.addLayout(drawing)
         column.addWidget(self.list, 1)
+        column.addWidget(self.hint)
         column.addWidget(self.notes)
         column.addLayout(row(of["remember"], of["remove"], of["voices"]))
         column.addWidget(self.text)
@@ -194,6 +196,7 @@ class ClonePanel(QScrollArea):
             sources = [one.source for one in found]
             self.list.setCurrentRow(sources.index(chosen) if chosen in sources else -1)
         self.list.setVisible(bool(found))
+        self.hint.setVisible(chosen is None)
         self._recolour()
 
     def show_map(self, points: Sequence[Shown], chosen: VoiceSource | None) -> None:
@@ -234,14 +237,16 @@ class ClonePanel(QScrollArea):
         told = ""
         if said is not None and said.likeness is not None:
             near, rival = (f"{one:.2f}".replace("-", "−") for one in (said.likeness, said.rival_cosine))
-            told = f"Cosine to the voice {near}, to {said.rival} {rival}"
-            self.result.setAccessibleDescription(
-                f"The encoder finds what was said like {said.title} at a cosine of {near}; the learned voice that it "
-                f"is most like, {said.rival}, comes to {rival}. 1 is the same voice, 0 an unrelated one."
+            own = f" (original {said.own_cosine:.2f})" if said.own_cosine is not None else ""
+            told = f"Cosine {near}{own}, to {said.rival} {rival}"
+            halves = "; two halves of the original come to " + f"{said.own_cosine:.2f}" if own else ""
+            self.result.setToolTip(
+                f"The encoder finds what was said like {said.title} at a cosine of {near}{halves}. The learned voice "
+                f"that it is most like, {said.rival}, comes to {rival}. 1 is the same voice, 0 an unrelated one."
             )
         elif said is not None:
             told = "Too little was said to compare the voices"
-        self.result.set_whole(told)
+        self.result.setText(told)
         self.result.setVisible(bool(told))
 
     def _colour(self, kind: Kind) -> str:

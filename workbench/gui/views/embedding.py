@@ -112,13 +112,17 @@ class EmbeddingView(View):
         if clips is not None and self.clips is None:
             from workbench.gui.views.clips import ClipPlayer
 
-            self.clips = ClipPlayer(Away(self), self)
-            self.clips.able.connect(self._tell)
-            self.clips.listen()
+            self.hear_with(ClipPlayer(Away(self), self))
         if self.clips is not None:
             self.clips.player.halt()
         self.play_action.setVisible(clips is not None)
         self.play_action.setEnabled(clips is not None)
+
+    def hear_with(self, player: ClipPlayer) -> None:
+        """Play clips with this."""
+        self.clips = player
+        player.able.connect(self._tell)
+        player.listen()
 
     def play(self) -> None:
         """Play the sound of the selected point, the first of several; halt while it plays."""
