@@ -181,7 +181,7 @@ class _Desk:
         from workbench.engine.speech.diarising import RATE_HZ
         from workbench.engine.speech.opening import as_float
 
-        parts = _chosen(wave, spans)[: round(COMPARED_S * RATE_HZ)]
+        parts = _chosen(wave, spans)[:, None]
         half = len(parts) // 2
         try:
             one, other = (self.encoder.embed(as_float(each), RATE_HZ) for each in (parts[:half], parts[half:]))
@@ -196,7 +196,7 @@ class _Desk:
         parts = _chosen(wave, spans)
         talk: dict[str, tuple[float, int]] = {}
         with contextlib.suppress(InputError):  # nobody speaks in this much of it
-            turns = diarise(parts[: round(COMPARED_S * RATE_HZ)], self.encoder, settings=self.settings)
+            turns = diarise(parts, self.encoder, settings=self.settings)
             talk = talk_time(turns.tier)
         if len(talk) < 2:
             return []
@@ -206,12 +206,17 @@ class _Desk:
 
 
 def _chosen(wave: np.ndarray, spans: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """The stretches of (n,) samples one after the other."""
+    """The stretches of (n,) samples one after the other, as far as COMPARED_S."""
     import numpy as np
 
     from workbench.engine.speech.diarising import RATE_HZ
 
-    return np.concatenate([wave[round(start * RATE_HZ) : round(end * RATE_HZ)] for start, end in spans])
+    parts, left = [], round(COMPARED_S * RATE_HZ)
+    for start, end in spans:
+        part = wave[round(start * RATE_HZ) : round(end * RATE_HZ)][:left]
+        parts.append(part)
+        left -= len(part)
+    return np.concatenate(parts)
 
 
 def _too_short(received: str) -> InputError:
@@ -285,7 +290,8 @@ def say(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Said:
         notes = (*notes, "too little was said to compare the voices")
     return Said(
         str(out), one.title, text, cloned.sample_rate_hz, round(cloned.duration_s, 3), likeness, *rival,
-        own_cosine=one.own_cosine, seconds=round(time.monotonic() - begun, 2), notes=(*notes, *one.notes), notice=cloned.notice,
+        own_cosine=one.own_cosine, seconds=round(time.monotonic() - begun, 2), notes=(*notes, *one.notes),
+        notice=cloned.notice,
     )  # fmt: skip
 
 
