@@ -191,7 +191,7 @@ class _Desk:
 
     def _others(self, wave: np.ndarray, spans: tuple[tuple[float, float], ...]) -> list[str]:
         """A warning where more than one person speaks: their voice would be that of neither."""
-        from workbench.engine.speech.diarising import RATE_HZ, diarise
+        from workbench.engine.speech.diarising import diarise
 
         parts = _chosen(wave, spans)
         talk: dict[str, tuple[float, int]] = {}
