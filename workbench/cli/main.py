@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench import __version__
 from workbench.cli import (
     applying,
+    cloning,
     doctor,
     exporting,
     history,
@@ -335,12 +336,13 @@ def _medical(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
 
 
 def _speech(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:
-    parser = commands.add_parser(name, help="sounds and tiers: show, convert, transcribe, diarise, profiles")
+    parser = commands.add_parser(name, help="sounds and tiers: show, convert, transcribe, diarise, profiles, clone")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     _command(deeds, "show", speech.show, "what a sound or a file of tiers holds", speech.show_arguments)
     _command(deeds, "convert", speech.convert, "a sound, or tiers, in another format", speech.convert_arguments)
     speakers.add(deeds, _command)
     transcribing.add(deeds, _command)
+    cloning.add(deeds, _command)
 
 
 def _doctor(commands: Subparsers[Parser], name: str, _: Sequence[str]) -> None:

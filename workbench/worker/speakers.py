@@ -35,7 +35,7 @@ def diarise(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Dia
     """Who spoke when; the turns are kept beside the sound's samples, the names are looked up anew each time."""
     begun = time.monotonic()
     wish = _wish(arguments, DiariseWish)
-    encoder, mark, settings = _encoder(wish.encoder, context)
+    encoder, mark, settings = speaker_encoder(wish.encoder, context)
     if wish.threshold:
         settings = msgspec.structs.replace(settings, threshold=wish.threshold)
     sound = read(wish.path)
@@ -55,7 +55,7 @@ def enrol(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Voice
     from workbench.engine.speech.diarising import mono, voice_of
 
     wish = _wish(arguments, EnrolWish)
-    encoder, mark, settings = _encoder(wish.encoder, context)
+    encoder, mark, settings = speaker_encoder(wish.encoder, context)
     sound = read(wish.path)
     spans = tuple((start, end) for start, end in wish.spans if end > start)
     vector, seconds = voice_of(mono(sound), encoder, spans, settings=settings)
@@ -78,7 +78,7 @@ def _wish(arguments: dict[str, Any], kind: type[Any]) -> Any:
         raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
 
 
-def _encoder(address: str, context: ApplyContext) -> tuple[Any, str, Settings]:
+def speaker_encoder(address: str, context: ApplyContext) -> tuple[Any, str, Settings]:
     """The encoder, a mark that changes with its weights, and how speakers are told apart by it."""
     from workbench.engine.backbone_folders import STARTERS
     from workbench.engine.speech.diarising import settings_for

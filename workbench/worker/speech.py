@@ -10,7 +10,7 @@ import msgspec
 
 from workbench.core.audio import SoundFile, SpectrogramSettings, SpectrogramTile, TiersDoc, Tracks
 from workbench.core.problem import InputError, KnownTrouble
-from workbench.worker import speakers, transcribing
+from workbench.worker import cloning, speakers, transcribing
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -194,5 +194,5 @@ def _sound_sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "sound": _sound, "spectrogram": _spectrogram, "tracks": _tracks, "tiers": _tiers, "tiers-export": _tiers_export,
     "sound-export": _sound_export, "sound-sample": _sound_sample, **transcribing.INSPECTORS,
-    **speakers.inspectors(lambda path, context: _so_far(path, context, whole=True)),
+    **speakers.inspectors(read_whole), **cloning.inspectors(read_whole),
 }  # fmt: skip

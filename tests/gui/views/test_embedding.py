@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from scipy.io import wavfile
 
+from tests.gui.sounds.fakes import Card
 from workbench.core import events as ev
+from workbench.core.documents import write
+from workbench.gui.views.clips import ClipPlayer
 from workbench.gui.views.embedding import EmbeddingView
+from workbench.gui.volumes.away import Away
 
 from . import artifacts
 
@@ -123,3 +128,48 @@ def test_that_many_groups_share_the_colour_of_others(view):
     numbered = view._categories([str(number % 100) for number in range(1000)])
     assert len(numbered.names) == 60 and numbered.names[-1] == "others"
     assert numbered.numbers.max() == 59
+
+
+def with_clips(view, folder, count, *, card=None, hears=""):
+    """A map whose sound has a value of its own in every sample, and a tenth of a second of it for each point."""
+    wavfile.write(folder / "clips.wav", 1000, np.arange(4000, dtype=np.int16))
+    write(folder / "clips.json", [[at * 0.1, at * 0.1 + 0.1] for at in range(count)])
+    artifact = artifacts.embedding(folder, artifacts.items(count))
+    artifact.parts.update(audio="clips.wav", clips="clips.json")
+    view.hear_with(ClipPlayer(Away(view), view, make_output=(card or Card()).make, hears=lambda: hears))
+    view.show_artifact(folder, artifact)
+
+
+def test_that_a_click_plays_the_points_clip(qtbot, view, tmp_path):
+    assert not view.play_action.isVisible()
+    card = Card()
+    with_clips(view, tmp_path, 40, card=card)
+    assert view.play_action.isVisible() and "click one to hear it" in view.caption
+    qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=pixel(view, 7))
+    (at,) = view.map.selected
+    qtbot.waitUntil(lambda: card.started)
+    assert np.allclose(card.pull(100)[:, 0] * 32768, np.arange(at * 100, at * 100 + 100), atol=0.5)
+    view.play_action.trigger()
+    assert not view.clips.player.playing
+    view.play_action.trigger()
+    assert view.clips.player.playing
+    view.hide()
+    assert not view.clips.player.playing
+
+
+def test_that_without_a_sound_card_the_map_says_so_and_works(qtbot, view, tmp_path):
+    with_clips(view, tmp_path, 40, hears="There is no sound output on this machine.")
+    qtbot.waitUntil(lambda: "no sound output" in view.caption)
+    with qtbot.waitSignal(view.picked):
+        qtbot.mouseClick(view.map, Qt.MouseButton.LeftButton, pos=pixel(view, 3))
+    assert not view.clips.player.playing
+
+
+@pytest.mark.parametrize("spans", [[[0.0, 1.0]] * 39, [[0.0, 1.0]] * 39 + [[3.0, 9.0]], [[1.0, 0.5]] * 40, "text"])
+def test_that_clips_that_do_not_fit_are_told(view, tmp_path, spans):
+    wavfile.write(tmp_path / "clips.wav", 1000, np.arange(4000, dtype=np.int16))
+    write(tmp_path / "clips.json", spans)
+    artifact = artifacts.embedding(tmp_path, artifacts.items(40))
+    artifact.parts.update(audio="clips.wav", clips="clips.json")
+    view.show_artifact(tmp_path, artifact)
+    assert view.problem is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.audio import SoundFile
+from workbench.core.cloning import SYNTHETIC
 from workbench.core.problem import InputError
 from workbench.engine.speech.opening import samples_of
 from workbench.engine.speech.resampling import resample_stream
@@ -26,7 +27,8 @@ def export_sound(
 ) -> Path:  # fmt: skip
     """Write a sound or a stretch of it (`end_s` 0: to its end); rate 0 keeps the rate, channel -1 mixes to mono.
 
-    int16 samples at their own rate are copied bit by bit to WAV and FLAC; float32 goes to WAV as such.
+    int16 samples at their own rate are copied bit by bit to WAV and FLAC; float32 goes to WAV as such. What says of
+    itself that it is synthetic speech says so in its parts and copies.
     Memory does not grow with the length. Raises InputError for what cannot be written.
     """
     import soundfile
@@ -46,6 +48,8 @@ def export_sound(
     count = channels if channel is None else 1
     try:
         with soundfile.SoundFile(str(scratch), "w", to_hz, count, subtype, format=kind) as file:
+            if is_synthetic(Path(sound.source)):
+                file.comment = SYNTHETIC
             for block in _blocks(samples, rate, to_hz, channel, progress):
                 file.write(block)
         scratch.replace(out)
@@ -58,6 +62,17 @@ def export_sound(
     finally:
         scratch.unlink(missing_ok=True)
     return out
+
+
+def is_synthetic(path: Path) -> bool:
+    """Whether a sound's file says that it is synthetic speech made here; a file that is gone or unreadable does not."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return str(file.comment) == SYNTHETIC
+    except (soundfile.LibsndfileError, OSError, ValueError, RuntimeError):
+        return False
 
 
 def _check(sound: SoundFile, out: Path, part: range, to_hz: int, channel: int | None) -> None:

@@ -21,6 +21,7 @@ from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.batch import BatchPlace
+from workbench.gui.sounds.cloning import Cloning
 from workbench.gui.sounds.exporting import Exporting
 from workbench.gui.sounds.opening import SUFFIXES, TIERS, Opened, Opening, listed
 from workbench.gui.sounds.recordpanel import RecordPanel
@@ -74,12 +75,15 @@ class SoundsPage(PageFrame):
         self.transcribing = Transcribing(self)
         self.speaking = Speaking(self)
         self.looking.addWidget(self.speaking.panel)
+        self.cloning = Cloning(self)
         self.working = WorkingLine(self._stop)
         self.autosave = Autosave(link, self._taken, self)
         self.setAcceptDrops(True)
         self._make_actions()
         self.column.addWidget(self.working)
-        self.column.addLayout(self.transcribing.beside(self.places), 1)
+        beside = self.transcribing.beside(self.places)
+        beside.addWidget(self.cloning.panel)
+        self.column.addLayout(beside, 1)
         self._wire()
         self.start.show_recent([])
         self._refresh()
@@ -88,7 +92,8 @@ class SoundsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The sounds of late, by path."""
-        return {"recent": self.recent, "transcribing": self.transcribing.values(), "batch": self.batch.values()}
+        return {"recent": self.recent, "transcribing": self.transcribing.values(), "batch": self.batch.values(),
+                "cloning": self.cloning.values()}  # fmt: skip
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -97,12 +102,13 @@ class SoundsPage(PageFrame):
         except msgspec.ValidationError:
             return
         self.start.show_recent(self.recent)
-        for part, kept in ((self.transcribing, "transcribing"), (self.batch, "batch")):
+        for part, kept in ((self.transcribing, "transcribing"), (self.batch, "batch"), (self.cloning, "cloning")):
             part.set_values(values[kept] if isinstance(values.get(kept), dict) else {})
 
     def closed(self) -> None:
         """Put edits and a recording on disk."""
         self.viewer.player.halt()
+        self.cloning.strip.player.halt()
         if self.recorder.recorder is not None:
             recorder, self.recorder.recorder = self.recorder.recorder, None
             recorder.finish()
@@ -307,6 +313,7 @@ class SoundsPage(PageFrame):
     def _stop(self) -> None:
         self.opening.asking.cancel()
         self.exporting.asking.cancel()
+        self.cloning.asking.cancel()
 
     # Building
 
@@ -321,6 +328,7 @@ class SoundsPage(PageFrame):
             self.top.add(self.acts[name])
         self.top.add(self.transcribing.acts["transcribe"])
         self.top.add(self.speaking.acts["speakers"])
+        self.top.add(self.cloning.acts["clone"])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
@@ -347,8 +355,10 @@ class SoundsPage(PageFrame):
         self.transcribing.listed.connect(
             lambda: self.batch.show_models(self.transcribing.models, self.transcribing.chosen)
         )
+        self.cloning.remembered.connect(self.changed)
         self.autosave.told.connect(self.link.saved)
-        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking):
+        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking,
+                       self.cloning.asking):  # fmt: skip
             asking.changed.connect(lambda _: self._tell())
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
@@ -358,7 +368,7 @@ class SoundsPage(PageFrame):
 
     def _tell(self) -> None:
         self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing,
-                           self.speaking.asking.doing])  # fmt: skip
+                           self.speaking.asking.doing, self.cloning.asking.doing])  # fmt: skip
 
     def _refresh(self) -> None:
         viewing = self.viewing
@@ -373,5 +383,6 @@ class SoundsPage(PageFrame):
             self.acts[name].setVisible(not many_files)
         self.transcribing.follow()
         self.speaking.follow()
+        self.cloning.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
         self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")

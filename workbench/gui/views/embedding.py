@@ -1,15 +1,15 @@
-"""Embedding map: points coloured by what is known of them; a lasso lists the points it encloses."""
+"""Embedding map: points coloured by what is known of them; a lasso lists the points it encloses, sounds are heard."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QHideEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
@@ -18,6 +18,10 @@ from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.legend import Legend
 from workbench.gui.views.pointmap import Groups, PointMap
+from workbench.gui.volumes.away import Away
+
+if TYPE_CHECKING:
+    from workbench.gui.views.clips import ClipPlayer, Clips
 
 MODES = ("label", "predicted", "error", "group")
 _TITLES = {"label": "label", "predicted": "prediction", "error": "error", "group": "group"}
@@ -27,20 +31,25 @@ MOST_GROUPS = 60
 
 @dataclasses.dataclass
 class Content:
-    """Points (N, 2) with, where known, one item each."""
+    """Points (N, 2) with, where known, one item and one stretch of sound each."""
 
     points: NDArray[np.float64]
     items: list[Item]
+    clips: Clips | None = None
 
 
 class EmbeddingView(View):
-    """A map of up to tens of thousands of points; colour by label, prediction, error or group."""
+    """A map of up to tens of thousands of points; colour by label, prediction, error or group.
+
+    Where the artifact has parts `audio` and `clips`, a click plays the point's stretch of sound.
+    """
 
     name = "Embedding map"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.content = Content(np.zeros((0, 2)), [])
+        self.clips: ClipPlayer | None = None
         self.map = PointMap(self)
         self.map.enclosed.connect(self._choose)
         self.map.describe = self.describe
@@ -62,6 +71,9 @@ class EmbeddingView(View):
         self.add_action("view.map.fit", self.map.fit)
         self.add_action("view.map.all", self.map.select_all)
         self.add_action("view.map.none", self.map.select_none)
+        self.play_action = self.add_action("view.map.play", self.play)
+        self.play_action.setVisible(False)
+        self.play_action.setEnabled(False)
         self.recolour()
 
     def _strip(self) -> QWidget:
@@ -85,14 +97,46 @@ class EmbeddingView(View):
         items = reading.items_of(folder, artifact)
         if items and len(items) != len(points):
             raise reading.damaged(path, f"{len(items):,} points, one for each item", f"{len(points):,} points")
-        return Content(np.array(points, dtype=np.float64), items)
+        return Content(np.array(points, dtype=np.float64), items, _clips(folder, artifact, len(points)))
 
     def draw(self, content: Content) -> None:
         self.content = content
+        self._offer_clips()
         self._offer_modes()
         self.map.show_points(content.points)
         self._group()
         self._tell()
+
+    def _offer_clips(self) -> None:
+        clips = self.content.clips
+        if clips is not None and self.clips is None:
+            from workbench.gui.views.clips import ClipPlayer
+
+            self.hear_with(ClipPlayer(Away(self), self))
+        if self.clips is not None:
+            self.clips.player.halt()
+        self.play_action.setVisible(clips is not None)
+        self.play_action.setEnabled(clips is not None)
+
+    def hear_with(self, player: ClipPlayer) -> None:
+        """Play clips with this."""
+        self.clips = player
+        player.able.connect(self._tell)
+        player.listen()
+
+    def play(self) -> None:
+        """Play the sound of the selected point, the first of several; halt while it plays."""
+        if self.clips is None or self.content.clips is None:
+            return
+        if self.clips.player.playing:
+            self.clips.player.halt()
+        elif len(self.map.selected):
+            self.clips.play(self.content.clips, int(self.map.selected[0]))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        if self.clips is not None:
+            self.clips.player.halt()
+        super().hideEvent(event)
 
     def _offer_modes(self) -> None:
         offered = [mode for mode in MODES if self._known(mode)]
@@ -166,9 +210,14 @@ class EmbeddingView(View):
         return f"{text}\n{' · '.join(filter(None, known))}".strip()
 
     def _tell(self) -> None:
-        self.set_caption(f"{len(self.content.points):,} points · drag around some to list them")
+        heard = ""
+        if self.content.clips is not None and self.clips is not None:
+            heard = f" · {self.clips.problem}" if self.clips.problem else " · click one to hear it"
+        self.set_caption(f"{len(self.content.points):,} points · drag around some to list them{heard}")
 
     def _choose(self, positions: NDArray[np.int64]) -> None:
+        if len(positions) == 1 and self.clips is not None and self.content.clips is not None:
+            self.clips.play(self.content.clips, int(positions[0]))
         chosen = [self.content.items[at] for at in positions if at < len(self.content.items)]
         self.picked_title = f"{len(positions):,} of {len(self.content.points):,} points"
         self.picked.emit(chosen)
@@ -182,6 +231,15 @@ class EmbeddingView(View):
         self.map.set_theme(self.tokens)
         self.legend.set_theme(self.tokens)
         self._group()
+
+
+def _clips(folder: Path, artifact: ev.Artifact, count: int) -> Clips | None:
+    if not (artifact.parts.get("audio") and artifact.parts.get("clips")):
+        return None
+    # Not before there is a sound: most maps have none.
+    from workbench.gui.views.clips import read_clips
+
+    return read_clips(folder, artifact, count)
 
 
 def _row(point: NDArray[np.float64], item: Item | None) -> tuple[Any, ...]:

@@ -37,13 +37,14 @@ _MOST_NAMES = 40
 
 @dataclasses.dataclass
 class Groups:
-    """Each point's group (N,), and the groups' names, colours and symbols."""
+    """Each point's group (N,), and the groups' names, colours and symbols; from group `front` on drawn on top."""
 
     numbers: NDArray[np.int64]
     names: list[str]
     colours: list[QColor]
     symbols: list[str]
     named: bool = True
+    front: int = -1
 
 
 class PointMap(QWidget):
@@ -303,10 +304,11 @@ class PointMap(QWidget):
 
     def _drawing_order(self) -> NDArray[np.int64]:
         """Groups mixed, so that none hides the others; wrong ones and the singled out on top."""
-        top = self.alone if self.alone >= 0 else 1 if self.groups.names == ["right", "wrong"] else -1
-        if top < 0:
+        front = 1 if self.groups.names == ["right", "wrong"] else self.groups.front
+        if max(front, self.alone) < 0:
             return self._order
-        on_top = self.groups.numbers[self._order] == top
+        numbers = self.groups.numbers[self._order]
+        on_top = numbers == self.alone if self.alone >= 0 else numbers >= front
         return np.concatenate([self._order[~on_top], self._order[on_top]])
 
     def _colours(self) -> NDArray[np.uint8]:

@@ -14,12 +14,13 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
+from workbench.core.cloning import LEARNED
 from workbench.core.problem import InputError
 
 from .data import HOP_S, WINDOW_S
 from .synthesiser import Size, Synthesiser
 
-SYNTHESISER, VOICES, CONFIG = "synthesiser.safetensors", "voices.safetensors", "synthesiser.json"
+SYNTHESISER, VOICES, CONFIG = "synthesiser.safetensors", LEARNED, "synthesiser.json"
 Floats = NDArray[np.float32]
 
 
