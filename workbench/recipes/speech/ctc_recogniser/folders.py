@@ -10,7 +10,7 @@ from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
-from workbench.engine.speech.corpora import Recording, read_corpus
+from workbench.engine.speech.corpora import Corpus, Recording, read_corpus
 from workbench.engine.speech.listening import read_wave
 from workbench.engine.speech.recogniser import CtcRecogniser
 from workbench.engine.speech.tiers import read_tiers
@@ -28,26 +28,25 @@ TESTS = ("test", "test-clean", "test-other", "test_clean")
 DEVS = ("dev", "valid", "validation", "dev-clean", "dev-other")
 
 
-def transcribed(root: Path) -> tuple[str, list[Recording]]:
-    """The form of a folder and its utterances; raises InputError where none has a transcript."""
+def transcribed(root: Path) -> Corpus:
+    """The utterances of a folder, `layout` being its form; raises InputError where none has a transcript."""
     if (root / LISTING).is_file():
-        form, found = LISTING, list(listed(root / LISTING))
+        found = Corpus(LISTING, list(listed(root / LISTING)))
     else:
         try:
-            corpus = read_corpus(root)
-            form, found = corpus.layout, corpus.recordings
+            found = read_corpus(root)
         except InputError:
-            form, found = "sounds with transcripts beside them", list(paired(root)) if root.is_dir() else []
-            if not found:
+            found = Corpus("sounds with transcripts beside them", list(paired(root)) if root.is_dir() else [])
+            if not found.recordings:
                 raise
-    if not any(one.text.strip() for one in found):
+    if not any(one.text.strip() for one in found.recordings):
         raise InputError(
             "No sound in this folder has a transcript.",
             expected=f"{LISTING}, or a .TextGrid or .txt beside each sound",
-            received=f"{form}, {len(found)} sounds without", fix="Choose a folder with transcripts.", field="speech",
-            place=root.name,
+            received=f"{found.layout}, {len(found.recordings)} sounds without",
+            fix="Choose a folder with transcripts.", field="speech", place=root.name,
         )  # fmt: skip
-    return form, found
+    return found
 
 
 def listed(path: Path) -> Iterator[Recording]:
@@ -146,8 +145,10 @@ def _by(
 
 def read_parts(job: Job, address: str, params: Recognise, model: CtcRecogniser) -> Data:
     """The utterances of a folder in three parts; those that cannot be learned from are left out and counted."""
-    _, found = transcribed(Path(address))
-    parts, shared = divided(found)
+    found = transcribed(Path(address))
+    if found.missing:
+        job.log(found.gaps, "warning")
+    parts, shared = divided(found.recordings)
     most = {"train": params.utterances, "dev": params.development, "test": params.test}
     chance = random.Random(SEED)
     for part, some in parts.items():
@@ -179,10 +180,12 @@ def _name(one: Recording) -> str:
 def preview_folder(address: str) -> DataPreview:
     """What a folder holds: its first utterances, and how many of its transcripts cannot be used."""
     root = Path(address)
-    form, found = transcribed(root)
+    corpus = transcribed(root)
+    found = corpus.recordings
     rows = [[one.text[:80], one.speaker, Path(one.path).name] for one in found[:SHOWN]]
     unusable = sum(plain(one.text) is None for one in found)
     speakers = len({one.speaker for one in found} - {""})
     detail = f"{speakers or 'unknown'} speakers"
     detail += f"; {unusable} transcripts with digits or symbols are left out" if unusable else ""
-    return DataPreview(form, detail, ["sentence", "speaker", "file"], rows, len(found))
+    detail += f"; {corpus.gaps}" if corpus.missing else ""
+    return DataPreview(corpus.layout, detail, ["sentence", "speaker", "file"], rows, len(found))

@@ -56,20 +56,20 @@ def part_of(name: str) -> int:
 # What a folder can be used for --------------------------------------------------------------
 
 
-def known_of(root: Path) -> tuple[str, dict[str, list[Known]], bool]:
-    """The layout, the examples of every task that it serves, and whether its parts share voices.
+def known_of(root: Path) -> tuple[corpora.Corpus, dict[str, list[Known]], bool]:
+    """The corpus, the examples of every task that it serves, and whether its parts share voices.
 
     Raises InputError where it serves none.
     """
-    if any((root / part / "mix_single").is_dir() for part in ("tr", "cv", "tt")):
-        return "wham", {SE: _wham(root)}, False
     corpus = corpora.read_corpus(root)
     recordings = corpus.recordings
+    if corpus.layout == "wham":
+        return corpus, {SE: _wham(root, recordings)}, False
     if corpus.layout == "cmu-arctic":
         said = [Known(one, part) for one, part in _arctic_parts(recordings)]
-        return corpus.layout, {ASR: said, TTS: said, VC: _conversions(said)}, True
+        return corpus, {ASR: said, TTS: said, VC: _conversions(said)}, True
     if corpus.layout == "voxceleb":
-        return corpus.layout, {SID: _listed(root, recordings)}, False
+        return corpus, {SID: _listed(root, recordings)}, False
     with_text = [one for one in recordings if one.text]
     parts, shared = _divided(with_text)
     found: dict[str, list[Known]] = {}
@@ -87,7 +87,7 @@ def known_of(root: Path) -> tuple[str, dict[str, list[Known]], bool]:
             received=f"{corpus.layout} without texts", fix="Choose a corpus of the task.", field="tasks",
             place=root.name,
         )  # fmt: skip
-    return corpus.layout, found, shared
+    return corpus, found, shared
 
 
 def _divided(recordings: Sequence[corpora.Recording]) -> tuple[list[tuple[corpora.Recording, int]], bool]:
@@ -129,15 +129,13 @@ def _conversions(said: Sequence[Known]) -> list[Known]:
     ]
 
 
-def _wham(root: Path) -> list[Known]:
+def _wham(root: Path, recordings: Sequence[corpora.Recording]) -> list[Known]:
     found = []
-    for part in ("tr", "cv", "tt"):
-        for path in sorted((root / part / "mix_single").glob("*.wav")):
-            clean = root / part / "s1" / path.name
-            if clean.is_file():
-                # A mixture's name tells its sentences, not its voices; parts have their own of both.
-                found.append(Known(corpora.Recording(str(path), split=part), part_of(part),
-                                   target=corpora.Recording(str(clean))))  # fmt: skip
+    for one in recordings:
+        clean = Path(one.path).parents[1] / "s1" / Path(one.path).name
+        if clean.is_file():
+            # A mixture's name tells its sentences, not its voices; parts have their own of both.
+            found.append(Known(one, part_of(one.split), target=corpora.Recording(str(clean))))
     if not found:
         raise InputError(
             "There is no noisy speech with its clean one.", expected="tr, cv and tt, each with mix_single and s1",
@@ -202,12 +200,14 @@ def _rescaled(mel: Floats, old: Scale, new: Scale, multiple: int) -> Sound:
 
 
 def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
-    layout, known, shared = known_of(root)
+    corpus, known, shared = known_of(root)
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
     wanted = [task for task in TASKS if known.get(task) and params.task in (ALL, task)]
     if not wanted:
         raise InputError(
             f"{params.task} cannot be learned from this corpus.",
-            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {layout}",
+            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {corpus.layout}",
             fix="Choose another task, or a corpus of this one.", field="task",
         )  # fmt: skip
     if shared:
@@ -288,7 +288,10 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
     sentences = {one.sentence for one in tests} - {""}
     names = {one.name for one in tests}
     voices = {voice for one in tests for voice in one.voices} - {""}
-    every = _recordings(root)
+    corpus = corpora.sounds_below(root)
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
+    every = corpus.recordings
     kept = [one for one in every if Path(one.path).stem not in names and words.plain(one.text) not in sentences
             and one.speaker not in voices]  # fmt: skip
     if not kept:
@@ -326,17 +329,6 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
         found, speech=sounds, text=text[: params.sentences], speech_voices=frozenset(one.speaker for one in kept),
         speech_sentences=frozenset(words.plain(one.text) for one in kept),
     )  # fmt: skip
-
-
-def _recordings(root: Path) -> list[corpora.Recording]:
-    """What a known corpus lists, or every sound below a folder."""
-    try:
-        return corpora.read_corpus(root).recordings
-    except InputError:
-        if not root.is_dir():
-            raise
-    return [corpora.Recording(str(path)) for path in sorted(root.rglob("*"))
-            if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]  # fmt: skip
 
 
 def published_units(root: Path) -> dict[str, NDArray[np.int64]]:
@@ -381,14 +373,16 @@ def preview_folder(slot: str, address: str) -> DataPreview:
     """What a folder holds: its first recordings, and what can be learned from them."""
     root = Path(address)
     if slot == "tasks":
-        layout, known, _ = known_of(root)
+        corpus, known, _ = known_of(root)
         every = max(known.values(), key=len)
         rows = [[Path(one.heard.path).name, one.heard.speaker, one.heard.text[:60], PARTS[one.part]]
                 for one in every[:SHOWN]]  # fmt: skip
         detail = "for " + ", ".join(task for task in TASKS if known.get(task))
-        return DataPreview(layout, detail, ["file", "speaker", "text", "part"], rows, len(every),
+        detail = "; ".join(filter(None, (detail, corpus.gaps)))
+        return DataPreview(corpus.layout, detail, ["file", "speaker", "text", "part"], rows, len(every),
                            labels=_count(PARTS[one.part] for one in every))  # fmt: skip
-    found = _recordings(root)
+    corpus = corpora.sounds_below(root)
+    found = corpus.recordings
     if not found:
         raise InputError(
             "There is no sound in this folder.", expected=", ".join(SOUND_SUFFIXES[:6]), received="none at any depth",
@@ -396,7 +390,8 @@ def preview_folder(slot: str, address: str) -> DataPreview:
         )  # fmt: skip
     rows = [[Path(one.path).name, one.speaker, one.text[:60]] for one in found[:SHOWN]]
     units = len(published_units(root))
-    return DataPreview("Sounds", f"{units} with units" if units else "", ["file", "speaker", "text"], rows, len(found))
+    detail = "; ".join(filter(None, (f"{units} with units" if units else "", corpus.gaps)))
+    return DataPreview(corpus.layout or "Sounds", detail, ["file", "speaker", "text"], rows, len(found))
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:
