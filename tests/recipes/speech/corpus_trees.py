@@ -14,7 +14,7 @@ RATE_HZ = 16_000
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def voiced(speaker: int, number: int, seconds: float = 0.8, rate_hz: int = RATE_HZ) -> np.ndarray:
+def voiced(speaker: int, number: int, seconds: float = 1.6, rate_hz: int = RATE_HZ) -> np.ndarray:
     """Samples (n,): harmonics of the speaker's pitch, four syllables a second, a little noise."""
     at = np.arange(round(seconds * rate_hz)) / rate_hz
     hz = 90 + 23 * (speaker % 9) + 5 * np.sin(2 * np.pi * (1 + number % 3) * at)
@@ -25,7 +25,7 @@ def voiced(speaker: int, number: int, seconds: float = 0.8, rate_hz: int = RATE_
     return found
 
 
-def sound(path: Path, speaker: int, number: int, seconds: float = 0.8, rate_hz: int = RATE_HZ) -> Path:
+def sound(path: Path, speaker: int, number: int, seconds: float = 1.6, rate_hz: int = RATE_HZ) -> Path:
     """A file of the kind that its name says: WAV, FLAC, or AAC as VoxCeleb2 has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     wave = voiced(speaker, number, seconds, rate_hz)
@@ -129,10 +129,10 @@ def must_c(root: Path, target: str = "es") -> Path:
     """MuST-C: parts of whole talks with transcripts and translations."""
     for at, split in enumerate(("train", "train", "dev", "tst-COMMON")):
         data = root / f"en-{target}" / "data" / split
-        sound(data / "wav" / f"ted_{at}.wav", at, 0, seconds=4.0)
+        sound(data / "wav" / f"ted_{at}.wav", at, 0, seconds=6.0)
         listing = data / "txt" / f"{split}.yaml"
         known = listing.read_text() if listing.is_file() else ""
-        _text(listing, known + "".join(f"- {{duration: 0.9, offset: {0.1 + number:.2f}, rW: 4, uW: 0, speaker_id: "
+        _text(listing, known + "".join(f"- {{duration: 1.6, offset: {0.1 + 1.8 * number:.2f}, rW: 4, uW: 0, speaker_id: "
                                        f"spk.{at}, wav: ted_{at}.wav}}\n" for number in range(3)))  # fmt: skip
         for language, text in (("en", sentence(at, 0)[:-5]), (target, "¿Quién vio los barcos?")):
             path = data / "txt" / f"{split}.{language}"
@@ -189,9 +189,9 @@ def manifests(root: Path, width: int = 512) -> Path:
                 name = f"{at}-{number}"
                 sound(audio / f"{name}.wav", at, number)
                 np.save(audio / f"{name}.npy", np.random.default_rng(at).normal(size=width).astype(np.float32))
-                rows.append(f"{name}.wav\t{round(0.8 * RATE_HZ)}\t{name}.npy")
+                rows.append(f"{name}.wav\t{round(1.6 * RATE_HZ)}\t{name}.npy")
                 texts.append(sentence(at, number))
-                units.append(" ".join(str((number + one // 4) % 8) for one in range(40)))
+                units.append(" ".join(str((number + one // 4) % 8) for one in range(80)))
         _text(root / f"{split}.tsv", "\n".join(rows) + "\n")
         _text(root / f"{split}.txt", "\n".join(texts) + "\n")
         _text(root / f"{split}.km", "\n".join(units) + "\n")
@@ -205,9 +205,9 @@ def timit(root: Path) -> Path:
             for number, name in enumerate(("SA1", f"SX{at}", f"SI{ord(part[1]) + at}")):
                 stem = root / "TIMIT" / part / "DR1" / who / name
                 sound(stem.with_suffix(".WAV"), at, number)
-                _text(stem.with_suffix(".PHN"), "0 3200 h#\n3200 6400 sh\n6400 12800 iy\n")
+                _text(stem.with_suffix(".PHN"), "0 3200 h#\n3200 6400 sh\n6400 25600 iy\n")
                 text = "She had your dark suit." if name == "SA1" else f"{part.lower()} {sentence(at, number)}."
-                _text(stem.with_suffix(".TXT"), f"0 12800 {text}\n")
+                _text(stem.with_suffix(".TXT"), f"0 25600 {text}\n")
     return root
 
 
@@ -215,5 +215,5 @@ def with_phones(root: Path) -> Path:
     """LibriSpeech with the published phones, one number for every 10 ms."""
     names = sorted(path.stem for path in root.rglob("*.flac"))
     _text(root / "converted_aligned_phones.txt",
-          "".join(f"{name} {' '.join(['0'] * 20 + ['7'] * 30 + ['12'] * 30)}\n" for name in names))  # fmt: skip
+          "".join(f"{name} {' '.join(['0'] * 20 + ['7'] * 30 + ['12'] * 110)}\n" for name in names))  # fmt: skip
     return root

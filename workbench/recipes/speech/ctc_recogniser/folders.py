@@ -24,6 +24,8 @@ COLUMNS = ("path", "start_s", "end_s", "speaker", "text")
 SEED = 1337
 """Divides utterances the same way in all runs."""
 DEV_SHARE, TEST_SHARE = 0.1, 0.2
+LEFT_SHARE = 0.5
+"""A division by speakers that leaves less of the training is none."""
 TESTS = ("test", "test-clean", "test-other", "test_clean")
 DEVS = ("dev", "valid", "validation", "dev-clean", "dev-other")
 
@@ -100,18 +102,19 @@ def paired(root: Path) -> Iterator[Recording]:
             yield Recording(str(path), path.with_suffix(".txt").read_text(encoding="utf-8-sig").strip(), speaker)
 
 
-def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], bool]:
+def divided(found: Sequence[Recording], *, by_sentence: bool = False) -> tuple[dict[str, list[Recording]], bool]:
     """Train, dev and test, and whether their speakers are shared.
 
     A corpus's own test and development parts stay what they are. Otherwise a fifth of the speakers test and a tenth
     chooses; with fewer than three speakers the same shares of the sentences. A sentence of the test is taken out of
-    the other parts, and one of dev out of training.
+    the other parts, and one of dev out of training; where all speakers say the same, as in CMU ARCTIC, that would
+    leave little, so sentences are divided.
     """
     chance = random.Random(SEED)
     kinds = {one.split for one in found}
     shared = False
     tests = [one for one in found if one.split in TESTS]
-    if tests and kinds - set(TESTS):
+    if tests and kinds - set(TESTS) and not by_sentence:
         devs = [one for one in found if one.split in DEVS]
         rest = [one for one in found if one.split not in (*TESTS, *DEVS)]
         speakers = {one.speaker for one in tests} - {""}
@@ -120,7 +123,7 @@ def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], boo
         shared = not speakers or bool(speakers & {one.speaker for one in [*devs, *rest]})
     else:
         speakers = {one.speaker for one in found} - {""}
-        shared = len(speakers) < 3 or any(not one.speaker for one in found)
+        shared = by_sentence or len(speakers) < 3 or any(not one.speaker for one in found)
         keys = [(plain(one.text) or one.text) if shared else one.speaker for one in found]
         tests, rest = _by(found, keys, chance, TEST_SHARE)
         keys = [(plain(one.text) or one.text) if shared else one.speaker for one in rest]
@@ -129,6 +132,8 @@ def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], boo
     devs = [one for one in devs if plain(one.text) not in taken]
     taken |= {plain(one.text) for one in devs}
     train = [one for one in rest if plain(one.text) not in taken]
+    if len(train) < LEFT_SHARE * len(rest) and not by_sentence:
+        return divided(found, by_sentence=True)
     return {"train": train, "dev": devs, "test": tests}, shared
 
 

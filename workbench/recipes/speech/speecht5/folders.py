@@ -19,8 +19,8 @@ from workbench.engine.speech import corpora
 from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.listening import levelled, read_wave
 
-from . import words
-from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed, vector_of
+from . import vectors, words
+from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed
 from .masking import STRIDE
 from .recipe import ALL, ASR, BANK, PUBLISHED, RANDOM, SE, SID, ST, TASKS, TTS, VC, SpeechT5
 
@@ -91,13 +91,16 @@ def known_of(root: Path) -> tuple[corpora.Corpus, dict[str, list[Known]], bool]:
 
 
 def _divided(recordings: Sequence[corpora.Recording]) -> tuple[list[tuple[corpora.Recording, int]], bool]:
-    """Each recording's part: the published one, or by speaker, or, where there is one speaker, by sentence."""
+    """Each recording's part: the published one, or by speaker, or, where there are fewer than three, by sentence.
+
+    What many speakers say, as VCTK's first sentences, is tested on or learned from, never both.
+    """
     published = [part_of(one.split) for one in recordings]
     if set(published) >= {0, 2}:
         test = {one.speaker for one, part in zip(recordings, published, strict=True) if part == 2} - {""}
         shared = bool(test & {one.speaker for one, part in zip(recordings, published, strict=True) if part in (0, 1)})
         keep = [(one, 1 if part < 0 else part) for one, part in zip(recordings, published, strict=True)]
-        return keep, shared or not test
+        return _without_tested(keep), shared or not test
     speakers = sorted({one.speaker for one in recordings} - {""})
     by_speaker = len(speakers) >= 3
     keys = [one.speaker if by_speaker else words.plain(one.text) for one in recordings]
@@ -105,7 +108,13 @@ def _divided(recordings: Sequence[corpora.Recording]) -> tuple[list[tuple[corpor
     random.Random(SEED).shuffle(order)
     tenth = max(1, len(order) // 10)
     where = {key: 2 if at < tenth else 1 if at < 2 * tenth else 0 for at, key in enumerate(order)}
-    return [(one, where[key]) for one, key in zip(recordings, keys, strict=True)], not by_speaker
+    return _without_tested([(one, where[key]) for one, key in zip(recordings, keys, strict=True)]), not by_speaker
+
+
+def _without_tested(parts: list[tuple[corpora.Recording, int]]) -> list[tuple[corpora.Recording, int]]:
+    """The same without sentences of the test in the other parts."""
+    tested = {words.plain(one.text) for one, part in parts if part == 2}
+    return [(one, part) for one, part in parts if part == 2 or words.plain(one.text) not in tested]
 
 
 def _arctic_parts(recordings: Sequence[corpora.Recording]) -> list[tuple[corpora.Recording, int]]:
@@ -188,15 +197,17 @@ def own(job: Job, speech: str, tasks: str, params: SpeechT5) -> Data:
     found = bank(job, params.replace(unlabelled=2)) if generated else _tasks_of(job, Path(tasks), params)
     if speech == BANK.address:
         made = bank(job, params)
-        sounds = [_rescaled(one.mel, made.scale, found.scale, params.step_frames) for one in made.speech]
+        statistics = None if made.vector else vectors.Statistics()
+        sounds = [_rescaled(one, made.scale, found.scale, params.step_frames, statistics) for one in made.speech]
         return dataclasses.replace(found, speech=sounds, text=made.text, speech_voices=made.speech_voices,
                                    speech_sentences=made.speech_sentences)  # fmt: skip
     return _with_speech(job, Path(speech), found, params)
 
 
-def _rescaled(mel: Floats, old: Scale, new: Scale, multiple: int) -> Sound:
-    moved = cut(new(old.undo(mel)), multiple)
-    return Sound(moved, vector_of(moved))
+def _rescaled(one: Sound, old: Scale, new: Scale, multiple: int, statistics: vectors.Teller | None) -> Sound:
+    """Frames on another scale; a vector that was not taken from them stays."""
+    moved = cut(new(old.undo(one.mel)), multiple)
+    return Sound(moved, statistics(moved, lambda: moved, {}) if statistics is not None else one.vector)
 
 
 def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
@@ -225,13 +236,15 @@ def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
     reader = _Reader(job, params.mel_bins, sum(len(part) for parts in chosen.values() for part in parts))
     scale = Scale.of([reader(one.heard) for one in chosen[wanted[0]][0]])
     told_apart = tuple(sorted({one.heard.speaker for one in chosen[SID][0]})) if SID in chosen else ()
+    tell = vectors.teller(params)
     made = {
         task: Parts(*(
-            [_item(task, one, reader, scale, told_apart=told_apart, params=params) for one in part] for part in parts
+            [_item(task, one, reader, scale, tell, told_apart=told_apart, params=params) for one in part]
+            for part in parts
         ))
         for task, parts in chosen.items()
     }  # fmt: skip
-    return Data((), (), made, scale, told_apart, shared_voices=shared)
+    return Data((), (), made, scale, told_apart, shared_voices=shared, vector=tell.width)
 
 
 def _few(known: Sequence[Known], part: int, most: int) -> list[Known]:
@@ -242,11 +255,12 @@ def _few(known: Sequence[Known], part: int, most: int) -> list[Known]:
 
 
 def _item(
-    task: str, one: Known, reader: _Reader, scale: Scale, *, told_apart: Sequence[str], params: SpeechT5
+    task: str, one: Known, reader: _Reader, scale: Scale, tell: vectors.Teller, *, told_apart: Sequence[str],
+    params: SpeechT5,
 ) -> Item:  # fmt: skip
     name, multiple = Path(one.heard.path).stem, params.step_frames
     if params.start == PUBLISHED and task != SID:
-        made = _item(task, one, reader, scale, told_apart=told_apart, params=params.replace(start=RANDOM))
+        made = _item(task, one, reader, scale, tell, told_apart=told_apart, params=params.replace(start=RANDOM))
         sound = _wave(one.heard)
         return dataclasses.replace(made, sound=sound, spoken=sound if one.target is None else _wave(one.target))
     mel = cut(scale(reader(one.heard)), multiple)
@@ -265,14 +279,19 @@ def _item(
             )  # fmt: skip
         return Item(name, "", (voice,), heard=mel, speaker=place)
     if task == TTS:
-        return Item(name, sentence, (voice,), read=sentence, said=mel, vector=vector_of(mel))
+        return Item(name, sentence, (voice,), read=sentence, said=mel, vector=_voice(one.heard, mel, tell))
     if one.target is None:
         raise ValueError("conversion and cleaning need a target")
     goal = cut(scale(reader(one.target)), multiple)
     if task == SE:
         length = min(len(mel), len(goal))
-        return Item(name, name, ("",), heard=mel[:length], said=goal[:length], vector=vector_of(mel))
-    return Item(name, sentence, (voice, one.target.speaker), heard=mel, said=goal, vector=vector_of(goal))
+        return Item(name, name, ("",), heard=mel[:length], said=goal[:length], vector=_voice(one.heard, mel, tell))
+    return Item(name, sentence, (voice, one.target.speaker), heard=mel, said=goal,
+                vector=_voice(one.target, goal, tell))  # fmt: skip
+
+
+def _voice(one: corpora.Recording, mel: Floats, tell: vectors.Teller) -> Floats:
+    return tell(mel, lambda: _wave(one), one.labels)
 
 
 def _wave(one: corpora.Recording) -> Floats:
@@ -304,11 +323,11 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
     random.Random(SEED).shuffle(kept)
     kept = kept[: params.unlabelled]
     units = published_units(root)
-    reader = _Reader(job, params.mel_bins, len(kept))
+    reader, tell = _Reader(job, params.mel_bins, len(kept)), vectors.teller(params)
     sounds = []
     for one in kept:
         mel = cut(found.scale(reader(one)), params.step_frames)
-        sounds.append(Sound(mel, vector_of(mel), _fitted(units.get(one.path), len(mel))))
+        sounds.append(Sound(mel, _voice(one, mel, tell), _fitted(units.get(one.path), len(mel))))
     if any(one.units is None for one in sounds):
         sounds = [dataclasses.replace(one, units=None) for one in sounds]
     highest = max((int(one.units.max()) for one in sounds if one.units is not None), default=0)
