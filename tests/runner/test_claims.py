@@ -168,6 +168,18 @@ def test_that_a_failed_run_gives_no_number_and_says_why(home):
     assert result.notes == ["strong, seed 2: failed. The disk is full."]
 
 
+def test_that_a_statement_about_what_no_run_measures_is_left_out_and_told(home):
+    unseen = Better("strong is nearer to the truth", "distance", "strong", "plain", lower=True)
+    runs = runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71])
+    result = claims.judge(demo(STRONGER, unseen), runs)
+    assert [one.text for one in result.statements] == [STRONGER.text]
+    assert only(result).verdict == "holds"
+    assert not result.holds
+    assert any("no run measured distance" in note and unseen.text in note for note in result.notes)
+    runs["strong"].pop(2)
+    assert len(claims.judge(demo(STRONGER, unseen), runs, seeds=[0, 1, 2]).statements) == 2
+
+
 def test_that_a_run_stopped_early_does_not_count(home):
     runs = runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.72])
     runs["strong"][0] = finished(home, "strong", 0, score=0.99, kept_early=True)

@@ -352,19 +352,26 @@ def collect(runs: Path, claim: str) -> dict[str, dict[int, RunFolder]]:
 
 
 def judge(recipe: Recipe, runs: Runs, *, seeds: Sequence[int] = ()) -> ClaimResult:
-    """Verdicts on a recipe's claim from its finished runs; what is missing becomes a note."""
+    """Verdicts on a recipe's claim from its finished runs; what is missing becomes a note.
+
+    Statements about what none of the finished runs measures, since their data does not allow it, are left out and
+    noted; a claim of which an asserted one is left out does not hold as a whole.
+    """
     claim = _claim_of(recipe)
     order = list(seeds) or sorted({seed for of_arm in runs.values() for seed in of_arm})
     judging = _Judging(claim, runs, order)
     gates = [judging.gate(gate) for gate in claim.gates]
     met = all(gate.met for gate in gates)
-    statements = [judging.statement(statement, met=met) for statement in claim.statements]
+    left_out = [one for one in claim.statements if judging.unmeasured(one)]
+    statements = [judging.statement(one, met=met) for one in claim.statements if one not in left_out]
+    judging.notes += [f"Left out, since no run measured {one.metric} on this data: {one.text}" for one in left_out]
     return ClaimResult(
         recipe=recipe.id,
         seeds=order,
         arms={arm: judging.values(arm) for arm in claim.arms},
         statements=statements,
-        holds=all(one.verdict == "holds" for one in statements if one.asserted),
+        holds=all(one.verdict == "holds" for one in statements if one.asserted)
+        and not any(one.asserted for one in left_out),
         seconds=judging.seconds(),
         gates=gates,
         notes=judging.notes,
@@ -414,6 +421,13 @@ class _Judging:
         met = value is not None and gate.least <= value <= gate.most
         most = gate.most if math.isfinite(gate.most) else None
         return GateResult(gate.text, gate.metric, gate.arm, gate.least, most, value, met)
+
+    def unmeasured(self, one: core.Better) -> bool:
+        """Whether both arms finished all their runs and none of them tells the statement's numbers."""
+        states = [self.states[arm].get(seed) for arm in (one.better, one.than) for seed in self.seeds]
+        done = [state for state in states if state is not None and state.phase == "finished"]
+        names = set(one.of or (one.metric,))
+        return bool(done) and len(done) == len(states) and not any(names & state.results.keys() for state in done)
 
     def statement(self, one: core.Better, *, met: bool) -> core.Judged:
         """A statement's margin over the seeds that both arms finished, its interval, its verdict."""

@@ -83,7 +83,8 @@ def _row_of_tones(root: Path, rows: list[tuple[str, str, str, str, str]]) -> Pat
 def test_that_a_table_of_corrected_transcripts_is_read_in_stretches(tmp_path: Path) -> None:
     rows = [("a.wav", f"{at}.0", f"{at}.5", f"s{at}", f"sentence {'abcdefgh'[at]}") for at in range(8)]
     root = _row_of_tones(tmp_path / "own", rows)
-    form, found = folders.transcribed(root)
+    corpus = folders.transcribed(root)
+    form, found = corpus.layout, corpus.recordings
     assert form == "transcripts.tsv"
     assert (found[3].start_s, found[3].end_s, found[3].speaker, found[3].text) == (3.0, 3.5, "s3", "sentence d")
     assert len(read_wave(Path(found[3].path), found[3].start_s, found[3].end_s)) == RATE // 2
@@ -110,7 +111,7 @@ def test_that_sounds_with_text_beside_them_are_read_and_the_folder_is_the_speake
         place.mkdir()
         soundfile.write(place / "one.wav", _noise(0.5), RATE)
         (place / "one.txt").write_text(f"text {at}")
-    _, found = folders.transcribed(tmp_path)
+    found = folders.transcribed(tmp_path).recordings
     assert [(one.speaker, one.text) for one in found] == [("speaker0", "text 0"), ("speaker1", "text 1")]
 
 

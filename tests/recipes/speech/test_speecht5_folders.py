@@ -128,8 +128,9 @@ def test_that_wham_pairs_noisy_speech_with_its_clean_one(tmp_path: Path) -> None
         assert one.heard is not None
         assert one.said is not None
         assert one.heard.shape == one.said.shape
+    for part in ("tr", "cv", "tt"):
+        _sound(tmp_path / "other" / part / "mix_single" / "a.wav")
     with pytest.raises(InputError, match="no noisy speech"):
-        (tmp_path / "other" / "tr" / "mix_single").mkdir(parents=True)
         folders.known_of(tmp_path / "other")
 
 

@@ -112,13 +112,13 @@ def test_that_a_voice_changes_what_is_said_and_the_same_voice_says_the_same(
 ) -> None:  # fmt: skip
     tool = published.load(folders["tts"], choose("cpu"))
     np.save(tmp_path / "voice.npy", np.eye(12, dtype=np.float32)[3])
-    vector, _ = published._voice({"voice": str(tmp_path / "voice.npy")})
+    vector, _ = published._voice({"voice": str(tmp_path / "voice.npy")}, folders["tts"], 12)
     mute, voiced, again = (published.speak(tool, "a boat", one, ratio=2.0) for one in (None, vector, vector))
     assert np.array_equal(voiced, again)
     assert voiced.shape[1] == 20
     assert mute.shape != voiced.shape or not np.allclose(mute, voiced)
     with pytest.raises(InputError, match="voice cannot be read"):
-        published._voice({"voice": str(tmp_path / "absent.npy")})
+        published._voice({"voice": str(tmp_path / "absent.npy")}, folders["tts"], 12)
 
 
 def test_that_folders_that_are_no_speecht5_or_damaged_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -189,3 +189,81 @@ def test_that_with_no_steps_it_is_only_tested_and_another_task_is_refused(folder
     assert refused.phase == "failed"
     assert refused.problem is not None
     assert "not one for ASR" in refused.problem.what
+
+
+# Voices ---------------------------------------------------------------------------------------
+
+
+def test_that_a_manifests_x_vectors_reach_a_published_network_and_other_speech_has_none(
+    folders: dict[str, Path], home: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    root = manifests(tmp_path / "manifests", width=12)
+    vector = np.load(root / "audio" / "3-0.npy")
+    found = load(_reading(root), SMALL.replace(start=PUBLISHED, voices=X_VECTORS, task=TTS))
+    (test, _) = found.tasks[TTS].test
+    assert test.vector is not None
+    assert np.array_equal(test.vector, vector)
+    assert found.vector == 12
+    state = _ran(home, folders["tts"], inputs={"tasks": str(root)}, task=TTS, task_steps=1, voices=X_VECTORS).state()
+    assert state.phase == "finished", state.problem and state.problem.trace
+    with pytest.raises(InputError, match="no x-vectors"):
+        load(_reading(BANK.address), SMALL.replace(start=PUBLISHED, voices=X_VECTORS))
+    np.save(root / "audio" / "0-1.npy", np.ones(5, np.float32))
+    with pytest.raises(InputError, match="one width"):
+        load(_reading(root), SMALL.replace(start=PUBLISHED, voices=X_VECTORS, task=TTS, labelled=6))
+
+
+def _reading(tasks: Any) -> Any:
+    return SimpleNamespace(
+        inputs={"tasks": str(tasks)}, seed=1, log=lambda text, level="info": None,
+        progress=lambda _done, _of: None, phase=lambda _name, total=0: None,
+    )  # fmt: skip
+
+
+def test_that_a_network_fine_tuned_with_the_speaker_encoder_speaks_with_any_sounds_voice(
+    folders: dict[str, Path], home: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    folder = _ran(home, folders["tts"], task=TTS, task_steps=1, lower_rate=3e-3, voices=ENCODER)
+    assert folder.state().phase == "finished"
+    assert any("64 numbers" in one.message for one in folder.events() if isinstance(one, events.Log))
+    kept, paths = folder.path / "model", [sound(tmp_path / f"{at}.wav", at, 0) for at in (1, 8)]
+    vectors = [published._voice({"voice": str(path)}, kept, 12)[0] for path in paths]
+    for path, one in zip(paths, vectors, strict=True):
+        assert one is not None
+        wave = read_wave(path)
+        assert np.allclose(one, load_speaker_encoder(STARTERS / "speaker-encoder").embed(wave, 16_000), atol=1e-5)
+    assert not np.allclose(vectors[0], vectors[1], atol=1e-2)
+    found = serve.answer(_asked(), kept, {"text": "a boat", "voice": str(paths[0]), "out": str(tmp_path)})
+    assert "voice of 1" in found.answers[0].note
+
+
+def test_that_a_published_network_takes_a_sounds_voice_by_an_encoder_of_its_width_alone(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:  # fmt: skip
+    voice = str(sound(tmp_path / "voice.wav", 2, 0))
+    with pytest.raises(InputError, match="x-vectors alone") as told:
+        serve.answer(_asked(), folders["tts"], {"text": "a boat", "voice": voice})
+    assert told.value.field == "voice"
+    with pytest.raises(InputError, match="does not fit") as told:
+        asked = {"text": "a boat", "voice": voice, "encoder": str(STARTERS / "speaker-encoder")}
+        serve.answer(_asked(), folders["tts"], asked)
+    assert told.value.field == "encoder"
+    torch.manual_seed(3)
+    encoder = SpeakerEncoder(Shape(layers=1, cells=8, width=12))
+    (tmp_path / "encoder").mkdir()
+    encoder.save(tmp_path / "encoder")
+    asked |= {"encoder": str(tmp_path / "encoder"), "out": str(tmp_path)}
+    assert serve.answer(_asked(), folders["tts"], asked).sounds
+
+
+def test_that_a_published_x_vector_model_is_kept_with_the_network_that_learned_its_vectors(tmp_path: Path) -> None:
+    from tests.engine.speech import tinymodels
+
+    source = tinymodels.x_vector(tmp_path / "xvector")
+    tell = vectors.teller(SMALL.replace(voices=ENCODER, encoder=str(source)))
+    wave = read_wave(sound(tmp_path / "voice.wav", 2, 0))
+    (tmp_path / "model").mkdir()
+    vectors.save(tell, tmp_path / "model")
+    again = vectors.kept(tmp_path / "model")
+    assert again.width == tell.width
+    assert np.allclose(again(wave[:0], lambda: wave, {}), tell(wave[:0], lambda: wave, {}), atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from workbench.core.audio import Segment
+from workbench.core.audio import SOUND_SUFFIXES, Segment
 from workbench.core.problem import InputError, did_you_mean
 
-MOST_LISTED = 20
+MOST_LISTED, MOST_TOLD = 20, 5
+MANIFEST = "fairseq-manifest"
 
 
 class Recording(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,6 +38,14 @@ class Corpus(msgspec.Struct, frozen=True):
     layout: str
     recordings: list[Recording]
     missing: list[str] = []
+
+    @property
+    def gaps(self) -> str:
+        """What to tell of files that are not there; empty where all are."""
+        if not self.missing:
+            return ""
+        names = ", ".join(self.missing[:MOST_TOLD]) + (" …" if len(self.missing) > MOST_TOLD else "")
+        return f"{len(self.missing)} sounds that the listings name are not there and are left out: {names}"
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -85,28 +95,40 @@ def _aishell(root: Path) -> Iterator[Recording]:
     for line in _lines(listing):
         name, _, text = line.partition(" ")
         texts[name] = "".join(text.split())
-    for path in sorted(root.glob("wav/*/*/*.wav")):
+    sounds = sorted(root.glob("wav/*/*/*.wav"))
+    for path in sounds:
         if path.stem in texts:
             yield Recording(str(path), texts.pop(path.stem), path.parent.name, path.parent.parent.name)
-    # The official list has some hundred texts whose sound was never published.
+    # The official list has some hundred texts whose sound was never published, so gaps mean nothing; no sound does.
+    if not sounds:
+        yield from (Recording(str(root / "wav" / "*" / name[6:11] / f"{name}.wav")) for name in texts)
 
 
 def _vctk(root: Path) -> Iterator[Recording]:
-    for listing in sorted(root.glob("txt/*/*.txt")):
-        speaker = listing.parent.name
-        found = sorted(root.glob(f"wav48*/{speaker}/{listing.stem}*"))
-        path = found[0] if found else root / "wav48_silence_trimmed" / speaker / f"{listing.stem}_mic1.flac"
-        yield Recording(str(path), listing.read_text(encoding="utf-8-sig").strip(), speaker)
+    """VCTK: txt/<speaker>/<name>.txt, and wav48*/<speaker>/<name>.wav or <name>_mic1.flac; the first microphone."""
+    for folder in sorted(root.glob("txt/*/")):
+        speaker = folder.name
+        # A speaker's sounds are listed once: the corpus has 44,000.
+        sounds: dict[str, Path] = {}
+        for path in sorted(root.glob(f"wav48*/{speaker}/*")):
+            sounds.setdefault(path.stem.partition("_mic")[0], path)
+        for listing in sorted(folder.glob("*.txt")):
+            otherwise = root / "wav48_silence_trimmed" / speaker / f"{listing.stem}_mic1.flac"
+            path = sounds.get(listing.stem, otherwise)
+            yield Recording(str(path), listing.read_text(encoding="utf-8-sig").strip(), speaker)
 
 
 def _vox(root: Path) -> Iterator[Recording]:
-    folder = root / "wav" if (root / "wav").is_dir() else root / "aac"
+    """VoxCeleb1 (wav) and 2 (dev/aac): wav/<speaker>/<video>/<number>.wav; vox1_meta.csv tells nationalities."""
     facts = {}
-    for table in root.glob("vox*_meta.csv"):
+    for table in root.glob("vox1_meta.csv"):
         with table.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.reader(file, delimiter="\t"):
-                facts[row[0].strip()] = {"nationality": row[3].strip()} if len(row) > 3 else {}
-    for path in sorted(itertools.chain(folder.glob("id*/*/*.wav"), folder.glob("id*/*/*.m4a"))):
+                if len(row) > 3:
+                    facts[row[0].strip()] = {"nationality": row[3].strip()}
+    found = (root.glob(f"{start}{kind}/id*/*/*.{end}") for start in ("", "*/")
+             for kind, end in (("wav", "wav"), ("aac", "m4a")))  # fmt: skip
+    for path in sorted(itertools.chain(*found)):
         speaker = path.parent.parent.name
         yield Recording(str(path), "", speaker, "", facts.get(speaker, {}) | {"video": path.parent.name})
 
@@ -136,8 +158,9 @@ def _must_c(root: Path) -> Iterator[Recording]:
 
 
 def _wham(root: Path) -> Iterator[Recording]:
+    """WHAM!: <split>/mix_single, or, of the noise alone, <split>; names tell neither voices nor sentences."""
     for split in ("tr", "cv", "tt"):
-        for path in sorted((root / split).glob("*.wav")):
+        for path in sorted([*(root / split).glob("*.wav"), *(root / split / "mix_single").glob("*.wav")]):
             yield Recording(str(path), split=split)
 
 
@@ -181,8 +204,11 @@ def phones_of(path: Path, rate_hz: int = 16_000) -> list[Segment]:
 
 
 def _manifest(root: Path) -> Iterator[Recording]:
-    """fairseq manifests, as SpeechT5 has them: a root, then file<TAB>samples; texts in a .txt or .ltr of the name."""
-    for listing in sorted(root.glob("*.tsv")):
+    """fairseq manifests, as SpeechT5 has them: a root, then file<TAB>samples; texts in a .txt or .ltr of the name.
+
+    A third column, as in SpeechT5's of text to speech, names the .npy of the speaker's x-vector.
+    """
+    for listing in filter(_is_manifest, sorted(root.glob("*.tsv"))):
         rows = list(_lines(listing))
         base = Path(rows[0].split("\t")[0].strip())
         base = base if base.is_absolute() else root / base
@@ -195,9 +221,19 @@ def _manifest(root: Path) -> Iterator[Recording]:
         for number, row in enumerate(rows[1:]):
             cells = row.split("\t")
             labels = {"samples": cells[1]} if len(cells) > 1 else {}
+            if len(cells) > 2 and cells[2].endswith(".npy"):
+                labels["x_vector"] = str(base / cells[2])
             yield Recording(
                 str(base / cells[0]), texts[number] if number < len(texts) else "", "", listing.stem, labels
             )  # fmt: skip
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a .tsv begins with a folder alone and goes on with sounds and their samples."""
+    with contextlib.suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig") as file:
+        first, second = file.readline(), file.readline().split("\t")
+        return bool(first.strip()) and "\t" not in first.strip() and second[1:2] != [] and second[1].strip().isdigit()
+    return False
 
 
 def _spelled(line: str) -> str:
@@ -214,11 +250,14 @@ _LAYOUTS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[R
     ),
     "aishell-1": (lambda root: any(root.glob("transcript/aishell_transcript*.txt")), _aishell),
     "vctk": (lambda root: (root / "txt").is_dir() and any(root.glob("wav48*")), _vctk),
-    "voxceleb": (lambda root: any(root.glob("wav/id*")) or any(root.glob("aac/id*")), _vox),
+    "voxceleb": (
+        lambda root: any(any(root.glob(f"{one}/id*")) for one in ("wav", "aac", "*/wav", "*/aac")),
+        _vox,
+    ),
     "cmu-arctic": (lambda root: any(root.glob("cmu_us_*_arctic/etc/txt.done.data")), _arctic),
     "wham": (lambda root: all((root / split).is_dir() for split in ("tr", "cv", "tt")), _wham),
     "speech-commands": (lambda root: (root / "testing_list.txt").is_file(), _commands),
-    "fairseq-manifest": (lambda root: any(root.glob("*.tsv")), _manifest),
+    MANIFEST: (lambda root: any(map(_is_manifest, root.glob("*.tsv"))), _manifest),
     "must-c": (lambda root: any(root.rglob("txt/*.yaml")), _must_c),
     "libri-tts": (lambda root: any(root.rglob("*.normalized.txt")), _libri_tts),
     "librispeech": (lambda root: any(root.rglob("*.trans.txt")), _libri),
@@ -230,22 +269,66 @@ LAYOUTS = tuple(_LAYOUTS)
 def read_corpus(root: Path, layout: str = "") -> Corpus:
     """The recordings of a corpus, its layout recognised where none is named; what is listed but absent in `missing`.
 
-    Raises InputError when the folder has no such layout, or when none of its files are there.
+    The corpus may also be the only one among the folder's own folders, as archives unpack it. Raises InputError when
+    there is no such layout, a listing is damaged, or none of its files are there.
     """
+    _check_folder(root)
+    where, found = _recognised(root, layout)
+    if not found:
+        inside = ", ".join(sorted(one.name for one in root.iterdir())[:5]) or "nothing"
+        named = layout and layout not in LAYOUTS
+        other = _recognised(root, "")[1] if layout else ""
+        raise InputError(
+            f"This folder is not laid out as {layout}." if layout else
+            "This folder is laid out as no speech corpus that is known.",
+            expected=layout if layout and not named else ", ".join(LAYOUTS),
+            received=other or layout if named else other or f"{root.name} with {inside}",
+            fix=did_you_mean(layout, LAYOUTS) if named else "Choose the folder that holds the corpus's own folders.",
+            field="path", place=root.name,
+        )  # fmt: skip
+    return _read(where, found)
+
+
+def sounds_below(root: Path) -> Corpus:
+    """What a known corpus lists, or every sound below a folder, whose folders then tell the speakers.
+
+    The layout is empty where none was recognised. Raises InputError as read_corpus does for a known one, and where
+    there is no folder; a folder without any sound has no recordings.
+    """
+    _check_folder(root)
+    where, layout = _recognised(root, "")
+    if layout:
+        return _read(where, layout)
+    paths = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]
+    speakers = ["" if path.parent == root else path.relative_to(root).parts[0] for path in paths]
+    return Corpus("", [Recording(str(path), speaker=who) for path, who in zip(paths, speakers, strict=True)])
+
+
+def _check_folder(root: Path) -> None:
     if not root.is_dir():
         raise InputError(
             "There is no folder at this path.", expected="the folder of a speech corpus", received=str(root),
             fix="Check the path; a network drive may be away.", field="path", place=root.name,
         )  # fmt: skip
-    layout = layout or next((name for name, (fits, _) in _LAYOUTS.items() if fits(root)), "")
-    if layout not in _LAYOUTS:
-        inside = ", ".join(sorted(one.name for one in root.iterdir())[:5]) or "nothing"
-        raise InputError(
-            "This folder is laid out as no speech corpus that is known.", expected=", ".join(LAYOUTS),
-            received=layout or f"{root.name} with {inside}",
-            fix=did_you_mean(layout, LAYOUTS) if layout else "Choose the folder that holds the corpus's own folders.",
-            field="path", place=root.name,
-        )  # fmt: skip
+
+
+def _recognised(root: Path, layout: str) -> tuple[Path, str]:
+    """The folder that holds a corpus and its layout: this one, or the only one within that does; "" where none."""
+    names = [one for one in LAYOUTS if layout in ("", one)]
+
+    def layout_of(folder: Path) -> str:
+        return next((name for name in names if _LAYOUTS[name][0](folder)), "")
+
+    if own := layout_of(root):
+        return root, own
+    # WHAM! comes at two rates and in two lengths: the papers' is 16 kHz, cut to the shorter utterance.
+    wham = [one for one in (root / "wav16k" / "min", root / "min") if one.is_dir()]
+    inside = wham[:1] or [one for one in sorted(root.iterdir()) if one.is_dir()]
+    known = [(one, name) for one in inside if (name := layout_of(one)) and name != MANIFEST]
+    return known[0] if len(known) == 1 else (root, "")
+
+
+def _read(root: Path, layout: str) -> Corpus:
     try:
         found = list(_LAYOUTS[layout][1](root))
     except (KeyError, ValueError, IndexError, csv.Error) as error:

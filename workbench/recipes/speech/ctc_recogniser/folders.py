@@ -10,7 +10,7 @@ from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
-from workbench.engine.speech.corpora import Recording, read_corpus
+from workbench.engine.speech.corpora import Corpus, Recording, read_corpus
 from workbench.engine.speech.listening import read_wave
 from workbench.engine.speech.recogniser import CtcRecogniser
 from workbench.engine.speech.tiers import read_tiers
@@ -24,30 +24,31 @@ COLUMNS = ("path", "start_s", "end_s", "speaker", "text")
 SEED = 1337
 """Divides utterances the same way in all runs."""
 DEV_SHARE, TEST_SHARE = 0.1, 0.2
+LEFT_SHARE = 0.5
+"""A division by speakers that leaves less of the training is none."""
 TESTS = ("test", "test-clean", "test-other", "test_clean")
 DEVS = ("dev", "valid", "validation", "dev-clean", "dev-other")
 
 
-def transcribed(root: Path) -> tuple[str, list[Recording]]:
-    """The form of a folder and its utterances; raises InputError where none has a transcript."""
+def transcribed(root: Path) -> Corpus:
+    """The utterances of a folder, `layout` being its form; raises InputError where none has a transcript."""
     if (root / LISTING).is_file():
-        form, found = LISTING, list(listed(root / LISTING))
+        found = Corpus(LISTING, list(listed(root / LISTING)))
     else:
         try:
-            corpus = read_corpus(root)
-            form, found = corpus.layout, corpus.recordings
+            found = read_corpus(root)
         except InputError:
-            form, found = "sounds with transcripts beside them", list(paired(root)) if root.is_dir() else []
-            if not found:
+            found = Corpus("sounds with transcripts beside them", list(paired(root)) if root.is_dir() else [])
+            if not found.recordings:
                 raise
-    if not any(one.text.strip() for one in found):
+    if not any(one.text.strip() for one in found.recordings):
         raise InputError(
             "No sound in this folder has a transcript.",
             expected=f"{LISTING}, or a .TextGrid or .txt beside each sound",
-            received=f"{form}, {len(found)} sounds without", fix="Choose a folder with transcripts.", field="speech",
-            place=root.name,
+            received=f"{found.layout}, {len(found.recordings)} sounds without",
+            fix="Choose a folder with transcripts.", field="speech", place=root.name,
         )  # fmt: skip
-    return form, found
+    return found
 
 
 def listed(path: Path) -> Iterator[Recording]:
@@ -101,18 +102,19 @@ def paired(root: Path) -> Iterator[Recording]:
             yield Recording(str(path), path.with_suffix(".txt").read_text(encoding="utf-8-sig").strip(), speaker)
 
 
-def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], bool]:
+def divided(found: Sequence[Recording], *, by_sentence: bool = False) -> tuple[dict[str, list[Recording]], bool]:
     """Train, dev and test, and whether their speakers are shared.
 
     A corpus's own test and development parts stay what they are. Otherwise a fifth of the speakers test and a tenth
     chooses; with fewer than three speakers the same shares of the sentences. A sentence of the test is taken out of
-    the other parts, and one of dev out of training.
+    the other parts, and one of dev out of training; where all speakers say the same, as in CMU ARCTIC, that would
+    leave little, so sentences are divided.
     """
     chance = random.Random(SEED)
     kinds = {one.split for one in found}
     shared = False
     tests = [one for one in found if one.split in TESTS]
-    if tests and kinds - set(TESTS):
+    if tests and kinds - set(TESTS) and not by_sentence:
         devs = [one for one in found if one.split in DEVS]
         rest = [one for one in found if one.split not in (*TESTS, *DEVS)]
         speakers = {one.speaker for one in tests} - {""}
@@ -121,7 +123,7 @@ def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], boo
         shared = not speakers or bool(speakers & {one.speaker for one in [*devs, *rest]})
     else:
         speakers = {one.speaker for one in found} - {""}
-        shared = len(speakers) < 3 or any(not one.speaker for one in found)
+        shared = by_sentence or len(speakers) < 3 or any(not one.speaker for one in found)
         keys = [(plain(one.text) or one.text) if shared else one.speaker for one in found]
         tests, rest = _by(found, keys, chance, TEST_SHARE)
         keys = [(plain(one.text) or one.text) if shared else one.speaker for one in rest]
@@ -130,6 +132,8 @@ def divided(found: Sequence[Recording]) -> tuple[dict[str, list[Recording]], boo
     devs = [one for one in devs if plain(one.text) not in taken]
     taken |= {plain(one.text) for one in devs}
     train = [one for one in rest if plain(one.text) not in taken]
+    if len(train) < LEFT_SHARE * len(rest) and not by_sentence:
+        return divided(found, by_sentence=True)
     return {"train": train, "dev": devs, "test": tests}, shared
 
 
@@ -146,8 +150,10 @@ def _by(
 
 def read_parts(job: Job, address: str, params: Recognise, model: CtcRecogniser) -> Data:
     """The utterances of a folder in three parts; those that cannot be learned from are left out and counted."""
-    _, found = transcribed(Path(address))
-    parts, shared = divided(found)
+    found = transcribed(Path(address))
+    if found.missing:
+        job.log(found.gaps, "warning")
+    parts, shared = divided(found.recordings)
     most = {"train": params.utterances, "dev": params.development, "test": params.test}
     chance = random.Random(SEED)
     for part, some in parts.items():
@@ -179,10 +185,12 @@ def _name(one: Recording) -> str:
 def preview_folder(address: str) -> DataPreview:
     """What a folder holds: its first utterances, and how many of its transcripts cannot be used."""
     root = Path(address)
-    form, found = transcribed(root)
+    corpus = transcribed(root)
+    found = corpus.recordings
     rows = [[one.text[:80], one.speaker, Path(one.path).name] for one in found[:SHOWN]]
     unusable = sum(plain(one.text) is None for one in found)
     speakers = len({one.speaker for one in found} - {""})
     detail = f"{speakers or 'unknown'} speakers"
     detail += f"; {unusable} transcripts with digits or symbols are left out" if unusable else ""
-    return DataPreview(form, detail, ["sentence", "speaker", "file"], rows, len(found))
+    detail += f"; {corpus.gaps}" if corpus.missing else ""
+    return DataPreview(corpus.layout, detail, ["sentence", "speaker", "file"], rows, len(found))

@@ -19,7 +19,6 @@ from .recipe import SluTransfer
 LAYOUT = "fluent-speech-commands"
 SEED = 1337
 SHOWN = 8
-MOST_LISTED = 5
 
 
 def _read(job: Job, chosen: Sequence[corpora.Recording], params: SluTransfer, *, keep: bool = False) -> list[Utterance]:
@@ -47,9 +46,7 @@ def commands_of(job: Job, address: str, params: SluTransfer) -> dict[str, Any]:
     """
     corpus = corpora.read_corpus(Path(address), LAYOUT)
     if corpus.missing:
-        listed = ", ".join(Path(one).name for one in corpus.missing[:MOST_LISTED])
-        job.log(f"{len(corpus.missing)} sounds that the listings name are not there and are left out: {listed} …",
-                "warning")  # fmt: skip
+        job.log(corpus.gaps, "warning")
     parts: dict[str, list[corpora.Recording]] = {"train": [], "valid": [], "test": []}
     for one in corpus.recordings:
         parts[one.split].append(one)
@@ -71,6 +68,8 @@ def commands_of(job: Job, address: str, params: SluTransfer) -> dict[str, Any]:
 def sentences_of(job: Job, address: str, params: SluTransfer) -> dict[str, Any]:
     """Utterances with transcripts, some of them kept aside; raises InputError where there are too few."""
     corpus = corpora.read_corpus(Path(address))
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
     found = [one for one in corpus.recordings if one.text]
     random.Random(SEED).shuffle(found)
     found = found[: params.recognition or len(found)]
@@ -99,6 +98,6 @@ def preview_folder(slot: str, address: str) -> DataPreview:
             intent = ", ".join(one.labels[name] for name in names)
             counts[intent] = counts.get(intent, 0) + 1
     speakers = len({one.speaker for one in corpus.recordings})
-    detail = f"{speakers} speakers" + (f"; {len(corpus.missing)} sounds are missing" if corpus.missing else "")
+    detail = "; ".join(filter(None, (f"{speakers} speakers", corpus.gaps)))
     return DataPreview(corpus.layout, detail, ["sentence", *names, "speaker", "part"], rows, len(corpus.recordings),
                        labels=counts)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,9 @@ from workbench.engine.speech.bank.sentences import general
 from workbench.engine.speech.bank.speakers import Speaker, draw_speakers
 from workbench.engine.speech.listening import levelled
 
-from . import words
-from .recipe import ASR, BANK, PUBLISHED, SE, SID, ST, TASKS, TTS, VC, SpeechT5
+from . import vectors, words
+from .recipe import ASR, BANK, PUBLISHED, SE, SID, ST, TASKS, TTS, VC, X_VECTORS, SpeechT5
+from .vectors import Teller
 
 Floats = NDArray[np.float32]
 
@@ -117,6 +118,8 @@ class Data:
     speech_voices: frozenset[str] = frozenset()
     speech_sentences: frozenset[str] = frozenset()
     shared_voices: bool = False
+    vector: int = 0
+    """Numbers of a voice's vector; 0: those of statistics."""
 
     def __post_init__(self) -> None:
         known = set(self.speech_sentences) | set(self.text)
@@ -205,6 +208,11 @@ def aligned(mel: Floats, own: Sequence[Segment], other: Sequence[Segment], frame
 def load(job: Job, params: SpeechT5) -> Data:
     """The data that the job's slots name; generated speech comes from the job's seed."""
     speech, tasks = (job.inputs.get(slot) or BANK.address for slot in ("speech", "tasks"))
+    if params.voices == X_VECTORS and (params.start != PUBLISHED or tasks == BANK.address):
+        raise InputError(
+            "There are no x-vectors for this.", expected="a published network, and manifests that name x-vectors",
+            received=f"{params.start}; {tasks[:80]}", fix="Let the speaker encoder tell the voices.", field="voices",
+        )  # fmt: skip
     if speech == BANK.address and tasks == BANK.address:
         return bank(job, params)
     from .folders import own
@@ -253,13 +261,15 @@ def bank(job: Job, params: SpeechT5) -> Data:
     }
     for part in ("train", "development", "test"):
         asked[f"{part}, target"] = _said([one.text for one in asked[part]], voices["target"])
-    made = _rendered(job, asked, params.mel_bins, seed=seed, keep=params.start == PUBLISHED)
+    # With x-vectors nothing of the bank is looked at: they are for published networks, and those are not pretrained.
+    tell = vectors.Statistics() if params.voices == X_VECTORS else vectors.teller(params)
+    made = _rendered(job, asked, params.mel_bins, seed=seed, keep=params.start == PUBLISHED or bool(tell.width))
     scale = Scale.of([one.mel for one in made["train"]])
-    speech = [_sound(one, scale, params.step_frames) for one in made["speech"]]
+    speech = [_sound(one, scale, params.step_frames, tell) for one in made["speech"]]
     names = tuple(one.id for one in voices["labelled"])
     return Data(
-        speech, text, _tasks(made, scale, names, params.step_frames), scale, names,
-        frozenset(one.id for one in voices["unlabelled"]), frozenset(spoken),
+        speech, text, _tasks(made, scale, names, params.step_frames, tell), scale, names,
+        frozenset(one.id for one in voices["unlabelled"]), frozenset(spoken), vector=tell.width,
     )  # fmt: skip
 
 
@@ -305,29 +315,40 @@ def in_noise(wave: Floats, chance: np.random.Generator) -> Floats:
     return rooms.with_noise(wave, rooms.noise(chance, kind, len(wave), RATE_HZ), float(chance.uniform(*SNR_DB)))
 
 
-def _sound(one: _Heard, scale: Scale, multiple: int) -> Sound:
+def _sound(one: _Heard, scale: Scale, multiple: int, tell: Teller) -> Sound:
     mel = cut(scale(one.mel), multiple)
-    return Sound(mel, vector_of(mel))
+    return Sound(mel, tell(mel, one.spoken.as_float, {}))
 
 
 def _tasks(
-    made: dict[str, list[_Heard]], scale: Scale, names: tuple[str, ...], multiple: int
+    made: dict[str, list[_Heard]], scale: Scale, names: tuple[str, ...], multiple: int, tell: Teller
 ) -> dict[str, Parts]:  # fmt: skip
     """All six tasks from the same utterances."""
+    told: dict[int, Floats] = {}
+
+    def voice(utterances: Sequence[_Heard], at: int) -> Floats:
+        """The vector of a voice from its other utterances, so that what is to be said does not lie in it."""
+        same = [one for place, one in enumerate(utterances) if one.voice == utterances[at].voice and place != at]
+        for one in same or [utterances[at]]:
+            if id(one) not in told:
+                told[id(one)] = tell(scale(one.mel), one.spoken.as_float, {})
+        return mean_vector([told[id(one)] for one in same or [utterances[at]]])
 
     def part(task: str, which: str) -> list[Item]:
         if task == SID:
             where = {"train": "train", "development": "told apart, development", "test": "told apart"}[which]
             return [_item(one, heard=scale(one.mel), speaker=names.index(one.voice)) for one in made[where]]
         own, target = made[which], made[f"{which}, target"]
-        return [_made(task, own, target, at, scale=scale, multiple=multiple) for at in range(len(own))]
+        return [_made(task, own, target, at, scale=scale, multiple=multiple, tell=tell, voice=voice)
+                for at in range(len(own))]  # fmt: skip
 
     which = ("train", "development", "test")
     return {task: Parts(*(part(task, one) for one in which)) for task in TASKS}
 
 
 def _made(
-    task: str, own: Sequence[_Heard], target: Sequence[_Heard], at: int, *, scale: Scale, multiple: int
+    task: str, own: Sequence[_Heard], target: Sequence[_Heard], at: int, *, scale: Scale, multiple: int, tell: Teller,
+    voice: Callable[[Sequence[_Heard], int], Floats],
 ) -> Item:  # fmt: skip
     one = own[at]
     mel = cut(scale(one.mel), multiple)
@@ -336,26 +357,21 @@ def _made(
     if task == ST:
         return _item(one, heard=mel, answer=words.spanish(one.text), sound=one.sound)
     if task == TTS:
-        return _item(one, read=one.text, said=mel, vector=voice_of(own, at, scale), spoken=one.sound)
+        return _item(one, read=one.text, said=mel, vector=voice(own, at), spoken=one.sound)
     if task == SE:
         noisy = one.noisy if one.noisy is not None else one.mel
-        return _item(one, heard=cut(scale(noisy), multiple), said=mel, vector=vector_of(scale(noisy)),
+        heard = one.noise if one.noise is not None else one.spoken.as_float()
+        return _item(one, heard=cut(scale(noisy), multiple), said=mel, vector=tell(scale(noisy), lambda: heard, {}),
                      sound=one.noise, spoken=one.sound)  # fmt: skip
     goal = target[at]
     moved = aligned(scale(goal.mel), goal.spoken.phones, one.spoken.phones, len(mel))
-    item = _item(one, heard=mel, said=cut(moved, multiple), vector=voice_of(target, at, scale),
+    item = _item(one, heard=mel, said=cut(moved, multiple), vector=voice(target, at),
                  sound=one.sound, spoken=goal.sound)  # fmt: skip
     return dataclasses.replace(item, voices=(one.voice, goal.voice))
 
 
 def _item(one: _Heard, **facts: Any) -> Item:
     return Item(f"{one.voice}: {one.text}", one.text, (one.voice,), **facts)
-
-
-def voice_of(utterances: Sequence[_Heard], at: int, scale: Scale) -> Floats:
-    """The vector of a voice from its other utterances, so that what is to be said does not lie in it."""
-    others = [one for place, one in enumerate(utterances) if one.voice == utterances[at].voice and place != at]
-    return mean_vector([vector_of(scale(one.mel)) for one in others or [utterances[at]]])
 
 
 def mean_vector(vectors: Sequence[Floats]) -> Floats:

@@ -19,8 +19,8 @@ from workbench.engine.speech import corpora
 from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.listening import levelled, read_wave
 
-from . import words
-from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed, vector_of
+from . import vectors, words
+from .data import Data, Floats, Item, Parts, Scale, Sound, bank, cut, framed
 from .masking import STRIDE
 from .recipe import ALL, ASR, BANK, PUBLISHED, RANDOM, SE, SID, ST, TASKS, TTS, VC, SpeechT5
 
@@ -56,20 +56,20 @@ def part_of(name: str) -> int:
 # What a folder can be used for --------------------------------------------------------------
 
 
-def known_of(root: Path) -> tuple[str, dict[str, list[Known]], bool]:
-    """The layout, the examples of every task that it serves, and whether its parts share voices.
+def known_of(root: Path) -> tuple[corpora.Corpus, dict[str, list[Known]], bool]:
+    """The corpus, the examples of every task that it serves, and whether its parts share voices.
 
     Raises InputError where it serves none.
     """
-    if any((root / part / "mix_single").is_dir() for part in ("tr", "cv", "tt")):
-        return "wham", {SE: _wham(root)}, False
     corpus = corpora.read_corpus(root)
     recordings = corpus.recordings
+    if corpus.layout == "wham":
+        return corpus, {SE: _wham(root, recordings)}, False
     if corpus.layout == "cmu-arctic":
         said = [Known(one, part) for one, part in _arctic_parts(recordings)]
-        return corpus.layout, {ASR: said, TTS: said, VC: _conversions(said)}, True
+        return corpus, {ASR: said, TTS: said, VC: _conversions(said)}, True
     if corpus.layout == "voxceleb":
-        return corpus.layout, {SID: _listed(root, recordings)}, False
+        return corpus, {SID: _listed(root, recordings)}, False
     with_text = [one for one in recordings if one.text]
     parts, shared = _divided(with_text)
     found: dict[str, list[Known]] = {}
@@ -87,17 +87,20 @@ def known_of(root: Path) -> tuple[str, dict[str, list[Known]], bool]:
             received=f"{corpus.layout} without texts", fix="Choose a corpus of the task.", field="tasks",
             place=root.name,
         )  # fmt: skip
-    return corpus.layout, found, shared
+    return corpus, found, shared
 
 
 def _divided(recordings: Sequence[corpora.Recording]) -> tuple[list[tuple[corpora.Recording, int]], bool]:
-    """Each recording's part: the published one, or by speaker, or, where there is one speaker, by sentence."""
+    """Each recording's part: the published one, or by speaker, or, where there are fewer than three, by sentence.
+
+    What many speakers say, as VCTK's first sentences, is tested on or learned from, never both.
+    """
     published = [part_of(one.split) for one in recordings]
     if set(published) >= {0, 2}:
         test = {one.speaker for one, part in zip(recordings, published, strict=True) if part == 2} - {""}
         shared = bool(test & {one.speaker for one, part in zip(recordings, published, strict=True) if part in (0, 1)})
         keep = [(one, 1 if part < 0 else part) for one, part in zip(recordings, published, strict=True)]
-        return keep, shared or not test
+        return _without_tested(keep), shared or not test
     speakers = sorted({one.speaker for one in recordings} - {""})
     by_speaker = len(speakers) >= 3
     keys = [one.speaker if by_speaker else words.plain(one.text) for one in recordings]
@@ -105,7 +108,13 @@ def _divided(recordings: Sequence[corpora.Recording]) -> tuple[list[tuple[corpor
     random.Random(SEED).shuffle(order)
     tenth = max(1, len(order) // 10)
     where = {key: 2 if at < tenth else 1 if at < 2 * tenth else 0 for at, key in enumerate(order)}
-    return [(one, where[key]) for one, key in zip(recordings, keys, strict=True)], not by_speaker
+    return _without_tested([(one, where[key]) for one, key in zip(recordings, keys, strict=True)]), not by_speaker
+
+
+def _without_tested(parts: list[tuple[corpora.Recording, int]]) -> list[tuple[corpora.Recording, int]]:
+    """The same without sentences of the test in the other parts."""
+    tested = {words.plain(one.text) for one, part in parts if part == 2}
+    return [(one, part) for one, part in parts if part == 2 or words.plain(one.text) not in tested]
 
 
 def _arctic_parts(recordings: Sequence[corpora.Recording]) -> list[tuple[corpora.Recording, int]]:
@@ -129,15 +138,13 @@ def _conversions(said: Sequence[Known]) -> list[Known]:
     ]
 
 
-def _wham(root: Path) -> list[Known]:
+def _wham(root: Path, recordings: Sequence[corpora.Recording]) -> list[Known]:
     found = []
-    for part in ("tr", "cv", "tt"):
-        for path in sorted((root / part / "mix_single").glob("*.wav")):
-            clean = root / part / "s1" / path.name
-            if clean.is_file():
-                # A mixture's name tells its sentences, not its voices; parts have their own of both.
-                found.append(Known(corpora.Recording(str(path), split=part), part_of(part),
-                                   target=corpora.Recording(str(clean))))  # fmt: skip
+    for one in recordings:
+        clean = Path(one.path).parents[1] / "s1" / Path(one.path).name
+        if clean.is_file():
+            # A mixture's name tells its sentences, not its voices; parts have their own of both.
+            found.append(Known(one, part_of(one.split), target=corpora.Recording(str(clean))))
     if not found:
         raise InputError(
             "There is no noisy speech with its clean one.", expected="tr, cv and tt, each with mix_single and s1",
@@ -190,24 +197,28 @@ def own(job: Job, speech: str, tasks: str, params: SpeechT5) -> Data:
     found = bank(job, params.replace(unlabelled=2)) if generated else _tasks_of(job, Path(tasks), params)
     if speech == BANK.address:
         made = bank(job, params)
-        sounds = [_rescaled(one.mel, made.scale, found.scale, params.step_frames) for one in made.speech]
+        statistics = None if made.vector else vectors.Statistics()
+        sounds = [_rescaled(one, made.scale, found.scale, params.step_frames, statistics) for one in made.speech]
         return dataclasses.replace(found, speech=sounds, text=made.text, speech_voices=made.speech_voices,
                                    speech_sentences=made.speech_sentences)  # fmt: skip
     return _with_speech(job, Path(speech), found, params)
 
 
-def _rescaled(mel: Floats, old: Scale, new: Scale, multiple: int) -> Sound:
-    moved = cut(new(old.undo(mel)), multiple)
-    return Sound(moved, vector_of(moved))
+def _rescaled(one: Sound, old: Scale, new: Scale, multiple: int, statistics: vectors.Teller | None) -> Sound:
+    """Frames on another scale; a vector that was not taken from them stays."""
+    moved = cut(new(old.undo(one.mel)), multiple)
+    return Sound(moved, statistics(moved, lambda: moved, {}) if statistics is not None else one.vector)
 
 
 def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
-    layout, known, shared = known_of(root)
+    corpus, known, shared = known_of(root)
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
     wanted = [task for task in TASKS if known.get(task) and params.task in (ALL, task)]
     if not wanted:
         raise InputError(
             f"{params.task} cannot be learned from this corpus.",
-            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {layout}",
+            expected=", ".join(one for one in known if known[one]), received=f"{params.task} on {corpus.layout}",
             fix="Choose another task, or a corpus of this one.", field="task",
         )  # fmt: skip
     if shared:
@@ -225,13 +236,15 @@ def _tasks_of(job: Job, root: Path, params: SpeechT5) -> Data:
     reader = _Reader(job, params.mel_bins, sum(len(part) for parts in chosen.values() for part in parts))
     scale = Scale.of([reader(one.heard) for one in chosen[wanted[0]][0]])
     told_apart = tuple(sorted({one.heard.speaker for one in chosen[SID][0]})) if SID in chosen else ()
+    tell = vectors.teller(params)
     made = {
         task: Parts(*(
-            [_item(task, one, reader, scale, told_apart=told_apart, params=params) for one in part] for part in parts
+            [_item(task, one, reader, scale, tell, told_apart=told_apart, params=params) for one in part]
+            for part in parts
         ))
         for task, parts in chosen.items()
     }  # fmt: skip
-    return Data((), (), made, scale, told_apart, shared_voices=shared)
+    return Data((), (), made, scale, told_apart, shared_voices=shared, vector=tell.width)
 
 
 def _few(known: Sequence[Known], part: int, most: int) -> list[Known]:
@@ -242,11 +255,12 @@ def _few(known: Sequence[Known], part: int, most: int) -> list[Known]:
 
 
 def _item(
-    task: str, one: Known, reader: _Reader, scale: Scale, *, told_apart: Sequence[str], params: SpeechT5
+    task: str, one: Known, reader: _Reader, scale: Scale, tell: vectors.Teller, *, told_apart: Sequence[str],
+    params: SpeechT5,
 ) -> Item:  # fmt: skip
     name, multiple = Path(one.heard.path).stem, params.step_frames
     if params.start == PUBLISHED and task != SID:
-        made = _item(task, one, reader, scale, told_apart=told_apart, params=params.replace(start=RANDOM))
+        made = _item(task, one, reader, scale, tell, told_apart=told_apart, params=params.replace(start=RANDOM))
         sound = _wave(one.heard)
         return dataclasses.replace(made, sound=sound, spoken=sound if one.target is None else _wave(one.target))
     mel = cut(scale(reader(one.heard)), multiple)
@@ -265,14 +279,19 @@ def _item(
             )  # fmt: skip
         return Item(name, "", (voice,), heard=mel, speaker=place)
     if task == TTS:
-        return Item(name, sentence, (voice,), read=sentence, said=mel, vector=vector_of(mel))
+        return Item(name, sentence, (voice,), read=sentence, said=mel, vector=_voice(one.heard, mel, tell))
     if one.target is None:
         raise ValueError("conversion and cleaning need a target")
     goal = cut(scale(reader(one.target)), multiple)
     if task == SE:
         length = min(len(mel), len(goal))
-        return Item(name, name, ("",), heard=mel[:length], said=goal[:length], vector=vector_of(mel))
-    return Item(name, sentence, (voice, one.target.speaker), heard=mel, said=goal, vector=vector_of(goal))
+        return Item(name, name, ("",), heard=mel[:length], said=goal[:length], vector=_voice(one.heard, mel, tell))
+    return Item(name, sentence, (voice, one.target.speaker), heard=mel, said=goal,
+                vector=_voice(one.target, goal, tell))  # fmt: skip
+
+
+def _voice(one: corpora.Recording, mel: Floats, tell: vectors.Teller) -> Floats:
+    return tell(mel, lambda: _wave(one), one.labels)
 
 
 def _wave(one: corpora.Recording) -> Floats:
@@ -288,7 +307,10 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
     sentences = {one.sentence for one in tests} - {""}
     names = {one.name for one in tests}
     voices = {voice for one in tests for voice in one.voices} - {""}
-    every = _recordings(root)
+    corpus = corpora.sounds_below(root)
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
+    every = corpus.recordings
     kept = [one for one in every if Path(one.path).stem not in names and words.plain(one.text) not in sentences
             and one.speaker not in voices]  # fmt: skip
     if not kept:
@@ -301,11 +323,11 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
     random.Random(SEED).shuffle(kept)
     kept = kept[: params.unlabelled]
     units = published_units(root)
-    reader = _Reader(job, params.mel_bins, len(kept))
+    reader, tell = _Reader(job, params.mel_bins, len(kept)), vectors.teller(params)
     sounds = []
     for one in kept:
         mel = cut(found.scale(reader(one)), params.step_frames)
-        sounds.append(Sound(mel, vector_of(mel), _fitted(units.get(one.path), len(mel))))
+        sounds.append(Sound(mel, _voice(one, mel, tell), _fitted(units.get(one.path), len(mel))))
     if any(one.units is None for one in sounds):
         sounds = [dataclasses.replace(one, units=None) for one in sounds]
     highest = max((int(one.units.max()) for one in sounds if one.units is not None), default=0)
@@ -326,17 +348,6 @@ def _with_speech(job: Job, root: Path, found: Data, params: SpeechT5) -> Data:
         found, speech=sounds, text=text[: params.sentences], speech_voices=frozenset(one.speaker for one in kept),
         speech_sentences=frozenset(words.plain(one.text) for one in kept),
     )  # fmt: skip
-
-
-def _recordings(root: Path) -> list[corpora.Recording]:
-    """What a known corpus lists, or every sound below a folder."""
-    try:
-        return corpora.read_corpus(root).recordings
-    except InputError:
-        if not root.is_dir():
-            raise
-    return [corpora.Recording(str(path)) for path in sorted(root.rglob("*"))
-            if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]  # fmt: skip
 
 
 def published_units(root: Path) -> dict[str, NDArray[np.int64]]:
@@ -381,14 +392,16 @@ def preview_folder(slot: str, address: str) -> DataPreview:
     """What a folder holds: its first recordings, and what can be learned from them."""
     root = Path(address)
     if slot == "tasks":
-        layout, known, _ = known_of(root)
+        corpus, known, _ = known_of(root)
         every = max(known.values(), key=len)
         rows = [[Path(one.heard.path).name, one.heard.speaker, one.heard.text[:60], PARTS[one.part]]
                 for one in every[:SHOWN]]  # fmt: skip
         detail = "for " + ", ".join(task for task in TASKS if known.get(task))
-        return DataPreview(layout, detail, ["file", "speaker", "text", "part"], rows, len(every),
+        detail = "; ".join(filter(None, (detail, corpus.gaps)))
+        return DataPreview(corpus.layout, detail, ["file", "speaker", "text", "part"], rows, len(every),
                            labels=_count(PARTS[one.part] for one in every))  # fmt: skip
-    found = _recordings(root)
+    corpus = corpora.sounds_below(root)
+    found = corpus.recordings
     if not found:
         raise InputError(
             "There is no sound in this folder.", expected=", ".join(SOUND_SUFFIXES[:6]), received="none at any depth",
@@ -396,7 +409,8 @@ def preview_folder(slot: str, address: str) -> DataPreview:
         )  # fmt: skip
     rows = [[Path(one.path).name, one.speaker, one.text[:60]] for one in found[:SHOWN]]
     units = len(published_units(root))
-    return DataPreview("Sounds", f"{units} with units" if units else "", ["file", "speaker", "text"], rows, len(found))
+    detail = "; ".join(filter(None, (f"{units} with units" if units else "", corpus.gaps)))
+    return DataPreview(corpus.layout or "Sounds", detail, ["file", "speaker", "text"], rows, len(found))
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:

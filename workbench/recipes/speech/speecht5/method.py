@@ -18,7 +18,7 @@ from workbench.engine.devices import Place, place_of
 from workbench.engine.stages import Stage, Stages
 from workbench.engine.training import fit
 
-from . import doing, masking, show
+from . import doing, masking, show, vectors
 from .data import Data, load
 from .doing import Done
 from .networks import Shape, Unified
@@ -75,7 +75,7 @@ def train(job: Job, params: SpeechT5) -> None:
     data = load(job, params)
     folder = job.folder / "weights"
     folder.mkdir(exist_ok=True)
-    course = Course(job, params, data, place, Stages(job), folder, Shape.of(params, len(data.told_apart)))
+    course = Course(job, params, data, place, Stages(job), folder, Shape.of(params, len(data.told_apart), data.vector))
     counts = ", ".join(f"{task} {len(data.tasks[task].train)}/{len(data.tasks[task].test)}" for task in course.tasks)
     job.log(f"{len(data.speech)} utterances and {len(data.text)} sentences without labels; to learn from/to test: "
             f"{counts}.")  # fmt: skip
@@ -248,6 +248,7 @@ def _save(course: Course) -> None:
         put(folder / f"{task.lower()}.safetensors", load_file(course.weights(params.start, task)))
     voices = {one.voices[-1]: one.vector.tolist() for task in kept for one in data.tasks[task].train[:64]
               if one.vector is not None}  # fmt: skip
+    vectors.save(vectors.teller(params), folder)
     job.write_card(
         task="speech and text", tasks=kept, shape=dataclasses.asdict(course.shape), mean=data.scale.mean.tolist(),
         deviation=data.scale.deviation.tolist(), speakers=list(data.told_apart), voices=voices,

@@ -50,9 +50,11 @@ class Shape:
     groups: int
     codes: int
     speakers: int
+    vector: int = 0
+    """Numbers of a voice's vector; 0: those of statistics."""
 
     @classmethod
-    def of(cls, params: SpeechT5, speakers: int) -> Shape:
+    def of(cls, params: SpeechT5, speakers: int, vector: int = 0) -> Shape:
         """The shape that knobs ask for; raises InputError where widths do not divide."""
         for by, field in ((params.heads, "heads"), (2 * params.groups, "groups")):
             if params.width % by:
@@ -61,7 +63,7 @@ class Shape:
                     fix=f"Change the width or the number of {field}.", field="width",
                 )  # fmt: skip
         return cls(params.mel_bins, params.width, params.layers, params.heads, params.hidden, params.step_frames,
-                   params.dropout, params.units, params.groups, params.codes, max(speakers, 1))  # fmt: skip
+                   params.dropout, params.units, params.groups, params.codes, max(speakers, 1), vector)  # fmt: skip
 
     def config(self) -> SpeechT5Config:
         """The same for transformers."""
@@ -72,7 +74,7 @@ class Shape:
             positional_dropout=self.dropout, hidden_dropout=self.dropout, attention_dropout=self.dropout,
             activation_dropout=self.dropout, bos_token_id=BOS, pad_token_id=PAD, eos_token_id=EOS,
             decoder_start_token_id=EOS, num_mel_bins=self.bins, speech_decoder_prenet_units=self.width,
-            speaker_embedding_dim=VECTOR * self.bins, speech_decoder_postnet_layers=3,
+            speaker_embedding_dim=self.vector or VECTOR * self.bins, speech_decoder_postnet_layers=3,
             speech_decoder_postnet_units=64, speech_decoder_postnet_dropout=self.dropout,
             reduction_factor=self.step_frames, max_text_positions=TEXT_MOST,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from workbench.engine.backbone_folders import list_weights, read_header
 from workbench.engine.devices import Place, choose
 from workbench.engine.speech.features import griffin_lim
 
-from . import serve
+from . import serve, vectors
 from .decoding import DROPOUT_SEED
 from .recipe import ASR, SE, ST, TTS, VC
 from .show import write_wave
@@ -193,7 +193,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any], asked: str) -> serve.
         given = title = str(inputs.get("text") or "the old man saw a yellow boat yesterday")
     else:
         given, title = serve.wave_of(inputs)
-    vector, said = _voice(inputs)
+    vector, said = _voice(inputs, folder, int(tool.model.config.speaker_embedding_dim))
     mel = speak(tool, given, vector)
     vocoder = Path(str(inputs["vocoder"])) if inputs.get("vocoder") else None
     path = serve.out_path(job, inputs, f"{tool.tasks[0].lower()}.wav")
@@ -204,20 +204,34 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any], asked: str) -> serve.
     return serve.Worked([Answer(name, headline, seconds=time.perf_counter() - began, note=note)], [str(path)])
 
 
-def _voice(inputs: dict[str, Any]) -> tuple[Floats | None, str]:
-    """The x-vector that inputs['voice'] (.npy) holds; this network knows no other vectors."""
+def _voice(inputs: dict[str, Any], folder: Path, width: int) -> tuple[Floats | None, str]:
+    """The vector of inputs['voice']: an x-vector's .npy, or a sound that a speaker encoder hears.
+
+    The encoder is the one that the model was fine-tuned with, or the folder inputs['encoder'], whose vectors must then
+    be as wide as the network's own.
+    """
     path = Path(str(inputs.get("voice") or ""))
     if not inputs.get("voice"):
         return None, "no voice was named, so its vector is zero"
-    try:
-        found = np.load(path, allow_pickle=False).astype(np.float32).ravel()
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            "The voice cannot be read.", expected="a .npy with the x-vector that this checkpoint was trained with",
-            received=f"{type(error).__name__}: {error}"[:200], fix="Choose another file, or leave it out.",
-            field="voice", place=path.name,
-        ) from None  # fmt: skip
-    return found, f"voice of {path.stem}"
+    if path.suffix == ".npy":
+        return vectors.read_vector(path, "voice"), f"voice of {path.stem}"
+    tell = vectors.kept(folder)
+    if not isinstance(tell, vectors.Encoded):
+        if not inputs.get("encoder"):
+            raise InputError(
+                "This checkpoint knows voices by x-vectors alone.", expected="a .npy, or a sound and a speaker encoder",
+                received=path.name, fix="Name the folder of an x-vector model as the encoder.", field="voice",
+                place=path.name,
+            )  # fmt: skip
+        tell = vectors.Encoded(vectors.encoder_at(str(inputs["encoder"])))
+        if tell.width != width:
+            raise InputError(
+                "This speaker encoder does not fit the network.", expected=f"vectors of {width} numbers",
+                received=str(tell.width), fix="Choose the encoder that it was trained with, or fine-tune it with this "
+                "one first.", field="encoder",
+            )  # fmt: skip
+    wave, title = serve.wave_of({"sound": inputs["voice"]})
+    return tell(wave[:0], lambda: wave, {}), f"voice of {title}"
 
 
 def _warm(job: Any, folder: Path) -> Published:

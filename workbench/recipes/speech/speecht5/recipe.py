@@ -18,6 +18,7 @@ ALL = "all six"
 PRETRAINED, RANDOM, SPEECH_ONLY, TEXT_ONLY, UNMIXED, PUBLISHED = (
     "pre-training", "random init", "speech only", "text only", "no code mixing", "published",
 )  # fmt: skip
+STATISTICS, ENCODER, X_VECTORS = ("statistics", "speaker encoder", "x-vectors")
 LEARNED = (PRETRAINED, SPEECH_ONLY, TEXT_ONLY, UNMIXED)
 ERRORS = {task: f"{task.lower()}_error" for task in TASKS}
 """The number that tells how well a task is done: lower is better for all of them."""
@@ -37,6 +38,12 @@ class SpeechT5(Training):
     )  # fmt: skip
     checkpoint: str = knob("", "Folder of a published SpeechT5, as microsoft/speecht5_asr, _tts or _vc is laid out",
                            widget="folder", when={"start": (PUBLISHED,)})  # fmt: skip
+    voices: Literal["statistics", "speaker encoder", "x-vectors"] = knob(
+        STATISTICS, "What tells a voice: statistics of its frames, a speaker encoder's vector, by which anybody can be "
+        "spoken for, or the x-vectors of a manifest", label="Voices by", more=True,
+    )  # fmt: skip
+    encoder: str = knob("", "Folder of a speaker encoder, ours or a published x-vector model; empty: the shipped one",
+                        label="Speaker encoder", widget="folder", when={"voices": (ENCODER,)}, more=True)  # fmt: skip
     max_steps: int = knob(
         400, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000, label="Pretraining steps",
         when={"start": LEARNED},
@@ -204,6 +211,10 @@ def run(job: Job, params: SpeechT5) -> None:
 
     **The control** is the same network from random weights, with the same examples, steps, rates and decoding. At
     this size neither speaks well: look at the difference, and at the spectrograms.
+
+    **Voices** are told by statistics of their frames. A *speaker encoder* knows people that this network has never
+    heard, so the voice of any sound can be asked for; published networks were trained with x-vectors of 512 numbers,
+    which a manifest or a published x-vector model brings.
 
     **Published networks** (a folder of SpeechT5ForSpeechToText, ForTextToSpeech or ForSpeechToSpeech in Hugging Face
     format) are fine-tuned by transformers' own classes, or with no steps only tested; what is kept has their format.

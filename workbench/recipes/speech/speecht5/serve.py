@@ -34,6 +34,7 @@ class Tool:
     scale: Any
     params: Any
     place: Any
+    tell: Any
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
@@ -67,11 +68,12 @@ def _do(told: Worked, job: Any, tool: Tool, task: str, inputs: dict[str, Any]) -
     from workbench.engine.speech.listening import levelled
 
     from . import doing
-    from .data import Item, cut, framed, mean_vector, vector_of
+    from .data import Item, cut, framed, mean_vector
 
     began = time.perf_counter()
     multiple = tool.models[task].shape.step_frames
     text, title, heard, vector = "", "", None, None
+    wave: Any = None
     if task == TTS:
         text = title = text_of(inputs)
     else:
@@ -80,9 +82,9 @@ def _do(told: Worked, job: Any, tool: Tool, task: str, inputs: dict[str, Any]) -
     if task in (TTS, VC, SE):
         own = voice_of(inputs)
         if own is not None:
-            vector = vector_of(tool.scale(framed(levelled(own), len(tool.scale.mean))))
+            vector = tool.tell(tool.scale(framed(levelled(own), len(tool.scale.mean))), lambda: own, {})
         elif task == SE and heard is not None:
-            vector = vector_of(heard)
+            vector = tool.tell(heard, lambda: wave, {})
         else:
             known = tool.card["voices"]
             vector = mean_vector([np.array(one, np.float32) for one in list(known.values())[:1]])
@@ -166,6 +168,7 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Tool:
     from workbench.engine.devices import choose
     from workbench.engine.published import read_tensors
 
+    from . import vectors
     from .data import Scale
     from .networks import Shape, Unified
     from .recipe import SpeechT5
@@ -177,4 +180,4 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Tool:
         model.load_state_dict(read_tensors(folder / f"{task.lower()}.safetensors"))
         models[task] = model.to(place.device).eval()
     scale = Scale(np.array(card["mean"], np.float32), np.array(card["deviation"], np.float32))
-    return Tool(models, card, scale, SpeechT5(**card["decoding"]), place)
+    return Tool(models, card, scale, SpeechT5(**card["decoding"]), place, vectors.kept(folder))

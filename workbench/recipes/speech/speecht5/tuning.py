@@ -23,11 +23,11 @@ from workbench.engine.speech.transcripts import edits
 from workbench.engine.stages import Stages
 from workbench.engine.training import fit
 
-from . import published, scores, show, words
-from .data import Item, load
+from . import published, scores, show, vectors, words
+from .data import Data, Item, load
 from .doing import MEASURES
 from .published import Floats, Published
-from .recipe import ALL, ERRORS, SE, ST, SpeechT5
+from .recipe import ALL, ENCODER, ERRORS, SE, ST, STATISTICS, SpeechT5
 
 NOTHING = -100
 LN10 = math.log(10)
@@ -158,8 +158,7 @@ def train(job: Job, params: SpeechT5) -> None:
     data = load(job, params.replace(task=wanted, unlabelled=2, sentences=2))
     parts = data.tasks[wanted]
     if tool.kind not in TEXTS:
-        job.log("Voices are told by statistics of mel frames, which this checkpoint has not learned; it can learn "
-                "them, but its own x-vectors would serve it better.", "warning")  # fmt: skip
+        _tell_of_voices(job, tool, data, params)
     before = ask(tool, wanted, parts.test, params)
     best = _tuned(job, tool, folder, wanted, parts, params=params) if params.task_steps else None
     after = before if best is None else ask(tool, wanted, parts.test, params)
@@ -170,7 +169,19 @@ def train(job: Job, params: SpeechT5) -> None:
     out = job.model_folder()
     tool.model.save_pretrained(out)
     tool.processor.save_pretrained(out)
+    vectors.save(vectors.teller(params), out)
     job.write_card(task="speech and text", tasks=[wanted], checkpoint=folder.name)
+
+
+def _tell_of_voices(job: Job, tool: Published, data: Data, params: SpeechT5) -> None:
+    """Say what the network is told of voices, and where it has not learned that."""
+    width = int(tool.model.config.speaker_embedding_dim)
+    if params.voices == STATISTICS:
+        job.log("Voices are told by statistics of mel frames, which this checkpoint has not learned; it can learn "
+                "them, but its own x-vectors would serve it better.", "warning")  # fmt: skip
+    elif params.voices == ENCODER and data.vector != width:
+        job.log(f"The speaker encoder's {data.vector} numbers stand in the first of {width} that this checkpoint "
+                "knows; it has to learn what they mean.", "warning")  # fmt: skip
 
 
 def _tuned(

@@ -1,10 +1,10 @@
-"""Who says what: generated speakers in five parts that share nobody, with what each of the parts is for."""
+"""Who says what: speakers in five parts that share nobody, with what each of the parts is for; generated ones."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ Floats = NDArray[np.float32]
 WINDOW_S, HOP_S = 0.050, 0.0125
 """The synthesiser's frames, as Tacotron 2 has them; the encoder has its own."""
 SILENCE = "sil"
+SYNTHETIC = "synthetic speech (espeak-ng)"
 SENTENCES = 4
 """Sentences of a paragraph: espeak-ng takes longer to start than to say one."""
 DEVELOPMENT, MOST_JUDGES = 12, 64
@@ -37,7 +38,8 @@ DEVELOPMENT, MOST_JUDGES = 12, 64
 class Line:
     """An utterance to learn to say: phones with their lengths in frames, and log-mel frames (T, bins).
 
-    `phones` have silence where nobody speaks; lengths add up to T. `wave` is (samples,) float32.
+    `phones` have silence where nobody speaks; lengths add up to T, and are even where nobody knows them. `wave` is
+    (samples,) float32.
     """
 
     text: str
@@ -52,7 +54,7 @@ class Line:
 class Voice:
     """A speaker's speech for the encoders: (samples,) int16 without silence, and how many sentences it has."""
 
-    speaker: Speaker
+    speaker: str
     speech: NDArray[np.int16]
     sentences: int
 
@@ -61,7 +63,8 @@ class Voice:
 class Data:
     """Everything of a run; what must be apart is checked when it is made.
 
-    `references` holds each test speaker's utterances that a voice is taken from.
+    `references` holds each test speaker's utterances that a voice is taken from; `speakers` what is known of
+    generated ones.
     """
 
     encoder: Sequence[Voice]
@@ -71,9 +74,14 @@ class Data:
     test: Sequence[Line]
     references: dict[str, list[Line]]
     speakers: dict[str, Speaker]
-    parts: dict[str, list[Speaker]]
+    parts: Mapping[str, Sequence[Speaker | str]]
     known: Sequence[Line] = ()
     """Other sentences by the test speakers, which only the upper bound learns from."""
+    timed: bool = True
+    """Whether it is known how long each phone of a line lasts."""
+    origin: str = SYNTHETIC
+    """Whose speech the synthesiser learned from, and the encoder, for their cards."""
+    heard: str = SYNTHETIC
 
     def __post_init__(self) -> None:
         check_apart(self.parts)
@@ -88,15 +96,26 @@ class Data:
                 )  # fmt: skip
 
 
-def check_apart(parts: dict[str, list[Speaker]]) -> None:
-    """Raise InputError where a speaker, or nearly the same one, is in two parts."""
+def check_apart(parts: Mapping[str, Sequence[Speaker | str]]) -> None:
+    """Raise InputError where a speaker (by name), or nearly the same generated one, is in two parts."""
     for (one, some), (other, others) in itertools.combinations(parts.items(), 2):
         for a, b in itertools.product(some, others):
-            if distance(a, b) < APART:
+            if _alike(a, b):
                 raise InputError(
                     "The same voice is in two parts of the data.", expected=f"voices {APART} apart or more",
-                    received=f"{a.id} ({one}) and {b.id} ({other})", fix="Ask for fewer speakers.", field="speakers",
+                    received=f"{_named(a)} ({one}) and {_named(b)} ({other})", fix="Ask for fewer speakers.",
+                    field="speakers",
                 )  # fmt: skip
+
+
+def _alike(one: Speaker | str, other: Speaker | str) -> bool:
+    if isinstance(one, Speaker) and isinstance(other, Speaker):
+        return distance(one, other) < APART
+    return one == other
+
+
+def _named(one: Speaker | str) -> str:
+    return one.id if isinstance(one, Speaker) else one
 
 
 def check_equal(voices: Sequence[Voice], wanted: int) -> None:
@@ -112,8 +131,20 @@ def check_equal(voices: Sequence[Voice], wanted: int) -> None:
 
 
 def load(job: Job, params: Sv2tts) -> Data:
-    """Generated speech by the job's seed; what an arm does not need is not made. Raises InputError for a folder."""
-    _check(job.inputs.get("speech") or BANK.address)
+    """The speech that the job's slots name; generated speech comes from the job's seed."""
+    speech, speakers = (job.inputs.get(slot) or BANK.address for slot in ("speech", "speakers"))
+    if speech == BANK.address and speakers == BANK.address:
+        return bank(job, params)
+    from .folders import own
+
+    return own(job, speech, speakers, params)
+
+
+def bank(job: Job, params: Sv2tts, *, only: str = "") -> Data:
+    """Generated speech by the job's seed; what an arm does not need is not made.
+
+    `only` 'lines' or 'voices' leaves the other empty: what the synthesiser needs, or what the encoders do.
+    """
     seed = job.seed
     # The encoder's speakers are drawn last, so that all other parts are the same however many there are.
     parts = draw_speakers(
@@ -137,6 +168,10 @@ def load(job: Job, params: Sv2tts) -> Data:
         "development": list(_paragraphs(parts["development"], 2 * len(parts["development"]), seed + 1)),
         "judge": list(_paragraphs(parts["judge"], params.judge_paragraphs, seed + 2)),
     }
+    if only:
+        asked, paragraphs = ({}, paragraphs) if only == "voices" else (asked, {})
+        kept = ("encoder", "development", "judge") if only == "voices" else ("test", "voices")
+        parts = {name: parts[name] for name in kept}
     job.phase("making speech")
     total = sum(map(len, asked.values())) + sum(map(len, paragraphs.values()))
     done = 0
@@ -149,14 +184,16 @@ def load(job: Job, params: Sv2tts) -> Data:
 
     lines = {name: [line_of(told(one), params) for one in render(some)] for name, some in asked.items()}
     voices = {name: _voices([told(one) for one in render(some)]) for name, some in paragraphs.items()}
-    if voices["encoder"]:
+    if voices.get("encoder"):
         check_equal(voices["encoder"], params.paragraphs * SENTENCES)
     references: dict[str, list[Line]] = {}
-    for one in lines["references"]:
+    for one in lines.get("references", ()):
         references.setdefault(one.speaker, []).append(one)
     known = {one.id: one for some in parts.values() for one in some}
-    return Data(voices["encoder"], voices["development"], voices["judge"], lines["train"], lines["test"], references,
-                known, parts, lines["known"])  # fmt: skip
+    return Data(
+        voices.get("encoder", ()), voices.get("development", ()), voices.get("judge", ()), lines.get("train", ()),
+        lines.get("test", ()), references, known, parts, lines.get("known", ()),
+    )  # fmt: skip
 
 
 def _paragraphs(speakers: Sequence[Speaker], count: int, seed: int) -> Iterator[Asked]:
@@ -174,7 +211,7 @@ def _voices(spoken: Sequence[Spoken]) -> list[Voice]:
     for own in found.values():
         speech = [cut_silence(one.as_float(), RATE_HZ) for one in own]
         wave = np.rint(np.concatenate(speech) * 32767).astype(np.int16)
-        made.append(Voice(own[0].utterance.speaker, wave, SENTENCES * len(own)))
+        made.append(Voice(own[0].utterance.speaker.id, wave, SENTENCES * len(own)))
     return made
 
 
@@ -221,7 +258,7 @@ def timed(segments: Sequence[Segment], frames: int) -> tuple[tuple[str, ...], tu
 
 def known_phones(lines: Sequence[Line]) -> list[str]:
     """Every phone that a synthesiser learns, sorted, padding first."""
-    return ["", *sorted({phone for one in lines for phone in one.phones})]
+    return ["", *sorted({SILENCE, *(phone for one in lines for phone in one.phones)})]
 
 
 def numbered(phones: Sequence[str], names: dict[str, int]) -> list[int]:
@@ -229,17 +266,13 @@ def numbered(phones: Sequence[str], names: dict[str, int]) -> list[int]:
     return [names.get(one, names.get(plain(one), names[SILENCE])) for one in phones]
 
 
-def _check(address: str) -> None:
-    if address != BANK.address:
-        raise InputError(
-            "Voices are learned from generated speakers only, so far.", expected=BANK.address, received=address[:80],
-            fix="Choose the sample. A voice is cloned from a sound of yours all the same, by apply.", field="speech",
-        )  # fmt: skip
-
-
 def preview(slot: str, address: str) -> DataPreview:
     """A few utterances: who says what, and how often each phone comes."""
-    _check(address)
+    if address != BANK.address:
+        from .folders import preview_folder
+
+        seen: DataPreview = preview_folder(slot, address)
+        return seen
     drawn = draw_speakers({"voices": 3, "test": 2}, 0)
     people = [*drawn["voices"], *drawn["test"]]
     found = list(render([Asked(text, people[at]) for at, text in enumerate(general("train", 5, 0))]))

@@ -122,5 +122,5 @@ class _Watcher:
         if self.shown:
             with self.stage.preview("similarities") as granted:
                 if granted:
-                    show.similarity(self.stage, vectors, [one.speaker.id for one in self.voices])
+                    show.similarity(self.stage, vectors, [one.speaker for one in self.voices])
         return value

@@ -21,6 +21,7 @@ CEPSTRA = 13
 FFT_SIZE = 1024
 PITCH_HOP_S = 0.010
 PERIODIC = 0.5
+SHORTEST_FRAMES = 2 * round(WINDOW_S / HOP_S)
 SHARPENED = 1.3
 """Magnitudes to this power sound less muffled after a regression (Griffin-Lim's input in Tacotron has 1.2 to 1.5)."""
 
@@ -38,7 +39,12 @@ def cepstral_distance(made: Floats, line: Line) -> float:
 
 
 def sounding(log_mels: Floats, phases: int, *, seed: int = 0) -> Floats:
-    """Samples (n,) at 16 kHz of log-mel frames (T, bins), with phases by Griffin and Lim's method."""
+    """Samples (n,) at 16 kHz of log-mel frames (T, bins), with phases by Griffin and Lim's method.
+
+    An untrained attention may end at once: fewer frames than a window holds are repeated, since phases need some.
+    """
+    if len(log_mels) < SHORTEST_FRAMES:
+        log_mels = np.resize(log_mels, (SHORTEST_FRAMES, log_mels.shape[1]))
     magnitudes: Tensor = mel_to_linear(torch.from_numpy(log_mels)[None], RATE_HZ, FFT_SIZE)
     loud = magnitudes.square().sum(-1, keepdim=True)
     sharp = magnitudes**SHARPENED

@@ -37,8 +37,9 @@ def train(job: Job, params: Sv2tts) -> None:
     """Make the speech, learn, clone, measure, save."""
     place = place_of(job)
     data = load(job, params)
-    job.log(f"{len(data.encoder)} speakers for the encoder, {params.voices} for the synthesiser ({len(data.train)} "
-            f"sentences), {len(data.judge)} for the judge; {params.test_speakers} to be cloned.")  # fmt: skip
+    voices = len({one.speaker for one in data.train})
+    job.log(f"{len(data.encoder)} speakers for the encoder, {voices} for the synthesiser ({len(data.train)} "
+            f"sentences), {len(data.judge)} for the judge; {len(data.references)} to be cloned.")  # fmt: skip
     folder = job.folder / "weights"
     folder.mkdir(exist_ok=True)
     stages = Stages(job)
@@ -78,7 +79,7 @@ def _synthesiser(
     if stage is not None:
         model.scale_by([torch.from_numpy(one.mels) for one in lines])
         rows = [speakers.index(one.speaker) for one in lines] if table else ()
-        objective = Saying(model, lines, told_vectors(encoder, lines, params), names, rows=rows)
+        objective = Saying(model, lines, told_vectors(encoder, lines, params), names, rows=rows, timed=data.timed)
         watched = _watched(data, encoder, params)
 
         def evaluate(step: int) -> float:
@@ -122,11 +123,10 @@ def _save(
     """Encoder, synthesiser, its phones, and the voices that it has learned, for neighbours to be told."""
     job.phase("saving the model")
     folder = job.model_folder()
-    encoder.save(folder, {"speakers": params.speakers, "data": "synthetic speech (espeak-ng)",
-                          "steps": params.encoder_steps})  # fmt: skip
+    encoder.save(folder, {"speakers": len(data.encoder), "data": data.heard, "steps": params.encoder_steps})
     known: dict[str, list[Line]] = {}
     for one in data.train:
         known.setdefault(one.speaker, []).append(one)
     voices = {name: unit(np.mean(told_vectors(encoder, own[:4], params), 0)) for name, own in known.items()}
     voicefolder.save(folder, synthesiser, names, voices)
-    job.write_card(task="voice cloning", sample_rate_hz=RATE_HZ, trained_on="synthetic speech (espeak-ng)")
+    job.write_card(task="voice cloning", sample_rate_hz=RATE_HZ, trained_on=data.origin)

@@ -148,8 +148,15 @@ CLAIM = Claim(
     ),
     reads={
         "speech": Slot(
-            SpeechFolder, "Speakers",
-            "Generated speakers: their phones' times and the true recording of any text are known.",
+            SpeechFolder, "Speech to learn speaking from",
+            "Generated speakers, whose phones' times are known; or LibriTTS, VCTK, LibriSpeech, CMU ARCTIC or another "
+            "corpus with English texts and speakers, with phones met by attention.",
+            (BANK,),
+        ),
+        "speakers": Slot(
+            SpeechFolder, "Speakers to tell apart",
+            "Generated speakers; or VoxCeleb, another corpus that tells speakers, or a folder with a folder of sounds "
+            "for each. Texts are not needed.",
             (BANK,),
         ),
     },
@@ -192,6 +199,10 @@ def run(job: Job, params: Sv2tts) -> None:
     The **test** clones speakers that nothing has heard, and compares with what they really said: cepstra, pitch, and
     how alike a judge finds them, which is an encoder that learned from yet other speakers.
 
+    **Own corpora** tell no phones' times: espeak-ng, in its own process, names the phones of a text, and attention
+    must find them in the sound. Then frames cannot be compared one by one, so cepstral distances are not measured;
+    statements about them are left out, and said to be.
+
     Clone only voices whose owners agree. What is exported says in its file that it is synthetic.
     """
     from .method import train
@@ -200,7 +211,7 @@ def run(job: Job, params: Sv2tts) -> None:
 
 
 def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
-    """What the generated speakers say."""
+    """Who speaks in a slot's data, and what."""
     from .data import preview as look
 
     return look(slot, address)

@@ -25,16 +25,17 @@ STOP_WEIGHT = 0.5
 class Saying:
     """Lines by position; `vectors` (N, D) holds what the synthesiser is told of each line's voice.
 
-    Where the synthesiser has a table, `rows` names each line's row in it, and `vectors` are not used.
+    Where the synthesiser has a table, `rows` names each line's row in it, and `vectors` are not used. Lines that are
+    not `timed` teach no lengths.
     """
 
     def __init__(
         self, model: Synthesiser, lines: Sequence[Line], vectors: Floats, names: dict[str, int], *,
-        rows: Sequence[int] = (),
+        rows: Sequence[int] = (), timed: bool = True,
     ) -> None:  # fmt: skip
         self.model: nn.Module = model
         self.synthesiser = model
-        self.lines, self.names, self.rows = lines, names, list(rows)
+        self.lines, self.names, self.rows, self.timed = lines, names, list(rows), timed
         self.vectors = torch.from_numpy(vectors)
         self.lengths = [len(one.mels) for one in lines]
         mean, deviation = model.mean.cpu(), model.deviation.cpu()
@@ -69,9 +70,10 @@ class Saying:
         made = self.model(batch)
         there = valid(batch["frame_counts"], batch["frames"].shape[1])
         total = frame_error(made["frames"], batch["frames"], there)
-        phones = batch["phones"] > 0
-        off = (made["lengths"].float() - (1.0 + batch["lengths"]).log()).square()
-        total = total + LENGTHS_WEIGHT * (off * phones).sum() * there.sum() / phones.sum()
+        if self.timed:
+            phones = batch["phones"] > 0
+            off = (made["lengths"].float() - (1.0 + batch["lengths"]).log()).square()
+            total = total + LENGTHS_WEIGHT * (off * phones).sum() * there.sum() / phones.sum()
         if self.synthesiser.size.aligner == ATTENTION:
             total = total + frame_error(made["before"], batch["frames"], there)
             last = (batch["frame_counts"] - 1) // self.synthesiser.size.reduction

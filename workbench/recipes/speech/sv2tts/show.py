@@ -166,16 +166,18 @@ def conditions(job: Job, found: Sequence[Measured], true_rate: float) -> None:
 
 
 def speakers(job: Job, found: Measured, data: Data, params: Sv2tts) -> None:
-    """Each cloned speaker: what the voice is, and how close the clone came."""
-    columns = [Column("speaker", "text"), Column("variant", "text"), Column("tract"), Column("pitch knob", digits=0),
-               Column("distance", unit="dB", best="low"), Column("judge's cosine", best="high")]  # fmt: skip
+    """Each cloned speaker: what the voice is, where it was generated, and how close the clone came."""
+    generated = [Column("variant", "text"), Column("tract"), Column("pitch knob", digits=0)] if data.speakers else []
+    columns = [Column("speaker", "text"), *generated, Column("distance", unit="dB", best="low"),
+               Column("judge's cosine", best="high")]  # fmt: skip
     rows: list[list[Any]] = []
     for name in data.references:
-        voice = data.speakers[name]
+        voice = data.speakers.get(name)
+        facts = [voice.variant, voice.tract, voice.pitch] if voice is not None else []
         at = [i for i, one in enumerate(data.test) if one.speaker == name]
         off = [found.distances[i] for i in at] if len(found.distances) == len(data.test) else []
         heard = [cosine for (line, _), cosine in zip(found.sounds, found.cosines, strict=True) if line.speaker == name]
-        rows.append([name, voice.variant, voice.tract, voice.pitch, _rounded(float(np.mean(off)) if off else None),
+        rows.append([name, *facts, _rounded(float(np.mean(off)) if off else None),
                      _rounded(float(np.mean(heard)))])  # fmt: skip
     job.artifact("speakers", Table, TableDoc(columns, rows, f"{params.references} reference sentences each."),
                  title="Cloned speakers")  # fmt: skip

@@ -44,8 +44,8 @@ class Known:
 # Labels --------------------------------------------------------------------------------------
 
 
-def known_of(root: Path) -> tuple[str, list[Known]]:
-    """The layout, and every utterance that has phones; raises InputError where none has."""
+def known_of(root: Path) -> tuple[corpora.Corpus, list[Known]]:
+    """The corpus, and every utterance that has phones; raises InputError where none has."""
     corpus = corpora.read_corpus(root)
     found: list[Known] = []
     if corpus.layout == "timit":
@@ -63,7 +63,7 @@ def known_of(root: Path) -> tuple[str, list[Known]]:
             received=f"{corpus.layout}, {len(corpus.recordings)} utterances",
             fix=f"Put {ALIGNED} into the corpus's folder, or choose the sample.", field="phones", place=root.name,
         )  # fmt: skip
-    return corpus.layout, found
+    return corpus, found
 
 
 def _timit(one: corpora.Recording) -> Known:
@@ -150,8 +150,10 @@ def _listed(root: Path, name: str) -> set[str]:
 def labelled_parts(job: Job, address: str, params: Tera) -> Data:
     """Utterances with phones from a folder; speakers are told apart among those with five utterances or more."""
     root = Path(address)
-    layout, known = known_of(root)
-    parts, shared = divided(root, layout, known, params.split)
+    corpus, known = known_of(root)
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
+    parts, shared = divided(root, corpus.layout, known, params.split)
     if shared:
         job.log("The published lists test on speakers that are heard in training.", "warning")
     chance = random.Random(SEED)
@@ -195,7 +197,10 @@ def unlabelled_sounds(job: Job, address: str, params: Tera, *, without: Data) ->
     tests = [*without.phones.test, *without.speakers.test]
     names = {one.name for one in tests} | {one.text for one in tests if one.text}
     speakers = set() if without.shared_speakers else {one.speaker for one in without.phones.test}
-    found = [one for one in _recordings(Path(address)) if not ({Path(one.path).stem, one.text} & names)
+    corpus = corpora.sounds_below(Path(address))
+    if corpus.missing:
+        job.log(corpus.gaps, "warning")
+    found = [one for one in _whole(corpus) if not ({Path(one.path).stem, one.text} & names)
              and f"{one.speaker}-{Path(one.path).stem}" not in names
              and (not one.speaker or one.speaker not in speakers)]  # fmt: skip
     if not found:
@@ -214,35 +219,31 @@ def unlabelled_sounds(job: Job, address: str, params: Tera, *, without: Data) ->
     return made
 
 
-def _recordings(root: Path) -> list[corpora.Recording]:
-    """What a known corpus lists, or every sound below a folder."""
-    try:
-        return [one for one in corpora.read_corpus(root).recordings if not one.end_s]
-    except InputError:
-        if not root.is_dir():
-            raise
-    return [corpora.Recording(str(path)) for path in sorted(root.rglob("*"))
-            if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()]  # fmt: skip
+def _whole(corpus: corpora.Corpus) -> list[corpora.Recording]:
+    """Recordings that are a file each, without parts of longer ones."""
+    return [one for one in corpus.recordings if not one.end_s]
 
 
 def preview_folder(slot: str, address: str) -> DataPreview:
     """What a folder holds: its first utterances, and how often each phone comes in them."""
     root = Path(address)
     if slot == "phones":
-        layout, known = known_of(root)
+        corpus, known = known_of(root)
         seconds: dict[str, int] = {}
         for one in known[:SHOWN]:
             for each in one.segments:
                 seconds[each.text] = seconds.get(each.text, 0) + 1
         speakers = len({one.speaker for one in known})
         rows = [[one.name, one.speaker, one.text[:60], str(len(one.segments))] for one in known[:SHOWN]]
-        return DataPreview(layout, f"{speakers} speakers", ["utterance", "speaker", "text", "phones"], rows, len(known),
+        detail = "; ".join(filter(None, (f"{speakers} speakers", corpus.gaps)))
+        return DataPreview(corpus.layout, detail, ["utterance", "speaker", "text", "phones"], rows, len(known),
                            labels=seconds)  # fmt: skip
-    found = _recordings(root)
+    corpus = corpora.sounds_below(root)
+    found = _whole(corpus)
     if not found:
         raise InputError(
             "There is no sound in this folder.", expected=", ".join(SOUND_SUFFIXES[:6]), received="none at any depth",
             fix="Choose the folder that holds them.", field="sounds", place=root.name,
         )  # fmt: skip
     rows = [[str(Path(one.path).relative_to(root)), one.speaker, one.text[:60]] for one in found[:SHOWN]]
-    return DataPreview("Sounds", "", ["file", "speaker", "text"], rows, len(found))
+    return DataPreview(corpus.layout or "Sounds", corpus.gaps, ["file", "speaker", "text"], rows, len(found))
