@@ -71,7 +71,9 @@ PLACES: Mapping[str, Place] = {
     "view.volume": Place(
         "Volumes",
         "Three linked planes of a volume. The wheel changes the slice, with Ctrl it magnifies; the middle button "
-        "shifts, the right button sets window and level. Labels are painted on a copy that is saved by itself.",
+        "shifts, the right button sets window and level. Arrow keys change the slice, with Ctrl they move the "
+        "crosshair, with Alt they set level (up, down) and width; Shift makes the step larger. Plus and minus magnify; "
+        "Return paints, grows or measures at the crosshair. Labels are painted on a copy that is saved by itself.",
         True,
     ),
     "view.slide": Place(
@@ -130,6 +132,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cases.add", "Add to worklist…", "Put every case below a folder on the worklist", "Ctrl+Shift+F"),
     Command("cases.compare", "Compare labels…", "The model's with the corrected ones, or reader with reader",
             "Ctrl+Shift+M"),
+    Command("cases.log", "Audit log…", "Who did what to which case when, and whether the log is whole", "Ctrl+Shift+G"),
     Command("cases.segment", "Segment…", "Let a trained model outline the case; show or hide the panel", "Ctrl+G"),
     Command("cases.segment-run", "Run the model", "Segment the case that is open with the chosen model", "Ctrl+R"),
     Command("cases.segment-stop", "Stop the model", "End the work on this segmentation", "Ctrl+."),

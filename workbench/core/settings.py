@@ -51,6 +51,10 @@ class Settings(Params):
         "", "Folder of the model that was used before it; the panel beside the case goes back to it", section=REVIEW,
         label="Model used before",
     )  # fmt: skip
+    cases_cache: float = knob(
+        20.0, "Room for copies of opened cases and for what models said of them; what was not used for longest goes "
+        "first", low=1.0, high=10_000, unit="GB", section=REVIEW, label="Cache of cases",
+    )  # fmt: skip
     keys: str = knob(
         "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",
         widget="key", section=KEYS,

@@ -19,6 +19,7 @@ from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, KnownTrouble, record_of
 from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
+from workbench.store import shedding
 from workbench.store.home import Home
 from workbench.worker.child import place, share_cores, warm_up
 from workbench.worker.messages import Answer, Ask, Forget, Message, Order, Reached
@@ -28,6 +29,8 @@ TOLD_EVERY_S = 0.1
 NOTHING = msgspec.Raw(b"null")
 WARM_UP_AFTER_S = 1.5
 """How long the lane stays free for light questions before it loads the heavy libraries."""
+SHED_AFTER_S = 5.0
+"""How long nobody has asked anything before the caches of cases are brought below their limit."""
 
 log = logging.getLogger("workbench.interactive")
 
@@ -113,16 +116,27 @@ def serve(home: Home, line: Reporting) -> None:
 
     line.listen(obey)
     cache = WarmCache()
-    warm = False
+    warm = shed = False
     while True:
         try:
-            asked = questions.get(timeout=None if warm else WARM_UP_AFTER_S)
+            asked = questions.get(timeout=WARM_UP_AFTER_S if not warm else SHED_AFTER_S if not shed else None)
         except queue.Empty:
-            warm_up("interactive")
+            if not warm:
+                warm_up("interactive")
+            else:
+                _shed(home)
+                shed = True
             warm = True
             continue
+        shed = False
         line.report(answer(asked, home, cache, functools.partial(_is_in, forgotten, asked.number), line.report))
         forgotten.discard(asked.number)
+
+
+def _shed(home: Home) -> None:
+    found = shedding.shed(home, load(home.settings).settings.cases_cache * shedding.GB)
+    if found.files:
+        log.info("%d files of the caches of cases went, %.1f GB.", found.files, found.freed_bytes / shedding.GB)
 
 
 def _is_in(forgotten: set[int], number: int) -> bool:

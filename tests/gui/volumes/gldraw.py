@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from threading import Thread, current_thread, main_thread
 
 import numpy as np
 from PySide6.QtCore import QRect, QSize
@@ -108,6 +109,37 @@ def standing(found: dict) -> None:
     painter.close()
 
 
+def watched(found: dict) -> None:
+    """Note on which thread the first picture is drawn, for which the driver compiles."""
+    delivered = VolumePainter.draw
+
+    def draw(self: VolumePainter, *args: object, **keys: object) -> QImage:
+        found.setdefault("first drawn", "window" if current_thread() is main_thread() else "elsewhere")
+        return delivered(self, *args, **keys)
+
+    VolumePainter.draw = draw
+
+
+def ended(found: dict) -> None:
+    """A painter that is closed while nobody has warmed it, and warmed afterwards; one that is closed after it."""
+    for late in (True, False):
+        painter = VolumePainter()
+        lent = painter.lend((8, 9, 9))
+        warm = Thread(target=painter.warm, args=((8, 9, 9),))
+        if not late:
+            warm.start()
+        painter.close()
+        if late:
+            warm.start()
+        warm.join(20)
+        found[f"closed, {'then' if late else 'while'} warmed"] = lent and not painter.able and not warm.is_alive()
+    other = VolumePainter()
+    other.lend((8, 9, 9))
+    other.warm((8, 9, 9))
+    found["lent again"] = [other.lend((16, 21, 3)), other.lend((16, 16, 16))]
+    other.close()
+
+
 def shown(found: dict) -> None:
     """The whole viewer: what lies at the patient's left stands at the right, and the fine picture comes."""
     array = np.full((30, 30, 30), -1000, np.int16)
@@ -147,6 +179,8 @@ def main() -> None:
         print("no OpenGL")
         return
     standing(found)
+    ended(found)
+    watched(found)
     shown(found)
     print(json.dumps(found), flush=True)
     for window in app.topLevelWidgets():

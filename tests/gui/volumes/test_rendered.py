@@ -299,4 +299,7 @@ def test_that_with_opengl_pixels_are_what_the_values_say():
         assert found["back"][mode] == ["red", "red", "white"]
     assert found["alone"] < 30
     assert found["right"] < 0.45 and found["left"] > 0.55
+    assert found["first drawn"] == "elsewhere"  # what the driver compiles does not hold the window
+    assert found["closed, then warmed"] and found["closed, while warmed"]
+    assert found["lent again"] == [False, True]  # only shapes that the driver compiles anew for
     assert found["fine"] and "context" not in done.stderr  # nothing is let go where Qt cannot

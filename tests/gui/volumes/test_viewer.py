@@ -338,3 +338,17 @@ def test_that_the_first_window_is_named(viewer, meta, said):
     viewer.scene.layers[0].set_window((10.0, 20.0))
     viewer.show_volumes([Layer(np.arange(64, dtype=np.int16).reshape(4, 4, 4), meta)])
     assert viewer.panel.window_.currentText() == "set by hand"
+
+
+def test_that_alt_and_arrows_set_level_and_width(qtbot, viewer):
+    layer, axial = viewer.scene.layers[0], viewer.canvases["axial"]
+    centre, width = layer.window
+    step = layer.first[1] / 100
+    alt = Qt.KeyboardModifier.AltModifier
+    slice_before = axial.index
+    qtbot.keyClick(axial, Qt.Key.Key_Up, alt)
+    qtbot.keyClick(axial, Qt.Key.Key_Right, alt | SHIFT)
+    assert layer.window == pytest.approx((centre + step, width + 10 * step)) and axial.index == slice_before
+    qtbot.keyClick(axial, Qt.Key.Key_Down, alt)
+    qtbot.keyClick(axial, Qt.Key.Key_Left, alt | SHIFT)
+    assert layer.window == pytest.approx((centre, width))

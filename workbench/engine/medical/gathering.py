@@ -112,7 +112,9 @@ class _MapFile:
         """The file, finished; one of this name that is there already holds the same and stays."""
         try:
             self._file.close()
-            if not path.exists():
+            if path.exists():
+                cache.touch(path)
+            else:
                 self.path.replace(path)
         except OSError as error:
             raise _unwritten(error) from None

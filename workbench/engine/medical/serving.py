@@ -123,6 +123,11 @@ def channels_of(wish: SegmentingWish, channels: Sequence[str], modality: str) ->
         raise InputError("One volume stands for two sequences.", expected=f"{len(used)} different volumes",
                          received=str(len(set(used))), fix="Choose another volume for one of them.",
                          field="channels")  # fmt: skip
+    gone = [one.path for one in files if not Path(one.path).exists()]
+    if gone:
+        raise InputError("The copy of this case in the cache is gone.", expected=f"a file {Path(gone[0]).name}",
+                         received="none, as after the cache was cleared", fix="Open the case again.",
+                         field="channels")  # fmt: skip
     first = np.load(files[0].path, mmap_mode="r", allow_pickle=False)
     grid, found = files[0].meta.geometry, []
     for name, file in zip(channels, files, strict=True):

@@ -31,6 +31,7 @@ from workbench.engine.medical.cases import (
 from workbench.engine.medical.geometry import is_sheared, resample, squared, upright
 from workbench.engine.medical.headers import File
 from workbench.engine.medical.stacks import Stack
+from workbench.engine.text import cache
 
 Cancelled = Callable[[], bool]
 Told = Callable[[int, int], object]
@@ -222,6 +223,8 @@ def read(
     out = out_folder / f"{cache_name(path, key)}.npy"
     beside = out.with_suffix(".json")
     if out.exists() and beside.exists():
+        for one in (out, beside):
+            cache.touch(one)
         try:
             return msgspec.json.decode(beside.read_bytes(), type=VolumeFile)
         except (msgspec.DecodeError, OSError):

@@ -36,8 +36,10 @@ def digest(*facts: object) -> str:
 
 
 def keep(path: Path, write: Callable[[Path], None]) -> Path:
-    """Write a cache file beside its place and move it there in one step; an existing one stays."""
-    if not path.exists():
+    """Write a cache file beside its place and move it there in one step; an existing one stays, as just used."""
+    if path.exists():
+        touch(path)
+    else:
         scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
             write(scratch)
@@ -46,3 +48,9 @@ def keep(path: Path, write: Callable[[Path], None]) -> Path:
             with contextlib.suppress(OSError):
                 scratch.unlink(missing_ok=True)
     return path
+
+
+def touch(path: Path) -> None:
+    """A file was used now: what was not used for longest goes first where the worker makes room."""
+    with contextlib.suppress(OSError):
+        os.utime(path)

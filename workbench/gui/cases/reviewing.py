@@ -11,17 +11,19 @@ import msgspec
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog
 
-from workbench.core.review import ReviewCase, State, case_id
+from workbench.core.review import Entry, ReviewCase, State, case_id
 from workbench.core.words import count
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.banner import Remedy
+from workbench.gui.cases.auditing import AuditDialog, read_log
 from workbench.gui.cases.comparing import CompareDialog, choices_of, copy_now
 from workbench.gui.cases.finetuning import FineTuneDialog, FineTuning, Plan, Starter, usable
 from workbench.gui.cases.opening import OpenCase
 from workbench.gui.cases.review import Review
 from workbench.gui.cases.worklist import WorklistPanel
 from workbench.store.runfolder import RunFolder
+from workbench.store.worklist import Audit
 
 if TYPE_CHECKING:
     from workbench.gui.cases.page import CasesPage
@@ -58,6 +60,7 @@ class Reviewing(QObject):
             "worklist": self.toggle,
             "add": self.ask_folder,
             "compare": self.compare,
+            "log": self.show_log,
             "finetune": self.ask_finetune,
         }.items():
             self.acts[name] = make_action(page, f"cases.{name}", do)
@@ -238,6 +241,18 @@ class Reviewing(QObject):
 
         folder = link.home.cache / "changes"
         self.asking.work("Copying the labels", lambda: copy_now(labels.array, folder), then)
+
+    def show_log(self) -> None:
+        """Show the audit log, read anew."""
+        folder, case = self.page.link.home.review, self.review.current
+
+        def then(found: tuple[list[Entry], Audit]) -> None:
+            before = self.page.focusWidget()
+            dialog = AuditDialog(self.page, *found, self.review.cases, case)
+            dialog.finished.connect(lambda _: before.setFocus() if before is not None else None)
+            dialog.open()
+
+        self.asking.work("Reading the log", lambda: read_log(folder), then)
 
     def refresh(self) -> None:
         """What can be done now."""

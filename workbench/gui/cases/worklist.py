@@ -165,7 +165,11 @@ class WorklistPanel(QWidget):
             for name, words in line:
                 row.addWidget(self._button(actions[name], words), 1)
             self._column.addLayout(row)
-        self._column.addWidget(self._button(actions["finetune"], "Fine-tune on the corrections…"))
+        below = QHBoxLayout()
+        below.setSpacing(px(4))
+        below.addWidget(self._button(actions["finetune"], "Fine-tune on the corrections…"), 1)
+        below.addWidget(self._button(actions["log"], "Log…"))
+        self._column.addLayout(below)
 
     def shown(self) -> list[str]:
         """The ids in the list, from the top."""

@@ -252,6 +252,10 @@ class Grid(QWidget):
             painter.drawRect(layout.cell(*self.cursor_cell))
 
 
+LEAST_CELL = 0.05
+"""Pixels: of hundreds of rows several share one."""
+
+
 @dataclasses.dataclass(frozen=True)
 class GridLayout:
     """Sizes in pixels; column labels lie flat where they fit and lean where they do not."""
@@ -274,19 +278,20 @@ class GridLayout:
         widest = max((metrics.horizontalAdvance(label) for label in labels), default=0.0)
         line = metrics.height()
         left = min(widest, width * 0.3) + 10
-        cell_width = max((width - left - 4) / size, 1.0)
+        cell_width = max((width - left - 4) / size, LEAST_CELL)
         flat = widest + 6 <= cell_width
         lean = 0.0 if flat else 45.0 if cell_width >= line * 0.95 else 90.0
         longest = min(widest, max(height * 0.3, 24))
         room = line + 4 if flat else longest * (0.72 if lean == 45.0 else 1.0) + line * 0.8
-        cell_height = max((height - room - 4) / size, 1.0)
+        above = max(line - max(height - room - 4, 0.0) / size, 0.0) / 2  # what the first label has above a flat row
+        cell_height = max((height - room - 4 - above) / size, LEAST_CELL)
         cell_height = min(cell_height, cell_width * 1.25)
         cell_width = min(cell_width, cell_height * 2.2)
         if lean == 45.0:
             # The last label leans to the left, so the room on the left carries it.
             longest = min(longest, (left + cell_width / 2) * 1.4)
         return cls(
-            left, 2.0, cell_width, cell_height, size, lean, longest,
+            left, 2.0 + above, cell_width, cell_height, size, lean, longest,
             max(int(np.ceil(line * 0.95 / cell_height)), 1),
             max(int(np.ceil(line * (1.0 if lean else 0.0) * 0.95 / cell_width)), 1), line,
         )  # fmt: skip

@@ -41,6 +41,8 @@ _STEPS = {
     Qt.Key.Key_Down: -1, Qt.Key.Key_PageDown: -1, Qt.Key.Key_Left: -1,
 }  # fmt: skip
 _MOVES = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
+_WINDOWS = {Qt.Key.Key_Up: (1, 0), Qt.Key.Key_Down: (-1, 0), Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1)}
+"""What an arrow does to level and width, with Alt."""
 FAR = 10
 """Slices that a key goes with Shift."""
 
@@ -344,6 +346,10 @@ class PlaneCanvas(QWidget):
             row, column = self.plane.point(self.scene.cursor, self.scene.shape)
             down, right = _MOVES[key]
             self.scene.go(self.plane.place(row + down * far, column + right * far, self.index, self.scene.shape))
+        elif event.modifiers() & Qt.KeyboardModifier.AltModifier and key in _WINDOWS and self.layer is not None:
+            (centre, width), speed = self.layer.window, abs(self.layer.first[1]) * far / 100
+            up, wider = _WINDOWS[key]
+            self.scene.set_window((centre + up * speed, width + wider * speed), self.layer)
         elif key in _STEPS:
             self.scene.step(self.plane, _STEPS[key] * far)
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QObject, QSize, QTimer
 from PySide6.QtGui import (
     QColor,
     QGuiApplication,
@@ -23,6 +22,8 @@ from PySide6.QtGui import (
 from workbench.gui.volumes.surfaces import Surface
 
 SAMPLES = 4
+BETWEEN_MS = 10
+"""From one step of loading the driver to the next, so that the window has its turn."""
 CORNERS = 30_000
 """Of triangles, that are drawn at a time where others wait."""
 _COLOUR_BIT, _DEPTH_BIT = 0x4000, 0x100
@@ -56,18 +57,59 @@ void main() {  // 24 bits of depth in three channels
 """
 
 
-@functools.cache
-def has_opengl() -> bool:
-    """Whether this display draws OpenGL 2 or later."""
+class _Look:
+    """Loads the driver in steps; together they would hold the window for a tenth of a second."""
+
+    def __init__(self) -> None:
+        self.able: bool | None = None
+        self._steps = self._go()
+
+    def step(self) -> bool:
+        """Go a step further; whether it is known now."""
+        next(self._steps, None)
+        return self.able is not None
+
+    def _go(self) -> Iterator[None]:
+        context, surface = QOpenGLContext(), QOffscreenSurface()
+        surface.create()
+        yield
+        if not context.create():
+            self.able = False
+            return
+        yield
+        able = surface.isValid() and context.makeCurrent(surface) and context.format().majorVersion() >= 2
+        context.doneCurrent()
+        self.able = able
+
+
+_look = _Look()
+
+
+def opengl() -> bool | None:
+    """Whether this display draws OpenGL 2 or later; None while nobody has looked."""
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
         return False
-    context, surface = QOpenGLContext(), QOffscreenSurface()
-    surface.create()
-    if not context.create() or not surface.isValid() or not context.makeCurrent(surface):
-        return False
-    able = context.format().majorVersion() >= 2
-    context.doneCurrent()
-    return able
+    return _look.able
+
+
+def has_opengl() -> bool:
+    """Whether this display draws OpenGL 2 or later; the first time a driver is loaded for it."""
+    while opengl() is None:
+        _look.step()
+    return bool(opengl())
+
+
+def when_known(owner: QObject, then: Callable[[], None]) -> None:
+    """Call `then` once `opengl` answers: at once, or after some turns of the event loop, while `owner` lives."""
+    if opengl() is not None:
+        then()
+        return
+
+    def go_on() -> None:
+        _look.step()
+        when_known(owner, then)
+
+    QTimer.singleShot(BETWEEN_MS, owner, go_on)
 
 
 def triangles(surface: Surface) -> NDArray[np.float32]:

@@ -6,13 +6,15 @@ and thinned where there are too many, is in tones.py; in which parts a picture i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import shiboken6
 from numpy.typing import NDArray
-from PySide6.QtCore import QRect, QSize
+from PySide6.QtCore import QCoreApplication, QRect, QSize, QThread
 from PySide6.QtGui import (
     QImage,
     QMatrix4x4,
@@ -133,7 +135,10 @@ def table_of(points: Sequence[tuple[float, tuple[int, int, int], float]]) -> NDA
 
 
 class VolumePainter:
-    """A context, a 3-D texture and a program; used on the GUI thread only, where there is OpenGL 3."""
+    """A context, a 3-D texture and a program; used on the GUI thread, where there is OpenGL 3.
+
+    Only `warm` runs elsewhere, between `lend` and its end.
+    """
 
     def __init__(self) -> None:
         from PySide6.QtOpenGL import QOpenGLBuffer, QOpenGLShader, QOpenGLShaderProgram, QOpenGLVertexArrayObject
@@ -156,6 +161,12 @@ class VolumePainter:
         self._sent = 0
         self._shape = (1, 1, 1)
         self._program: Any = None
+        self._here = threading.Event()
+        """Set while the GUI thread may use the context."""
+        self._here.set()
+        self._claim = threading.Lock()
+        """Who takes the context while it belongs to no thread: `warm`, or `close` where nobody warmed any more."""
+        self._warmed: set[tuple[int, ...]] = set()
         if not self._context.makeCurrent(self._surface):
             return
         self._program = QOpenGLShaderProgram()
@@ -172,7 +183,39 @@ class VolumePainter:
         self._corners.bind()
         self._corners.allocate(corners.tobytes(), corners.nbytes)
         self._corners.release()
+        self._unlocked = _unlocked(self._context)
         self._context.doneCurrent()
+
+    def lend(self, shape: tuple[int, ...]) -> bool:
+        """Whether `warm` should be called on another thread before tones of this shape are sent; then not used here."""
+        if _speck(shape) in self._warmed:
+            return False
+        self._here.clear()
+        self._claim = threading.Lock()
+        self._context.moveToThread(None)  # type: ignore[arg-type]  # only then another thread may take it
+        return True
+
+    def warm(self, shape: tuple[int, ...]) -> None:
+        """Let the driver compile what it needs to draw tones of this shape (z, y, x), by drawing next to nothing.
+
+        Software OpenGL takes up to half a second for it, and compiles anew for other sizes that are powers of two.
+        """
+        if not self._claim.acquire(blocking=False):
+            return
+        self._context.moveToThread(QThread.currentThread())
+        try:
+            self.begin(np.zeros(_speck(shape), np.uint8))
+            while not self.send():
+                pass
+            self.colour(np.zeros((COLOURS, 4), np.uint8))
+            self.stand(None)
+            self.draw(QSize(2, 2), QMatrix4x4(), QMatrix4x4(), pace=0.5)
+            self._warmed.add(_speck(shape))
+        finally:
+            app = QCoreApplication.instance()
+            if app is not None:
+                self._context.moveToThread(app.thread())
+            self._here.set()
 
     def begin(self, tones: NDArray[np.uint8]) -> None:
         """Draw these tones (z, y, x), smoothly between voxels, once `send` has sent them all."""
@@ -295,7 +338,7 @@ class VolumePainter:
         at = program.attributeLocation("corner")
         program.enableAttributeArray(at)
         program.setAttributeBuffer(at, _FLOAT, 0, 2, 8)
-        gl.glDrawArrays(_TRIANGLE_STRIP, 0, 4)
+        self._unlocked(_TRIANGLE_STRIP, 0, 4)
         self._corners.release()
         self._bound.release()
         program.release()
@@ -306,6 +349,10 @@ class VolumePainter:
 
     def close(self) -> None:
         """Give everything back while its context is current, without which Qt cannot."""
+        if not self._here.is_set() and self._claim.acquire(blocking=False):
+            self._context.moveToThread(QThread.currentThread())
+        else:
+            self._here.wait()
         alive = shiboken6.isValid(self._context) and shiboken6.isValid(self._surface)  # not after the application
         if alive and self._context.makeCurrent(self._surface):
             for one in (self._volume, self._table, *self._walls):
@@ -319,6 +366,29 @@ class VolumePainter:
         self._volume = self._table = self._tones = None
         self._walls = []
         self.able = False
+
+
+def _speck(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The smallest shape that a driver compiles the same for."""
+    return tuple(2 if size & (size - 1) == 0 else 3 for size in shape)
+
+
+def _unlocked(context: QOpenGLContext) -> Callable[[int, int, int], None]:
+    """glDrawArrays and glFinish of a current context by their addresses, so that other threads run meanwhile.
+
+    Qt's own wrappers hold Python's lock, and a driver that compiles would hold up the window even from another thread.
+    """
+    draw, finish = (context.getProcAddress(name) for name in (b"glDrawArrays", b"glFinish"))
+    if not draw or not finish:
+        return lambda kind, first, count: context.functions().glDrawArrays(kind, first, count)
+    arrays = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_int, ctypes.c_int)(int(draw))
+    end = ctypes.CFUNCTYPE(None)(int(finish))
+
+    def call(kind: int, first: int, count: int) -> None:
+        arrays(kind, first, count)
+        end()
+
+    return call
 
 
 def _packed() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -28,6 +29,10 @@ WINDOWS = {
     "auto": "automatic", "brain": "brain", "lung": "lung", "bone": "bone", "soft-tissue": "soft tissue",
     "abdomen": "abdomen", "file": "as delivered",
 }  # fmt: skip
+LEAST_PX = 56
+"""Of a field: its words are cut short by its own box before the panel cuts the box."""
+NARROW_PX = 180
+"""A narrower panel has its words above the fields, and names of labels instead of their volumes."""
 PAINTING = ("brush", "eraser", "lasso", "fill", "refine")
 
 
@@ -89,6 +94,14 @@ class Panel(QScrollArea):
             for widget in (self.tolerance, self.low, self.high):
                 widget.setSuffix(f" {unit}" if unit else "")
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < theme().pixels(NARROW_PX)
+        policies = QFormLayout.RowWrapPolicy
+        for form in (self._display, self._tools):
+            form.setRowWrapPolicy(policies.WrapAllRows if narrow else policies.DontWrapRows)
+        self.list.setColumnHidden(1, narrow)
+
     def say_window(self, name: str) -> None:
         """Which window is set; empty for one set by hand."""
         with QSignalBlocker(self.window_):
@@ -143,6 +156,9 @@ class Panel(QScrollArea):
         ):  # fmt: skip
             self._tools.addRow(_words(words), widget)
         column.addWidget(self._painting)
+        for field in body.findChildren(QWidget):
+            if isinstance(field, QComboBox | QSlider | QDoubleSpinBox):
+                field.setMinimumWidth(px(LEAST_PX))  # in a card the panel may be as narrow as a plane
         column.addStretch(0)
         self.setWidget(body)
 

@@ -16,7 +16,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.gui.autosave import Background
 from workbench.gui.volumes import tiling
 from workbench.gui.volumes.camera import Camera, TurnedView
-from workbench.gui.volumes.glmesh import has_opengl
+from workbench.gui.volumes.glmesh import opengl, when_known
 from workbench.gui.volumes.glvolume import COLOURS, Mode, VolumePainter, table_of
 from workbench.gui.volumes.looks import Look
 from workbench.gui.volumes.scene import Layer, Scene
@@ -48,7 +48,7 @@ class RenderedView(TurnedView):
     def __init__(self, scene: Scene, background: Background, camera: Camera, parent: QWidget | None = None) -> None:
         super().__init__(camera, parent)
         self.scene, self._background = scene, background
-        self.words = "" if has_opengl() else NO_GL
+        self.words = MAKING
         """What is said in the picture's place; empty while the volume is shown."""
         self.tones: Tones | None = None
         self.look: Look | None = None
@@ -78,6 +78,12 @@ class RenderedView(TurnedView):
         self.setToolTip("Drag to turn, wheel to come nearer, Home to look from the front")
         self.setMinimumSize(80, 60)
         scene.restyled.connect(self._restyled)
+        when_known(self, self._known)
+
+    def _known(self) -> None:
+        """Whether there is OpenGL."""
+        self._say("" if opengl() else NO_GL)
+        self._restyled()
 
     # What is drawn
 
@@ -119,7 +125,7 @@ class RenderedView(TurnedView):
     def make(self) -> None:
         """Make the tones of the volume off the GUI thread, then draw it."""
         layer = self.layer
-        if self._making or layer is self._layer or not has_opengl():
+        if self._making or layer is self._layer or not opengl():
             return
         self.tones, self._sent, self._layer = None, False, layer
         if layer is None:
@@ -134,13 +140,13 @@ class RenderedView(TurnedView):
             self._making = False
             if layer is self._layer:
                 self._take(tones)
-            self._restyled()
+            self._restyled()  # it may be another volume by now
 
-        def failed(record: ProblemRecord) -> None:
-            self._making = False
-            self._say(record.what)
+        self._background.background(lambda: tones_of(array, geometry), then=then, failed=self._fail, owner=self)
 
-        self._background.background(lambda: tones_of(array, geometry), then=then, failed=failed, owner=self)
+    def _fail(self, record: ProblemRecord) -> None:
+        self._making = False
+        self._say(record.what)
 
     def _take(self, tones: Tones) -> None:
         if self._painter is None:
@@ -152,10 +158,24 @@ class RenderedView(TurnedView):
         if not self._painter.able:
             self._say(NO_GL)
             return
-        self.tones = tones
-        self._painter.begin(tones.tones)
-        self._work.start()
-        self.ready.emit()
+        painter, shape = self._painter, tones.tones.shape
+        if not painter.lend(shape):
+            self._begin(tones)
+            return
+        self._making = True
+        self._background.background(
+            lambda: painter.warm(shape), then=lambda _: self._begin(tones), failed=self._fail, owner=self
+        )
+
+    def _begin(self, tones: Tones) -> None:
+        """Send tones to a painter that is warm, unless another volume is wanted meanwhile."""
+        self._making = False
+        if self.layer is self._layer and self._painter is not None:
+            self.tones = tones
+            self._painter.begin(tones.tones)
+            self._work.start()
+            self.ready.emit()
+        self._restyled()
 
     def _say(self, words: str) -> None:
         self.words = words
@@ -239,7 +259,7 @@ class RenderedView(TurnedView):
         """The surfaces in a moving picture, where that is quick enough; they come at rest otherwise."""
         quick = self._surfaces is not None and self._standing_s < tiling.BUDGET_S
         if quick and self._surfaces is not None:
-            self._standing, self._standing_s = self._surfaces.standing(size, self.matrices()[0]), 0.0
+            self._standing, self._standing_s = self._surfaces.standing(tiling.odd(size), self.matrices()[0]), 0.0
             self._stand_on(float("inf"))
         elif self._painter is not None:
             self._painter.stand(None)
@@ -271,7 +291,7 @@ class RenderedView(TurnedView):
         painter.end()
         self._tiles = tiling.Tiles(size, self._costs[FINE])
         if self._surfaces is not None:
-            self._standing, self._standing_s = self._surfaces.standing(size, self.matrices()[0]), 0.0
+            self._standing, self._standing_s = self._surfaces.standing(tiling.odd(size), self.matrices()[0]), 0.0
         self._work.start()
 
     def _go_on(self) -> None:

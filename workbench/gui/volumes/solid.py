@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.gui.autosave import Background
 from workbench.gui.volumes.camera import Camera, TurnedView
-from workbench.gui.volumes.glmesh import has_opengl, triangles
+from workbench.gui.volumes.glmesh import opengl, triangles, when_known
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.surfaces import Surface, centre_mm, surface_of
@@ -43,7 +43,7 @@ class SolidView(TurnedView):
         self.surfaces: dict[int, Surface] = {}
         self.wanted = False
         """Whether somebody else draws these surfaces, so that they are made while this is hidden."""
-        self.words = "" if has_opengl() else NO_GL
+        self.words = MAKING
         """What is said in the picture's place; empty while surfaces are shown."""
         self._painter: MeshPainter | None = None
         self._image: QImage | None = None
@@ -56,11 +56,18 @@ class SolidView(TurnedView):
         self.setToolTip("Drag to turn, wheel to come nearer, Home to look from the front")
         scene.edited.connect(lambda _: self._want())
         scene.restyled.connect(self._restyled)
+        when_known(self, self._known)
+
+    def _known(self) -> None:
+        """Whether there is OpenGL."""
+        self._say("" if opengl() else NO_GL)
+        if self.isVisible() or self.wanted:
+            self.make()
 
     def make(self) -> None:
         """Make the surfaces of all labels off the GUI thread, then show them."""
         labels = self.scene.labels
-        if self._making or not has_opengl():
+        if self._making or not opengl():
             return
         self._stale = False
         if labels is None:

@@ -44,6 +44,11 @@ def small(size: QSize, pixels: float) -> QSize:
     return QSize(max(1, round(size.width() * share)), max(1, round(size.height() * share)))
 
 
+def odd(size: QSize) -> QSize:
+    """This size or a pixel more: a driver that compiles anew for powers of two has no reason to."""
+    return QSize(max(3, size.width() | 1), max(3, size.height() | 1))
+
+
 class Tiles:
     """The parts of a picture that are still to be drawn, from its middle outwards."""
 

@@ -308,6 +308,7 @@ class VolumeViewer(QWidget):
         self.read_out.setAccessibleName("Under the pointer")
         self.message = Caption(role="small")
         self.message.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.message.hide()
         self.saved = QLabel()
         self.saved.setProperty("role", "small")
         self.saved.setAccessibleName("Autosave")
@@ -437,6 +438,7 @@ class VolumeViewer(QWidget):
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
         self.message.set_whole(words)
+        self.message.setVisible(bool(words))  # the read-out has its room otherwise
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
