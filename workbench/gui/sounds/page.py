@@ -17,6 +17,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Autosave
+from workbench.gui.closingwork import PageWork
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
@@ -28,6 +29,7 @@ from workbench.gui.sounds.speaking import Speaking
 from workbench.gui.sounds.start import start_place
 from workbench.gui.sounds.tiles import WorkerTiles
 from workbench.gui.sounds.transcribing import Transcribing
+from workbench.gui.sounds.underway import works_of
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
@@ -110,6 +112,10 @@ class SoundsPage(PageFrame):
         self._stop()
         self.transcribing.errand.close()
         self.batch.close_batch()
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        return works_of(self)
 
     @property
     def viewing(self) -> bool:
