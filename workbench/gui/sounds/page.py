@@ -354,7 +354,8 @@ class SoundsPage(PageFrame):
             lambda: self.batch.show_models(self.transcribing.models, self.transcribing.chosen)
         )
         self.autosave.told.connect(self.link.saved)
-        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking):
+        for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking,
+                       self.speaking.remembering):  # fmt: skip
             asking.changed.connect(lambda _: self._tell())
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
@@ -364,7 +365,7 @@ class SoundsPage(PageFrame):
 
     def _tell(self) -> None:
         self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing,
-                           self.speaking.asking.doing])  # fmt: skip
+                           self.speaking.asking.doing, self.speaking.remembering.doing])  # fmt: skip
 
     def _refresh(self) -> None:
         viewing = self.viewing

@@ -25,6 +25,8 @@ def works_of(page: SoundsPage) -> list[PageWork]:
             "on with it.", batch.halt, lambda: batch.errand.running, ends=not batch.watch.isChecked(),
         ),
         PageWork("Finding speakers", "The tiers stay as they are.", speaking.stop, lambda: bool(speaking.asking.doing)),
+        PageWork(speaking.remembering.doing, "The voice is remembered.", lambda: None,
+                 lambda: bool(speaking.remembering.doing)),
         PageWork(exporting.asking.doing, "The file is not written.", exporting.asking.cancel,
                  lambda: bool(exporting.asking.doing)),
     ]  # fmt: skip
