@@ -33,11 +33,14 @@ from workbench.gui.sounds.underway import works_of
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
-from workbench.gui.topline import TabChooser, TopLine
+from workbench.gui.topline import SHORT, TabChooser, TopLine
 from workbench.gui.working import WorkingLine
 
 MOST_RECENT = 8
 LIST_PX = 200
+TITLE_PX = 220
+"""So much of a file's name is read before buttons stand beside it."""
+SHORTLY = {"batch": "Batch…", "transcribe": "Transcribe", "speakers": "Speakers"}
 
 
 class SoundsPage(PageFrame):
@@ -323,10 +326,13 @@ class SoundsPage(PageFrame):
             "previous": lambda: self.step(-1), "close": self.close_sounds, "batch": self.show_batch,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"sounds.{name}", do) for name, do in doing.items()}
-        for name in ("close", "folder", "tiers", "record", "batch", "export"):
-            self.top.add(self.acts[name])
-        self.top.add(self.transcribing.acts["transcribe"])
-        self.top.add(self.speaking.acts["speakers"])
+        many = {**self.acts, **self.transcribing.acts, **self.speaking.acts}
+        for name, short in SHORTLY.items():
+            many[name].setProperty(SHORT, short)
+        for name in ("batch", "folder", "record", "export", "transcribe", "speakers"):
+            self.top.add(many[name])
+        for name in ("tiers", "close"):
+            self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
@@ -381,4 +387,4 @@ class SoundsPage(PageFrame):
         self.transcribing.follow()
         self.speaking.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
-        self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")
+        self.top.tell("Transcribe many" if many_files else title if viewing else "", least_px=TITLE_PX)
