@@ -332,7 +332,7 @@ class Batch:
         item.files = tuple(msgspec.json.decode(future.result(), type=list[str]))
         item.heard = len(found.words)
         notes = "; ".join(found.notes)
-        said = f"{item.heard} words" if found.words else "no speech was heard"
+        said = count(item.heard, "word") if found.words else "no speech was heard"
         self._end(item, "done", f"{said}  ·  {notes}" if notes else said)
 
     def _give_up(self, why: ProblemRecord) -> None:
