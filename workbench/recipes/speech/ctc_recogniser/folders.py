@@ -54,7 +54,7 @@ def transcribed(root: Path) -> tuple[str, list[Recording]]:
 def listed(path: Path) -> Iterator[Recording]:
     """The rows of a transcripts.tsv: path (from its folder), start_s, end_s (both 0: all of it), speaker, text.
 
-    A first line that begins with `path` is a heading. Raises InputError naming the line, or all sounds that are missing.
+    A first line that begins with `path` is a heading. Raises InputError naming the line, or all missing sounds.
     """
     missing: list[str] = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
