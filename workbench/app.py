@@ -112,7 +112,16 @@ def make_window(
         window.banner.show_note(loaded.trouble)
     elif recipes is None and (broken := _broken_plugins()):
         window.banner.show_problem(broken[0])
+    if make_runner is None:
+        link.background(lambda: _unheeded(home), then=lambda apart: apart and window.banner.show_note(apart),
+                        owner=window)  # fmt: skip
     return window
+
+
+def _unheeded(home: Home) -> str:
+    from workbench.runner.launch import unheeded
+
+    return unheeded(home)
 
 
 def _local(home: Home) -> Runner:

@@ -253,3 +253,28 @@ def test_that_words_carry_speakers_into_files(runner, tmp_path):
     assert "<v Bob>no</v>" in (tmp_path / "t.vtt").read_text()
     doc = msgspec.json.decode((tmp_path / "t.json").read_bytes(), type=TiersDoc)
     assert [one.speaker for one in doc.tiers[1].segments] == ["Ann", "Bob", ""]
+
+
+def test_that_a_stretch_is_heard_alone_at_the_times_of_the_whole_sound(
+    runner, home, workbench, model, spoken, wanted, tmp_path
+):
+    at_home = ("--home", str(home.root), "--model", str(model))
+    inner = wanted.words[3:8]
+    ends = (f"{inner[0].start_s - 0.05:.3f}", f"{inner[-1].end_s + 0.05:.3f}")
+    (found,) = workbench(
+        "speech", "transcribe", str(spoken), "--from", ends[0], "--to", ends[1], "--json", *at_home
+    ).lines
+    told = msgspec.convert(found, Transcript)
+    assert told.complete and told.words and (told.start_s, told.reached_s) == pytest.approx(tuple(map(float, ends)))
+    assert all(told.start_s <= one.start_s <= one.end_s <= told.reached_s + 1e-6 for one in told.words)
+    out = tmp_path / "part"
+    words = ("--from", ends[0], "--to", ends[1], "--format", "srt", "--out", str(out))
+    assert workbench("speech", "transcribe", str(spoken), *words, *at_home).status == 0
+    (tier,) = read_tiers(out / "talk.srt").tiers
+    assert tier.segments[0].start_s == pytest.approx(told.segments[0].start_s, abs=1e-3)
+    for wrong, said in ((("--from", "3", "--to", "2"), "empty"), (("--from", "-1"), "no time in a sound"),
+                        (("--from", "900"), "outside the sound")):  # fmt: skip
+        refused = workbench("speech", "transcribe", str(spoken), *wrong, *at_home)
+        assert refused.status == 2 and said in refused.err
+    refused = workbench("speech", "transcribe", str(spoken.parent), "--from", "1", *at_home)
+    assert refused.status == 2 and "one of a single sound" in refused.err

@@ -16,6 +16,7 @@ from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
 from workbench.runner.claims import ClaimProgress, ClaimResult, agreeing, collect, latest, plan, run_claim
+from workbench.runner.launch import unheeded
 from workbench.runner.local import LocalRunner
 from workbench.runner.prepare import freeze
 from workbench.store.home import Home, open_home
@@ -25,6 +26,8 @@ from workbench.store.runfolder import RunConfig, RunFolder
 @contextlib.contextmanager
 def runner_of(home: Home) -> Iterator[LocalRunner]:
     """A runner that lets go of its worker at the end; the worker stays."""
+    if apart := unheeded(home):
+        output.tell(apart)
     runner = LocalRunner(home, client="command line")
     try:
         yield runner

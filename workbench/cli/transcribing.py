@@ -52,19 +52,39 @@ def transcribe(asked: Namespace) -> int:
     if not 1 <= asked.beam <= 256:
         problems.append(InputError("This beam cannot be.", expected="1 to 256", received=str(asked.beam),
                                    field="--beam"))  # fmt: skip
+    problems += _stretch_problems(asked, paths)
     stop_at(problems)
     with runner_of(home) as runner:
         if len(paths) == 1 and paths[0].is_file() and not formats and asked.out is None:
-            wish = TranscribingWish(str(paths[0]), str(model), beam=asked.beam, device=asked.device)
+            wish = TranscribingWish(str(paths[0]), str(model), asked.start, asked.end, beam=asked.beam,
+                                    device=asked.device)  # fmt: skip
             return _one(runner, wish, as_json=asked.json)
         out = asked.out.expanduser().absolute() if asked.out is not None else None
-        wish_ = BatchWish(str(model), formats or ("txt",), out, asked.again, asked.beam, asked.device)
+        wish_ = BatchWish(str(model), formats or ("txt",), out, asked.again, asked.beam, asked.device, asked.start,
+                          asked.end)  # fmt: skip
         return _many(runner, wish_, paths, watch=asked.watch, as_json=asked.json)
 
 
 def _missing(path: Path) -> InputError:
     return InputError("There is nothing at this path.", expected="a sound, a video, or a folder of them",
                       received=str(path), fix="Check the path.", field="FILE|FOLDER")  # fmt: skip
+
+
+def _stretch_problems(asked: Namespace, paths: list[Path]) -> list[Problem]:
+    """What is wrong about --from and --to."""
+    found: list[Problem] = []
+    if (asked.start or asked.end) and (len(paths) != 1 or paths[0].is_dir()):
+        found.append(InputError("A stretch is one of a single sound.", expected="--from and --to with one file",
+                                received=", ".join(map(str, asked.paths)), fix="Name one file.",
+                                field="--from"))  # fmt: skip
+    for flag, value in (("--from", asked.start), ("--to", asked.end)):
+        if not 0 <= value < float("inf"):
+            found.append(InputError("This is no time in a sound.", expected="seconds from 0 on", received=f"{value:g}",
+                                    fix="Count from the beginning of the sound.", field=flag))  # fmt: skip
+    if not found and asked.end and asked.end <= asked.start:
+        found.append(InputError("This stretch is empty.", expected=f"an end after {asked.start:g} s",
+                                received=f"{asked.end:g} s", fix="Swap --from and --to.", field="--to"))  # fmt: skip
+    return found
 
 
 def _one(runner: Runner, wish: TranscribingWish, *, as_json: bool) -> int:
@@ -178,6 +198,8 @@ def transcribe_arguments(deed: Parser) -> None:
     deed.add_argument("--again", action="store_true", help="write over files that are there; otherwise they stay")
     deed.add_argument("--beam", type=int, default=1, metavar="N", help="prefixes kept by CTC models; 1 is greedy")
     deed.add_argument("--device", default="", metavar="D", help="auto, cpu, cuda …")
+    deed.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="only from so many seconds on")
+    deed.add_argument("--to", dest="end", type=float, default=0.0, metavar="S", help="only up to there")
 
 
 def add(deeds: Any, command: Callable[..., object]) -> None:

@@ -169,6 +169,8 @@ COMMANDS: tuple[Command, ...] = (
             "mdi6.text-recognition"),
     Command("sounds.transcribe-run", "Transcribe this sound", "Write down what is said in the sound that is open",
             "Ctrl+R"),
+    Command("sounds.transcribe-part", "Transcribe the selection", "Write down what is said in it, in the place of what "
+            "was heard there before", "Ctrl+Shift+R"),
     Command("sounds.transcribe-stop", "Stop transcribing", "End the work; what was heard until then stays", "Ctrl+."),
     Command("sounds.transcribe-compare", "Compare two models", "What both hear, with differences and word error rates",
             "Ctrl+Shift+M"),

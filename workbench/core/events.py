@@ -155,6 +155,8 @@ class Apply(Request, frozen=True):
     model: str = ""
     inputs: dict[str, Any] = {}
     device: str = ""
+    settings: dict[str, str] = {}
+    """Settings that the asking start names (--set)."""
 
 
 class Inspect(Request, frozen=True):
@@ -162,6 +164,8 @@ class Inspect(Request, frozen=True):
 
     what: str = ""
     arguments: dict[str, Any] = {}
+    settings: dict[str, str] = {}
+    """Settings that the asking start names (--set)."""
 
 
 class Cancel(Request, frozen=True):

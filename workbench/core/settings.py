@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,14 @@ from workbench.core.problem import Problems
 
 APPEARANCE, DEVICES, RUNS, NETWORK, KEYS = "Appearance", "Devices", "Runs", "Privacy and network", "Keys"
 REVIEW = "Review"
+
+
+OF_RUNS = ("precision", "gpus", "preview_share", "checkpoint_every")
+"""What a run is trained with: a start that names them writes them into the run's configuration."""
+OF_QUESTIONS = ("device", "precision")
+"""What a question to the worker takes along."""
+OF_WORKER = ("offline", "keep_worker")
+"""What the worker has from its own start, or from the file, as long as it runs."""
 
 
 class Settings(Params):
@@ -110,6 +118,17 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The settings named in the environment, as text."""
     names = {variable(one.name): one.name for one in knobs(Settings)}
     return {names[key]: value for key, value in environment.items() if key in names}
+
+
+def named(names: Iterable[str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Those settings among `names` that this start names (--set, or the environment), as text."""
+    found = from_environment(environment)
+    return {name: found[name] for name in names if name in found}
+
+
+def with_those(settings: Settings, asked: Mapping[str, str], names: Iterable[str]) -> Settings:
+    """Settings with what was asked for over them, of `names` alone; raises Problems for wrong values."""
+    return check(Settings, {name: asked[name] for name in names if name in asked}, base=settings)
 
 
 def change(path: Path, changes: Mapping[str, Any]) -> None:

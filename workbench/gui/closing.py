@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.words import count
+from workbench.gui.closingwork import OwnWork, PageWork
 from workbench.gui.jobwords import facts
 from workbench.gui.link import Link
 from workbench.gui.topline import describe
@@ -115,13 +116,19 @@ class Stopping(QObject):
 class Leaving:
     """Whether the window may close: asks once while work goes on, and waits at most once while a run stops."""
 
-    def __init__(self, window: MainWindow, link: Link, *, note: Callable[[], str]) -> None:
+    def __init__(
+        self, window: MainWindow, link: Link, *, note: Callable[[], str], works: Callable[[], list[PageWork]]
+    ) -> None:
+        """`works` is what pages do by themselves: that is asked about first, runs after it."""
         self._window, self._link, self._note = window, link, note
+        self._own = OwnWork(window, works)
         self._decided = False
         self._stopping: Stopping | None = None
 
     def may_close(self) -> bool:
         """Whether nothing keeps the window; else the question is open."""
+        if not self._decided and self._own.holds():
+            return False
         state = self._link.state
         if (state.running or state.queue) and not self._decided and not state.silent and self._stopping is None:
             self._ask()

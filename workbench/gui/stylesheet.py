@@ -50,6 +50,7 @@ QPushButton { icon-size: ${p16}px; }
 QPushButton, QToolButton[role="button"] { background: $raised; border: 1px solid $line; border-radius: ${p6}px;
     padding: 0 ${p12}px; min-height: ${p28}px; }
 QPushButton:hover, QToolButton[role="button"]:hover { background: $raised2; }
+QPushButton:checked { background: $raised2; border: 1px solid $accent; }
 QPushButton:pressed { background: $line; }
 QPushButton:focus, QToolButton[role="button"]:focus { border: 1px solid $accent; }
 QPushButton:disabled { color: $faint; background: $surface; }

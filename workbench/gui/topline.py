@@ -18,6 +18,8 @@ from workbench.gui.card import Caption
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 
+SHORT = "short"
+"""A property of an action: fewer words for its button, where there is little room."""
 TITLE_PX = 240
 """So much of a long title is kept before buttons are."""
 
@@ -89,24 +91,41 @@ class TopLine(QWidget):
         self._row.addWidget(chooser)
         self._row.addWidget(self.about, 1)
         self._buttons: list[tuple[QPushButton, QAction]] = []
+        self._rare: list[QAction] = []
         self._folded: list[QPushButton] = []
+        self._words_px = 0
         self._more = _more_button()
         self._row.addWidget(self._more)
 
     def add(self, action: QAction, *, primary: bool = False) -> QPushButton:
         """A button that does what the action does and looks as it says."""
         button = QPushButton()
+        button.setCheckable(action.isCheckable())
         button.setProperty("command", action.objectName())
         if primary:
             button.setProperty("role", "primary")
         else:
             self._buttons.append((button, action))
         button.clicked.connect(action.trigger)
+        button.clicked.connect(lambda _=False: self._dress(button, action, primary))
         action.changed.connect(lambda: self._dress(button, action, primary))
         theme().follow(button, lambda: self._dress(button, action, primary))
         self._row.addWidget(button)
         self._dress(button, action, primary)
         return button
+
+    def add_rare(self, action: QAction) -> None:
+        """What is seldom wanted stands in the menu however much room there is."""
+        self._rare.append(action)
+        action.changed.connect(self._show_folded)
+        self._show_folded()
+
+    def tell(self, words: str, *, least_px: int = 0) -> None:
+        """Words beside the title; buttons go into the menu before the words get less than `least_px`."""
+        self.about.set_whole(words)
+        wide = self.about.fontMetrics().horizontalAdvance(words) + theme().pixels(8)
+        self._words_px = min(wide, theme().pixels(least_px)) if words else 0
+        self._fit()
 
     def anchor(self, button: QPushButton) -> QWidget:
         """Where a menu of this button opens: at the button, or at the menu that it stands in."""
@@ -126,11 +145,12 @@ class TopLine(QWidget):
         there = [button for button, action in self._buttons if action.isVisible()]
         gap = self._row.spacing()
         fixed = [self.chooser, *(one for one in self._primaries() if not one.isHidden())]
-        room = self.width() - sum(_least(one) + gap for one in fixed)
+        room = self.width() - sum(_least(one) + gap for one in fixed) - (self._words_px + gap if self._words_px else 0)
         wanted = sum(_least(one) + gap for one in there)
+        rare = any(one.isVisible() for one in self._rare)
         folded: list[QPushButton] = []
         for button in there:
-            if wanted + (self._more.sizeHint().width() + gap if folded else 0) <= room:
+            if wanted + (self._more.sizeHint().width() + gap if folded or rare else 0) <= room:
                 break
             folded.append(button)
             wanted -= _least(button) + gap
@@ -145,7 +165,11 @@ class TopLine(QWidget):
             button.setVisible(action.isVisible() and button not in self._folded)
             if button in self._folded:
                 menu.addAction(action)
-        self._more.setVisible(bool(self._folded))
+        rare = [one for one in self._rare if one.isVisible()]
+        if rare and self._folded:
+            menu.addSeparator()
+        menu.addActions(rare)
+        self._more.setVisible(bool(self._folded or rare))
 
     def _primaries(self) -> list[QWidget]:
         known = {button for button, _ in self._buttons}
@@ -174,8 +198,9 @@ def _least(widget: QWidget) -> int:
 
 def _dress(button: QPushButton, action: QAction, primary: bool) -> None:
     key = key_of(action)
-    button.setText(action.text())
+    button.setText(str(action.property(SHORT) or action.text()))
     button.setEnabled(action.isEnabled())
+    button.setChecked(action.isChecked())
     button.setToolTip(action.statusTip() + (f" ({key})" if key else ""))
     button.setAccessibleName(action.text())
     name = action.data()

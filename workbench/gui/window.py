@@ -19,6 +19,7 @@ from workbench.gui.actions import keymap, make_action
 from workbench.gui.attention import Attention
 from workbench.gui.banner import Banner
 from workbench.gui.closing import Leaving
+from workbench.gui.closingwork import PageWork
 from workbench.gui.guide import Guide
 from workbench.gui.halves import Halves
 from workbench.gui.jobpanel import JobPanel
@@ -62,7 +63,7 @@ class MainWindow(QMainWindow):
         self._recipe_of_tab: dict[str, str] = {}
         self._begun = self._silent = False
         self._sweeps: SweepDesk | None = None
-        self._leaving = Leaving(self, link, note=self._closing_note)
+        self._leaving = Leaving(self, link, note=self._closing_note, works=self._works)
         self.rail, self.stack, self.banner = Rail(), QStackedWidget(), Banner()
         self.jobs, self.status = JobPanel(link, recipes), StatusBar()
         self.pace = Pace(self)
@@ -382,6 +383,9 @@ class MainWindow(QMainWindow):
 
     def _closing_note(self) -> str:
         return self._sweeps.closing_note() if self._sweeps is not None else ""
+
+    def _works(self) -> list[PageWork]:
+        return [one for page in self.pages.values() if isinstance(page, PageFrame) for one in page.works()]
 
     def _tidy(self) -> None:
         self.memory.save()

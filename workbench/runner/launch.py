@@ -18,6 +18,7 @@ import psutil
 
 from workbench.core import events as ev
 from workbench.core.problem import KnownTrouble, raised
+from workbench.core.settings import OF_RUNS, OF_WORKER, load, named, variable, with_those
 from workbench.store.address import NotAnswering, WorkerAddress, announced, call, receive
 from workbench.store.home import Home
 
@@ -106,6 +107,23 @@ class Launcher:
         )
 
 
+def unheeded(home: Home) -> str:
+    """What a worker that runs already does otherwise than this start names or the file says; empty for nothing."""
+    address = announced(home)
+    if address is None or not psutil.pid_exists(address.pid):
+        return ""
+    kept = load(home.settings, {}).settings
+    its, ours = (with_those(kept, one, OF_WORKER) for one in (address.settings, named(OF_WORKER)))
+    apart = [name for name in OF_WORKER if getattr(its, name) != getattr(ours, name)]
+    if not apart:
+        return ""
+    said = "; ".join(f"{name} is {getattr(its, name)} there, {getattr(ours, name)} here" for name in apart)
+    return (
+        f"The worker that runs already was started with other settings, and keeps them: {said}. 'workbench worker "
+        "stop' ends it; the next start has its own."
+    )
+
+
 def _command() -> list[str]:
     """An installed program without a Python of its own understands -m as well (see __main__)."""
     return [sys.executable, "-m", "workbench.worker"]
@@ -126,11 +144,15 @@ def _spawn(command: list[str], log: Any) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, and the import path beyond the installation: a plug-in found here is found there, from any folder."""
+    """Ours, and the import path beyond the installation: a plug-in found here is found there, from any folder.
+
+    What a run is trained with stands in its configuration: the worker outlives this start and must not keep it.
+    """
     own = [os.path.abspath(path) for path in sys.path if path]  # noqa: PTH100 (no links resolved)
     beyond = [path for path in own if not path.startswith((sys.prefix, sys.base_prefix + os.sep + "lib"))]
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in inherited + beyond if path))}
+    ours = {name: value for name, value in os.environ.items() if name not in map(variable, OF_RUNS)}
+    return {**ours, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in inherited + beyond if path))}
 
 
 def _greet(channel: Connection, client: str) -> Connection:

@@ -18,6 +18,7 @@ import msgspec
 
 from workbench.core import events as ev
 from workbench.core.problem import KnownTrouble, Problem, raised, record_of
+from workbench.core.settings import OF_QUESTIONS, named
 from workbench.runner.base import Told
 from workbench.runner.launch import Launcher, end_by_force
 from workbench.runner.prepare import prepare
@@ -105,11 +106,12 @@ class LocalRunner:
         self, recipe: str, model: str, inputs: dict[str, Any], *, device: str = "", told: Told | None = None
     ) -> Future[msgspec.Raw]:
         """See runner.base."""
-        return self._ask(ev.Apply(recipe=recipe, model=model, inputs=inputs, device=device), told)
+        return self._ask(ev.Apply(recipe=recipe, model=model, inputs=inputs, device=device,
+                                  settings=named(OF_QUESTIONS)), told)  # fmt: skip
 
     def inspect(self, what: str, *, told: Told | None = None, **arguments: Any) -> Future[msgspec.Raw]:
         """See runner.base."""
-        return self._ask(ev.Inspect(what=what, arguments=arguments), told)
+        return self._ask(ev.Inspect(what=what, arguments=arguments, settings=named(OF_QUESTIONS)), told)
 
     def state(self) -> ev.WorkerState:
         """See runner.base."""

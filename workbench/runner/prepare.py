@@ -16,6 +16,7 @@ from workbench.core.kinds import Slot
 from workbench.core.params import Params, check, knobs, values_of
 from workbench.core.problem import InputError, Problem, Problems, did_you_mean
 from workbench.core.recipe import Recipe
+from workbench.core.settings import OF_RUNS, named
 from workbench.recipes import recipe
 from workbench.store.home import Home
 from workbench.store.runfolder import RunConfig, RunFolder, create_run, digest
@@ -48,6 +49,7 @@ def freeze(config: RunConfig) -> RunConfig:
         config,
         params=values_of(params),
         inputs=inputs,
+        settings={**config.settings, **named(OF_RUNS)},
         recipe_version=declared.version,
         digests={slot: digest(Path(value)) for slot, value in inputs.items() if not value.startswith(SAMPLE)},
         packages=dict(versions()),

@@ -57,16 +57,25 @@ def transcript_of(
         at_s = parts[-1].reached_s if parts else wish.start_s
         asked = msgspec.structs.replace(wish, start_s=at_s, budget_s=BUDGET_S)
         try:
-            parts.append(_answered(runner, asked, stop, parts, told))
+            parts.append(_answered(runner, asked, stop, parts, lambda so_far, fraction, words: told(
+                so_far, _share(fraction, wish), words)))  # fmt: skip
         except KnownTrouble:
             if lost_s == at_s:
                 raise
             lost_s = at_s
             continue
         whole = joined(parts)
-        far = f"{whole.reached_s:.0f} of {whole.duration_s:.0f} s"
-        told(whole, min(whole.reached_s / max(whole.duration_s, 1e-6), 1.0), far)
+        end_s = min(wish.end_s or whole.duration_s, whole.duration_s)
+        fraction = min(whole.reached_s / max(end_s, 1e-6), 1.0)
+        told(whole, _share(fraction, wish), f"{whole.reached_s:.0f} of {end_s:.0f} s")
     return joined(parts)
+
+
+def _share(fraction: float, wish: TranscribingWish) -> float:
+    """How far the wished stretch is, where `fraction` of all that lies before its end has been passed."""
+    if fraction < 0 or wish.end_s <= wish.start_s:
+        return fraction
+    return max(0.0, (fraction * wish.end_s - wish.start_s) / (wish.end_s - wish.start_s))
 
 
 def _answered(
@@ -155,6 +164,9 @@ class BatchWish:
     """Write anew what is there already; otherwise no file is ever written over."""
     beam: int = 1
     device: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+    """The stretch of each file, its end for 0."""
 
 
 def found_sounds(folder: Path) -> Iterator[Path]:
@@ -305,7 +317,10 @@ class Batch:
             item.heard, item.fraction, item.words = len(partial.words), fraction, words
             self._changed(item)
 
-        wish = TranscribingWish(str(item.path), self.wish.model, beam=self.wish.beam, device=self.wish.device)
+        wish = TranscribingWish(
+            str(item.path), self.wish.model, self.wish.start_s, self.wish.end_s, beam=self.wish.beam,
+            device=self.wish.device,
+        )  # fmt: skip
         found = transcript_of(self.runner, wish, self.stop, told)
         future = self.runner.inspect(
             "transcript-export", transcript=msgspec.to_builtins(found), out=base, formats=list(formats),
@@ -317,7 +332,7 @@ class Batch:
         item.files = tuple(msgspec.json.decode(future.result(), type=list[str]))
         item.heard = len(found.words)
         notes = "; ".join(found.notes)
-        said = f"{item.heard} words" if found.words else "no speech was heard"
+        said = count(item.heard, "word") if found.words else "no speech was heard"
         self._end(item, "done", f"{said}  ·  {notes}" if notes else said)
 
     def _give_up(self, why: ProblemRecord) -> None:

@@ -29,6 +29,8 @@ class WorkerAddress(msgspec.Struct, frozen=True):
     pid: int
     protocol: int = PROTOCOL
     started: float = 0.0
+    settings: dict[str, str] = {}
+    """Settings that its start named, of those that it keeps as long as it runs."""
 
     @property
     def secret(self) -> bytes:

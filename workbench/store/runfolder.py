@@ -31,6 +31,8 @@ class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: dict[str, str] = {}
     seed: int = 0
     device: str = "auto"
+    settings: dict[str, str] = {}
+    """Settings of the start that asked for it (--set), such as its precision; the others come from the file."""
     preset: str = ""
     title: str = ""
     tags: tuple[str, ...] = ()

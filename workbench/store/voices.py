@@ -254,19 +254,24 @@ def _write(home: Home, one: RememberedVoice) -> RememberedVoice:
     arrays = {"references": np.stack([each.vector for each in one.references]).astype(np.float32)}
     if one.refused:
         arrays["refused"] = np.stack(one.refused).astype(np.float32)
-    path = home.voices / f"{one.id}{ENDING}"
+    put(home, one.id, save(arrays, {"voice": json.dumps(facts)}))
+    return one
+
+
+def put(home: Home, id: str, content: bytes) -> None:
+    """Write the file of a profile in one step; raises KnownTrouble where it cannot."""
+    path = home.voices / f"{id}{ENDING}"
     try:
         home.voices.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.voices.chmod(0o700)
-        scratch = path.with_name(f".{one.id}.{secrets.token_hex(4)}")
+        scratch = path.with_name(f".{id}.{secrets.token_hex(4)}")
         # Never readable by others, not even for a moment.
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(save(arrays, {"voice": json.dumps(facts)}))
+            file.write(content)
         scratch.replace(path)
     except OSError as error:
         raise _trouble("could not be kept", path, error) from None
-    return one
 
 
 def _trouble(what: str, path: Path, error: OSError) -> KnownTrouble:

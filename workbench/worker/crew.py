@@ -92,13 +92,17 @@ class Crew:
         if self._batch is not None:
             self._batch.kill()
 
-    def heed_settings(self) -> None:
-        """Replace warm processes when the network was allowed or forbidden: libraries read that once."""
+    def heed_settings(self) -> Settings | None:
+        """Replace warm processes when the network was allowed or forbidden: libraries read that once.
+
+        Returns the settings where their file has changed.
+        """
         changed = _time_of(self._home.settings)
         if changed == self._settings_time:
-            return
+            return None
         self._settings_time = changed
-        offline = load(self._home.settings).settings.offline
+        settings: Settings = load(self._home.settings).settings
+        offline = settings.offline
         if offline != self._offline:
             self._offline = offline
             retired, self._spare = [self._spare], None
@@ -108,6 +112,7 @@ class Crew:
             for child in retired:
                 if child is not None:
                     child.kill()
+        return settings
 
     def keep_spare(self, *, wanted: bool) -> None:
         """Have a process ready that has loaded the heavy libraries, unless they die in a row."""

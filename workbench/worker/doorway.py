@@ -14,6 +14,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 
+from workbench.core.settings import OF_WORKER, named
 from workbench.store.address import WorkerAddress, announce, withdraw
 from workbench.store.home import Home
 
@@ -29,7 +30,8 @@ class Doorway:
         self.secret = secrets.token_bytes(32)
         self._listener = _listener(home)
         self._address = str(self._listener.address)
-        announce(home, WorkerAddress(self._address, self.secret.hex(), os.getpid(), started=time.time()))
+        announce(home, WorkerAddress(self._address, self.secret.hex(), os.getpid(), started=time.time(),
+                                     settings=named(OF_WORKER)))  # fmt: skip
         threading.Thread(target=self._accept, name="doorway", daemon=True).start()
 
     def close(self) -> None:

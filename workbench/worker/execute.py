@@ -10,7 +10,7 @@ from workbench.core import events as ev
 from workbench.core.job import JobCancelled
 from workbench.core.params import check
 from workbench.core.problem import record_of
-from workbench.core.settings import Settings
+from workbench.core.settings import OF_RUNS, Settings, with_those
 from workbench.recipes import recipe
 from workbench.store.runfolder import RunFolder
 from workbench.worker.job import Control, RunningJob
@@ -27,6 +27,7 @@ def execute(
 ) -> RunningJob:
     """Do the run and write its last event, whatever happens; returns the job for inspection."""
     config = folder.config()
+    settings = with_those(settings, config.settings, OF_RUNS)
     job = RunningJob(
         folder, control=control, watch=watch, device=device, precision=settings.precision,
         preview_share=settings.preview_share, checkpoint_every=settings.checkpoint_every,

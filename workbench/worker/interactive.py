@@ -17,7 +17,7 @@ import msgspec
 from workbench.core.events import Apply, Inspect
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, KnownTrouble, record_of
-from workbench.core.settings import Settings, load
+from workbench.core.settings import OF_QUESTIONS, Settings, load, with_those
 from workbench.recipes import recipe
 from workbench.store import shedding
 from workbench.store.home import Home
@@ -173,7 +173,7 @@ def _work_out(
     cancelled: Callable[[], bool],
     tell: Callable[[float, str, msgspec.Raw], None],
 ) -> Any:
-    settings: Settings = load(home.settings).settings
+    settings: Settings = with_those(load(home.settings).settings, request.settings, OF_QUESTIONS)
     if isinstance(request, Inspect):
         from workbench.worker.inspectors import inspect
 

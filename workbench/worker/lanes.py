@@ -233,6 +233,12 @@ class Lanes:
         self._leave_after_s = max(keep_s, FIRST_CLIENT_S)
         self._abandoned_until: float | None = None
 
+    def keep_for(self, keep_s: float) -> None:
+        """Stay idle for so long from now on, once the last client has left."""
+        if self._leave_after_s == self._keep_s:
+            self._leave_after_s = keep_s
+        self._keep_s = keep_s
+
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do on either lane."""

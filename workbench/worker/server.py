@@ -86,7 +86,9 @@ class Supervisor:
         """Time went by."""
         self.ledger.retry()
         self.ledger.look_after_others()
-        self.crew.heed_settings()
+        settings = self.crew.heed_settings()
+        if settings is not None:
+            self.lanes.keep_for(settings.keep_worker)
         self.crew.keep_spare(wanted=self.spare_wanted())
         self.happened(la.Tick())
 

@@ -198,3 +198,32 @@ def test_that_a_missing_decoder_is_told_with_what_to_install(tmp_path, monkeypat
     with pytest.raises(KnownTrouble, match="FFmpeg") as caught:
         sources.open_source(path)
     assert "transfer-workbench[speech]" in caught.value.fix
+
+
+def mp3(path, seconds=6):
+    rng = np.random.default_rng(0)
+    at = np.arange(16_000 * seconds) / 16_000
+    voice = 0.3 * np.sin(2 * np.pi * (200 + 50 * np.sin(at)) * at) * (np.sin(7 * at) > -0.5)
+    soundfile.write(path, voice + rng.normal(0, 0.01, len(at)), 16_000, format="MP3", bitrate_mode="VARIABLE")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["no block", "broken head", "torn first frame", "two in one"])
+def test_that_an_mp3_whose_header_tells_no_length_is_read_to_its_end(tmp_path, damage):
+    """A guess from the first frame's bit rate ends in the middle of a file of variable rate."""
+    whole = mp3(tmp_path / "whole.mp3")
+    assert opening.open_whole(tmp_path / "whole.mp3", tmp_path / "cache").meta.samples == 96_000
+    junk = np.random.default_rng(1).integers(0, 256, 400, dtype=np.uint8).tobytes()
+    made = {"no block": whole[300:], "broken head": junk + whole[400:], "torn first frame": junk[:10] + whole[10:],
+            "two in one": whole + whole}  # fmt: skip
+    path = tmp_path / "damaged.mp3"
+    path.write_bytes(made[damage])
+    found = opening.open_whole(path, tmp_path / "cache")
+    assert found.meta.duration_s == pytest.approx(12.0 if damage == "two in one" else 6.0, abs=0.2)
+
+
+def test_that_a_file_without_sound_is_told_without_contradiction(tmp_path):
+    (tmp_path / "noise.mp3").write_bytes(np.random.default_rng(1).integers(0, 256, 9000, dtype=np.uint8).tobytes())
+    with pytest.raises(InputError, match="no sound that can be read") as caught:
+        opening.open_whole(tmp_path / "noise.mp3", tmp_path / "cache")
+    assert "does not exist" not in caught.value.received and "Errno" not in caught.value.received

@@ -35,7 +35,10 @@ def page(qtbot, home):
 
 def settled(qtbot, page):
     qtbot.waitUntil(
-        lambda: page.banner.record is not None or not (page.opening.asking.doing or page.speaking.asking.doing),
+        lambda: (
+            page.banner.record is not None
+            or not any((page.opening.asking.doing, page.speaking.asking.doing, page.speaking.remembering.doing))
+        ),
         timeout=WITHIN_MS,
     )
     assert page.banner.record is None, page.banner.record
@@ -75,6 +78,15 @@ def test_that_speakers_are_found_named_undone_and_remembered(page, qtbot, tmp_pa
     assert [one.name for one in voices.voices(home)] == ["Anna"]
     page.viewer.undo.trigger()
     assert low in speakers_of(strip.doc) and low in speaking.panel.speakers
+    qtbot.waitUntil(lambda: voices.voices(home) == [], timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: "remembered of Anna is as before" in page.banner.accessibleName())
+    page.viewer.redo.trigger()
+    qtbot.waitUntil(lambda: [one.name for one in voices.voices(home)] == ["Anna"], timeout=WITHIN_MS)
+    voices.rename(home, "Anna", "Anna Berg")  # elsewhere: what was changed since is not taken back
+    page.viewer.undo.trigger()
+    qtbot.waitUntil(lambda: "was changed since: it stays" in page.banner.accessibleName(), timeout=WITHIN_MS)
+    assert [one.name for one in voices.voices(home)] == ["Anna Berg"] and low in speakers_of(strip.doc)
+    voices.rename(home, "Anna Berg", "Anna")
     page.viewer.undo.trigger()  # the turns, and with them the words' speakers
     assert speakers_tier(strip.doc) is None and speakers_of(strip.doc) == []
     page.viewer.redo.trigger()
@@ -101,7 +113,15 @@ def test_that_speakers_are_found_named_undone_and_remembered(page, qtbot, tmp_pa
     dialog.delete.click()
     qtbot.waitUntil(lambda: len(dialog.profiles) == 1, timeout=WITHIN_MS)
     assert [one.name for one in voices.voices(home)] == ["Berta"]
+    assert dialog.banner.accessibleName() == "Anna is forgotten."
+    dialog.banner.press("Undo")
+    qtbot.waitUntil(lambda: len(dialog.profiles) == 2, timeout=WITHIN_MS)
+    assert voices.voice_named(home, "Anna").told.refused == 1  # whole, as it was
     dialog.accept()
+    # Taking back that it was Berta takes back what the naming taught both voices.
+    page.viewer.undo.trigger()
+    qtbot.waitUntil(lambda: [one.name for one in voices.voices(home)] == ["Anna"], timeout=WITHIN_MS)
+    assert voices.voice_named(home, "Anna").told.refused == 0
 
 
 def test_that_the_turns_of_one_speaker_are_played_one_after_the_other(page, qtbot, tmp_path):

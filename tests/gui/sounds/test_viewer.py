@@ -219,3 +219,14 @@ def test_that_a_damaged_sound_of_a_run_is_told(qtbot, tmp_path):
     view.show_artifact(tmp_path, ev.Artifact(slot="s", kind="audio", path="a.wav"))
     assert view.problem is not None
     assert np.isfinite(view.viewer.scene.duration_s)
+
+
+def test_that_many_tiers_scroll_and_their_times_stay_below_those_of_the_waveform(viewer, qtbot):
+    viewer.resize(900, 700)
+    viewer.show_tiers(TiersDoc([Tier(f"tier {at}", "segments", [Segment(0.5, 1.0, "a")]) for at in range(12)]))
+    qtbot.waitUntil(lambda: viewer.tier_area.verticalScrollBar().isVisible())
+    assert viewer.tiers.width() < viewer.waveform.width()
+    assert [viewer.tiers.x_of(at) for at in (0, 8000, 30_000)] == [viewer.waveform.x_of(at) for at in (0, 8000, 30_000)]
+    tall = viewer.tier_area.height()
+    viewer.resize(900, 420)
+    assert viewer.tier_area.height() < tall  # the sound itself keeps the most of the height

@@ -103,6 +103,11 @@ def test_that_a_bad_line_of_a_table_is_named(tmp_path: Path) -> None:
     (root / folders.LISTING).write_text("gone.wav\t0\t0\ts\ttext\n")
     with pytest.raises(InputError, match="is not there"):
         folders.transcribed(root)
+    (root / folders.LISTING).write_text("".join(f"gone{at}.wav\t0\t0\ts\ttext\n" for at in range(25)))
+    with pytest.raises(InputError, match="25 sounds that the transcripts name are not there") as caught:
+        folders.transcribed(root)
+    assert "gone0.wav (line 1), gone1.wav (line 2)" in caught.value.received
+    assert caught.value.received.endswith("gone19.wav (line 20) and 5 others")
 
 
 def test_that_sounds_with_text_beside_them_are_read_and_the_folder_is_the_speaker(tmp_path: Path) -> None:

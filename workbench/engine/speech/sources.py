@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.engine.speech import mp3length
 
 BLOCK_VALUES = 1 << 20
 """Samples times channels of a block: a few megabytes, whatever the length of the file."""
@@ -76,7 +77,21 @@ def open_source(path: Path) -> Source:
         source = _through_av(path, str(error))
     except OSError as error:
         raise _unreadable(path, error) from None
+    if source.format.startswith("MP3") and not mp3length.is_stated(path):
+        # libsndfile ends where the bit rate of the first frame says, which may be in the middle of the sound.
+        source = _to_its_end(source, path)
     return _sane(source, path)
+
+
+def _to_its_end(source: Source, path: Path) -> Source:
+    """The same file through FFmpeg, which needs no length; as it was, with a note, where there is no FFmpeg."""
+    other = AvSource(path)
+    if "error" in other.facts:
+        other.close()
+        source.notes.append("this MP3 does not say how long it is: its end may be missing")
+        return source
+    source.close()
+    return other
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
@@ -212,9 +227,19 @@ def _through_av(path: Path, said: str) -> Source:
         )  # fmt: skip
     raise InputError(
         "There is no sound in this file." if facts.get("silent") else "This is no sound that can be read.",
-        expected=EXPECTED, received=f"{kind_of(path)} ({said.rsplit(': ', 1)[-1]} {facts['error']})",
+        expected=EXPECTED, received=_seen(path, said, facts),
         fix="Check that the file is what its name says; copy or export it again.", field="path", place=path.name,
     )  # fmt: skip
+
+
+def _seen(path: Path, said: str, facts: dict[str, Any]) -> str:
+    """What a file without sound seems to be, and what the decoders said of it."""
+    if facts.get("silent"):
+        return str(facts["error"])
+    # libsndfile says the same of a file that is there and no MP3.
+    first = said.rsplit(": ", 1)[-1].removesuffix(".")
+    words = [one for one in (first, facts["error"].partition("] ")[2] or facts["error"]) if "does not exist" not in one]
+    return f"{kind_of(path)} ({'; '.join(words)})"
 
 
 def kind_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workbench.gui.banner import Banner
 from workbench.gui.card import Caption
+from workbench.gui.closingwork import PageWork
 from workbench.gui.theme import theme
 
 
@@ -49,6 +50,10 @@ class PageFrame(QWidget):
     def occupied(self) -> bool:
         """Whether somebody works here on something that no run may push aside."""
         return False
+
+    def works(self) -> list[PageWork]:
+        """What goes on in the page itself and would end with the window."""
+        return []
 
     def opened(self) -> None:
         """Called whenever the page comes to the front."""

@@ -39,6 +39,8 @@ HINT = "Drop sounds or a folder here, or choose them above.\nEach file is shown 
 NAMES: Mapping[Format, str] = {
     "txt": "TXT", "srt": "SRT", "vtt": "VTT", "textgrid": "TextGrid", "ctm": "CTM", "json": "JSON",
 }  # fmt: skip
+LEFT = "These were not finished when the window closed.\nTranscribe goes on with them; what is done already stays."
+UNFINISHED: tuple[State, ...] = ("waiting", "working", "cancelled")
 COLUMNS = ("File", "State", "Details")
 Index = QModelIndex | QPersistentModelIndex
 
@@ -166,14 +168,17 @@ class BatchPlace(QWidget):
     # What is chosen
 
     def values(self) -> dict[str, Any]:
-        """Formats and place, to be remembered."""
-        return {"formats": list(self._chosen()), "out": str(self.out or "")}
+        """Formats and place, to be remembered, and what of a batch was not finished."""
+        found = {"formats": list(self._chosen()), "out": str(self.out or "")}
+        left = self.errand.running or any(one.state in UNFINISHED for one in self.rows.items)
+        return found | ({"unfinished": [str(one) for one in self.paths]} if left else {})
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
         try:
             chosen = msgspec.convert(values.get("formats", ["txt"]), list[Format])
             out = msgspec.convert(values.get("out", ""), str)
+            left = msgspec.convert(values.get("unfinished", []), list[str])
         except msgspec.ValidationError:
             return
         for form, box in self.formats.items():
@@ -181,6 +186,9 @@ class BatchPlace(QWidget):
                 box.setChecked(form in chosen)
         self.out = Path(out) if out else None
         self._show_place()
+        if left and not self.errand.running:
+            self.choose(left)
+            self.hint.setText(LEFT)
 
     def show_models(self, models: Sequence[RecogniserFacts], chosen: str) -> None:
         """List the models that can be used."""
@@ -257,6 +265,7 @@ class BatchPlace(QWidget):
 
         self.errand.start(work, lambda _: self._tick())
         self._timer.start()
+        self.remembered.emit()
 
     def halt(self) -> None:
         """End it; the file that is worked on is left as it was."""

@@ -42,6 +42,8 @@ class TimeStrip(QWidget):
     pointed = Signal(int, float)
     dark = False
     """Whether the ground is dark in both themes."""
+    hidden_px = 0
+    """So much of the strip lies under a scroll bar: time runs on below it, as in the strips above."""
 
     def __init__(self, scene: SoundScene, name: str) -> None:
         super().__init__()
@@ -68,7 +70,7 @@ class TimeStrip(QWidget):
     def room(self) -> QRectF:
         """Where time runs."""
         left = theme().pixels(LEFT_PX)
-        return QRectF(left, 0, max(self.width() - left, 1), self.height())
+        return QRectF(left, 0, max(self.width() + self.hidden_px - left, 1), self.height())
 
     def x_of(self, sample: float) -> float:
         """The pixel of a sample."""
@@ -243,7 +245,7 @@ class Waveform(TimeStrip):
 
     def __init__(self, scene: SoundScene) -> None:
         super().__init__(scene, "Waveform")
-        self.setMinimumHeight(theme().pixels(64))
+        self.setMinimumHeight(theme().pixels(40))
 
     def sizeHint(self) -> QSize:
         return QSize(480, theme().pixels(160))

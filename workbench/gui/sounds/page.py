@@ -17,6 +17,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Autosave
+from workbench.gui.closingwork import PageWork
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
@@ -29,14 +30,18 @@ from workbench.gui.sounds.speaking import Speaking
 from workbench.gui.sounds.start import start_place
 from workbench.gui.sounds.tiles import WorkerTiles
 from workbench.gui.sounds.transcribing import Transcribing
+from workbench.gui.sounds.underway import works_of
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
-from workbench.gui.topline import TabChooser, TopLine
+from workbench.gui.topline import SHORT, TabChooser, TopLine
 from workbench.gui.working import WorkingLine
 
 MOST_RECENT = 8
 LIST_PX = 200
+TITLE_PX = 220
+"""So much of a file's name is read before buttons stand beside it."""
+SHORTLY = {"batch": "Batch…", "transcribe": "Transcribe", "speakers": "Speakers"}
 
 
 class SoundsPage(PageFrame):
@@ -116,6 +121,10 @@ class SoundsPage(PageFrame):
         self._stop()
         self.transcribing.errand.close()
         self.batch.close_batch()
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        return works_of(self)
 
     @property
     def viewing(self) -> bool:
@@ -324,11 +333,13 @@ class SoundsPage(PageFrame):
             "previous": lambda: self.step(-1), "close": self.close_sounds, "batch": self.show_batch,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"sounds.{name}", do) for name, do in doing.items()}
-        for name in ("close", "folder", "tiers", "record", "batch", "export"):
-            self.top.add(self.acts[name])
-        self.top.add(self.transcribing.acts["transcribe"])
-        self.top.add(self.speaking.acts["speakers"])
-        self.top.add(self.cloning.acts["clone"])
+        many = {**self.acts, **self.transcribing.acts, **self.speaking.acts, **self.cloning.acts}
+        for name, short in SHORTLY.items():
+            many[name].setProperty(SHORT, short)
+        for name in ("batch", "folder", "record", "export", "transcribe", "speakers", "clone"):
+            self.top.add(many[name])
+        for name in ("tiers", "close"):
+            self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
@@ -358,7 +369,7 @@ class SoundsPage(PageFrame):
         self.cloning.remembered.connect(self.changed)
         self.autosave.told.connect(self.link.saved)
         for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking,
-                       self.cloning.asking):  # fmt: skip
+                       self.speaking.remembering, self.cloning.asking):  # fmt: skip
             asking.changed.connect(lambda _: self._tell())
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
@@ -368,7 +379,8 @@ class SoundsPage(PageFrame):
 
     def _tell(self) -> None:
         self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing,
-                           self.speaking.asking.doing, self.cloning.asking.doing])  # fmt: skip
+                           self.speaking.asking.doing, self.speaking.remembering.doing,
+                           self.cloning.asking.doing])  # fmt: skip
 
     def _refresh(self) -> None:
         viewing = self.viewing
@@ -385,4 +397,4 @@ class SoundsPage(PageFrame):
         self.speaking.follow()
         self.cloning.follow()
         title = "Sample sound" if self._is_sample else Path(self.path).name
-        self.top.about.set_whole("Transcribe many" if many_files else title if viewing else "")
+        self.top.tell("Transcribe many" if many_files else title if viewing else "", least_px=TITLE_PX)

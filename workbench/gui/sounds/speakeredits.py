@@ -38,13 +38,20 @@ class SpeakerEdit(Edit):
             self.told(self.changes[0][0], -1)
 
 
+def renames(doc: TiersDoc, old: str, new: str) -> list[tuple[int, int, str, str]]:
+    """What changes when a speaker gets a name: (tier, segment, before, after); nothing for the same name."""
+    return [
+        (number, at, old, new)
+        for number, tier in enumerate(doc.tiers)
+        for at, one in enumerate(tier.segments)
+        if one.speaker == old and old != new
+    ]
+
+
 def renamed(doc: TiersDoc, old: str, new: str, told: Told) -> SpeakerEdit | None:
     """A speaker's name in all tiers; a name that another one has makes them one. None where nothing changes."""
-    changes = [
-        (number, at, old, new)
-        for number, tier in enumerate(doc.tiers) for at, one in enumerate(tier.segments) if one.speaker == old
-    ]  # fmt: skip
-    return SpeakerEdit(doc, changes, told, text=f"Rename {old}") if changes and old != new else None
+    changes = renames(doc, old, new)
+    return SpeakerEdit(doc, changes, told, text=f"Rename {old}") if changes else None
 
 
 def words_given(doc: TiersDoc, told: Told) -> SpeakerEdit | None:

@@ -23,7 +23,8 @@ from workbench.core.speakers import (
 )
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
-from workbench.gui.sounds.speakeredits import NewTurns, renamed, words_given
+from workbench.gui.sounds.remembering import Naming, Remembering
+from workbench.gui.sounds.speakeredits import NewTurns, renames, words_given
 from workbench.gui.sounds.speakerpanel import SpeakerPanel
 from workbench.gui.sounds.voicedialogs import NameDialog, VoicesDialog
 from workbench.gui.theme import tokens
@@ -44,6 +45,10 @@ class Speaking(QObject):
         self._path = ""
         self._turns: list[tuple[int, int]] = []
         self.asking = Asking(page.link, self, failed=self._fail)
+        self.remembering = Remembering(page.link, self)
+        self.remembering.remembered.connect(self._remembered)
+        self.remembering.told.connect(lambda words: page.note([words]))
+        self.remembering.failed.connect(self._fail)
         self.panel = SpeakerPanel()
         self.panel.hide()
         doing = {
@@ -185,23 +190,31 @@ class Speaking(QObject):
         tier = speakers_tier(strip.doc)
         spans = [(one.start_s, one.end_s) for one in tier.segments if one.speaker == who] if tier is not None else []
         told = self._voice(who)
-        edit = renamed(strip.doc, who, name, strip.told)
-        if edit is not None:
-            strip.document.push(edit)
-        if self.result is not None:
+        before, remember = self.result, remember and bool(spans)
+        after = before
+        if before is not None:
             voices = tuple(msgspec.structs.replace(one, name=name, known=False) if one.name == who else one
-                           for one in self.result.voices)  # fmt: skip
-            self.result = msgspec.structs.replace(self.result, voices=voices)
-        if remember and spans:
-            wrong = told.profile if told is not None and told.known and told.likeness != name else ""
-            wish = EnrolWish(self.page.path, name, tuple(spans), wrong)
-            self.asking.ask(f"Remembering {name}", "voice-enrol", VoiceProfile, self._remembered,
-                            **msgspec.to_builtins(wish))  # fmt: skip
-        self.follow()
+                           for one in before.voices)  # fmt: skip
+            after = msgspec.structs.replace(before, voices=voices)
+
+        def turned(naming: Naming, stands: bool) -> None:
+            if self.result is before or self.result is after:
+                self.result = after if stands else before
+            self.remembering.turn(naming, stands=stands)
+            self.follow()
+
+        changes = renames(strip.doc, who, name)
+        if changes or remember:
+            edit = Naming(strip.doc, changes, strip.told, text=f"Name {name}", turned=turned)
+            strip.document.push(edit)
+            if remember:
+                wrong = told.profile if told is not None and told.known and told.likeness != name else ""
+                self.remembering.learn(EnrolWish(self.page.path, name, tuple(spans), wrong), edit)
 
     def _remembered(self, one: VoiceProfile) -> None:
         self.page.note([f"The voice of {one.name} is remembered from {one.seconds:.0f} s of speech. It is biometric "
-                        "data: it stays on this machine until it is deleted under Voices…"])  # fmt: skip
+                        "data: it stays on this machine until it is deleted under Voices…; Undo takes it back, "
+                        "too."])  # fmt: skip
 
     def _voice(self, name: str) -> Voice | None:
         voices = self.result.voices if self.result is not None else ()

@@ -31,7 +31,7 @@ class Spectrogram(TimeStrip):
     def __init__(self, scene: SoundScene, store: TileStore) -> None:
         super().__init__(scene, "Spectrogram")
         self.store = store
-        self.setMinimumHeight(theme().pixels(80))
+        self.setMinimumHeight(theme().pixels(56))
         store.arrived.connect(self.redraw)
 
     def sizeHint(self) -> QSize:

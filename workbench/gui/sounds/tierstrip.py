@@ -6,8 +6,8 @@ import bisect
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QLineF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtWidgets import QLineEdit, QScrollArea
 
 from workbench.core.audio import Segment, Tier, TiersDoc
 from workbench.core.speakers import speakers_of
@@ -53,6 +53,12 @@ class TierStrip(TimeStrip):
         self.document.clear()
         self._fit()
         self.redraw()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        view = self.parentWidget()
+        area = view.parentWidget() if view is not None else None
+        self.hidden_px = area.width() - self.width() if isinstance(area, QScrollArea) else 0
+        super().resizeEvent(event)
 
     def sizeHint(self) -> QSize:
         return QSize(480, self.height())

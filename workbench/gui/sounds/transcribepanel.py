@@ -56,6 +56,7 @@ class TranscribePanel(QScrollArea):
         self.beam.setToolTip("How many beginnings of the text a CTC model keeps at once; 1 takes the likeliest label "
                              "of every frame (greedy)")  # fmt: skip
         self.run, self.stop = QPushButton("Transcribe"), QPushButton("Stop")
+        self.part = QPushButton("Transcribe selection")
         self.run.setProperty("role", "primary")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -71,13 +72,19 @@ class TranscribePanel(QScrollArea):
         self.confirm, self.keep = QPushButton("Confirm segment"), QPushButton("Use as training data")
         self.tune = QPushButton("Fine-tune on the corrections…")
         self.corrected = words(HOW, "dim")
-        for button, name in ((self.run, "transcribe-run"), (self.stop, "transcribe-stop"),
-                             (self.compare, "transcribe-compare"), (self.confirm, "confirm"),
-                             (self.keep, "corrections"), (self.tune, "finetune")):  # fmt: skip
+        for name, button in self.keyed().items():
             keymap().explain(button, f"sounds.{name}")
         self._lay_out()
         self.show_models([], "", "")
         self.say("", -1.0)
+
+    def keyed(self) -> dict[str, QPushButton]:
+        """The buttons by the command of the page that each is."""
+        return {
+            "transcribe-run": self.run, "transcribe-part": self.part, "transcribe-stop": self.stop,
+            "transcribe-compare": self.compare, "confirm": self.confirm, "corrections": self.keep,
+            "finetune": self.tune,
+        }  # fmt: skip
 
     def _lay_out(self) -> None:
         px = theme().pixels
@@ -91,6 +98,7 @@ class TranscribePanel(QScrollArea):
             column.addWidget(widget)
         column.addLayout(row(self.folder, self.beam))
         column.addLayout(row(self.run, self.stop))
+        column.addWidget(self.part)
         column.addWidget(self.bar)
         column.addWidget(self.progress)
         column.addWidget(self.text, 1)

@@ -31,6 +31,7 @@ from workbench.gui.asking import Asking
 from workbench.gui.sounds import correcting
 from workbench.gui.sounds.errand import Errand
 from workbench.gui.sounds.modelpair import Reading, show_pair
+from workbench.gui.sounds.retranscribing import put_stretch
 from workbench.gui.sounds.transcribepanel import TranscribePanel
 from workbench.runner.transcribing import Stopped, transcript_of
 from workbench.store import corrections
@@ -63,16 +64,14 @@ class Transcribing(QObject):
         self.asking = Asking(page.link, self, failed=page.failed_with)
         self.errand = Errand(page.link, self, "transcribing")
         doing = {
-            "transcribe": self.toggle, "transcribe-run": self.run, "transcribe-stop": self.stop,
-            "transcribe-compare": self.compare, "confirm": self.confirm, "corrections": self.keep,
-            "finetune": self.tune,
+            "transcribe": self.toggle, "transcribe-run": self.run, "transcribe-part": self.run_part,
+            "transcribe-stop": self.stop, "transcribe-compare": self.compare, "confirm": self.confirm,
+            "corrections": self.keep, "finetune": self.tune,
         }  # fmt: skip
         self.acts = {name: make_action(page, f"sounds.{name}", do, checkable=name == "transcribe")
                      for name, do in doing.items()}  # fmt: skip
         panel = self.panel
-        for button, name in ((panel.run, "transcribe-run"), (panel.stop, "transcribe-stop"),
-                             (panel.compare, "transcribe-compare"), (panel.confirm, "confirm"),
-                             (panel.keep, "corrections"), (panel.tune, "finetune")):  # fmt: skip
+        for name, button in panel.keyed().items():
             button.clicked.connect(self.acts[name].trigger)
         panel.train.clicked.connect(lambda _=False: self.recipe_wanted.emit(RECIPE, {}, {}))
         panel.folder.clicked.connect(lambda _=False: self.ask_folder())
@@ -81,6 +80,7 @@ class Transcribing(QObject):
         self.errand.changed.connect(self.follow)
         self.errand.failed.connect(page.failed_with)
         page.viewer.edited.connect(self.follow)
+        page.viewer.scene.selected.connect(self._selected)
         page.link.runs_changed.connect(self._list)
 
     def beside(self, places: QWidget) -> QHBoxLayout:
@@ -134,6 +134,7 @@ class Transcribing(QObject):
         recipe = RECIPE in page.recipes
         can = {
             "transcribe": page.viewing, "transcribe-run": ready, "transcribe-stop": running,
+            "transcribe-part": ready and page.viewer.scene.selection is not None,
             "transcribe-compare": ready and len(self.models) > 1,
             "confirm": page.viewing and any(one.kind == "segments" for one in doc.tiers), "corrections": bool(rows),
             "finetune": page.viewing and recipe,
@@ -145,9 +146,7 @@ class Transcribing(QObject):
         self.acts["finetune"].setVisible(recipe)
         self.panel.tune.setVisible(recipe)
         self.panel.train.setVisible(recipe and not self.models)
-        for button, name in ((self.panel.run, "transcribe-run"), (self.panel.stop, "transcribe-stop"),
-                             (self.panel.compare, "transcribe-compare"), (self.panel.confirm, "confirm"),
-                             (self.panel.keep, "corrections"), (self.panel.tune, "finetune")):  # fmt: skip
+        for name, button in self.panel.keyed().items():
             button.setEnabled(can[name])
         if rows:
             self.panel.corrected.setText(f"{count(len(rows), 'segment')} of this sound corrected or confirmed.")
@@ -213,19 +212,34 @@ class Transcribing(QObject):
     # Transcribing
 
     def run(self) -> None:
-        """Ask the chosen model."""
+        """Ask the chosen model for the words of the whole sound."""
+        self._ask(0.0, 0.0)
+
+    def run_part(self) -> None:
+        """Ask for those of the selection; they take the place of what the transcript holds there."""
+        scene = self.page.viewer.scene
+        if scene.selection is not None:
+            first, last = (one / scene.rate_hz for one in scene.selection)
+            self._ask(first, last)
+
+    def _selected(self) -> None:
+        able = self.acts["transcribe-run"].isEnabled() and self.page.viewer.scene.selection is not None
+        self.acts["transcribe-part"].setEnabled(able)
+        self.panel.part.setEnabled(able)
+
+    def _ask(self, start_s: float, end_s: float) -> None:
         model, path = str(self.panel.model.currentData() or ""), self.page.path
         if not model or not path or self.errand.running:
             return
         self.page.banner.dismiss()
         self.panel.show_text("")
         began = time.monotonic()
-        wish = TranscribingWish(path, model, beam=self.panel.beam.value())
+        wish = TranscribingWish(path, model, start_s, end_s, beam=self.panel.beam.value())
 
         def work(stop: threading.Event, tell: Tell) -> Transcript:
             return self._read(wish, stop, tell, "")
 
-        self.errand.start(work, lambda found: self._take(path, model, found, time.monotonic() - began))
+        self.errand.start(work, lambda found: self._take(wish, found, time.monotonic() - began))
         self.panel.say("Waking the model", -1.0)
 
     def stop(self) -> None:
@@ -259,23 +273,30 @@ class Transcribing(QObject):
         if not self.panel.progress.whole.startswith("Stopping"):
             self.panel.say(said, fraction)
 
-    def _take(self, path: str, model: str, found: Transcript, seconds: float) -> None:
-        if path != self.page.path:
+    def _take(self, wish: TranscribingWish, found: Transcript, seconds: float) -> None:
+        if wish.path != self.page.path:
             return
-        facts = self._facts(model)
-        by = facts.title.partition("  ·  ")[0] if facts is not None else Path(model).name
+        facts = self._facts(wish.model)
+        by = facts.title.partition("  ·  ")[0] if facts is not None else Path(wish.model).name
         strip = self.page.viewer.tiers
         self.panel.show_text(found.text)
         found = _with_speakers(found, strip.doc)
         lines = []
         if not found.words:
             lines.append("No speech was heard; the tiers stay as they are.")
+        elif wish.end_s:
+            placed = put_stretch(strip, found)
+            lines.append(f"{count(len(found.words), 'word')} from {wish.start_s:.2f} to {found.reached_s:.2f} s by "
+                         f"{by}: tier {placed.name}.")  # fmt: skip
+            if placed.kept:
+                lines.append(f"{count(placed.kept, 'segment')} there that you corrected or confirmed stayed as before.")
         else:
             name, replaced = correcting.add_transcript(strip, found)
             again = " in the place of the one before" if replaced else ""
             lines.append(f"{count(len(found.words), 'word')} by {by} in {duration(seconds)}: tier {name}{again}.")
         if not found.complete:
-            lines.append(f"It was stopped at {found.reached_s:.0f} s of {found.duration_s:.0f} s.")
+            end_s = min(wish.end_s or found.duration_s, found.duration_s)
+            lines.append(f"It was stopped at {found.reached_s:.0f} s of {end_s:.0f} s.")
         if not found.timed:
             lines.append("This model tells no times: those of words share out the stretch they were heard in.")
         self.page.note([*lines, *(f"{note}." for note in found.notes)])

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QHideEvent
+from PySide6.QtGui import QAction, QHideEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -30,14 +30,15 @@ from workbench.gui.sounds.controls import Controls
 from workbench.gui.sounds.player import SPEEDS, MakeOutput, Player
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.spectrogram import Spectrogram
-from workbench.gui.sounds.tierstrip import NUDGE_S, TierStrip
+from workbench.gui.sounds.tierstrip import NUDGE_S, ROW_PX, TierStrip
 from workbench.gui.sounds.tiles import LocalTiles, TileSource, TileStore
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
 from workbench.gui.volumes.toolrow import ToolRow
 
 BAR_STEPS = 1_000_000
-MOST_TIERS_PX = 150
+MOST_TIERS_PX, TIERS_SHARE = 150, 0.25
+"""Tiers take no more than this of the height: magnified text must leave room for the sound itself."""
 
 
 class SoundViewer(QWidget):
@@ -216,14 +217,23 @@ class SoundViewer(QWidget):
         self.edited.emit()
 
     def _fit_tiers(self) -> None:
-        """Room for the tiers up to a share of the window; more of them scroll."""
-        there = bool(self.tiers.doc.tiers)
+        """Show the tiers there are, and how sure a model is of their words."""
         words = confidences.judged_words(self.tiers.doc)
         if words or self.scene.words:
             self.scene.restyle(words=words)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        """Room for the tiers up to a share of the view; more of them scroll."""
+        there = bool(self.tiers.doc.tiers)
         self.tier_area.setVisible(there)
         if there:
-            self.tier_area.setFixedHeight(min(self.tiers.height(), theme().pixels(MOST_TIERS_PX)) + 2)
+            most = min(theme().pixels(MOST_TIERS_PX), max(round(TIERS_SHARE * self.height()), theme().pixels(ROW_PX)))
+            self.tier_area.setFixedHeight(min(self.tiers.height(), most) + 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
 
     # Building
 

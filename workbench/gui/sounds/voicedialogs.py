@@ -25,7 +25,9 @@ from workbench.gui.banner import Banner
 from workbench.gui.link import Link
 from workbench.gui.sheet import Sheet
 from workbench.gui.theme import theme
-from workbench.store import voices
+from workbench.store import voicechanges, voices
+from workbench.store.home import Home
+from workbench.store.voicechanges import VoiceChange
 
 PRIVACY = (
     "A voice is biometric data. What is remembered are numbers that tell this voice from others, and by which one "
@@ -97,7 +99,8 @@ class VoicesDialog(QDialog):
         self.name.setPlaceholderText("Another name; that of another voice makes them one")
         self.rename, self.delete, done = QPushButton("Rename"), QPushButton("Delete"), QPushButton("Close")
         self.rename.setToolTip("Give the chosen voice this name, or merge it with the voice that has it")
-        self.delete.setToolTip("Forget the chosen voice; nothing of it stays")
+        self.delete.setToolTip("Forget the chosen voice; Undo brings it back until this is closed, then nothing of it "
+                               "stays")  # fmt: skip
         about = QLabel(PRIVACY.replace(" under “Voices…”", " here"))
         about.setWordWrap(True)
         about.setProperty("role", "dim")
@@ -114,7 +117,7 @@ class VoicesDialog(QDialog):
         column.addWidget(self.list, 1)
         column.addLayout(row)
         self.rename.clicked.connect(lambda _=False: self._rename())
-        self.delete.clicked.connect(lambda _=False: self._do(voices.delete))
+        self.delete.clicked.connect(lambda _=False: self._do("is forgotten", voices.delete))
         done.clicked.connect(lambda _=False: self.accept())
         self.list.chosen.connect(lambda _: self._fit())
         self.name.textChanged.connect(lambda _: self._fit())
@@ -143,13 +146,37 @@ class VoicesDialog(QDialog):
     def _rename(self) -> None:
         name, here = self.name.text().strip(), self.chosen()
         same = [one.id for one in self.profiles if one.name.casefold() == name.casefold() and one.id != here]
-        self._do(lambda home, id: voices.merge(home, id, same[0]) if same else voices.rename(home, id, name))
+        if same:
+            self._do(f"is one with {name} now", lambda home, id: voices.merge(home, id, same[0]))
+        else:
+            self._do(f"is called {name} now", lambda home, id: voices.rename(home, id, name))
 
-    def _do(self, deed: Callable[[Any, str], Any]) -> None:
+    def _do(self, said: str, deed: Callable[[Home, str], Any]) -> None:
+        """Change the chosen voice; `said` tells what it is then, with a way to take that back."""
         home, id = self._link.home, self.chosen()
+        who = next((one.name for one in self.profiles if one.id == id), "")
         self.banner.dismiss()
+
+        def work() -> tuple[VoiceChange, ...]:
+            before = voicechanges.keep(home)
+            deed(home, id)
+            return voicechanges.changes(before, voicechanges.keep(home))
+
+        def then(made: tuple[VoiceChange, ...]) -> None:
+            self._done()
+            self.banner.show_note(f"{who} {said}.", ("Undo", lambda: self._take_back(who, made)))
+
         if id:
-            self._link.background(lambda: deed(home, id), then=lambda _: self._done(), failed=self._fail, owner=self)
+            self._link.background(work, then=then, failed=self._fail, owner=self)
+
+    def _take_back(self, who: str, made: tuple[VoiceChange, ...]) -> None:
+        home = self._link.home
+
+        def then(left: list[str]) -> None:
+            self._done()
+            self.banner.show_note(f"{', '.join(left)}: changed since, and left so." if left else f"{who} is as before.")
+
+        self._link.background(lambda: voicechanges.put_back(home, made), then=then, failed=self._fail, owner=self)
 
     def _done(self) -> None:
         self.name.clear()

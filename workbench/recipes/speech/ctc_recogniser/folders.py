@@ -10,7 +10,8 @@ from workbench.core.audio import SOUND_SUFFIXES
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
-from workbench.engine.speech.corpora import Corpus, Recording, read_corpus
+from workbench.core.words import count
+from workbench.engine.speech.corpora import MOST_LISTED, Corpus, Recording, read_corpus
 from workbench.engine.speech.listening import read_wave
 from workbench.engine.speech.recogniser import CtcRecogniser
 from workbench.engine.speech.tiers import read_tiers
@@ -54,8 +55,9 @@ def transcribed(root: Path) -> Corpus:
 def listed(path: Path) -> Iterator[Recording]:
     """The rows of a transcripts.tsv: path (from its folder), start_s, end_s (both 0: all of it), speaker, text.
 
-    A first line that begins with `path` is a heading. Raises InputError naming the line.
+    A first line that begins with `path` is a heading. Raises InputError naming the line, or all missing sounds.
     """
+    missing: list[str] = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         cells = line.split("\t")
         if not line.strip() or (number == 1 and cells[0] == COLUMNS[0]):
@@ -73,12 +75,16 @@ def listed(path: Path) -> Iterator[Recording]:
             ) from None  # fmt: skip
         sound = Path(name) if Path(name).is_absolute() else path.parent / name
         if not sound.is_file():
-            raise InputError(
-                "A sound that the transcripts name is not there.", expected="a sound file", received=name,
-                fix="Put it where the line says, or correct the line.", field="speech",
-                place=f"{path.name}, line {number}",
-            )  # fmt: skip
+            missing.append(f"{name} (line {number})")
         yield Recording(str(sound), text, speaker, start_s=start_s, end_s=end_s)
+    if missing:
+        more = f" and {count(len(missing) - MOST_LISTED, 'other')}" if len(missing) > MOST_LISTED else ""
+        raise InputError(
+            "A sound that the transcripts name is not there." if len(missing) == 1
+            else f"{len(missing)} sounds that the transcripts name are not there.",
+            expected="a sound file", received=", ".join(missing[:MOST_LISTED]) + more,
+            fix="Put each where its line says, or correct the lines.", field="speech", place=path.name,
+        )  # fmt: skip
 
 
 def paired(root: Path) -> Iterator[Recording]:
