@@ -122,17 +122,17 @@ def test_that_crops_of_sound_and_frames_belong_together() -> None:
 
 
 def test_that_a_small_generator_comes_closer_to_what_it_hears() -> None:
-    objective = _sounding(SMALL.replace(method=ALONE, channels=32))
+    objective = _sounding(SMALL.replace(method=ALONE, channels=16))
     optimizer = torch.optim.AdamW(objective.parameter_groups())
     losses = []
-    for _ in range(25):
+    for _ in range(15):
         rng.seed(7)
         loss = objective.loss(objective.collate([0, 1]))
         losses.append(float(loss.detach()))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 # Distances ------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_that_distances_are_none_for_the_same_and_grow_with_noise() -> None:
 
 def test_that_a_phase_of_its_own_costs_nothing_and_an_octave_is_twelve_semitones() -> None:
     shifted = measures.off(_buzz(seed=1), _buzz(seed=0), RATE)
-    assert shifted.cepstral_db < 1.0
+    assert shifted.spectral_db < 1.0 and shifted.convergence < 0.3 and shifted.pitch_st < 0.01
     octave = measures.off(_buzz(240.0), _buzz(120.0), RATE)
     assert octave.pitch_st == pytest.approx(12, abs=0.1)
     assert measures.mean([shifted, octave])["pitch_error_semitones"] == pytest.approx(6, abs=0.1)
@@ -195,7 +195,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_that_a_folder_without_sounds_is_refused_and_one_with_them_is_previewed(corpus: Path, tmp_path: Path) -> None:
     found = data.preview(str(corpus))
-    assert found.total == 8 and "4 speakers" in found.detail
+    assert found.row_count == 8 and "4 speakers" in found.detail
     with pytest.raises(InputError, match="no sound"):
         data.preview(str(tmp_path))
 
