@@ -13,8 +13,10 @@ from torch import Tensor
 
 from workbench.core.job import Job
 from workbench.core.kinds import Outcomes
+from workbench.core.vocoding import asked
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
+from workbench.engine.speech import vocoders
 from workbench.engine.stages import Stage, Stages
 from workbench.engine.training import fit
 
@@ -40,6 +42,7 @@ class Course:
     stages: Stages
     folder: Path
     shape: Shape
+    vocoder: vocoders.Vocoder
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -72,10 +75,13 @@ def put(path: Path, state: dict[str, Tensor]) -> None:
 def train(job: Job, params: SpeechT5) -> None:
     """Load, pretrain, learn the tasks, test, save: the whole course of a run."""
     place = place_of(job)
+    # Opened first: one that does not fit must not be noticed after the training.
+    vocoder = vocoders.choose(asked(params.vocoder, params.vocoder_folder), **show.how(params.mel_bins))
     data = load(job, params)
     folder = job.folder / "weights"
     folder.mkdir(exist_ok=True)
-    course = Course(job, params, data, place, Stages(job), folder, Shape.of(params, len(data.told_apart), data.vector))
+    shape = Shape.of(params, len(data.told_apart), data.vector)
+    course = Course(job, params, data, place, Stages(job), folder, shape, vocoder)
     counts = ", ".join(f"{task} {len(data.tasks[task].train)}/{len(data.tasks[task].test)}" for task in course.tasks)
     job.log(f"{len(data.speech)} utterances and {len(data.text)} sentences without labels; to learn from/to test: "
             f"{counts}.")  # fmt: skip
@@ -210,7 +216,7 @@ def _test(course: Course) -> None:
                for task, (items, _) in rows.items()}  # fmt: skip
     rates = {key: float(value[1]) for key, value in course.stages.known.items() if "/" in key}
     show.results(job, rows, course.starts, nothing=nothing, rates=rates)
-    show.examples(job, rows, params.start, data.scale)
+    show.examples(job, rows, params.start, data.scale, vocoder=course.vocoder)
     if params.keep_model:
         _save(course)
 

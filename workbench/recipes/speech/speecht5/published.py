@@ -18,7 +18,7 @@ from workbench.core.problem import InputError
 from workbench.engine import rng
 from workbench.engine.backbone_folders import list_weights, read_header
 from workbench.engine.devices import Place, choose
-from workbench.engine.speech.features import griffin_lim
+from workbench.engine.speech.vocoders import MelAnalysis, warm_vocoder
 
 from . import serve, vectors
 from .decoding import DROPOUT_SEED
@@ -30,7 +30,6 @@ Floats = NDArray[np.float32]
 DOES: dict[str, tuple[str, ...]] = {
     "SpeechT5ForSpeechToText": (ASR, ST), "SpeechT5ForTextToSpeech": (TTS,), "SpeechT5ForSpeechToSpeech": (VC, SE),
 }  # fmt: skip
-PHASES = 60
 
 
 @dataclasses.dataclass
@@ -144,36 +143,13 @@ def embedding(tool: Published, vector: Floats | None) -> Tensor:
     return found.to(tool.place.device)
 
 
-def sounded(tool: Published, mel: Floats, vocoder: Path | None = None) -> Floats:
-    """Samples (n,) of log10-mel frames (T, bins): by a SpeechT5HifiGan folder, or by Griffin and Lim's method."""
-    if vocoder is not None:
-        return _vocoded(mel, vocoder)
+def analysis_of(tool: Published) -> MelAnalysis:
+    """The frames that a published network makes, as its feature extractor has them."""
     heard = tool.processor.feature_extractor
-    filters = torch.from_numpy(np.asarray(heard.mel_filters, np.float32))  # (frequencies, bins)
-    magnitudes = (10 ** torch.from_numpy(mel) @ torch.linalg.pinv(filters)).clamp(min=0)[None]
-    wave: Floats = griffin_lim(
-        magnitudes, heard.sampling_rate, window_s=heard.win_length / 1000, hop_s=heard.hop_length / 1000,
-        iterations=PHASES, generator=torch.Generator().manual_seed(0),
-    )[0].numpy()  # fmt: skip
-    return wave * np.float32(0.9 / max(float(np.abs(wave).max()), 0.9))
-
-
-@torch.no_grad()
-def _vocoded(mel: Floats, folder: Path) -> Floats:
-    from transformers import SpeechT5HifiGan
-
-    try:
-        vocoder = SpeechT5HifiGan.from_pretrained(folder, local_files_only=True, weights_only=True)
-        vocoder.eval()  # type: ignore[no-untyped-call]
-        wave: Floats = vocoder(torch.from_numpy(mel)).numpy()
-    except Exception as error:
-        raise InputError(
-            "This vocoder cannot be used.", expected=f"a SpeechT5HifiGan folder for {mel.shape[1]} mel bins",
-            received=f"{type(error).__name__}: {error}"[:200],
-            fix="Choose microsoft/speecht5_hifigan's folder, or leave it out: phases are then found by Griffin-Lim.",
-            field="vocoder", place=folder.name,
-        ) from None  # fmt: skip
-    return wave
+    return MelAnalysis(
+        int(heard.sampling_rate), int(heard.num_mel_bins), int(heard.sample_size), int(heard.sample_stride),
+        float(heard.fmin), float(heard.fmax), "log10", "slaney",
+    )  # fmt: skip
 
 
 def answer(job: Any, folder: Path, inputs: dict[str, Any], asked: str) -> serve.Worked:
@@ -195,11 +171,11 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any], asked: str) -> serve.
         given, title = serve.wave_of(inputs)
     vector, said = _voice(inputs, folder, int(tool.model.config.speaker_embedding_dim))
     mel = speak(tool, given, vector)
-    vocoder = Path(str(inputs["vocoder"])) if inputs.get("vocoder") else None
+    vocoder = warm_vocoder(job, str(inputs.get("vocoder") or ""), analysis_of(tool))
     path = serve.out_path(job, inputs, f"{tool.tasks[0].lower()}.wav")
-    wave = sounded(tool, mel, vocoder)
+    wave = vocoder(mel)
     write_wave(path, wave)
-    note = f"{title}; {said}; {'SpeechT5HifiGan' if vocoder else 'phases by Griffin-Lim'}"
+    note = f"{title}; {said}; {vocoder.name}"
     headline = f"{len(wave) / tool.rate_hz:.1f} s of speech in {path.name}"
     return serve.Worked([Answer(name, headline, seconds=time.perf_counter() - began, note=note)], [str(path)])
 

@@ -12,6 +12,7 @@ from workbench.core.kinds import Audio, Curve, ImageGrid, Sample, Slot, SpeechFo
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
+from workbench.core.vocoding import FOLDER, GRIFFIN_LIM
 
 ASR, TTS, ST, VC, SE, SID = TASKS = ("ASR", "TTS", "ST", "VC", "SE", "SID")
 ALL = "all six"
@@ -67,6 +68,12 @@ class SpeechT5(Training):
                                  when={"task": SPOKEN})  # fmt: skip
     guided: float = knob(1.0, "Weight of the loss that keeps attention near the diagonal", low=0.0, high=10.0,
                          label="Guided attention", when={"task": SPOKEN})  # fmt: skip
+    vocoder: Literal["Griffin-Lim", "a folder"] = knob(
+        GRIFFIN_LIM, "What makes sound of the frames: phases that are searched for, or a HiFi-GAN of these frames",
+        when={"task": SPOKEN}, more=True,
+    )  # fmt: skip
+    vocoder_folder: str = knob("", "A SpeechT5HifiGan's folder, or the model of a run of hifi-gan", widget="folder",
+                               when={"vocoder": (FOLDER,)}, more=True)  # fmt: skip
     compare: bool = knob(
         True, "Train the tasks from a random start too, for the same table", label="Train the control too",
         when={"start": LEARNED},

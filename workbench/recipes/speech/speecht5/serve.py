@@ -41,8 +41,8 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
     """Do what the model has learned with inputs['sound'] (a file, or the sample) and inputs['text'].
 
     `task` asks for one of the six alone; `voice` is a sound whose voice is spoken with; `out` names a folder for
-    spoken answers, and `vocoder` a SpeechT5HifiGan folder (published networks). Raises InputError for what is no
-    sound, for a task that the model has not learned, and for text that is too long.
+    spoken answers, and `vocoder` is Griffin-Lim or a SpeechT5HifiGan folder. Raises InputError for what is no
+    sound, for a task that the model has not learned, for a vocoder that does not fit, and for text that is too long.
     """
     asked = str(inputs.get("task") or "")
     if asked and asked not in TASKS:
@@ -99,15 +99,17 @@ def _do(told: Worked, job: Any, tool: Tool, task: str, inputs: dict[str, Any]) -
         told.answers.append(Answer("SID, SpeechT5", ranked[0][0], scores=ranked, seconds=took, note=title))
     else:
         path = out_path(job, inputs, f"{task.lower()}.wav")
-        from .show import wave_of as sounded
-        from .show import write_wave
+        from workbench.engine.speech.vocoders import warm_vocoder
+
+        from .show import how, write_wave
 
         speech = done.speech[0]
-        write_wave(path, sounded(tool.scale.undo(speech.mel)))
+        vocoder = warm_vocoder(job, str(inputs.get("vocoder") or ""), **how(len(tool.scale.mean)))
+        write_wave(path, vocoder(tool.scale.undo(speech.mel)))
         told.sounds.append(str(path))
         seconds = len(speech.mel) * 0.020
         headline = f"{seconds:.1f} s of speech in {path.name}"
-        note = f"{title}; phases by Griffin-Lim"
+        note = f"{title}; {vocoder.name}"
         told.answers.append(Answer(f"{task}, SpeechT5", headline, seconds=took, note=note))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,10 +15,10 @@ from workbench.core.audio import SoundMeta, to_meta
 from workbench.core.documents import Column, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import Audio, ImageGrid, Table
+from workbench.engine.speech import vocoders
 from workbench.engine.speech.bank.rendering import RATE_HZ
-from workbench.engine.speech.features import griffin_lim, mel_to_linear
 
-from .data import HOP_S, LOW_HZ, WINDOW_S, Item, Scale
+from .data import Item, Scale
 from .decoding import Speech
 from .doing import MEASURES, Done
 from .recipe import ASR, SE, ST, TASKS, TTS, VC
@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 Rows = Mapping[str, tuple[Sequence[Item], Mapping[str, Done]]]
 """Of each task the test's examples, and what each arm made of them."""
 
-FFT_SIZE, PHASES = 1024, 40
+PHASES = 40
 ACROSS, UP, GAP, TITLE = 3, 4, 10, 26
 """Pixels of a frame and of a mel bin; between pictures, and for their titles."""
 STEP_ACROSS, STATE_UP = 8, 2
@@ -89,7 +89,7 @@ def _less(errors: Sequence[float | None]) -> float | None:
 # Examples -----------------------------------------------------------------------------------
 
 
-def examples(job: Job, rows: Rows, start: str, scale: Scale) -> None:
+def examples(job: Job, rows: Rows, start: str, scale: Scale, *, vocoder: vocoders.Vocoder) -> None:
     """The first test example of each task: what went in, what was to come out, and what did."""
     spoken = [(task, rows[task][0][0], rows[task][1]) for task in (TTS, VC, SE) if task in rows and rows[task][1]]
     texts(job, rows)
@@ -99,9 +99,9 @@ def examples(job: Job, rows: Rows, start: str, scale: Scale) -> None:
         attention(job, looks)
     for task, item, arms in spoken:
         if item.said is not None:
-            _sound(job, "reference", scale.undo(item.said), f"{task}, as it should be: {item.sentence}")
+            _sound(job, "reference", vocoder(scale.undo(item.said)), f"{task}, as it should be: {item.sentence}")
         for arm, done in arms.items():
-            _sound(job, "generated", scale.undo(done.speech[0].mel), f"{task}, {arm}: {item.sentence}")
+            _sound(job, "generated", vocoder(scale.undo(done.speech[0].mel)), f"{task}, {arm}: {item.sentence}")
         if start in arms:
             for at, value in enumerate(arms[start].speech[0].stops.tolist()):
                 job.metric("stop", value, series=task, step=at + 1)
@@ -176,14 +176,9 @@ def attention(job: Job, looks: Sequence[tuple[str, Speech]]) -> None:
 # Sound --------------------------------------------------------------------------------------
 
 
-def wave_of(mel: Floats) -> Floats:
-    """Samples (n,) at 16 kHz of raw log-mel frames (T, bins), with phases by Griffin and Lim's method."""
-    magnitudes = mel_to_linear(torch.from_numpy(mel)[None], RATE_HZ, FFT_SIZE, low_hz=LOW_HZ)
-    wave: Floats = griffin_lim(
-        magnitudes, RATE_HZ, window_s=WINDOW_S, hop_s=HOP_S, iterations=PHASES,
-        generator=torch.Generator().manual_seed(0),
-    )[0].numpy()  # fmt: skip
-    return wave * np.float32(0.9 / max(float(np.abs(wave).max()), 0.9))
+def how(bins: int) -> dict[str, Any]:
+    """What vocoders.choose is told of our network's frames, and of Griffin-Lim."""
+    return {"mel": dataclasses.replace(vocoders.SPEECHT5, bins=bins), "iterations": PHASES}
 
 
 def write_wave(path: Path, wave: Floats) -> None:
@@ -193,7 +188,6 @@ def write_wave(path: Path, wave: Floats) -> None:
     soundfile.write(path, wave, RATE_HZ, subtype="PCM_16")
 
 
-def _sound(job: Job, slot: str, mel: Floats, title: str) -> None:
-    wave = wave_of(mel)
+def _sound(job: Job, slot: str, wave: Floats, title: str) -> None:
     meta = to_meta(SoundMeta(RATE_HZ, 1, len(wave), title))
     job.artifact(slot, Audio, lambda path: write_wave(path, wave), title=title, meta=meta)

@@ -17,9 +17,11 @@ from workbench.core.documents import Column, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import Audio, Table
 from workbench.core.problem import InputError
+from workbench.core.vocoding import asked
 from workbench.engine import rng
 from workbench.engine.devices import place_of
 from workbench.engine.speech.transcripts import edits
+from workbench.engine.speech.vocoders import Vocoder, choose
 from workbench.engine.stages import Stages
 from workbench.engine.training import fit
 
@@ -154,6 +156,7 @@ def train(job: Job, params: SpeechT5) -> None:
             f"This checkpoint is not one for {params.task}.", expected=", ".join(tool.tasks), received=params.task,
             fix="Choose the checkpoint of this task, or another task.", field="task", place=folder.name,
         )  # fmt: skip
+    vocoder = choose(asked(params.vocoder, params.vocoder_folder), published.analysis_of(tool))
     # The pretraining data is not used, so little of it is made.
     data = load(job, params.replace(task=wanted, unlabelled=2, sentences=2))
     parts = data.tasks[wanted]
@@ -164,7 +167,7 @@ def train(job: Job, params: SpeechT5) -> None:
     after = before if best is None else ask(tool, wanted, parts.test, params)
     job.result(ERRORS[wanted], after.error)
     job.result(f"{ERRORS[wanted]}_before", before.error)
-    _show(job, tool, wanted, parts.test, before=before, after=after, rate=best)
+    _show(job, tool, wanted, parts.test, before=before, after=after, rate=best, vocoder=vocoder)
     job.phase("saving the model")
     out = job.model_folder()
     tool.model.save_pretrained(out)
@@ -219,7 +222,8 @@ def _tuned(
 
 
 def _show(
-    job: Job, tool: Published, task: str, items: Sequence[Item], *, before: Asked, after: Asked, rate: float | None
+    job: Job, tool: Published, task: str, items: Sequence[Item], *, before: Asked, after: Asked, rate: float | None,
+    vocoder: Vocoder,
 ) -> None:  # fmt: skip
     columns = [
         Column("task", "text"), Column("error", "text"), Column("as published", best="low"),
@@ -235,7 +239,7 @@ def _show(
         doc = TableDoc(columns, rows[: show.SHOWN_TEXTS], "First examples of the test.")
         job.artifact("texts", Table, doc, title="Texts written")
     for slot, mel in (("reference", target(tool, items[0])), ("generated", after.mels[0])) if after.mels else ():
-        wave = published.sounded(tool, mel)
+        wave = vocoder(mel)
         meta = {"sample_rate_hz": tool.rate_hz, "channels": 1, "samples": len(wave), "title": slot}
         title = f"{task}: {items[0].sentence}"
         job.artifact(slot, Audio, lambda path, wave=wave: show.write_wave(path, wave), title=title, meta=meta)

@@ -15,6 +15,7 @@ from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.speaker_encoder import SpeakerEncoder
+from workbench.engine.speech.vocoders import Vocoder
 
 from . import encoding, measures, show
 from .data import Data, Line, numbered
@@ -88,7 +89,7 @@ def voices_told(
 
 def test(
     job: Job, data: Data, encoder: SpeakerEncoder | None, model: Synthesiser, judge: SpeakerEncoder, *,
-    names: dict[str, int], params: Sv2tts,
+    vocoder: Vocoder, names: dict[str, int], params: Sv2tts,
 ) -> None:  # fmt: skip
     """Measure the condition of this run and, where there is an encoder, its controls with the same synthesiser."""
     job.phase("cloning voices")
@@ -99,7 +100,8 @@ def test(
     found = []
     for at, condition in enumerate(conditions):
         told = voices_told(data, encoder, model, params, condition, seed=job.seed)
-        found.append(_measured(condition, data, model, judge, references, told=told, names=names, params=params))
+        found.append(_measured(condition, data, model, judge, references, vocoder=vocoder, told=told, names=names,
+                               params=params))  # fmt: skip
         job.progress(at + 1, len(conditions) + 1)
     main = found[0]
     for name, value in main.numbers.items():
@@ -135,7 +137,7 @@ def _sounding_lines(data: Data, params: Sv2tts) -> list[Line]:
 
 def _measured(
     condition: str, data: Data, model: Synthesiser, judge: SpeakerEncoder, references: Mapping[str, Floats],
-    *, told: Mapping[str, Floats], names: dict[str, int], params: Sv2tts,
+    *, vocoder: Vocoder, told: Mapping[str, Floats], names: dict[str, int], params: Sv2tts,
 ) -> Measured:  # fmt: skip
     distances, pitches, cosines = [], [], []
     sounds: list[tuple[Line, Floats]] = []
@@ -147,7 +149,7 @@ def _measured(
         if params.aligner != ATTENTION:
             distances.append(measures.cepstral_distance(made, line))
         if id(line) in aloud:
-            wave = measures.sounding(made, params.phases)
+            wave = vocoder(made)
             sounds.append((line, wave))
             pitches.append(measures.semitones(measures.median_pitch_hz(wave), measures.median_pitch_hz(line.wave)))
     vectors = [heard(judge, wave) for _, wave in sounds]

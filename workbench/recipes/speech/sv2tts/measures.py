@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from workbench.engine.speech import vocoders
 from workbench.engine.speech.bank.rendering import RATE_HZ
-from workbench.engine.speech.features import griffin_lim, mel_to_linear, mfcc
+from workbench.engine.speech.features import mfcc
 from workbench.engine.speech.tracks import pitch
 
-from .data import HOP_S, SILENCE, WINDOW_S, Line
+from .data import SILENCE, Line
 
 Floats = NDArray[np.float32]
 
 CEPSTRA = 13
-FFT_SIZE = 1024
 PITCH_HOP_S = 0.010
 PERIODIC = 0.5
-SHORTEST_FRAMES = 2 * round(WINDOW_S / HOP_S)
 SHARPENED = 1.3
 """Magnitudes to this power sound less muffled after a regression (Griffin-Lim's input in Tacotron has 1.2 to 1.5)."""
 
@@ -38,21 +38,9 @@ def cepstral_distance(made: Floats, line: Line) -> float:
     return float(10 * math.sqrt(2) / math.log(10) * math.sqrt(2 / made.shape[1]) * distance.mean())
 
 
-def sounding(log_mels: Floats, phases: int, *, seed: int = 0) -> Floats:
-    """Samples (n,) at 16 kHz of log-mel frames (T, bins), with phases by Griffin and Lim's method.
-
-    An untrained attention may end at once: fewer frames than a window holds are repeated, since phases need some.
-    """
-    if len(log_mels) < SHORTEST_FRAMES:
-        log_mels = np.resize(log_mels, (SHORTEST_FRAMES, log_mels.shape[1]))
-    magnitudes: Tensor = mel_to_linear(torch.from_numpy(log_mels)[None], RATE_HZ, FFT_SIZE)
-    loud = magnitudes.square().sum(-1, keepdim=True)
-    sharp = magnitudes**SHARPENED
-    sharp = sharp * (loud / sharp.square().sum(-1, keepdim=True).clamp(min=1e-12)).sqrt()
-    generator = torch.Generator().manual_seed(seed)
-    found = griffin_lim(sharp, RATE_HZ, window_s=WINDOW_S, hop_s=HOP_S, iterations=phases, generator=generator)
-    wave: Floats = found[0].numpy()
-    return wave
+def how(bins: int, phases: int) -> dict[str, Any]:
+    """What vocoders.choose is told of the synthesiser's frames, and of Griffin-Lim."""
+    return {"mel": dataclasses.replace(vocoders.CLONING, bins=bins), "iterations": phases, "sharpened": SHARPENED}
 
 
 def median_pitch_hz(wave: Floats) -> float:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from workbench.core.job import Job
+from workbench.core.vocoding import asked
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
+from workbench.engine.speech import vocoders
 from workbench.engine.speech.bank.rendering import RATE_HZ
 from workbench.engine.speech.speaker_encoder import SpeakerEncoder
 from workbench.engine.stages import Stages
@@ -22,7 +24,7 @@ from workbench.engine.training import fit
 from . import cloning, encoding, show, voicefolder
 from .data import Data, Line, known_phones, load
 from .ge2e import unit
-from .measures import cepstral_distance
+from .measures import cepstral_distance, how
 from .recipe import ATTENTION, UPPER, VECTOR, Sv2tts
 from .saying import Saying
 from .synthesiser import Size, Synthesiser
@@ -36,6 +38,8 @@ LOOKED_AT = 12
 def train(job: Job, params: Sv2tts) -> None:
     """Make the speech, learn, clone, measure, save."""
     place = place_of(job)
+    # Opened first: one that does not fit must not be noticed after the training.
+    vocoder = vocoders.choose(asked(params.vocoder, params.vocoder_folder), **how(params.mel_bins, params.phases))
     data = load(job, params)
     voices = len({one.speaker for one in data.train})
     job.log(f"{len(data.encoder)} speakers for the encoder, {voices} for the synthesiser ({len(data.train)} "
@@ -49,7 +53,7 @@ def train(job: Job, params: Sv2tts) -> None:
                                    judge=False)  # fmt: skip
     synthesiser, names = _synthesiser(job, stages, folder, data, encoder, params=params, place=place)
     judge = encoding.learned(job, stages, folder, data.judge, data.development, params=params, place=place, judge=True)
-    cloning.test(job, data, encoder, synthesiser, judge, names=names, params=params)
+    cloning.test(job, data, encoder, synthesiser, judge, vocoder=vocoder, names=names, params=params)
     if params.keep_model and encoder is not None and params.condition == VECTOR:
         _save(job, data, encoder, synthesiser, names=names, params=params)
     for file in folder.rglob("*.safetensors"):

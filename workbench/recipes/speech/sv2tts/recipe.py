@@ -12,6 +12,7 @@ from workbench.core.kinds import Audio, Curve, Embedding, ImageGrid, Outcomes, S
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SPEECH, Paper, recipe
+from workbench.core.vocoding import FOLDER, GRIFFIN_LIM, Choice
 
 VECTOR, NONE, NEAREST, RANDOM, UPPER = (
     "speaker vector", "no vector", "nearest voice", "random vector", "table of test speakers",
@@ -41,8 +42,14 @@ class Sv2tts(Training):
     aligner: Literal["durations", "attention"] = knob(
         DURATIONS, "How phones meet frames: by their lengths, or by location-sensitive attention as in Tacotron 2"
     )  # fmt: skip
+    vocoder: Choice = knob(
+        GRIFFIN_LIM, "What makes sound of the frames: phases that are searched for, the HiFi-GAN that comes along (80 "
+        "mel bins), or one in a folder",
+    )  # fmt: skip
+    vocoder_folder: str = knob("", "A SpeechT5HifiGan's folder, or the model of a run of hifi-gan", widget="folder",
+                               when={"vocoder": (FOLDER,)})  # fmt: skip
     phases: int = knob(60, "Griffin-Lim's iterations, which find phases for the spectrogram", low=16, high=200,
-                       label="Griffin-Lim iterations")  # fmt: skip
+                       label="Griffin-Lim iterations", when={"vocoder": (GRIFFIN_LIM,)})  # fmt: skip
     learning_rate: float = knob(2e-3, "The synthesiser's step size at its peak", low=1e-7, high=1.0, log=True)
     encoder_rate: float = knob(2e-3, "The encoder's step size at its peak", low=1e-7, high=1.0, log=True, more=True)
     paragraphs: int = knob(256, "Paragraphs of four sentences that the encoder learns from, by all speakers together",
@@ -194,7 +201,8 @@ def run(job: Job, params: Sv2tts) -> None:
     The frozen encoder's vector goes to the **synthesiser** beside every phone: an embedding, convolutions and a GRU
     read the phones, which are spread over their frames and turned into a mel spectrogram. In training the vector is
     that of the utterance itself, in the test that of other sentences. Phones are spread by their true lengths, or by
-    location-sensitive attention as in Tacotron 2. **Griffin and Lim's** method finds phases for the spectrogram.
+    location-sensitive attention as in Tacotron 2. **Griffin and Lim's** method finds phases for the spectrogram, or
+    a trained **vocoder** makes the sound.
 
     The **test** clones speakers that nothing has heard, and compares with what they really said: cepstra, pitch, and
     how alike a judge finds them, which is an encoder that learned from yet other speakers.

@@ -23,13 +23,14 @@ from workbench.engine.speech.bank.sentences import general
 from workbench.engine.speech.bank.speakers import draw_speakers
 from workbench.engine.speech.opening import as_float, open_whole, samples_of
 from workbench.engine.speech.speaker_encoder import CARD, SpeakerEncoder, XVectorEncoder, load_speaker_encoder
+from workbench.engine.speech.vocoders import Vocoder, warm_vocoder
 from workbench.engine.speech.writing import FORMATS
 from workbench.engine.text.cache import digest, folder
 from workbench.engine.warm import warm
 
 from .data import numbered, timed
 from .ge2e import unit
-from .measures import sounding
+from .measures import how
 from .recipe import ATTENTION, BANK
 from .synthesiser import Synthesiser
 from .voicefolder import load
@@ -59,7 +60,8 @@ def answer(job: Any, model: Path, inputs: Mapping[str, Any]) -> Cloned:
     """Say inputs['text'] with inputs['voice']: a sound, a .npy vector, the sample, or 'fictitious:SEED'.
 
     `other` and `mix` (0 … 1) go some of the way to a second voice; `seconds` (5) of each sound are listened to, from
-    `start_s` on. `stretch` makes it slower, `iterations` are Griffin-Lim's. `out` and `vector` are files to write.
+    `start_s` on. `stretch` makes it slower. `vocoder` is one of core.vocoding's choices or a folder, Griffin-Lim where
+    nothing is said, whose `iterations` can be told. `out` and `vector` are files to write.
     Raises InputError for what makes no sense.
     """
     began = time.perf_counter()
@@ -69,6 +71,8 @@ def answer(job: Any, model: Path, inputs: Mapping[str, Any]) -> Cloned:
     mix = _number(inputs, "mix", 0.5, (0.0, 1.0))
     out = _out(inputs)
     tool = warm(job, "sv2tts", model, lambda card: _load(model))
+    asked = str(inputs.get("vocoder") or "")
+    vocoder = warm_vocoder(job, asked, **how(tool.synthesiser.size.bins, phases))
     voice = str(inputs.get("voice") or inputs.get("speech") or BANK.address)
     vector = _vector(voice, tool, inputs)
     title = _title(voice)
@@ -76,9 +80,9 @@ def answer(job: Any, model: Path, inputs: Mapping[str, Any]) -> Cloned:
         vector = between(vector, _vector(str(inputs["other"]), tool, inputs), mix)
         title = f"{title} → {_title(str(inputs['other']))}, {mix:.0%}"
     neighbour, cosine = nearest(vector, tool.voices)
-    wave = say(job, tool, text, vector, stretch=stretch, phases=phases)
+    wave = say(job, tool, text, vector, stretch=stretch, vocoder=vocoder)
     place = folder("cloned")
-    name = digest(text, vector.tobytes().hex(), stretch, phases, model)
+    name = digest(text, vector.tobytes().hex(), stretch, phases, asked, model)
     sound = out or place / f"{name}.wav"
     write_tagged(sound, wave)
     kept = Path(str(inputs["vector"])) if inputs.get("vector") else place / f"{name}.npy"
@@ -180,7 +184,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def say(
-    job: Any, tool: Tool, text: str, vector: Floats, *, stretch: float, phases: int
+    job: Any, tool: Tool, text: str, vector: Floats, *, stretch: float, vocoder: Vocoder
 ) -> Floats:  # fmt: skip
     """Samples (n,) at 16 kHz; espeak-ng, in its own process, tells the phones and nothing of how they sound."""
     parts: list[Floats] = []
@@ -196,7 +200,7 @@ def say(
             torch.manual_seed(0)  # with attention the prenet's dropout stays on
             slow = 1.0 if tool.synthesiser.size.aligner == ATTENTION else stretch
             made, _ = tool.synthesiser.say(phones, torch.from_numpy(vector), stretch=slow)
-            parts += [sounding(made.numpy(), phases), pause]
+            parts += [vocoder(made.numpy()), pause]
     job.progress(len(todo), len(todo), "speaking")
     wave = np.concatenate(parts)
     found: Floats = wave * np.float32(0.7 / max(float(np.abs(wave).max()), 1e-6))
