@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tests.bench import refine_candidates
-from tests.bench.clicks import box_around, click
 from workbench.core.refining import REACH_MM
 from workbench.engine.medical import refine
+from workbench.engine.medical.clicks.person import box_around, click
 from workbench.engine.medical.phantoms import torso
 from workbench.engine.medical.phantoms.head import HeadPlan, make_head
 

@@ -5,9 +5,15 @@ Boxes and places are voxels (z, y, x) of the volume's array.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 Voxel = tuple[int, int, int]
+Way = Literal["network", "geodesic"]
+WAYS: dict[Way, str] = {"network": "small network", "geodesic": "geodesic distance"}
+"""How a label may be refined by marks, in words; the first is the one that is delivered, as it measured better
+(resources/decisions/refining-by-clicks.md)."""
 REACH_MM = 48.0
 """Nothing further than this from every mark changes, unless a person says otherwise."""
 
@@ -26,6 +32,9 @@ class RefineAsked(msgspec.Struct, frozen=True):
     wanted: list[Voxel]
     unwanted: list[Voxel]
     prior: bytes = b""
+    shown: bytes = b""
+    """What came of the marks before the last one, as store.bits.packed of the box; empty at the first mark."""
+    way: Way = "geodesic"
 
 
 class RefineAnswer(msgspec.Struct, frozen=True):

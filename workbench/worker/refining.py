@@ -10,16 +10,23 @@ import msgspec
 import numpy as np
 
 from workbench.core.job import JobCancelled
-from workbench.core.problem import InputError
-from workbench.core.refining import RefineAnswer, RefineAsked
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.refining import RefineAnswer, RefineAsked, Voxel
 from workbench.store.bits import packed, unpacked
+from workbench.worker.child import share_cores
 
 if TYPE_CHECKING:
+    from workbench.engine.medical.refine import Candidate, Mask
     from workbench.worker.interactive import ApplyContext
+
+SHIPPED = "click-refiner"
 
 
 def refine(arguments: dict[str, Any], context: ApplyContext) -> RefineAnswer:
-    """See core.refining; raises InputError for marks or boxes outside, no structure, one value everywhere."""
+    """See core.refining; raises InputError for marks or boxes outside, no structure, one value everywhere.
+
+    Raises KnownTrouble where the network is asked for and is not there.
+    """
     try:
         asked = msgspec.convert(arguments, RefineAsked)
     except msgspec.ValidationError as error:
@@ -41,16 +48,44 @@ def refine(arguments: dict[str, Any], context: ApplyContext) -> RefineAnswer:
     z, y, x = (slice(low, high) for low, high in zip(asked.start, stop, strict=True))
     corner = np.asarray(asked.start)
     wanted, unwanted = (np.asarray(one, np.int64).reshape(-1, 3) - corner for one in (asked.wanted, asked.unwanted))
-    try:
-        prior = unpacked(asked.prior, asked.shape) if asked.prior else None
-    except ValueError as error:
-        raise InputError("The label that is there cannot be read.", expected="one bit for each voxel of the box",
-                         received=str(error)) from None  # fmt: skip
-    found = engine.refine(np.asarray(volume[z, y, x]), wanted, unwanted, asked.spacing_mm, prior=prior)
+    prior, shown = _mask(asked.prior, asked.shape), _mask(asked.shown, asked.shape)
+    candidate = _network(context) if asked.way == "network" else engine.geodesic
+    found = engine.refine(
+        np.asarray(volume[z, y, x]), wanted, unwanted, asked.spacing_mm, prior=prior, shown=shown, candidate=candidate
+    )
     notes = []
     if found.step != (1, 1, 1):
         notes = ["worked out on every " + " × ".join(str(one) for one in found.step[::-1]) + " voxels together"]
     return RefineAnswer(packed(found.mask), time.monotonic() - begun, notes)
+
+
+def _mask(bits: bytes, shape: Voxel) -> Mask | None:
+    try:
+        return unpacked(bits, shape) if bits else None
+    except ValueError as error:
+        raise InputError("The label that is there cannot be read.", expected="one bit for each voxel of the box",
+                         received=str(error)) from None  # fmt: skip
+
+
+def _network(context: ApplyContext) -> Candidate:
+    """The shipped network, loaded once; raises KnownTrouble where it is missing, InputError where it is broken."""
+    from workbench.engine.backbone_folders import STARTERS
+    from workbench.engine.medical.clicks import network
+
+    folder = STARTERS / SHIPPED
+    weights = folder / network.WEIGHTS
+    if not weights.is_file():
+        raise KnownTrouble(
+            "The network that refines by clicks is missing.", expected=str(weights), received="no such file",
+            fix="Refine by geodesic distance (beside the tool), or install the program again.",
+        )  # fmt: skip
+    state = weights.stat()
+    key = (SHIPPED, str(weights), state.st_mtime_ns, state.st_size)
+    if key not in context.cache:
+        share_cores("interactive")  # torch may have come just now
+        context.cache[key] = network.load(folder)
+    found: network.ClickNetwork = context.cache[key]
+    return found.shares
 
 
 def _opened(path: Path) -> np.ndarray[Any, Any]:

@@ -37,6 +37,8 @@ class Question:
     unwanted: Mask
     prior: Mask | None
     spacing_mm: tuple[float, float, float]
+    shown: Mask | None = None
+    """What came of the marks before the last one; None at the first."""
 
 
 Candidate = Callable[[Question], Floats]
@@ -58,6 +60,7 @@ def refine(
     spacing_mm: Sequence[float],
     *,
     prior: Mask | None = None,
+    shown: Mask | None = None,
     candidate: Candidate | None = None,
 ) -> Refined:
     """The mask in a crop (z, y, x) of a volume, from marked voxels (N, 3) counted from the crop's corner.
@@ -65,8 +68,26 @@ def refine(
     A crop that is one voxel thick is refined as a slice. Raises InputError where a mark lies outside
     of the crop, where nothing is marked, or where all values are the same.
     """
+    question, step = ask(values, wanted, unwanted, spacing_mm, prior=prior, shown=shown)
+    mask = spread((candidate or geodesic)(question), values.shape) > 0.5
+    mask[tuple(wanted.T)] = True
+    mask[tuple(unwanted.T)] = False
+    return Refined(mask, step)
+
+
+def ask(
+    values: NDArray[Any],
+    wanted: NDArray[np.integer[Any]],
+    unwanted: NDArray[np.integer[Any]],
+    spacing_mm: Sequence[float],
+    *,
+    prior: Mask | None = None,
+    shown: Mask | None = None,
+    most_voxels: int = MOST_VOXELS,
+) -> tuple[Question, tuple[int, int, int]]:
+    """The question on its working grid, and how many voxels (z, y, x) one of the grid stands for; raises as refine."""
     _check(values, wanted, unwanted, prior)
-    step = steps_of(values.shape, spacing_mm)
+    step = steps_of(values.shape, spacing_mm, most_voxels)
     thin = _thinned(np.asarray(values), step)
     low, high = np.percentile(thin, (1, 99))
     if not high > low:
@@ -78,14 +99,17 @@ def refine(
             fix="Click elsewhere, widen the reach, or paint with the brush.",
         )  # fmt: skip
     scaled = np.clip((thin - low) / (high - low), -0.5, 1.5).astype(np.float32)
-    old = None if prior is None or not prior.any() else _thinned(prior.astype(np.float32), step) > 0.5
+    old = thinned_mask(prior, step) if prior is not None and prior.any() else None
+    now = None if shown is None else thinned_mask(shown, step)
     yes, no = _marked(wanted, step, thin.shape), _marked(unwanted, step, thin.shape)
     z, y, x = (float(one) * by for one, by in zip(spacing_mm, step, strict=True))
-    share = (candidate or geodesic)(Question(scaled, yes & ~no, no & ~yes, old, (z, y, x)))
-    mask = _full(share, values.shape) > 0.5
-    mask[tuple(wanted.T)] = True
-    mask[tuple(unwanted.T)] = False
-    return Refined(mask, step)
+    return Question(scaled, yes & ~no, no & ~yes, old, (z, y, x), now), step
+
+
+def thinned_mask(mask: Mask, step: Sequence[int]) -> Mask:
+    """A mask of the crop on its working grid: what more than half of a block belongs to."""
+    found: Mask = _thinned(mask.astype(np.float32), step) > 0.5
+    return found
 
 
 def _check(values: NDArray[Any], wanted: NDArray[Any], unwanted: NDArray[Any], prior: Mask | None) -> None:
@@ -106,10 +130,10 @@ def _check(values: NDArray[Any], wanted: NDArray[Any], unwanted: NDArray[Any], p
         )
 
 
-def steps_of(shape: Sequence[int], spacing_mm: Sequence[float]) -> tuple[int, int, int]:
+def steps_of(shape: Sequence[int], spacing_mm: Sequence[float], most_voxels: int = MOST_VOXELS) -> tuple[int, int, int]:
     """How many voxels (z, y, x) one of the working grid stands for; the finest axis is thinned first."""
     step = [1, 1, 1]
-    while np.prod([-(-size // by) for size, by in zip(shape, step, strict=True)]) > MOST_VOXELS:
+    while np.prod([-(-size // by) for size, by in zip(shape, step, strict=True)]) > most_voxels:
         pitch = [one * by if size > by else np.inf for one, by, size in zip(spacing_mm, step, shape, strict=True)]
         step[int(np.argmin(pitch))] += 1
     return step[0], step[1], step[2]
@@ -131,7 +155,7 @@ def _thinned(values: NDArray[Any], step: Sequence[int]) -> Floats:
     return found
 
 
-def _full(share: Floats, shape: Sequence[int]) -> Floats:
+def spread(share: Floats, shape: Sequence[int]) -> Floats:
     """Shares of the working grid at every voxel of the crop, linearly between the blocks' middles."""
     if share.shape == tuple(shape):
         return share

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from workbench.core.refining import WAYS
 from workbench.gui.actions import keymap
 from workbench.gui.theme import theme
 from workbench.gui.volumes.editor import Editor
@@ -78,7 +79,7 @@ class Panel(QScrollArea):
         brush = tool in ("brush", "eraser")
         for row, shown in (
             (self.size_, brush), (self.sphere, brush or tool in ("fill", "refine")), (self.tolerance, tool == "fill"),
-            (self.reach, tool == "refine"),
+            (self.way, tool == "refine"), (self.reach, tool == "refine"),
             (self.over, tool != "eraser"), (self.threshold, tool in ("brush", "lasso") and bool(self.scene.layers)),
             (self.low, self.threshold.isChecked() and tool in ("brush", "lasso")),
             (self.high, self.threshold.isChecked() and tool in ("brush", "lasso")),
@@ -87,6 +88,8 @@ class Panel(QScrollArea):
         for widget, value in ((self.size_, 2 * self.editor.brush.radius_mm), (self.tolerance, self.editor.tolerance)):
             with QSignalBlocker(widget):
                 widget.setValue(value)
+        with QSignalBlocker(self.way):
+            self.way.setCurrentIndex(self.way.findData(self.editor.refiner.way))
         with QSignalBlocker(self.sphere):
             self.sphere.setChecked(self.editor.brush.sphere)
         if self.scene.layers:
@@ -123,6 +126,13 @@ class Panel(QScrollArea):
         self.low = _spin("Lowest value that is painted", -1e6, 1e6, "", lambda _: self._set_threshold())
         self.high = _spin("Highest value that is painted", -1e6, 1e6, "", lambda _: self._set_threshold(), value=1000)
         self.threshold.toggled.connect(lambda _: self._set_threshold())
+        self.way = QComboBox()
+        self.way.setAccessibleName("How marks refine the label")
+        self.way.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for way, words in WAYS.items():
+            self.way.addItem(words, way)
+        keymap().explain(self.way, "view.volume.refine-way")
+        self.way.activated.connect(lambda _: self.editor.refiner.work_by(self.way.currentData()))
         self.reach = _spin(
             "Nothing further than this from a mark changes", 5.0, 200.0, " mm", self._set_reach,
             value=self.editor.refiner.reach_mm,
@@ -149,7 +159,8 @@ class Panel(QScrollArea):
         self._painting = QWidget()
         self._tools = _form(self._painting)
         for words, widget in (
-            ("Diameter", self.size_), ("", self.sphere), ("Tolerance", self.tolerance), ("Reach", self.reach),
+            ("Diameter", self.size_), ("", self.sphere), ("Tolerance", self.tolerance),
+            ("Refine by", self.way), ("Reach", self.reach),
             ("Paint over", self.over), ("", self.threshold), ("from", self.low), ("to", self.high),
             ("Margin", self.margin),
             ("Small below", self.least),

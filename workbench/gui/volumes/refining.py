@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from workbench.core.problem import ProblemRecord
-from workbench.core.refining import REACH_MM, RefineAnswer, RefineAsked
+from workbench.core.refining import REACH_MM, WAYS, RefineAnswer, RefineAsked, Way
 from workbench.gui.autosave import Background
 from workbench.gui.theme import CATEGORIES
 from workbench.gui.volumes.labelmap import LabelMap
@@ -65,6 +65,7 @@ class Refiner(QObject):
         self.scene, self._background = scene, background
         self.ask: Ask | None = None
         self.reach_mm = REACH_MM
+        self.way: Way = next(iter(WAYS))
         self.marks: list[Mark] = []
         self._plane: tuple[Plane, int] | None = None
         """The slice that is refined; None for the volume."""
@@ -97,11 +98,24 @@ class Refiner(QObject):
         self.marks.append(mark)
         self._work()
 
+    def work_by(self, way: Way) -> None:
+        """Refine this way from now on; the marks that are set are answered anew."""
+        self.way = way
+        if self.marks:
+            self._work(afresh=True)
+        else:
+            self.said.emit(f"Refining by {WAYS[way]} from now on.", "dim")
+            self.changed.emit()
+
+    def work_otherwise(self) -> None:
+        """Refine by the way that is not in use."""
+        self.work_by(next(one for one in WAYS if one != self.way))
+
     def take_back(self) -> None:
         """Forget the last mark."""
         if len(self.marks) > 1:
             self.marks.pop()
-            self._work()
+            self._work(afresh=True)
         else:
             self.clear()
 
@@ -148,13 +162,16 @@ class Refiner(QObject):
         z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         return z, y, x
 
-    def _work(self) -> None:
+    def _work(self, *, afresh: bool = False) -> None:
+        """Ask about all marks; `afresh` leaves out what came of them so far, which a mark taken back had a part in."""
         labels, ask = self._labels, self.ask
         if labels is None or ask is None:
             return
         self._forget()
         number, value, box = self._number, self._value, self._box()
         before = labels.before(box)  # a copy: the other thread must not see what is tried out meanwhile
+        now = labels.array[box] == value if len(self.marks) > 1 and not afresh else None
+        way = self.way
         start = (box[0].start, box[1].start, box[2].start)
         yes, no = ([one for mark in self.marks if mark.wanted is sign for one in mark.voxels] for sign in (True, False))
         path, spacing = self.path, spacing_zyx_mm(self.scene.geometry)
@@ -165,7 +182,9 @@ class Refiner(QObject):
         def work() -> Found | None:
             prior = np.asarray(before == value)
             z, y, x = prior.shape
-            asked = RefineAsked(path, spacing, start, (z, y, x), yes, no, packed(prior) if prior.any() else b"")
+            bits = packed(prior) if prior.any() else b""
+            shown = packed(np.asarray(now)) if now is not None else b""
+            asked = RefineAsked(path, spacing, start, (z, y, x), yes, no, bits, shown, way)
             if number != self._number:
                 return None
             future = self._future = ask("refine", **msgspec.to_builtins(asked))

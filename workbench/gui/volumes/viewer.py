@@ -146,6 +146,7 @@ class VolumeViewer(QWidget):
             "next": lambda: editor.copy_slice(self.canvas.plane, 1),
             "previous": lambda: editor.copy_slice(self.canvas.plane, -1),
             "label": self._add_label, "export": self._ask_export, "fit": self._fit,
+            "refine-way": editor.refiner.work_otherwise,
             **{f"render-{name}": functools.partial(self._render_deed, name) for name in RENDERING},
         }  # fmt: skip
         for name, do in doing.items():
@@ -179,7 +180,8 @@ class VolumeViewer(QWidget):
         for name in editor.tools:
             actions[name].setChecked(name == editor.tool)
             actions[name].setEnabled(self.scene.shape[0] > 0 and (name not in EDITING or labels is not None))
-        actions["refine"].setEnabled(actions["refine"].isEnabled() and editor.refiner.able)
+        for name in ("refine", "refine-way"):
+            actions[name].setEnabled(actions["refine"].isEnabled() and editor.refiner.able)
         able = editor.able()
         for name in (*OPERATIONS, "smaller", "larger", "sphere"):
             actions[name].setEnabled(able)
