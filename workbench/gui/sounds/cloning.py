@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,7 +266,8 @@ class Cloning(QObject):
             return
         dialog = QInputDialog(self.page)
         dialog.setWindowTitle("Remember this voice")
-        dialog.setLabelText(f"{PRIVACY}\n\nName")
+        # The dialog's label does not wrap by itself.
+        dialog.setLabelText(textwrap.fill(PRIVACY, 72) + "\n\nName")
         dialog.setTextValue(one.title)
         dialog.textValueSelected.connect(lambda name: self.remember(one.source, name))
         dialog.finished.connect(lambda _: dialog.deleteLater())
