@@ -131,6 +131,15 @@ def test_that_a_voice_is_enrolled_seen_heard_compared_remembered_and_taken_away(
     cloning.acts["clone-speak"].trigger()
     spoken(qtbot, page, "Anna")
     assert not panel.buttons["original"].isEnabled()
+    # A speaker that is named elsewhere, and one that is forgotten, are followed.
+    page.speaking.rename("low", "Berta", remember=True)
+    qtbot.waitUntil(lambda: [one.title for one in panel.voices] == ["Anna", "Berta", "talk"], timeout=WITHIN_MS)
+    settled(qtbot, page)
+    panel.buttons["voices"].click()
+    voices.delete(home, voices.voice_named(home, "Anna").id)
+    page.speaking.dialog.accept()
+    qtbot.waitUntil(lambda: [one.title for one in panel.voices] == ["Berta", "talk"], timeout=WITHIN_MS)
+    assert panel.chosen().title == "Berta"
     cloning.acts["clone-open"].trigger()
     qtbot.waitUntil(lambda: page.path == cloning.said.sound, timeout=WITHIN_MS)
 
