@@ -30,7 +30,7 @@ from workbench.gui.views.legend import Legend
 from workbench.gui.views.pointmap import Groups, PointMap
 from workbench.store.models import ModelFacts
 
-WIDTH_PX, LIST_PX, TEXT_PX, MAP_PX, SWATCH_PX = 320, 84, 52, 136, 12
+WIDTH_PX, LIST_PX, TEXT_PX, MAP_PX, SWATCH_PX = 340, 84, 52, 136, 12
 Kind = Literal["learned", "remembered", "enrolled", "nobody's"]
 KINDS: tuple[Kind, ...] = ("learned", "remembered", "enrolled", "nobody's")
 SYMBOLS = ("disc", "square", "triangle", "diamond")
@@ -174,7 +174,7 @@ class ClonePanel(QScrollArea):
             names = [title.split("   ·")[0] for title, _ in sources]
             self.source.setCurrentIndex(names.index(before) if before in names else 0 if sources else -1)
         self.source.setEnabled(bool(sources))
-        self.source.setPlaceholderText("Open or record a sound to enrol a voice")
+        self.source.setPlaceholderText("Open or record a sound")
 
     def say(self, doing: str, told: str, fraction: float) -> None:
         """How far the work is; nothing while there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ class Cloning(QObject):
         self.chosen: VoiceSource | None = None
         self.said: Said | None = None
         self._heard: dict[tuple[VoiceSource, str, str], Said] = {}
-        self._records = False
+        self._records, self._seen = False, 0
         self.dialog: QInputDialog | QFileDialog | None = None
         self.asking = Asking(page.link, self, failed=self._fail)
         self.placing = Asking(page.link, self, failed=self._fail)
@@ -83,8 +84,8 @@ class Cloning(QObject):
     def _wire(self) -> None:
         panel, page = self.panel, self.page
         for name, button in panel.buttons.items():
-            act = self.acts[f"clone-{name}"] if name != "voices" else None
-            button.clicked.connect(act.trigger if act is not None else self._manage)
+            act = page.speaking.acts["speakers-voices"] if name == "voices" else self.acts[f"clone-{name}"]
+            button.clicked.connect(act.trigger)
         panel.list.currentRowChanged.connect(lambda _: self._choose_row())
         panel.list.itemDoubleClicked.connect(lambda _: self.speak())
         panel.map.enclosed.connect(self._hear_point)
@@ -93,6 +94,7 @@ class Cloning(QObject):
         self.asking.changed.connect(lambda _: self.follow())
         self.placing.changed.connect(lambda _: self.follow())
         page.transcribing.acts["transcribe"].triggered.connect(lambda _: self.follow())
+        page.speaking.acts["speakers-voices"].triggered.connect(lambda _: self._watch_dialog())
         page.viewer.edited.connect(self.follow)
         page.viewer.scene.selected.connect(self._selected)
         panel.model.activated.connect(lambda _: self._choose_model())
@@ -126,7 +128,7 @@ class Cloning(QObject):
 
     def look(self) -> None:
         """Ask for the map of voices, and with it for those that are remembered; look for synthesisers of runs."""
-        home = self._link.home
+        home, self._seen = self._link.home, self._stamp()
         self._link.background(lambda: synthesisers(home), then=self._take_models, owner=self)
         wish = msgspec.to_builtins(MapWish(self.model))
         self.placing.ask("Placing voices", "clone-map", VoiceMap, self._take_map, **wish)
@@ -146,6 +148,9 @@ class Cloning(QObject):
 
     def _take_map(self, found: VoiceMap) -> None:
         self.voices.map = found
+        profiles = [one.source for one in found.remembered]
+        if self.chosen is not None and self.chosen.profile and self.chosen not in profiles:
+            self.chosen = None
         if self.chosen is None and found.remembered:
             self.chosen = found.remembered[0].source
         self._place_next()
@@ -166,6 +171,7 @@ class Cloning(QObject):
     def follow(self) -> None:
         """Another sound is open, or something was selected, edited, begun or ended."""
         page, panel, asking = self.page, self.panel, self.asking
+        self.check_store()
         if page.places.currentWidget() is page.batch:
             panel.hide()
         if not page.transcribing.panel.isHidden():
@@ -265,7 +271,8 @@ class Cloning(QObject):
             return
         dialog = QInputDialog(self.page)
         dialog.setWindowTitle("Remember this voice")
-        dialog.setLabelText(f"{PRIVACY}\n\nName")
+        # The dialog's label does not wrap by itself.
+        dialog.setLabelText(textwrap.fill(PRIVACY, 72) + "\n\nName")
         dialog.setTextValue(one.title)
         dialog.textValueSelected.connect(lambda name: self.remember(one.source, name))
         dialog.finished.connect(lambda _: dialog.deleteLater())
@@ -283,16 +290,21 @@ class Cloning(QObject):
 
         self.asking.ask(f"Remembering {name}", "voice-enrol", VoiceProfile, then, **msgspec.to_builtins(wish))
 
-    def _manage(self) -> None:
-        speaking = self.page.speaking
-        speaking.show_voices()
-        if speaking.dialog is not None:
-            speaking.dialog.finished.connect(lambda _: self._link.later(self._managed))
+    def check_store(self) -> None:
+        """Whoever remembered or forgot a voice, here, in a dialog or in a terminal: the list follows."""
+        if not self.panel.isHidden() and self._stamp() != self._seen:
+            self.look()
 
-    def _managed(self) -> None:
-        if self.chosen is not None and self.chosen.profile:
-            self.chosen = None
-        self.look()
+    def _watch_dialog(self) -> None:
+        dialog = self.page.speaking.dialog
+        if dialog is not None:
+            dialog.finished.connect(lambda _: self._link.later(self.check_store))
+
+    def _stamp(self) -> int:
+        try:
+            return self._link.home.voices.stat().st_mtime_ns
+        except OSError:
+            return 0  # no voice was ever remembered
 
     def _choose_row(self) -> None:
         one = self.panel.chosen()

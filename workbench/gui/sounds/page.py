@@ -378,6 +378,7 @@ class SoundsPage(PageFrame):
         self._refresh()
 
     def _tell(self) -> None:
+        self.cloning.check_store()
         self.working.tell([self.opening.asking.doing, self.exporting.asking.doing, self.transcribing.asking.doing,
                            self.speaking.asking.doing, self.speaking.remembering.doing,
                            self.cloning.asking.doing])  # fmt: skip
