@@ -41,7 +41,8 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
     """Do what the model has learned with inputs['sound'] (a file, or the sample) and inputs['text'].
 
     `task` asks for one of the six alone; `voice` is a sound whose voice is spoken with; `out` names a folder for
-    spoken answers, and `vocoder` a SpeechT5HifiGan folder (published networks). Raises InputError for what is no
+    spoken answers. For published networks `voice` may be an x-vector's .npy, `encoder` names a speaker encoder's
+    folder that hears the sound, and `vocoder` a SpeechT5HifiGan folder. Raises InputError for what is no
     sound, for a task that the model has not learned, and for text that is too long.
     """
     asked = str(inputs.get("task") or "")
