@@ -132,8 +132,9 @@ def must_c(root: Path, target: str = "es") -> Path:
         sound(data / "wav" / f"ted_{at}.wav", at, 0, seconds=6.0)
         listing = data / "txt" / f"{split}.yaml"
         known = listing.read_text() if listing.is_file() else ""
-        _text(listing, known + "".join(f"- {{duration: 1.6, offset: {0.1 + 1.8 * number:.2f}, rW: 4, uW: 0, speaker_id: "
-                                       f"spk.{at}, wav: ted_{at}.wav}}\n" for number in range(3)))  # fmt: skip
+        rows = [f"- {{duration: 1.6, offset: {0.1 + 1.8 * number:.2f}, rW: 4, uW: 0, speaker_id: spk.{at}, "
+                f"wav: ted_{at}.wav}}\n" for number in range(3)]  # fmt: skip
+        _text(listing, known + "".join(rows))
         for language, text in (("en", sentence(at, 0)[:-5]), (target, "¿Quién vio los barcos?")):
             path = data / "txt" / f"{split}.{language}"
             told = path.read_text() if path.is_file() else ""

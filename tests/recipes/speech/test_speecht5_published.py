@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 import torch
 
+from tests.recipes.speech.corpus_trees import manifests, sound
+from tests.recipes.speech.speecht5_pieces import SMALL
+from workbench.core import events
 from workbench.core.problem import InputError
 from workbench.core.settings import Settings
 from workbench.engine import rng
+from workbench.engine.backbone_folders import STARTERS
 from workbench.engine.devices import choose
-from workbench.recipes.speech.speecht5 import published, serve, tuning
-from workbench.recipes.speech.speecht5.data import Item
-from workbench.recipes.speech.speecht5.recipe import ASR, BANK, SE, TTS, VC
+from workbench.engine.speech.listening import read_wave
+from workbench.engine.speech.speaker_encoder import Shape, SpeakerEncoder, load_speaker_encoder
+from workbench.recipes.speech.speecht5 import published, serve, tuning, vectors
+from workbench.recipes.speech.speecht5.data import Item, load
+from workbench.recipes.speech.speecht5.recipe import ASR, BANK, ENCODER, PUBLISHED, SE, TTS, VC, X_VECTORS
 from workbench.runner.prepare import freeze
 from workbench.store.runfolder import RunConfig, create_run
 from workbench.worker.execute import execute
@@ -155,10 +161,11 @@ def test_that_every_kind_has_a_loss_that_reaches_its_encoder(folders: dict[str, 
     assert any(one.grad is not None and bool(one.grad.any()) for one in encoder.parameters())
 
 
-def _ran(home: Path, checkpoint: Path, **params: Any) -> Any:
+def _ran(home: Path, checkpoint: Path, inputs: dict[str, str] | None = None, **params: Any) -> Any:
     config = RunConfig(
         recipe="speecht5",
         params={"start": "published", "checkpoint": str(checkpoint), **params},
+        inputs=inputs or {},
         preset="smoke",
         seed=1,
     )
@@ -257,9 +264,16 @@ def test_that_a_published_network_takes_a_sounds_voice_by_an_encoder_of_its_widt
 
 
 def test_that_a_published_x_vector_model_is_kept_with_the_network_that_learned_its_vectors(tmp_path: Path) -> None:
-    from tests.engine.speech import tinymodels
+    from transformers import WavLMConfig, WavLMForXVector
 
-    source = tinymodels.x_vector(tmp_path / "xvector")
+    source = tmp_path / "wavlm"
+    torch.manual_seed(6)
+    WavLMForXVector(WavLMConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, conv_dim=(8, 8),
+        conv_stride=(20, 16), conv_kernel=(20, 16), num_feat_extract_layers=2, num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2, tdnn_dim=(8, 8, 8), tdnn_kernel=(5, 3, 1), tdnn_dilation=(1, 2, 1),
+        xvector_output_dim=12,
+    )).save_pretrained(source)  # fmt: skip
     tell = vectors.teller(SMALL.replace(voices=ENCODER, encoder=str(source)))
     wave = read_wave(sound(tmp_path / "voice.wav", 2, 0))
     (tmp_path / "model").mkdir()

@@ -174,7 +174,7 @@ CLAIM = Claim(
         "tasks": Slot(
             SpeechFolder, "Labelled speech",
             "A corpus of the task: LibriSpeech or LibriTTS (ASR, TTS), MuST-C (ST), CMU ARCTIC (VC), WHAM! (SE), "
-            "VoxCeleb with iden_split.txt (SID), or a manifest with .txt.",
+            "VoxCeleb with iden_split.txt (SID), or a manifest with .txt, whose third column may name x-vectors.",
             (BANK,),
         ),
     },

@@ -41,8 +41,10 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Worked:
     """Do what the model has learned with inputs['sound'] (a file, or the sample) and inputs['text'].
 
     `task` asks for one of the six alone; `voice` is a sound whose voice is spoken with; `out` names a folder for
-    spoken answers, and `vocoder` is Griffin-Lim or a SpeechT5HifiGan folder. Raises InputError for what is no
-    sound, for a task that the model has not learned, for a vocoder that does not fit, and for text that is too long.
+    spoken answers, and `vocoder` is Griffin-Lim or a SpeechT5HifiGan folder. For published networks `voice` may be
+    an x-vector's .npy, and `encoder` names a speaker encoder's folder that hears the sound. Raises InputError for
+    what is no sound, for a task that the model has not learned, for a vocoder that does not fit, and for text that
+    is too long.
     """
     asked = str(inputs.get("task") or "")
     if asked and asked not in TASKS:
