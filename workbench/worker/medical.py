@@ -37,6 +37,13 @@ class LabelPlace(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+class Onto(msgspec.Struct, frozen=True):
+    """A volume that was read, and the one onto whose grid it is to be brought."""
+
+    volume: VolumeFile
+    like: VolumeFile
+
+
 class Export(msgspec.Struct, frozen=True):
     """Labels to be written; `source` is the series that a DICOM SEG refers to."""
 
@@ -121,6 +128,13 @@ def _volume(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     return read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled, told=context.progress)
 
 
+def _onto(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile | None:
+    from workbench.engine.medical.overlaying import onto
+
+    asked = _asked(arguments, Onto)
+    return onto(asked.volume, asked.like, _volumes(context))
+
+
 def _labels(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     from workbench.engine.medical.labels import read_labels
     from workbench.engine.medical.volumes import cache_name
@@ -185,7 +199,7 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
 
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
-    "case": _case, "volume": _volume, "labels": _labels, "export": _export, "convert": _convert,
+    "case": _case, "volume": _volume, "onto": _onto, "labels": _labels, "export": _export, "convert": _convert,
     "probabilities": _probabilities,
     "deidentify": _deidentify, "sample": _sample, "cases": review.find, "compare": review.compare,
     "agreement": review.agree, "training-set": review.training_set,

@@ -262,6 +262,30 @@ def test_that_a_header_that_claims_thirty_gigabytes_is_refused_at_once(name: str
         assert "30 GB" in caught.value.expected
 
 
+@pytest.mark.parametrize(
+    "name", ["../secret.raw", "{absolute}", "LIST\n../secret.raw", "..\\secret.raw", "sub/../../secret.raw"]
+)
+@pytest.mark.parametrize("ending", ["mhd", "nhdr"])
+def test_that_a_header_reads_no_file_outside_of_its_folder(name: str, ending: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.raw"
+    secret.write_bytes(bytes(128))
+    (tmp_path / "case").mkdir()
+    named = name.replace("{absolute}", str(secret))
+    head = {
+        "mhd": f"ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = {named}\n",
+        "nhdr": "NRRD0004\ntype: short\ndimension: 3\nsizes: 4 4 4\nencoding: raw\nendian: little\n"
+        f"data file: {named}\n",
+    }[ending]
+    path = tmp_path / "case" / f"image.{ending}"
+    path.write_text(head)
+    with pytest.raises(InputError) as caught:
+        read(path, "", tmp_path / "out")
+    assert caught.value.fix and not list((tmp_path / "out").glob("*.npy"))
+    path.write_text(head.replace(named, "inside.raw"))
+    (tmp_path / "case" / "inside.raw").write_bytes(bytes(128))
+    assert np.load(read(path, "", tmp_path / "out").path).shape == (4, 4, 4)
+
+
 def test_that_a_dicom_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     one = plane(values(), 0, affine("axial"), new_ids(), Rows=60_000, Columns=60_000)
     one.save_as(tmp_path / "huge.dcm", enforce_file_format=True)

@@ -74,3 +74,29 @@ def test_that_cases_are_opened_painted_and_exported_by_a_real_worker(page, tmp_p
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.fix and page.banner.record.place == "bad.nii.gz"
     assert page.case.is_sample
+
+
+def test_that_a_volume_of_another_grid_is_laid_over_the_first_by_where_it_lies(page, tmp_path, qtbot):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    fine, coarse = np.zeros((20, 18, 16), np.int16), np.zeros((10, 9, 4), np.int16)
+    fine[12, 8, 4], coarse[6, 4, 1] = 500, 700
+    nibabel.save(nibabel.Nifti1Image(fine, np.diag([-1.0, -1.0, 1.0, 1.0])), folder / "T1.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(coarse, np.diag([-2.0, -2.0, 4.0, 1.0])), folder / "T2.nii.gz")
+    far = np.diag([-1.0, -1.0, 1.0, 1.0])
+    far[2, 3] = 500
+    nibabel.save(nibabel.Nifti1Image(fine, far), folder / "FLAIR.nii.gz")
+    page.open_case(str(folder))
+    qtbot.waitUntil(lambda: page._found is not None and not page.opening.asking.doing, timeout=WITHIN_MS)
+    order = {one.title: one for one in page._found.series}
+    page._load([order[name] for name in sorted(order, key=lambda name: ("T1" not in name, "T2" not in name))])
+    wait(qtbot, page)
+    layers = page.viewer.scene.layers
+    assert [one.title[:2] for one in layers] == ["T1", "T2"]
+    peaks = [np.unravel_index(one.array.argmax(), one.array.shape) for one in layers]
+    assert peaks[0] == peaks[1] == (4, 8, 12)
+    page.viewer.actions_["overlay"].trigger()
+    assert page.viewer.scene.overlay is layers[1]
+    assert "onto the grid of the first volume" in page.banner.accessibleName()
+    assert "lies elsewhere" in page.banner.accessibleName()
+    assert np.load(page.case.files[1].path).shape == (4, 9, 10)  # a model still gets the volume as it was read

@@ -77,6 +77,19 @@ def test_that_a_lasso_fills_a_dragged_line_and_clicked_corners(qtbot, viewer):
     assert (labels.array[12, 22:29, 14:21] == 0).all()
 
 
+def test_that_a_lasso_is_drawn_by_keys_alone(qtbot, viewer):
+    axial, labels = viewer.canvases["axial"], viewer.editor.labels
+    viewer.editor.choose("lasso")
+    before = labels.array.copy()
+    for close, modifier in ((1, Qt.KeyboardModifier.NoModifier), (0, Qt.KeyboardModifier.ShiftModifier)):
+        for voxel in [(12, 20, 12), (12, 30, 12), (12, 30, 22), (12, 20, 22)]:
+            viewer.go(voxel)
+            qtbot.keyClick(axial, Qt.Key.Key_Period)
+        qtbot.keyClick(axial, Qt.Key.Key_Return, modifier)
+        assert (labels.array[12, 22:29, 14:21] == close).all()
+    assert np.array_equal(labels.array[13], before[13])
+
+
 def test_that_region_growing_labels_what_is_alike_off_the_gui_thread(qtbot, viewer):
     axial, labels = viewer.canvases["axial"], viewer.editor.labels
     viewer.go((20, 5, 5))

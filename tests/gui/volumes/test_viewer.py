@@ -352,3 +352,14 @@ def test_that_alt_and_arrows_set_level_and_width(qtbot, viewer):
     qtbot.keyClick(axial, Qt.Key.Key_Down, alt)
     qtbot.keyClick(axial, Qt.Key.Key_Left, alt | SHIFT)
     assert layer.window == pytest.approx((centre, width))
+
+
+def test_that_a_narrow_panel_cuts_no_field_and_names_labels_instead_of_their_volumes(qtbot, viewer):
+    panel = viewer.panel
+    for wide, hidden in ((130, True), (320, False)):
+        panel.setFixedSize(wide, 300)
+        qtbot.waitUntil(lambda hidden=hidden: panel.list.isColumnHidden(1) is hidden)
+        body = panel.widget()
+        assert body.minimumSizeHint().width() <= panel.viewport().width()
+        right = panel.window_.mapTo(body, panel.window_.rect().topRight()).x()
+        assert right <= panel.viewport().width()

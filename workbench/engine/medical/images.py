@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from workbench.core.volumes import Geometry
 from workbench.engine.medical.arrays import check_claim, check_room, damaged, grey
 from workbench.engine.medical.geometry import of_sitk
 
+MOST_LISTED_BYTES = 1 << 20
+"""Of the names of slices that a header may list."""
 SITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 TIFF_ENDINGS = (".tif", ".tiff")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", *TIFF_ENDINGS)
@@ -149,7 +151,11 @@ def _beside(path: Path, name: bytes, start: int) -> int:
     if not name:
         return max(path.stat().st_size - start, 0)
     text = name.decode("utf-8", "replace")
-    if text.upper().startswith("LIST") or "%" in text:
+    listed = text.upper().startswith("LIST")
+    behind = path.read_bytes()[start : start + MOST_LISTED_BYTES].decode("utf-8", "replace") if listed else ""
+    for one in behind.splitlines() if listed else [text]:
+        _check_inside(path, one.strip())
+    if listed or "%" in text:
         return sum(one.stat().st_size for one in path.parent.iterdir() if one.is_file())
     data = path.parent / text
     if not data.is_file():
@@ -161,6 +167,18 @@ def _beside(path: Path, name: bytes, start: int) -> int:
             place=path.name,
         )
     return data.stat().st_size
+
+
+def _check_inside(path: Path, name: str) -> None:
+    """A header may name the file with its voxels, but none outside of its own folder; raises InputError."""
+    if Path(name).parent == path.parent.absolute():  # some programs write the whole path
+        return
+    if Path(name).is_absolute() or PureWindowsPath(name).drive or ".." in PureWindowsPath(name).parts:
+        raise InputError(
+            "This header names a file outside of its folder.", expected="the file with the voxels beside the header",
+            received=name[:200], fix="Copy both files into one folder, and name the second one without a path.",
+            place=path.name,
+        )  # fmt: skip
 
 
 def _look_picture(path: Path) -> Header:

@@ -17,6 +17,8 @@ from workbench.gui.theme import theme
 from workbench.store.worklist import Audit, Worklist, audit
 
 COLUMNS = ("", "When", "Who", "What", "Case", "Dice", "Model", "Details")
+WIDEST_PX = {"Case": 180, "Model": 160}
+"""What is cut short here stands whole in the tooltip."""
 ROOM_PX = (1120, 600)
 SHOWN_OF_DIGEST = 12
 
@@ -71,6 +73,9 @@ class AuditDialog(QDialog):
         column.addWidget(buttons)
         self.resize(px(ROOM_PX[0]), px(ROOM_PX[1]))
         self.refresh()
+        for name, width in WIDEST_PX.items():
+            at = COLUMNS.index(name)
+            self.sheet.setColumnWidth(at, min(self.sheet.columnWidth(at), px(width)))
         self.sheet.setFocus()
 
     def refresh(self) -> None:

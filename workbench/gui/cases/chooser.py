@@ -48,7 +48,7 @@ def words(one: SeriesInfo) -> str:
 
 
 class SeriesChooser(Card):
-    """Return or a double click opens; several images of one lattice are opened side by side."""
+    """Return or a double click opens; several images are opened side by side, on the lattice of the first."""
 
     chosen = Signal(object)
     """A list of SeriesInfo."""
@@ -123,7 +123,10 @@ class SeriesChooser(Card):
             fault = "Choose one label volume; others can be loaded afterwards."
         parts = [count(len(images), "image")] if images else []
         parts += ["labels"] if labels else []
-        self.hint.set_whole(fault or (" and ".join(parts) + " chosen" if parts else "Choose a series."))
+        told = " and ".join(parts) + " chosen" if parts else "Choose a series."
+        if len({(one.shape, one.spacing_mm) for one in images}) > 1:
+            told += f"; the others are laid onto {images[0].title} by where they lie"
+        self.hint.set_whole(fault or told)
         self.open_button.setEnabled(bool(parts) and not fault)
 
     def _open(self) -> None:

@@ -55,6 +55,8 @@ class OpenCase:
     notes: list[str] = dataclasses.field(default_factory=list)
     other: LabelSet | None = None
     """Other labels of the case that are not shown: with edits, or read from its files."""
+    placed: dict[int, VolumeFile | None] = dataclasses.field(default_factory=dict)
+    """Volumes of other grids as they are shown, on that of the first; None where they lie elsewhere."""
 
     @property
     def key(self) -> str:
@@ -181,10 +183,28 @@ class Opening(QObject):
 
             self.asking.ask(f"Reading {one.title}", "volume", VolumeFile, then, path=case.info.path, key=one.key)
             return
-        if labels is None:
+        strange = next((at for at in range(1, len(case.files)) if at not in case.placed and _strange(case, at)), None)
+        if strange is not None:
+            self._place(case, strange, labels)
+        elif labels is None:
             self._lay(case, None)
         else:
             self._ask_labels(case, case.info.path, labels.key, lambda found: self._lay(case, found))
+
+    def _place(self, case: OpenCase, at: int, labels: SeriesInfo | None) -> None:
+        """Bring a volume of another grid onto that of the first."""
+        title, before = case.series[at].title, case.files[at]
+
+        def then(found: VolumeFile | None) -> None:
+            case.placed[at] = found
+            told = found.notes[len(before.notes) :] if found is not None else ()
+            case.notes += [f"{title}: {note}" for note in told]
+            if found is None:
+                case.notes.append(f"{title} lies elsewhere in the patient and is left out; open it by itself")
+            self._read(case, labels)
+
+        self.asking.ask(f"Laying {title} onto the first volume", "onto", VolumeFile | None, then,
+                        volume=msgspec.to_builtins(before), like=msgspec.to_builtins(case.files[0]))  # fmt: skip
 
     def _ask_labels(self, case: OpenCase, path: str, key: str, then: Callable[[VolumeFile], None]) -> None:
         like = msgspec.to_builtins(case.files[0])
@@ -206,8 +226,10 @@ def _laid(case: OpenCase, found: VolumeFile | None) -> OpenCase:
 
     Labels that were edited when the case was open last go before those that were read now.
     """
-    for one, file in zip(case.series, case.files, strict=True):
-        case.layers.append(Layer(open_volume(Path(file.path)), file.meta, title=one.title))
+    for at, (one, file) in enumerate(zip(case.series, case.files, strict=True)):
+        shown = case.placed.get(at, file)
+        if shown is not None:
+            case.layers.append(Layer(open_volume(Path(shown.path)), shown.meta, title=one.title))
     case.is_dicom = _is_dicom(case)
     case.layers = _on_one_grid(case)
     try:
@@ -228,6 +250,19 @@ def _laid(case: OpenCase, found: VolumeFile | None) -> OpenCase:
     others = [one for one in (*edited, read) if one is not None and (wanted is None or one.file != wanted.file)]
     case.other = others[-1] if others else None
     return case
+
+
+def _strange(case: OpenCase, at: int) -> bool:
+    """Whether a volume has another grid than the first, as far as their headers tell."""
+    first, other = case.files[0], case.files[at]
+    shapes = [tuple(reversed(case.series[one].shape)) for one in (0, at)]
+    if any(len(one) != 3 for one in shapes):
+        return False
+    try:
+        check_same_grid(first.meta.geometry, shapes[0], other.meta.geometry, shapes[1])
+    except Problem:
+        return True
+    return False
 
 
 def _on_one_grid(case: OpenCase) -> list[Layer]:

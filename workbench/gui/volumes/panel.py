@@ -104,6 +104,8 @@ class Panel(QScrollArea):
         for form in (self._display, self._tools):
             form.setRowWrapPolicy(policies.WrapAllRows if narrow else policies.DontWrapRows)
         self.list.setColumnHidden(1, narrow)
+        side, edge = theme().pixels(2 if narrow else 8), theme().pixels(4)
+        self._column.setContentsMargins(side, edge, side, edge)
 
     def say_window(self, name: str) -> None:
         """Which window is set; empty for one set by hand."""
@@ -147,8 +149,7 @@ class Panel(QScrollArea):
     def _lay_out(self) -> None:
         px = theme().pixels
         body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(px(8), px(4), px(8), px(4))
+        column = self._column = QVBoxLayout(body)
         column.setSpacing(px(4))
         column.addWidget(self.list, 1)
         self._display = _form()

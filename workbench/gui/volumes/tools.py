@@ -230,7 +230,10 @@ class Lasso(Painting):
     """Drag around an area, or click its corners; a double click, Return or the first corner closes it."""
 
     follows = True
-    words = "Drag around an area, or click its corners and double-click; the right button takes away."
+    words = (
+        "Drag around an area, or click its corners and double-click; the right button takes away. "
+        "By keys: '.' sets a corner at the crosshair, Return fills, Shift+Return takes away."
+    )
 
     def __init__(self, scene: Scene, *, able: Callable[[], bool] = lambda: True) -> None:
         super().__init__(scene, able=able)
@@ -241,17 +244,21 @@ class Lasso(Painting):
     def press(self, canvas: PlaneCanvas, event: QMouseEvent) -> None:
         if not self.ready:
             return
-        if self._on != (canvas.name, canvas.index):
-            self._points, self._on = [], (canvas.name, canvas.index)
-        if not self._points:
-            self._erase = event.button() == RIGHT
-        self._free = False
+        self._begin(canvas, erase=event.button() == RIGHT)
         near = canvas.to_screen(*self._points[0]) - event.position() if len(self._points) > 2 else QPointF(99, 99)
         if math.hypot(near.x(), near.y()) < 8:
             self.close(canvas)
         else:
             self._points.append(canvas.to_point(event.position()))
         canvas.update()
+
+    def _begin(self, canvas: PlaneCanvas, *, erase: bool = False) -> None:
+        """Another slice begins another line."""
+        if self._on != (canvas.name, canvas.index):
+            self._points, self._on = [], (canvas.name, canvas.index)
+        if not self._points:
+            self._erase = erase
+        self._free = False
 
     def drag(self, canvas: PlaneCanvas, event: QMouseEvent) -> None:
         if not self._points:
@@ -269,7 +276,12 @@ class Lasso(Painting):
         self.close(canvas)
 
     def key(self, canvas: PlaneCanvas, event: QKeyEvent) -> bool:
+        if event.key() == Qt.Key.Key_Period and self.ready:  # a corner at the crosshair, for hands without a mouse
+            self._begin(canvas)
+            self._points.append(canvas.plane.point(self.scene.cursor, self.scene.shape))
+            return True
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and len(self._points) > 2:
+            self._erase = self._erase or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             self.close(canvas)
             return True
         if event.key() == Qt.Key.Key_Backspace and self._points:
