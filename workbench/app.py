@@ -113,9 +113,13 @@ def make_window(
     elif recipes is None and (broken := _broken_plugins()):
         window.banner.show_problem(broken[0])
     if make_runner is None:
-        link.background(lambda: _unheeded(home), then=lambda apart: apart and window.banner.show_note(apart),
-                        owner=window)  # fmt: skip
+        link.background(lambda: _unheeded(home), then=lambda apart: _note(window, apart), owner=window)
     return window
+
+
+def _note(window: MainWindow, words: str) -> None:
+    if words:
+        window.banner.show_note(words)
 
 
 def _unheeded(home: Home) -> str:

@@ -4,10 +4,13 @@
 
 Opening is measured in a window with a real, warm worker, each time with another file: from the wish to the end of
 the first paint of the waveform, until the spectrogram of what is seen has no tile under way, and until the file is
-read to its end. A frame is timed from the call that moves the view to the end of the repaint of all strips, over the
+read to its end. A frame is timed from the call that moves the view to the end of the paint of all strips, over the
 hour, with tiles that are at hand and tiles that are not. The limit beside it is a bare picture of the same size,
-scaled as the tiles are. Live: a stand-in for the sound card hands over blocks of 10 ms in real time, on a thread of
-its own; `sound to pixel` runs from the beginning of a block's sound to the end of the paint that shows all of it.
+scaled as the tiles are; `pyqtgraph` is its ImageItem in a PlotWidget of that size, panned in the same run, and
+`zoom_to_pyqtgraph` and the like are ratios of the p95. Where other work keeps the cores busy, ratios tell more than
+times, and the processor time of a frame (`cpu`, all threads) more than both. Live: a stand-in for the sound card
+hands over blocks of 10 ms in real time, on a thread of its own; `sound to pixel` runs from the beginning of a
+block's sound to the end of the paint that shows all of it.
 A sound card's own latency comes on top of that.
 """
 
@@ -78,6 +81,7 @@ def opened(app: Any, page: Any, path: Path) -> dict[str, float]:
 def moved(app: Any, viewer: Any, frames: int) -> dict[str, list[float]]:
     """Milliseconds of frames while zooming in and out and while panning, tiles at hand and not, and the limit."""
     import numpy as np
+    from PySide6.QtCore import QEvent
     from PySide6.QtGui import QImage, QPainter
 
     from tests.bench.compare import serve
@@ -85,18 +89,18 @@ def moved(app: Any, viewer: Any, frames: int) -> dict[str, list[float]]:
     chance, scene = np.random.default_rng(0), viewer.scene
     whole = scene.duration_s
 
+    found: dict[str, list[float]] = {name: [] for name in ("zoom", "pan", "pan_cold", "limit", "pyqtgraph", "cpu")}
+
     def timed(start_s: float, span_s: float) -> float:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         scene.look(start_s, span_s)
-        for strip in viewer.strips():
-            if strip.isVisible():
-                strip.repaint()
+        app.sendPostedEvents(None, QEvent.Type.UpdateRequest.value)  # every strip once, as the window does it
+        found["cpu"].append((time.process_time() - worked) * 1000)
         return (time.perf_counter() - began) * 1000
 
     def settle() -> None:
         serve(app, lambda: not viewer.store.waiting, PATIENCE_S)
 
-    found: dict[str, list[float]] = {"zoom": [], "pan": [], "pan_cold": [], "limit": []}
     spans = np.geomspace(whole, 0.05, frames // 2)
     middle = whole * 0.37
     for span_s in [*spans, *spans[::-1]]:
@@ -123,6 +127,31 @@ def moved(app: Any, viewer: Any, frames: int) -> dict[str, list[float]]:
         painter.drawImage(ground.rect(), picture)
         painter.end()
         found["limit"].append((time.perf_counter() - began) * 1000)
+    found["pyqtgraph"] = bare(app, strip, frames)
+    return found
+
+
+def bare(app: Any, strip: Any, frames: int) -> list[float]:
+    """Milliseconds of frames of pyqtgraph alone: a picture of as many columns as the strip has, panned."""
+    import numpy as np
+    import pyqtgraph
+
+    plot = pyqtgraph.PlotWidget()
+    plot.resize(strip.size())
+    rows = np.random.default_rng(0).integers(0, 255, (256, 4096), dtype=np.uint8)
+    picture = pyqtgraph.ImageItem(rows, axisOrder="row-major")
+    picture.setLookupTable(pyqtgraph.colormap.get("inferno").getLookupTable())
+    plot.addItem(picture)
+    plot.show()
+    app.processEvents()
+    found = []
+    for at in range(frames):
+        began = time.perf_counter()
+        plot.setXRange(at * 3, at * 3 + 2400, padding=0)
+        plot.viewport().repaint()
+        found.append((time.perf_counter() - began) * 1000)
+        app.processEvents()
+    plot.close()
     return found
 
 
@@ -233,6 +262,9 @@ def measure(repeats: int, frames: int, live_s: float, seconds: int) -> dict[str,
         for name, values in found.items():
             middle, high = percentiles(values)
             report |= {f"{name}_ms": round(middle, 2), f"{name}_p95_ms": round(high, 2)}
+        peer = percentiles(found["pyqtgraph"])[1]
+        for name in ("zoom", "pan", "pan_cold"):
+            report[f"{name}_to_pyqtgraph"] = round(percentiles(found[name])[1] / peer, 2)
     finally:
         window.leave_quietly()
         end_worker(home)

@@ -53,6 +53,7 @@ class TimeStrip(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._ground: QPixmap | None = None
+        self._room: QRectF | None = None
         self._pressed: tuple[float, int] | None = None
         self._held: tuple[float, float] | None = None
         for signal in (scene.shown, scene.ranged, scene.restyled):
@@ -63,14 +64,16 @@ class TimeStrip(QWidget):
 
     def redraw(self) -> None:
         """Draw the ground anew."""
-        self._ground = None
+        self._ground = self._room = None
         self.update()
 
     @property
     def room(self) -> QRectF:
         """Where time runs."""
-        left = theme().pixels(LEFT_PX)
-        return QRectF(left, 0, max(self.width() + self.hidden_px - left, 1), self.height())
+        if self._room is None:  # asked for with every edge of every segment
+            left = theme().pixels(LEFT_PX)
+            self._room = QRectF(left, 0, max(self.width() + self.hidden_px - left, 1), self.height())
+        return self._room
 
     def x_of(self, sample: float) -> float:
         """The pixel of a sample."""
@@ -90,7 +93,7 @@ class TimeStrip(QWidget):
         """Magnify the height."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._ground = None
+        self._ground = self._room = None
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -310,7 +313,9 @@ class Waveform(TimeStrip):
         picture = QImage(tone.data, len(rows), len(height), tone.shape[1], QImage.Format.Format_Indexed8)
         colours = (now.blend(now.accent, 0.6), now.accent, now.error)
         picture.setColorTable([0, *(QColor(one).rgba() for one in colours)])
-        painter.drawImage(QPointF(self.room.left(), middle - reach), picture)
+        # Ready to be laid over: Qt would turn tones into colours span by span, on threads that it waits for.
+        ready = picture.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+        painter.drawImage(QPointF(self.room.left(), middle - reach), ready)
 
     def _samples(self, painter: QPainter, channel: int, ends: tuple[float, float], middle: float, half: float) -> None:
         sound = self.scene.sound

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from workbench.core.audio import TILE_COLUMNS
+from workbench.gui.bands import bands
 from workbench.gui.sounds import confidences
 from workbench.gui.sounds.canvas import TimeStrip, ticks
 from workbench.gui.sounds.scene import SoundScene
@@ -19,6 +21,8 @@ from workbench.gui.sounds.waves import from_axis, limits_hz, to_axis
 from workbench.gui.theme import theme, tokens
 
 MARKS_HZ = (20, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 48_000)
+Piece: TypeAlias = tuple[QRectF, QImage, QRectF]
+"""Where a picture goes, the picture, and which part of it."""
 PITCH_HZ = (50.0, 600.0)
 """Pitch has a logarithmic scale of its own over the whole height: on the axis it would lie at the bottom."""
 
@@ -84,17 +88,17 @@ class Spectrogram(TimeStrip):
         wanted = range(int(self.scene.start_s / span), int(max(last_s - 1e-9, 0) / span) + 1)
         table = colour_table(self.scene.colour_map, self.scene.top_db, self.scene.range_db)
         painter.fillRect(self.room, QColor.fromRgba(table[0]))
-        painter.setClipRect(self.room)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self.store.want([(settings, level, index) for index in wanted])
-        for index in wanted:
-            self._stand_in(painter, level, index, table)
-        painter.setClipping(False)
+        pieces = [piece for index in wanted for piece in self._stand_in(level, index, table)]
+        for _ in bands(painter, self.room):
+            for target, picture, part in pieces:
+                painter.drawImage(target, picture, part)
         self._axis(painter)
         self._overlay(painter)
         confidences.paint(painter, self, self.scene.words)
 
-    def _stand_in(self, painter: QPainter, level: int, index: int, table: tuple[int, ...]) -> None:
+    def _stand_in(self, level: int, index: int, table: tuple[int, ...]) -> Iterator[Piece]:
         """The tile itself, or the part of a coarser one, or its two finer halves."""
         settings = self.scene.settings
         for up in range(12):
@@ -103,25 +107,18 @@ class Spectrogram(TimeStrip):
                 share = 2.0**-up
                 begin = (index - ((index >> up) << up)) * share
                 start = index * tile_span_s(settings, level)
-                self._draw(painter, tile, start, (begin, share), level=level + up, table=table)
+                yield from self._piece(tile, start, (begin, share), level=level + up, table=table)
                 return
         for half in (0, 1):
             tile = self.store.peek(settings, level - 1, index * 2 + half) if level else None
             if tile is not None:
                 start = (index * 2 + half) * tile_span_s(settings, level - 1)
-                self._draw(painter, tile, start, (0.0, 1.0), level=level - 1, table=table)
+                yield from self._piece(tile, start, (0.0, 1.0), level=level - 1, table=table)
 
-    def _draw(
-        self,
-        painter: QPainter,
-        tile: Tile,
-        start_s: float,
-        part: tuple[float, float],
-        *,
-        level: int,
-        table: tuple[int, ...],
-    ) -> None:
-        """Draw a part of a tile (where it begins and how much of it, 0 … 1) at its time."""
+    def _piece(
+        self, tile: Tile, start_s: float, part: tuple[float, float], *, level: int, table: tuple[int, ...]
+    ) -> Iterator[Piece]:
+        """A part of a tile (where it begins and how much of it, 0 … 1) at its time."""
         first = part[0] * TILE_COLUMNS
         columns = min(part[1] * TILE_COLUMNS, len(tile.power_db) - first)
         if columns <= 0:
@@ -136,7 +133,7 @@ class Spectrogram(TimeStrip):
         skipped = max(0.0, (room.left() - left) * per_px - 2)
         beyond = max(0.0, (right - room.right()) * per_px - 2)
         target = QRectF(left + skipped / per_px, 0, (columns - skipped - beyond) / per_px, self.height())
-        painter.drawImage(target, picture, QRectF(first + skipped, 0, columns - skipped - beyond, rows))
+        yield target, picture, QRectF(first + skipped, 0, columns - skipped - beyond, rows)
 
     def _axis(self, painter: QPainter) -> None:
         now, left = tokens(), self.room.left()
