@@ -28,6 +28,10 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 
 
+VOCODER_CARD = "mel.json"
+"""Beside a vocoder's config.json: the analysis of its frames; see engine.speech.vocoders."""
+
+
 def fault(what: str, *, expected: str, received: str, fix: str, place: Path | None = None) -> InputError:
     """An InputError on the knob that chooses the backbone."""
     return InputError(
@@ -86,7 +90,7 @@ def _package_folder(name: str) -> Path:
 
 
 def _starter_folder(name: str) -> Path:
-    known = [one.name for one in STARTERS.iterdir() if (one / "config.json").is_file()] if STARTERS.is_dir() else []
+    known = [one.name for one in _starters()]
     if name not in known:
         raise fault(
             f"There is no starter backbone {name!r}.",
@@ -95,6 +99,12 @@ def _starter_folder(name: str) -> Path:
             fix=did_you_mean(name, known) if known else f"Choose {MINILM}.",
         )
     return STARTERS / name
+
+
+def _starters() -> list[Path]:
+    """Starters that can be adapted; a vocoder is in Hugging Face format too, and no backbone."""
+    found = sorted(STARTERS.iterdir()) if STARTERS.is_dir() else []
+    return [one for one in found if (one / "config.json").is_file() and not (one / VOCODER_CARD).is_file()]
 
 
 def list_weights(folder: Path) -> list[Path]:
@@ -218,8 +228,7 @@ def _first_sentence(error: Exception) -> str:
 def catalogue(folders: Iterable[Path] = (), more: Iterable[str] = ()) -> list[BackboneInfo]:
     """Backbones at hand: known packages, starters, those below `folders` (downloaded ones), and at `more` addresses."""
     addresses = [*PACKAGES]
-    if STARTERS.is_dir():
-        addresses += [f"starter:{one.name}" for one in sorted(STARTERS.iterdir()) if (one / "config.json").is_file()]
+    addresses += [f"starter:{one.name}" for one in _starters()]
     for root in folders:
         addresses += [_address_in(one.parent) for one in sorted(root.glob("[!.]*/config.json"))]
     return [describe(address) for address in [*addresses, *more]]

@@ -16,6 +16,7 @@ from tests.engine.speech.sounds import tone
 from workbench.core import vocoding
 from workbench.core.problem import InputError
 from workbench.engine import rng
+from workbench.engine.backbone_folders import catalogue
 from workbench.engine.speech import features, vocoders
 from workbench.engine.speech.vocoders import CLONING, PUBLISHED, SPEECHT5, GriffinLim, HifiGan
 
@@ -149,7 +150,8 @@ def test_that_weights_are_never_unpickled(published: Path, tmp_path: Path, monke
 
 
 def test_that_choices_are_told_to_apply_as_words_or_as_a_path(published: Path) -> None:
-    told = [vocoding.asked(one, str(published)) for one in vocoding.CHOICES]
+    every = (vocoding.GRIFFIN_LIM, vocoding.TRAINED_HERE, vocoding.FOLDER)
+    told = [vocoding.asked(one, str(published)) for one in every]
     assert told == [vocoding.GRIFFIN_LIM, vocoding.TRAINED_HERE, str(published)]
     with pytest.raises(InputError) as caught:
         vocoders.choose(vocoding.asked(vocoding.FOLDER), PUBLISHED, field="vocoder_folder")
@@ -166,3 +168,15 @@ def test_that_a_warm_vocoder_is_opened_once_and_again_when_its_weights_change(tm
     os.utime(tmp_path / "model.safetensors", (1, 1))
     assert vocoders.warm_vocoder(job, str(tmp_path), CLONING) is not first
     assert vocoders.warm_vocoder(job, "", CLONING, iterations=16) == GriffinLim(CLONING, 16)
+
+
+def test_that_the_starter_is_small_fits_voice_cloning_alone_and_is_no_backbone() -> None:
+    vocoder = vocoders.choose(vocoding.TRAINED_HERE, CLONING)
+    assert isinstance(vocoder, HifiGan)
+    assert sum(one.numel() for one in vocoder.model.parameters()) < 500_000
+    wave = vocoder(CLONING.log_mel(_wave())[0].numpy())
+    assert wave.shape == (49 * 200,) and np.isfinite(wave).all()
+    with pytest.raises(InputError) as caught:
+        vocoders.choose(vocoding.TRAINED_HERE, SPEECHT5)
+    assert "mel bins 40" in caught.value.expected and caught.value.place == "vocoder"
+    assert "starter:vocoder" not in [one.address for one in catalogue()]

@@ -15,6 +15,7 @@ from workbench.core.problem import InputError
 from workbench.core.settings import Settings
 from workbench.core.vocoding import FOLDER
 from workbench.engine import rng
+from workbench.engine.backbone_folders import STARTERS
 from workbench.engine.speech import vocoders
 from workbench.engine.speech.corpora import Recording
 from workbench.engine.speech.vocoders import CLONING, SPEECHT5
@@ -270,3 +271,24 @@ def test_that_voice_cloning_refuses_a_vocoder_of_other_frames_before_it_trains(
 
 def test_that_methods_have_the_parts_they_learn_with() -> None:
     assert len(_sounding(SMALL.replace(method=HIFI_GAN)).parameter_groups()) == 2
+
+
+def test_that_a_cloned_voice_sounds_through_the_vocoder_that_is_asked_for(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    from workbench.recipes.speech.sv2tts import serve as cloning
+
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    job = SimpleNamespace(cache={}, device="cpu", precision="fp32", progress=lambda *_: None)
+    voice = STARTERS / "voice-synthesiser"
+    question = {"text": "A word.", "voice": "fictitious:1", "iterations": 16}
+    folder = str(trained.path / "model")
+    one, other = (cloning.answer(job, voice, question | {"vocoder": name}) for name in ("Griffin-Lim", folder))
+    assert one.sound != other.sound
+    waves = [soundfile.read(each.sound)[0] for each in (one, other)]
+    assert abs(len(waves[0]) - len(waves[1])) <= CLONING.hop and not np.allclose(waves[0][:4000], waves[1][:4000])
+    rng.seed(4)
+    vocoders.save(tmp_path, networks.generator(SPEECHT5, 8), SPEECHT5)
+    with pytest.raises(InputError) as caught:
+        cloning.answer(job, voice, question | {"vocoder": str(tmp_path)})
+    assert caught.value.field == "vocoder" and "mel bins 40" in caught.value.received

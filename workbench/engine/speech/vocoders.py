@@ -16,13 +16,13 @@ from torch import Tensor
 
 from workbench.core.problem import InputError
 from workbench.core.vocoding import FOLDER, GRIFFIN_LIM, TRAINED_HERE
-from workbench.engine.backbone_folders import STARTERS, list_weights, read_header
+from workbench.engine.backbone_folders import STARTERS, VOCODER_CARD, list_weights, read_header
 from workbench.engine.speech import features
 
 Floats = NDArray[np.float32]
 
-MEL_CARD = "mel.json"
-"""Beside a vocoder's config.json: the analysis of its frames, of which that file tells bins, hop and rate alone."""
+MEL_CARD = VOCODER_CARD
+"""It tells the whole analysis, of which config.json has bins, hop and rate alone."""
 MODEL_TYPE = "speecht5_hifigan"
 ITERATIONS = 60
 LOUDEST = 0.9

@@ -43,8 +43,8 @@ class Sv2tts(Training):
         DURATIONS, "How phones meet frames: by their lengths, or by location-sensitive attention as in Tacotron 2"
     )  # fmt: skip
     vocoder: Choice = knob(
-        GRIFFIN_LIM, "What makes sound of the frames: phases that are searched for, the HiFi-GAN that comes along (80 "
-        "mel bins), or one in a folder",
+        GRIFFIN_LIM, "What makes sound of the frames: phases that are searched for, the HiFi-GAN that comes along (for "
+        "80 mel bins; faster, but it loses the pitch), or one in a folder",
     )  # fmt: skip
     vocoder_folder: str = knob("", "A SpeechT5HifiGan's folder, or the model of a run of hifi-gan", widget="folder",
                                when={"vocoder": (FOLDER,)})  # fmt: skip
