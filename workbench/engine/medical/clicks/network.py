@@ -59,11 +59,15 @@ class Block(nn.Module):
 
 
 def _convolved(layer: nn.Conv3d, x: Tensor) -> Tensor:
-    """The layer's answer; a single slice meets only its kernels' middle, which is the same at a third of the work."""
+    """The layer's answer; a single slice meets only its kernels' middle, which is the same at a third of the work.
+
+    (And in bfloat16 the gradients of convolutions over one slice end the process: oneDNN 3.12, torch 2.13.)
+    """
     if x.shape[2] > 1:
         found: Tensor = layer(x)
         return found
-    return F.conv2d(x[:, :, 0], layer.weight[:, :, 1], padding=1)[:, :, None]
+    side = layer.kernel_size[0]
+    return F.conv2d(x[:, :, 0], layer.weight[:, :, side // 2], layer.bias, padding=side // 2)[:, :, None]
 
 
 class ClickNetwork(nn.Module):
@@ -89,17 +93,25 @@ class ClickNetwork(nn.Module):
                 kept.append(x)
                 x = F.max_pool3d(x, halved[level])
         for level in reversed(range(len(kept))):
-            wide = F.interpolate(self.narrow[level](x), kept[level].shape[2:], mode="trilinear")
+            wide = F.interpolate(_convolved(self.narrow[level], x), kept[level].shape[2:], mode="trilinear")
             x = self.up[level](torch.cat([kept[level], wide], 1))
-        found: Tensor = self.head(x)[..., : size[0], : size[1], : size[2]]
+        with torch.autocast(x.device.type, enabled=False):
+            logits = self.head(x.float())
+        found: Tensor = logits[..., : size[0], : size[1], : size[2]]
         return found
 
     def shares(self, question: Question) -> Floats:
         """A candidate for refine(): shares (z, y, x) of a question's voxels."""
         x = torch.from_numpy(channels(question))[None]
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=x.shape[2] > 1 and _quick_halves()):
             found: Floats = torch.sigmoid(self(x, question.spacing_mm))[0, 0].numpy()
         return found
+
+
+def _quick_halves() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware; elsewhere it would be slower than single precision."""
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(known.get("amx_bf16"))
 
 
 def pools(shape: Sequence[int], spacing_mm: Sequence[float], levels: int) -> list[Pool]:

@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -153,7 +154,7 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda at: min((at + 1) / 100, 0.02 + 0.98 * (1 + math.cos(math.pi * at / updates)) / 2)
     )
-    parts = {"net": net, "eased": eased, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {"net": net, "eased": eased, "optimiser": optimiser, "schedule": schedule}
     done = first = 0
     if kept is not None and (kept / checkpoints.SKELETON).is_file():
         state = checkpoints.read(kept)
