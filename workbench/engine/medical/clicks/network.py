@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.core.problem import InputError
+from workbench.engine.devices import has_tiles
 from workbench.engine.medical.refine import Floats, Question
 
 WEIGHTS, CARD = "click-refiner.safetensors", "click-refiner.json"
@@ -103,15 +104,9 @@ class ClickNetwork(nn.Module):
     def shares(self, question: Question) -> Floats:
         """A candidate for refine(): shares (z, y, x) of a question's voxels."""
         x = torch.from_numpy(channels(question))[None]
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=x.shape[2] > 1 and _quick_halves()):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=x.shape[2] > 1 and has_tiles()):
             found: Floats = torch.sigmoid(self(x, question.spacing_mm))[0, 0].numpy()
         return found
-
-
-def _quick_halves() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware; elsewhere it would be slower than single precision."""
-    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(known.get("amx_bf16"))
 
 
 def pools(shape: Sequence[int], spacing_mm: Sequence[float], levels: int) -> list[Pool]:
