@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,8 @@ def measure(
                     for name in (case.name, *groups):
                         rows.setdefault((way, begin, name), []).append((seed, scores))
                     seconds.setdefault(way, []).extend(took)
+                    said = [seed, case.name, begin, way, np.round(scores, 3).tolist(), round(float(np.median(took)), 3)]
+                    print(json.dumps(said), file=sys.stderr, flush=True)  # it is long: say how it goes
     report: dict[str, Any] = {}
     for (way, begin, name), found in rows.items():
         told = report.setdefault(way, {"seconds median": round(float(np.median(seconds[way])), 3),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import types
+
 import msgspec
 import numpy as np
 import pytest
 
-from workbench.core.problem import InputError
-from workbench.core.refining import RefineAnswer
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.refining import WAYS, RefineAnswer
+from workbench.engine import backbone_folders
 from workbench.store.bits import packed, unpacked
+from workbench.worker.refining import refine
 
 SHAPE = (20, 40, 40)
 WITHIN_S = 60
@@ -66,3 +70,30 @@ def test_that_a_worker_finds_what_was_clicked_and_keeps_every_mark(runner, volum
     ):  # fmt: skip
         error = ask(runner, volume, **wrong).exception(WITHIN_S)
         assert isinstance(error, InputError) and words in str(error), (wrong, error)
+
+
+def dice(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+def test_that_a_worker_refines_by_its_network_from_what_is_shown(runner, volume, ball):
+    first = answered(ask(runner, volume, way="network").result(WITHIN_S))
+    assert dice(first, ball) > 0.7 and first[10, 20, 20] and not first[2, 2, 2]
+    leak = ball.copy()
+    leak[8:13, 2:14, 2:20] = True
+    asked = {"prior": msgspec.to_builtins(packed(leak)), "shown": msgspec.to_builtins(packed(leak))}
+    second = answered(ask(runner, volume, way="network", unwanted=[[10, 6, 8]], **asked).result(WITHIN_S))
+    assert dice(second, ball) > dice(leak, ball) and not second[10, 6, 8]
+    error = ask(runner, volume, way="magic").exception(WITHIN_S)
+    assert isinstance(error, InputError) and all(way in str(error) for way in WAYS)
+
+
+def test_that_missing_weights_are_said_and_the_other_way_is_offered(monkeypatch, tmp_path, volume):
+    context = types.SimpleNamespace(cache={}, cancelled=lambda: False)
+    monkeypatch.setattr(backbone_folders, "STARTERS", tmp_path / "none")
+    asked = {"path": str(volume), "spacing_mm": [2.0, 1.0, 1.0], "start": [0, 0, 0], "shape": list(SHAPE),
+             "wanted": [[10, 20, 20]], "unwanted": []}  # fmt: skip
+    with pytest.raises(KnownTrouble, match="missing") as trouble:
+        refine({**asked, "way": "network"}, context)
+    assert "geodesic distance" in trouble.value.fix
+    assert unpacked(refine({**asked, "way": "geodesic"}, context).mask, SHAPE)[10, 20, 20]

@@ -61,6 +61,12 @@ class Place:
             torch.mps.empty_cache()
 
 
+def has_tiles() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in hardware (AMX)."""
+    asked: Any = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return bool(asked())
+
+
 def choose(device: str = "auto", precision: str = "auto") -> Place:
     """The place for 'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'; raises InputError where it is absent.
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from tests.gui.volumes.hands import CONTROL, LEFT, RIGHT, drag, spot
 from tests.plugins.fixtures import end_worker
 from workbench.core.problem import KnownTrouble
+from workbench.core.refining import WAYS
 from workbench.gui.volumes.refining import AGAINST, FOR
 from workbench.runner.local import LocalRunner
 
@@ -166,3 +167,51 @@ def test_that_refining_is_offered_only_where_there_is_a_worker(viewer):
     viewer.editor.refiner.ask = Slow()
     viewer._refresh()
     assert viewer.actions_["refine"].isEnabled()
+
+
+def test_that_the_way_is_chosen_beside_the_tool_and_marks_are_answered_anew(qtbot, refining):
+    viewer, axial, panel = refining, refining.canvases["axial"], refining.panel
+    slow = viewer.editor.refiner.ask = Slow()
+    viewer.editor.refiner.reach_mm = 6.0
+    viewer._refresh()
+    viewer.editor.choose("refine")
+    delivered, other = list(WAYS)
+    assert panel.way.isVisibleTo(panel) and panel.way.currentData() == viewer.editor.refiner.way == delivered
+    mark(qtbot, axial, (20, 36, 33))
+    qtbot.waitUntil(lambda: len(slow.asked) == 1)
+    assert slow.asked[0]["way"] == delivered and unpacked_or_none(slow, 0) is None
+    answer(slow, 0)
+    answered(qtbot, viewer)
+    mark(qtbot, axial, (20, 38, 34), RIGHT)
+    qtbot.waitUntil(lambda: len(slow.asked) == 2)
+    assert unpacked_or_none(slow, 1).sum() == np.prod(slow.asked[0]["shape"])  # what was shown goes along
+    answer(slow, 1)
+    answered(qtbot, viewer)
+    viewer.actions_["refine-way"].trigger()
+    qtbot.waitUntil(lambda: len(slow.asked) == 3)
+    assert slow.asked[2]["way"] == other and panel.way.currentData() == other
+    assert slow.asked[2]["wanted"] == [(20, 36, 33)] and unpacked_or_none(slow, 2) is None
+    slow.futures[2].set_exception(KnownTrouble("The network is missing.", fix="Refine by geodesic distance."))
+    answered(qtbot, viewer)
+    assert viewer.message.whole == "The network is missing. Refine by geodesic distance."
+    panel.way.setCurrentIndex(0)
+    panel.way.activated.emit(0)
+    qtbot.waitUntil(lambda: len(slow.asked) == 4)
+    assert slow.asked[3]["way"] == delivered
+    answer(slow, 3)
+    answered(qtbot, viewer)
+    qtbot.keyClick(axial, Qt.Key.Key_Backspace)  # a mark taken back takes its part of the mask along
+    qtbot.waitUntil(lambda: len(slow.asked) == 5)
+    assert slow.asked[4]["unwanted"] == [] and unpacked_or_none(slow, 4) is None
+    qtbot.keyClick(axial, Qt.Key.Key_Escape)
+    viewer.editor.choose("brush")
+    assert not panel.way.isVisibleTo(panel)
+
+
+def unpacked_or_none(slow, at):
+    from base64 import b64decode
+
+    from workbench.store.bits import unpacked
+
+    shown = slow.asked[at]["shown"]
+    return unpacked(b64decode(shown), slow.asked[at]["shape"]) if shown else None

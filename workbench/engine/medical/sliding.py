@@ -23,7 +23,7 @@ from monai.utils.enums import BlendMode
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from workbench.engine.devices import Place
+from workbench.engine.devices import Place, has_tiles
 from workbench.engine.medical.segmentation import Floats, Windows
 
 log = logging.getLogger("workbench.sliding")
@@ -120,12 +120,6 @@ class Fast(nn.Module):
             log.info("The network stays as it is: %s", error)
             return None
         return quick
-
-
-def has_tiles() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 in hardware (AMX)."""
-    asked: Any = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return bool(asked())
 
 
 def for_volumes(place: Place, precision: str = "auto") -> Place:

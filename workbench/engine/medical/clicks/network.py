@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.core.problem import InputError
+from workbench.engine.devices import has_tiles
 from workbench.engine.medical.refine import Floats, Question
 
 WEIGHTS, CARD = "click-refiner.safetensors", "click-refiner.json"
@@ -59,11 +60,15 @@ class Block(nn.Module):
 
 
 def _convolved(layer: nn.Conv3d, x: Tensor) -> Tensor:
-    """The layer's answer; a single slice meets only its kernels' middle, which is the same at a third of the work."""
+    """The layer's answer; a single slice meets only its kernels' middle, which is the same at a third of the work.
+
+    (And in bfloat16 the gradients of convolutions over one slice end the process: oneDNN 3.12, torch 2.13.)
+    """
     if x.shape[2] > 1:
         found: Tensor = layer(x)
         return found
-    return F.conv2d(x[:, :, 0], layer.weight[:, :, 1], padding=1)[:, :, None]
+    side = layer.kernel_size[0]
+    return F.conv2d(x[:, :, 0], layer.weight[:, :, side // 2], layer.bias, padding=side // 2)[:, :, None]
 
 
 class ClickNetwork(nn.Module):
@@ -89,15 +94,17 @@ class ClickNetwork(nn.Module):
                 kept.append(x)
                 x = F.max_pool3d(x, halved[level])
         for level in reversed(range(len(kept))):
-            wide = F.interpolate(self.narrow[level](x), kept[level].shape[2:], mode="trilinear")
+            wide = F.interpolate(_convolved(self.narrow[level], x), kept[level].shape[2:], mode="trilinear")
             x = self.up[level](torch.cat([kept[level], wide], 1))
-        found: Tensor = self.head(x)[..., : size[0], : size[1], : size[2]]
+        with torch.autocast(x.device.type, enabled=False):
+            logits = self.head(x.float())
+        found: Tensor = logits[..., : size[0], : size[1], : size[2]]
         return found
 
     def shares(self, question: Question) -> Floats:
         """A candidate for refine(): shares (z, y, x) of a question's voxels."""
         x = torch.from_numpy(channels(question))[None]
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=x.shape[2] > 1 and has_tiles()):
             found: Floats = torch.sigmoid(self(x, question.spacing_mm))[0, 0].numpy()
         return found
 

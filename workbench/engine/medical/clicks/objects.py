@@ -124,7 +124,8 @@ def _rescanned(rng: np.random.Generator, case: Case) -> Case:
 def _turned(rng: np.random.Generator, case: Case) -> Case:
     """The case mirrored, and its axes exchanged now and then."""
     turn = tuple(rng.permutation(3)) if rng.random() < 0.5 else (0, 1, 2)
-    flips = [axis for axis in range(3) if rng.random() < 0.5]
-    values, truth = (np.ascontiguousarray(np.flip(one.transpose(turn), flips)) for one in (case.values, case.truth))
+    flips = tuple(axis for axis in range(3) if rng.random() < 0.5)
+    values = np.ascontiguousarray(np.flip(case.values.transpose(turn), flips))
+    truth = np.ascontiguousarray(np.flip(case.truth.transpose(turn), flips))
     z, y, x = (case.spacing_mm[axis] for axis in turn)
     return Case(case.name, values, truth, (z, y, x))

@@ -9,7 +9,6 @@ set against, so that the network meets its own mistakes (iterative training, Sof
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import itertools
 import logging
@@ -17,6 +16,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from workbench.core.problem import InputError
 from workbench.engine import checkpoints
+from workbench.engine.devices import has_tiles
 from workbench.engine.medical import refine
 from workbench.engine.medical.clicks import network, person
 from workbench.engine.medical.clicks.objects import Case, training_case
@@ -35,8 +36,6 @@ Mask = NDArray[np.bool_]
 WORKING_VOXELS = 40_000
 """Of a step's working grid: a quarter of what is answered on, to see more of them in the same time."""
 TOGETHER = 2
-EASED = 0.998
-"""What the shipped weights keep of themselves in each update: an exponential mean."""
 DAMAGED, SLICED, SCRIBBLED, SLOPPY = 0.4, 0.15, 0.2, 0.3
 MOST_MARKS = 8
 KEPT_EVERY = 200
@@ -147,13 +146,12 @@ def train(
     """
     torch.manual_seed(seed)
     net = network.ClickNetwork(shape)
-    eased = copy.deepcopy(net).requires_grad_(False)
     optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=1e-4)
     updates = max(count // TOGETHER, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda at: min((at + 1) / 100, 0.02 + 0.98 * (1 + math.cos(math.pi * at / updates)) / 2)
     )
-    parts = {"net": net, "eased": eased, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {"net": net, "optimiser": optimiser, "schedule": schedule}
     done = first = 0
     if kept is not None and (kept / checkpoints.SKELETON).is_file():
         state = checkpoints.read(kept)
@@ -164,7 +162,7 @@ def train(
     for number, one in zip(range(done + 1, count + 1), steps(seed, first), strict=False):
         x = torch.from_numpy(network.channels(one.question))[None]
         truth = torch.from_numpy(one.truth)[None, None].float()
-        with torch.autocast("cpu", torch.bfloat16):  # eight times as fast where the processor has AMX
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_tiles()):  # eight times as fast with AMX
             logits = net(x, one.question.spacing_mm)
         logits = logits.float()
         cost = loss(logits, truth)
@@ -176,7 +174,6 @@ def train(
             optimiser.step()
             optimiser.zero_grad()
             schedule.step()
-            _ease(eased, net, min(EASED, number / (number + 20)))
         if number % KEPT_EVERY == 0:
             cost_, dice = np.mean(told[-KEPT_EVERY:], axis=0)
             logger.info("%d steps, %.0f s: loss %.3f, Dice %.3f", number, time.monotonic() - begun, cost_, dice)
@@ -184,13 +181,7 @@ def train(
                 states = {name: part.state_dict() for name, part in parts.items()}
                 kept.mkdir(parents=True, exist_ok=True)
                 checkpoints.write(kept, {"steps": number, "session": one.session.number + 1, **states})
-    return eased.eval()
-
-
-def _ease(eased: network.ClickNetwork, net: network.ClickNetwork, keep: float) -> None:
-    with torch.no_grad():
-        for old, new in zip(eased.parameters(), net.parameters(), strict=True):
-            old.lerp_(new, 1 - keep)
+    return net.eval()
 
 
 def _dice(one: Mask, other: Mask) -> float:
