@@ -80,21 +80,23 @@ def test_that_a_recipe_learns_from_a_published_tree(
 
 
 @pytest.mark.parametrize(
-    ("recipe", "params", "slot", "build", "gone"),
+    ("recipe", "params", "slot", "name", "gone", "others"),
     [
-        ("slu-transfer", {"units": "characters"}, "commands", trees.fluent, "00.wav"),
-        ("ctc-recogniser", {}, "speech", trees.libri_speech, "101-1-0002.flac"),
-        ("speecht5", {"task": "ASR"}, "tasks", trees.manifests, "1-1.wav"),
-        ("speecht5", {"task": "ASR"}, "speech", trees.libri_speech, "101-1-0002.flac"),
-        ("tera", {}, "sounds", trees.arctic, "arctic_a0003.wav"),
+        ("slu-transfer", {"units": "characters"}, "commands", "fluent", "00.wav", {"recognition": "libri"}),
+        ("ctc-recogniser", {}, "speech", "libri", "101-1-0002.flac", {}),
+        ("speecht5", {"task": "ASR"}, "tasks", "manifests", "1-1.wav", {"speech": "vox"}),
+        ("speecht5", {"task": "ASR"}, "speech", "libri", "101-1-0002.flac", {"tasks": "manifests"}),
+        ("tera", {}, "sounds", "arctic", "arctic_a0003.wav", {"phones": "libri with phones"}),
     ],
 )  # fmt: skip
 def test_that_a_run_names_listed_sounds_that_are_not_there_and_goes_on(
-    home: Path, tmp_path: Path, recipe: str, params: dict[str, Any], slot: str, build: Callable[[Path], Path], gone: str
+    home: Path, corpus: Callable[[str], str], tmp_path: Path, recipe: str, params: dict[str, Any], slot: str, name: str,
+    gone: str, others: dict[str, str],
 ) -> None:  # fmt: skip
-    root = build(tmp_path / "corpus")
+    root = TREES[name](tmp_path / "corpus")
     next(root.rglob(gone)).unlink()
-    folder, state = _ran(home, recipe, params, {slot: str(root)})
+    inputs = {slot: str(root)} | {other: corpus(told) for other, told in others.items()}
+    folder, state = _ran(home, recipe, params, inputs)
     assert state.phase == "finished", state.problem and (state.problem.what, state.problem.trace)
     told = [one.message for one in folder.events() if isinstance(one, events.Log) and one.level == "warning"]
     assert any(one.startswith("1 sounds that the listings name are not there") and gone in one for one in told)
