@@ -80,6 +80,7 @@ def gone(kind, over, qtbot):
     qtbot.waitUntil(over.window().isActiveWindow, timeout=WITHIN_MS)
 
 
+@pytest.mark.slow
 def test_that_corrected_cts_make_a_further_model_and_the_old_one_stays_a_click_away(
     page, folder, model, home, qtbot, monkeypatch,  # noqa: F811
 ):  # fmt: skip
@@ -104,7 +105,7 @@ def test_that_corrected_cts_make_a_further_model_and_the_old_one_stays_a_click_a
         qtbot.waitUntil(segmenting.acts["segment-run"].isEnabled, timeout=WITHIN_MS)
         keys.press(Qt.Key.Key_R, CTRL)
         qtbot.waitUntil(lambda: page.case.labels is not None and bool(page.case.labels.kept.model)
-                        and editor.able() and not segmenting.asking.doing, timeout=WITHIN_MS)  # fmt: skip
+                        and editor.able() and not segmenting.asking.doing, timeout=3 * WITHIN_MS)  # fmt: skip
         qtbot.waitUntil(lambda: editor.labels is not None and editor.labels.voxels is not None, timeout=WITHIN_MS)
         found = editor.labels.array.copy()
         assert (found == 1).any()
@@ -161,7 +162,8 @@ def test_that_corrected_cts_make_a_further_model_and_the_old_one_stays_a_click_a
                     timeout=WITHIN_MS)  # fmt: skip
     page.viewer.canvas.setFocus()
     keys.press(Qt.Key.Key_R, CTRL)
-    qtbot.waitUntil(lambda: run.id in page.case.labels.kept.model and not segmenting.asking.doing, timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: page.case.labels is not None and run.id in page.case.labels.kept.model
+                    and not segmenting.asking.doing, timeout=3 * WITHIN_MS)  # fmt: skip
     panel.back.setFocus()
     qtbot.keyClick(panel.back, Qt.Key.Key_Space)
     assert panel.model.currentData() == str(model) and page.link.settings.segmenter == str(model)
