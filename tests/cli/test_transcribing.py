@@ -198,7 +198,7 @@ def test_that_files_are_taken_one_by_one_with_a_reason_for_each_that_waits(runne
     assert ("next", "behind 1 other", "behind 2 others") in seen
     waited = [told[2] for told in seen]
     assert waited.index("behind 2 others") < waited.index("behind 1 other")
-    assert all("words" in one for one in seen[-1])
+    assert all("word" in one for one in seen[-1])
 
     broken = tmp_path / "broken"
     shutil.copytree(model, broken)

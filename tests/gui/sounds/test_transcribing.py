@@ -205,7 +205,7 @@ def test_that_a_real_worker_transcribes_compares_and_its_corrections_open_the_re
     assert [one[:2] for one in shown] == [["silence.wav", "done"], ["talk.wav", "done"], ["text.wav", "failed"]]
     assert (
         "no speech" in shown[0][2]
-        and "words" in shown[1][2]
+        and "word" in shown[1][2]
         and shown[2][2].startswith("This is no sound that can be read: a text file")
     )
     assert {one.name for one in folder.glob("talk.*")} == {"talk.wav", "talk.txt", "talk.srt"}
