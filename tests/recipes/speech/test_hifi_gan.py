@@ -133,7 +133,7 @@ def test_that_a_small_generator_comes_closer_to_what_it_hears() -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 # Distances ------------------------------------------------------------------------------------
