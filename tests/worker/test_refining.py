@@ -98,6 +98,3 @@ def test_that_missing_weights_are_said_and_the_other_way_is_offered(monkeypatch,
     assert "geodesic distance" in trouble.value.fix
     by_distance = refine({**asked, "way": "geodesic"}, context)
     assert unpacked(by_distance.mask, SHAPE)[10, 20, 20] and not by_distance.notes
-    assert refine({**asked, "way": "automatic"}, context).mask == by_distance.mask  # no label there: distance anyway
-    prior = {**asked, "prior": msgspec.to_builtins(packed(np.ones(SHAPE, bool)))}
-    assert "network" in refine({**prior, "way": "automatic"}, context).notes[0]

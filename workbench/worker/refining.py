@@ -49,12 +49,13 @@ def refine(arguments: dict[str, Any], context: ApplyContext) -> RefineAnswer:
     corner = np.asarray(asked.start)
     wanted, unwanted = (np.asarray(one, np.int64).reshape(-1, 3) - corner for one in (asked.wanted, asked.unwanted))
     prior, shown = _mask(asked.prior, asked.shape), _mask(asked.shown, asked.shape)
-    notes, candidate = _candidate(asked, context)
+    candidate = _network(context) if asked.way == "network" else engine.geodesic
     found = engine.refine(
         np.asarray(volume[z, y, x]), wanted, unwanted, asked.spacing_mm, prior=prior, shown=shown, candidate=candidate
     )
+    notes = []
     if found.step != (1, 1, 1):
-        notes.append("worked out on every " + " × ".join(str(one) for one in found.step[::-1]) + " voxels together")
+        notes = ["worked out on every " + " × ".join(str(one) for one in found.step[::-1]) + " voxels together"]
     return RefineAnswer(packed(found.mask), time.monotonic() - begun, notes)
 
 
@@ -64,20 +65,6 @@ def _mask(bits: bytes, shape: Voxel) -> Mask | None:
     except ValueError as error:
         raise InputError("The label that is there cannot be read.", expected="one bit for each voxel of the box",
                          received=str(error)) from None  # fmt: skip
-
-
-def _candidate(asked: RefineAsked, context: ApplyContext) -> tuple[list[str], Candidate]:
-    """What answers, and what is to be said of it; where nobody insists on the network, it may be missing."""
-    from workbench.engine.medical.refine import geodesic
-
-    if asked.way == "geodesic" or (asked.way == "automatic" and not asked.prior):
-        return [], geodesic
-    try:
-        return [], _network(context)
-    except KnownTrouble as trouble:
-        if asked.way == "network":
-            raise
-        return [f"by geodesic distance: {trouble.what[0].lower()}{trouble.what[1:].rstrip('.')}"], geodesic
 
 
 def _network(context: ApplyContext) -> Candidate:

@@ -108,9 +108,8 @@ class Refiner(QObject):
             self.changed.emit()
 
     def work_otherwise(self) -> None:
-        """Refine by the next way."""
-        ways = list(WAYS)
-        self.work_by(ways[(ways.index(self.way) + 1) % len(ways)])
+        """Refine by the way that is not in use."""
+        self.work_by(next(one for one in WAYS if one != self.way))
 
     def take_back(self) -> None:
         """Forget the last mark."""
