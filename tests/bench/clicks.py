@@ -55,6 +55,14 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
 
 
+def damaged(case: Case, rng: Any) -> np.ndarray:
+    """The structure as a model gets it wrong, which is not to be nearly right by chance."""
+    while True:
+        mask = person.damaged(case.truth, case.spacing_mm, rng)
+        if dice(mask, case.truth) < 0.95:
+            return mask
+
+
 def run(candidate: refine.Candidate, case: Case, start: np.ndarray, rng: Any, *, scribbles: bool) -> Any:
     """Dice from before the first click on, and seconds of each click."""
     mask, shown = start.copy(), None
@@ -90,7 +98,7 @@ def measure(
     seconds: dict[str, list[float]] = {}
     for seed in seeds:
         for at, case in enumerate(cases(seed, count, held_out=held_out)):
-            worse = person.damaged(case.truth, case.spacing_mm, np.random.default_rng([seed, at, 1]))
+            worse = damaged(case, np.random.default_rng([seed, at, 1]))
             for begin, start in (("from nothing", np.zeros_like(case.truth)), ("from a damaged mask", worse)):
                 for way, candidate in ways.items():
                     scores, took = run(candidate, case, start, np.random.default_rng([seed, at]), scribbles=scribbles)

@@ -255,7 +255,7 @@ COMMANDS: tuple[Command, ...] = (
             "mdi6.format-color-fill"),
     Command("view.volume.refine", "Refine by clicks", "Click what belongs to the label, right-click what does not",
             "K", "mdi6.target"),
-    Command("view.volume.refine-way", "Refine the other way", "By a small network, or by geodesic distance", "Shift+K"),
+    Command("view.volume.refine-way", "Refine the other way", "By geodesic distance, or by a small network", "Shift+K"),
     Command("view.volume.smaller", "Smaller brush", "A step less", "["),
     Command("view.volume.larger", "Larger brush", "A step more", "]"),
     Command("view.volume.sphere", "Paint in 3-D", "The brush is a sphere, growing goes through all slices", "D",

@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 
 Voxel = tuple[int, int, int]
-Way = Literal["network", "geodesic"]
-WAYS: dict[Way, str] = {"network": "small network", "geodesic": "geodesic distance"}
-"""How a label may be refined by marks, in words; the first is the one that is delivered, as it measured better
-(resources/decisions/refining-by-clicks.md)."""
+Way = Literal["geodesic", "network"]
+WAYS: dict[Way, str] = {"geodesic": "geodesic distance", "network": "small network"}
+"""How a label may be refined by marks, in words; the first is as delivered: on structures that the network was never
+trained on, which a person's mostly are, distance measured better (resources/decisions/refining-by-clicks.md)."""
 REACH_MM = 48.0
 """Nothing further than this from every mark changes, unless a person says otherwise."""
 

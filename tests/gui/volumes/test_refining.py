@@ -175,7 +175,7 @@ def test_that_the_way_is_chosen_beside_the_tool_and_marks_are_answered_anew(qtbo
     viewer.editor.refiner.reach_mm = 6.0
     viewer._refresh()
     viewer.editor.choose("refine")
-    delivered, other = list(WAYS)
+    delivered, other, *_ = list(WAYS)
     assert panel.way.isVisibleTo(panel) and panel.way.currentData() == viewer.editor.refiner.way == delivered
     mark(qtbot, axial, (20, 36, 33))
     qtbot.waitUntil(lambda: len(slow.asked) == 1)

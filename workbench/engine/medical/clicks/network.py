@@ -59,12 +59,12 @@ class Block(nn.Module):
         return F.silu(self.norm_2(_convolved(self.second, first)) + first)
 
 
-def _convolved(layer: nn.Conv3d, x: Tensor) -> Tensor:
+def _convolved(layer: nn.Module, x: Tensor) -> Tensor:
     """The layer's answer; a single slice meets only its kernels' middle, which is the same at a third of the work.
 
     (And in bfloat16 the gradients of convolutions over one slice end the process: oneDNN 3.12, torch 2.13.)
     """
-    if x.shape[2] > 1:
+    if x.shape[2] > 1 or not isinstance(layer, nn.Conv3d):
         found: Tensor = layer(x)
         return found
     side = layer.kernel_size[0]

@@ -63,7 +63,8 @@ def _depth(part: Mask, spacing_mm: Sequence[float]) -> NDArray[np.float64]:
 
     padded = np.pad(part, [(0, 0) if size == 1 else (1, 1) for size in part.shape])
     deep = ndimage.distance_transform_edt(padded, sampling=spacing_mm)
-    return deep[tuple(slice(0, 1) if size == 1 else slice(1, -1) for size in part.shape)]
+    found: NDArray[np.float64] = deep[tuple(slice(0, 1) if size == 1 else slice(1, -1) for size in part.shape)]
+    return found
 
 
 def damaged(truth: Mask, spacing_mm: Sequence[float], rng: np.random.Generator) -> Mask:
