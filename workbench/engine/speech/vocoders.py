@@ -108,7 +108,9 @@ def _inverse(mel: MelAnalysis) -> Tensor:
 class Vocoder(Protocol):
     """What makes sound of the frames of one analysis."""
 
-    mel: MelAnalysis
+    @property
+    def mel(self) -> MelAnalysis:
+        """The analysis."""
 
     @property
     def name(self) -> str:

@@ -88,7 +88,8 @@ def _bank(job: Job, params: HifiGanParams) -> Data:
               "test": params.test_speakers * params.test_sentences}  # fmt: skip
     asked = {part: [Asked(text, drawn[part][at % len(drawn[part])])
                     for at, text in enumerate(_texts(part, counts[part], seed))] for part in counts}  # fmt: skip
-    total, done, made = sum(counts.values()), 0, {}
+    total, done = sum(counts.values()), 0
+    made: dict[str, list[Line]] = {}
     for part, some in asked.items():
         made[part] = []
         for spoken in render(some):
@@ -115,7 +116,8 @@ def _folder(job: Job, root: Path, params: HifiGanParams) -> Data:
         parts["train"] = parts["train"][: params.utterances]
     parts["development"] = parts["development"][:DEVELOPMENT]
     parts["test"] = parts["test"][: params.test_speakers * params.test_sentences]
-    total, done, made = sum(map(len, parts.values())), 0, {}
+    total, done = sum(map(len, parts.values())), 0
+    made: dict[str, list[Line]] = {}
     for part, some in parts.items():
         made[part] = []
         for one in some:

@@ -32,7 +32,8 @@ class Sounding:
         self.model: nn.Module = model
         self.pair, self.mel, self.params = model, mel, params
         self.crop = max(8, round(params.crop_s / mel.hop_s))
-        self.waves, self.frames = [], []
+        self.waves: list[Tensor] = []
+        self.frames: list[Tensor] = []
         for one in waves:
             wave = torch.from_numpy(np.pad(one, (0, max(0, self.crop * mel.hop - len(one)))))
             self.waves.append(wave)
