@@ -213,8 +213,10 @@ def analysis_of(folder: Path, *, field: str = "vocoder") -> MelAnalysis:
         if not isinstance(config, dict) or config.get("model_type") != MODEL_TYPE:
             raise ValueError("config.json is of another model")
         rates = [int(one) for one in config.get("upsample_rates", (4, 4, 4, 4))]
-        told: dict[str, Any] = {"sample_rate_hz": int(config.get("sampling_rate", 16_000)), "bins": int(config.get("model_in_dim", 80)),
-                "hop": int(np.prod(rates))}  # fmt: skip
+        told: dict[str, Any] = {
+            "sample_rate_hz": int(config.get("sampling_rate", 16_000)), "bins": int(config.get("model_in_dim", 80)),
+            "hop": int(np.prod(rates)),
+        }  # fmt: skip
         if not (folder / MEL_CARD).is_file():
             return dataclasses.replace(PUBLISHED, **told)
         found = MelAnalysis(**json.loads((folder / MEL_CARD).read_text(encoding="utf-8")))
