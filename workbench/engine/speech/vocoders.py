@@ -99,7 +99,8 @@ def filter_bank(mel: MelAnalysis) -> Tensor:
 
 @functools.lru_cache(maxsize=16)
 def _inverse(mel: MelAnalysis) -> Tensor:
-    return torch.linalg.pinv(filter_bank(mel))
+    found: Tensor = torch.linalg.pinv(filter_bank(mel))
+    return found
 
 
 # Vocoders -------------------------------------------------------------------------------------
@@ -198,9 +199,10 @@ def load(folder: Path, *, field: str = "vocoder") -> HifiGan:
         for path in list_weights(folder):
             if path.suffix == ".safetensors":
                 read_header(path)
-        model, told = SpeechT5HifiGan.from_pretrained(
+        loaded: Any = SpeechT5HifiGan.from_pretrained(
             folder, local_files_only=True, weights_only=True, output_loading_info=True
         )
+        model, told = loaded
     except Exception as error:
         raise _unfit(folder, field, f"{type(error).__name__}: {error}"[:200]) from None
     missing = sorted(told["missing_keys"])
@@ -217,8 +219,10 @@ def analysis_of(folder: Path, *, field: str = "vocoder") -> MelAnalysis:
         if not isinstance(config, dict) or config.get("model_type") != MODEL_TYPE:
             raise ValueError("config.json is of another model")
         rates = [int(one) for one in config.get("upsample_rates", (4, 4, 4, 4))]
-        told = {"sample_rate_hz": int(config.get("sampling_rate", 16_000)), "bins": int(config.get("model_in_dim", 80)),
-                "hop": int(np.prod(rates))}  # fmt: skip
+        told: dict[str, Any] = {
+            "sample_rate_hz": int(config.get("sampling_rate", 16_000)), "bins": int(config.get("model_in_dim", 80)),
+            "hop": int(np.prod(rates)),
+        }  # fmt: skip
         if not (folder / MEL_CARD).is_file():
             return dataclasses.replace(PUBLISHED, **told)
         found = MelAnalysis(**json.loads((folder / MEL_CARD).read_text(encoding="utf-8")))

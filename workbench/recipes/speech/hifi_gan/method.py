@@ -91,7 +91,7 @@ def _learned(job: Job, data: Data, mel: MelAnalysis, *, params: HifiGanParams, p
 def _test(job: Job, lines: Sequence[Line], made: Vocoder, searched: GriffinLim, *, name: str) -> None:
     """Frames of recordings that nothing has heard, made to sound by what was learned and by Griffin-Lim."""
     job.phase("testing")
-    vocoder_of = {name: made} if name == SEARCHED else {name: made, SEARCHED: searched}
+    vocoder_of: dict[str, Vocoder] = {name: made} if name == SEARCHED else {name: made, SEARCHED: searched}
     mel, total, done = searched.mel, len(lines) * len(vocoder_of), 0
     sounds: dict[str, list[Floats]] = {}
     off: dict[str, list[measures.Off]] = {}
