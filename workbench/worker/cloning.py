@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from workbench.core.audio import SoundFile
 from workbench.core.cloning import (
     LEARNED,
@@ -37,6 +35,7 @@ from workbench.core.speakers import talk_time
 from workbench.recipes import recipe
 from workbench.store import voices
 from workbench.worker.child import place, share_cores
+from workbench.worker.questions import as_asked
 from workbench.worker.speakers import speaker_encoder
 
 if TYPE_CHECKING:
@@ -233,7 +232,7 @@ def know(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Cloned
 
     from workbench.engine.speech.voice_map import placed
 
-    wish = _wish(arguments, VoiceWish)
+    wish = as_asked(arguments, VoiceWish)
     desk = _Desk(wish.model, context, read)
     one = desk.voice(wish.source)
     neighbour, cosine = desk.nearest(one.vector, but=wish.source.learned)
@@ -247,7 +246,7 @@ def show_map(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Vo
 
     from workbench.engine.speech.voice_map import placed
 
-    wish = _wish(arguments, MapWish)
+    wish = as_asked(arguments, MapWish)
     desk = _Desk(wish.model, context, read)
     vectors, places = np.stack(list(desk.learned.values())), desk.places()
     learned = [
@@ -271,7 +270,7 @@ def say(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Said:
     import numpy as np
 
     begun = time.monotonic()
-    wish = _wish(arguments, SayWish)
+    wish = as_asked(arguments, SayWish)
     text, notes = sayable(wish.text)
     desk = _Desk(wish.model, context, read)
     share_cores("interactive")
@@ -318,14 +317,6 @@ def _samples(path: Path) -> tuple[np.ndarray, int]:
 
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     return samples.mean(1), int(rate_hz)
-
-
-def _wish(arguments: dict[str, Any], kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
 
 
 def inspectors(read: Callable[[str, ApplyContext], SoundFile]) -> Mapping[str, Callable[..., Any]]:

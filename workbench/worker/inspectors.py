@@ -17,6 +17,7 @@ from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
 from workbench.worker import medical, slides, speech
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.engine.text.examples import Loaded, QuestionAnswer, TaggedSentence
@@ -97,12 +98,7 @@ class Asked(msgspec.Struct):
 def _asked(arguments: Mapping[str, Any]) -> Asked:
     given = dict(arguments)
     given["address"] = given.get("address") or given.pop("path", "") or given.pop("sample", "")
-    try:
-        asked = msgspec.convert(given, Asked)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            "The question is malformed.", expected="recipe, slot, address, params", received=str(error)
-        ) from None
+    asked = as_asked(given, Asked)
     asked.address = asked.address or asked.place().default
     if not asked.address:
         raise InputError(

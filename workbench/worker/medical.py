@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 import numpy as np
 
-from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.problem import KnownTrouble
 from workbench.core.segmenting import ProbabilityMap
 from workbench.core.volumes import CaseInfo, VolumeFile
 from workbench.worker import review
+from workbench.worker.questions import as_asked
 from workbench.worker.refining import refine
 
 if TYPE_CHECKING:
@@ -86,14 +87,6 @@ class Written(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
-
-
 def _volumes(context: ApplyContext) -> Path:
     folder = context.home.cache / "volumes"
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +96,7 @@ def _volumes(context: ApplyContext) -> Path:
 def _case(arguments: dict[str, Any], context: ApplyContext) -> CaseInfo:
     from workbench.engine.medical.volumes import find
 
-    asked = _asked(arguments, Place)
+    asked = as_asked(arguments, Place)
     return find(Path(asked.path), context.home.cache / "thumbnails", cancelled=context.cancelled)
 
 
@@ -124,14 +117,14 @@ def _sample(arguments: dict[str, Any], context: ApplyContext) -> CaseInfo:
 def _volume(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     from workbench.engine.medical.volumes import read
 
-    asked = _asked(arguments, Place)
+    asked = as_asked(arguments, Place)
     return read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled, told=context.progress)
 
 
 def _onto(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile | None:
     from workbench.engine.medical.overlaying import onto
 
-    asked = _asked(arguments, Onto)
+    asked = as_asked(arguments, Onto)
     return onto(asked.volume, asked.like, _volumes(context))
 
 
@@ -139,7 +132,7 @@ def _labels(arguments: dict[str, Any], context: ApplyContext) -> VolumeFile:
     from workbench.engine.medical.labels import read_labels
     from workbench.engine.medical.volumes import cache_name
 
-    asked = _asked(arguments, LabelPlace)
+    asked = as_asked(arguments, LabelPlace)
     path = Path(asked.path)
     facts = f"{cache_name(path, asked.key) if path.exists() else path} {asked.like.path}"
     name = f"labels-{hashlib.sha256(facts.encode('utf-8', 'surrogateescape')).hexdigest()[:20]}.npy"
@@ -150,7 +143,7 @@ def _export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     from workbench.engine.medical.export import export
     from workbench.engine.medical.volumes import dicom_sources
 
-    asked = _asked(arguments, Export)
+    asked = as_asked(arguments, Export)
     source = None
     if asked.format == "dicom-seg" and asked.source is not None:
         source = dicom_sources(Path(asked.source.path), asked.source.key)
@@ -169,7 +162,7 @@ def _export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
 def _probabilities(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     from workbench.engine.medical.export import save_probability
 
-    asked = _asked(arguments, Probabilities)
+    asked = as_asked(arguments, Probabilities)
     written: list[str] = []
     for one in asked.maps:
         context.progress(len(written), len(asked.maps))
@@ -181,7 +174,7 @@ def _convert(arguments: dict[str, Any], context: ApplyContext) -> Written:
     from workbench.engine.medical.export import save_volume
     from workbench.engine.medical.volumes import read
 
-    asked = _asked(arguments, Convert)
+    asked = as_asked(arguments, Convert)
     found = read(Path(asked.path), asked.key, _volumes(context), cancelled=context.cancelled)
     array = np.load(found.path, mmap_mode="r", allow_pickle=False)
     return Written([str(save_volume(array, found.meta.geometry, Path(asked.out)))], list(found.notes))
@@ -191,7 +184,7 @@ def _deidentify(arguments: dict[str, Any], context: ApplyContext) -> Written:
     from workbench.engine.medical.deidentify import deidentify
     from workbench.engine.medical.volumes import each_dicom
 
-    asked = _asked(arguments, Deidentify)
+    asked = as_asked(arguments, Deidentify)
     copied = deidentify(
         each_dicom(Path(asked.path)), Path(asked.out), shift_days=asked.shift_days, cancelled=context.cancelled
     )

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from workbench.core.job import JobCancelled
@@ -14,6 +13,7 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.refining import RefineAnswer, RefineAsked, Voxel
 from workbench.store.bits import packed, unpacked
 from workbench.worker.child import share_cores
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.engine.medical.refine import Candidate, Mask
@@ -27,11 +27,7 @@ def refine(arguments: dict[str, Any], context: ApplyContext) -> RefineAnswer:
 
     Raises KnownTrouble where the network is asked for and is not there.
     """
-    try:
-        asked = msgspec.convert(arguments, RefineAsked)
-    except msgspec.ValidationError as error:
-        raise InputError("The question is malformed.", expected=", ".join(RefineAsked.__struct_fields__),
-                         received=str(error)) from None  # fmt: skip
+    asked = as_asked(arguments, RefineAsked)
     if context.cancelled():  # a newer mark was set while this one waited
         raise JobCancelled
     from workbench.engine.medical import refine as engine

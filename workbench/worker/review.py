@@ -15,6 +15,7 @@ from workbench.core.problem import InputError
 from workbench.core.segmenting import guess_channels
 from workbench.core.volumes import Label, VolumeMeta
 from workbench.store.readings import read_signed
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.engine.medical.trainingset import TrainingCase
@@ -76,10 +77,7 @@ def agree(arguments: dict[str, Any], context: ApplyContext) -> list[Agreement]:
 def _loaded(
     arguments: dict[str, Any], context: ApplyContext, *, at_least: int
 ) -> tuple[list[Side], list[NDArray[Any]], list[Label], tuple[float, float, float]]:
-    try:
-        sides = msgspec.convert(arguments, Compare).sides
-    except msgspec.ValidationError as error:
-        raise InputError("The question is malformed.", expected="sides", received=str(error)) from None
+    sides = as_asked(arguments, Compare).sides
     if len(sides) < at_least:
         raise InputError("There is nothing to compare with.", expected=f"{at_least} sets of labels",
                          received=str(len(sides)), fix="Sign the case, or let another reader sign it.")  # fmt: skip
@@ -128,10 +126,7 @@ def training_set(arguments: dict[str, Any], context: ApplyContext) -> str:
     from workbench.engine.medical.patients import Pseudonyms
     from workbench.engine.medical.trainingset import write_training_set
 
-    try:
-        asked = msgspec.convert(arguments, TrainingSet)
-    except msgspec.ValidationError as error:
-        raise InputError("The question is malformed.", expected="cases, channels, out", received=str(error)) from None
+    asked = as_asked(arguments, TrainingSet)
     names = Pseudonyms()
     seen = names.all_of(Path(one) for one in (*asked.trained, *(case.path for case in asked.cases if case.seen)))
     whose = {case.id: names.of(Path(case.path)) for case in asked.cases}

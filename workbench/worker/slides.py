@@ -14,6 +14,7 @@ from PIL import Image
 
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.slides import TILE_PX, HeatMap, LevelInfo, SlideInfo
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.engine.medical.slides import Slide
@@ -68,14 +69,6 @@ class OpenedSlide:
     mask: np.ndarray
 
 
-def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
-
-
 def _opened(path: Path, context: ApplyContext) -> OpenedSlide:
     from workbench.engine.medical.slides import open_slide
     from workbench.engine.medical.slides.tissue import tissue_mask
@@ -93,7 +86,7 @@ def _opened(path: Path, context: ApplyContext) -> OpenedSlide:
 def _slide(arguments: dict[str, Any], context: ApplyContext) -> SlideInfo:
     from workbench.engine.medical.slides.tiling import tile_grid
 
-    asked = _asked(arguments, SlidePlace)
+    asked = as_asked(arguments, SlidePlace)
     path = Path(asked.path)
     if not asked.pictures:
         _refuse_picture(path)
@@ -126,7 +119,7 @@ def _refuse_picture(path: Path) -> None:
 
 
 def _tile(arguments: dict[str, Any], context: ApplyContext) -> bytes:
-    asked = _asked(arguments, TileAsked)
+    asked = as_asked(arguments, TileAsked)
     slide = _opened(Path(asked.path), context).slide
     if not 0 <= asked.zoom <= _coarsest(slide):
         raise InputError("The slide is not cut at this zoom.", expected=f"0 to {_coarsest(slide)}",
@@ -161,7 +154,7 @@ def _coarsest(slide: Slide) -> int:
 def _grid(arguments: dict[str, Any], context: ApplyContext) -> HeatMap:
     from workbench.engine.medical.slides.tiling import tile_grid, tile_plan, tissue_shares
 
-    asked = _asked(arguments, GridAsked)
+    asked = as_asked(arguments, GridAsked)
     opened = _opened(Path(asked.path), context)
     slide = opened.slide
     with _mpp(slide, asked.mpp):

@@ -12,10 +12,11 @@ import msgspec
 
 from workbench.core import documents
 from workbench.core.audio import SoundFile
-from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.problem import KnownTrouble
 from workbench.core.speakers import Diarised, DiariseWish, EnrolWish, Voice, VoiceProfile, talk_time
 from workbench.store import voices
 from workbench.worker.child import share_cores
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ VERSION = 1
 def diarise(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Diarised:
     """Who spoke when; the turns are kept beside the sound's samples, the names are looked up anew each time."""
     begun = time.monotonic()
-    wish = _wish(arguments, DiariseWish)
+    wish = as_asked(arguments, DiariseWish)
     encoder, mark, settings = speaker_encoder(wish.encoder, context)
     if wish.threshold:
         settings = msgspec.structs.replace(settings, threshold=wish.threshold)
@@ -54,7 +55,7 @@ def enrol(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Voice
     """Remember a voice under a name; where it was taken for another one, that is told no."""
     from workbench.engine.speech.diarising import mono, voice_of
 
-    wish = _wish(arguments, EnrolWish)
+    wish = as_asked(arguments, EnrolWish)
     encoder, mark, settings = speaker_encoder(wish.encoder, context)
     sound = read(wish.path)
     spans = tuple((start, end) for start, end in wish.spans if end > start)
@@ -68,14 +69,6 @@ def enrol(arguments: dict[str, Any], context: ApplyContext, read: Read) -> Voice
     if wrong:
         voices.refuse(context.home, wrong[0].id, vector, key=key)
     return made.told
-
-
-def _wish(arguments: dict[str, Any], kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
 
 
 def speaker_encoder(address: str, context: ApplyContext) -> tuple[Any, str, Settings]:

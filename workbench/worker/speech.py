@@ -11,6 +11,7 @@ import msgspec
 from workbench.core.audio import SoundFile, SpectrogramSettings, SpectrogramTile, TiersDoc, Tracks
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.worker import cloning, speakers, transcribing
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
@@ -70,16 +71,8 @@ class SoundExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: int | None = None
 
 
-def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
-
-
 def _sound(arguments: dict[str, Any], context: ApplyContext) -> SoundFile:
-    asked = _asked(arguments, Sound)
+    asked = as_asked(arguments, Sound)
     return _so_far(asked.path, context, whole=asked.whole)
 
 
@@ -117,7 +110,7 @@ def _so_far(path: str, context: ApplyContext, *, whole: bool) -> SoundFile:
 def _spectrogram(arguments: dict[str, Any], context: ApplyContext) -> SpectrogramTile:
     from workbench.engine.speech.tiles import tile
 
-    asked = _asked(arguments, TileAt)
+    asked = as_asked(arguments, TileAt)
     return tile(_looked_at(asked.path, context), asked.settings, asked.level, asked.index)
 
 
@@ -136,7 +129,7 @@ def _looked_at(path: str, context: ApplyContext) -> SoundFile:
 def _tracks(arguments: dict[str, Any], context: ApplyContext) -> Tracks:
     from workbench.engine.speech.tracks import tracks
 
-    asked = _asked(arguments, Stretch)
+    asked = as_asked(arguments, Stretch)
     sound = _so_far(asked.path, context, whole=True)
     return tracks(
         sound,
@@ -151,20 +144,20 @@ def _tracks(arguments: dict[str, Any], context: ApplyContext) -> Tracks:
 def _tiers(arguments: dict[str, Any], context: ApplyContext) -> TiersDoc:
     from workbench.engine.speech.tiers import read_tiers
 
-    return read_tiers(Path(_asked(arguments, TiersAt).path))
+    return read_tiers(Path(as_asked(arguments, TiersAt).path))
 
 
 def _tiers_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     from workbench.engine.speech.tiers import export_tiers
 
-    asked = _asked(arguments, TiersExport)
+    asked = as_asked(arguments, TiersExport)
     return [str(export_tiers(asked.tiers, Path(asked.out), asked.format, asked.tier))]
 
 
 def _sound_export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     from workbench.engine.speech.writing import export_sound
 
-    asked = _asked(arguments, SoundExport)
+    asked = as_asked(arguments, SoundExport)
     sound = _so_far(asked.path, context, whole=True)
     path = export_sound(
         sound,

@@ -12,6 +12,7 @@ import msgspec
 from workbench.core.problem import InputError
 from workbench.core.transcripts import SUFFIX, Format, TranscribingWish, Transcript, joined, tier_for, tiers_of
 from workbench.worker.child import place, share_cores
+from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
     from workbench.engine.speech.recognisers import Emitter, Writer
@@ -30,20 +31,12 @@ class TranscriptExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
 
 
-def _asked(arguments: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        expected = ", ".join(field.name for field in msgspec.structs.fields(kind))
-        raise InputError("The question is malformed.", expected=expected, received=str(error)) from None
-
-
 def _transcribe(arguments: dict[str, Any], context: ApplyContext) -> Transcript:
     """As far as the budget goes; see core/transcripts.py."""
     from workbench.engine.speech.transcribing import transcribe
     from workbench.worker.speech import read_whole
 
-    asked = _asked(arguments, TranscribingWish)
+    asked = as_asked(arguments, TranscribingWish)
     if not 1 <= asked.beam <= HIGHEST_BEAM:
         raise InputError("This beam cannot be.", expected=f"1 (greedy) to {HIGHEST_BEAM} prefixes",
                          received=str(asked.beam), fix="Choose another width.", field="beam")  # fmt: skip
@@ -86,7 +79,7 @@ def _model(folder: Path, device: str, context: ApplyContext) -> Emitter | Writer
 def _export(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
     from workbench.engine.speech.tiers import export_tiers
 
-    asked = _asked(arguments, TranscriptExport)
+    asked = as_asked(arguments, TranscriptExport)
     doc = tiers_of(asked.transcript, title=asked.title)
     return [
         str(export_tiers(doc, Path(asked.out + SUFFIX.get(form, f".{form}")), form, tier_for(form)))
