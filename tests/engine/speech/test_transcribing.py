@@ -108,6 +108,13 @@ def test_that_rate_channels_and_bytes_of_a_sound_make_no_difference(sound_of):
     assert "the mean of 12 channels was transcribed" in found.notes
 
 
+@pytest.mark.parametrize(("apart", "words"), [(2, ["ab"]), (14, ["ab"]), (16, ["a", "b"])])
+def test_that_a_pause_parts_words_also_where_no_space_was_written(apart, words):
+    labels = [ctcdecoding.Label(1, 0, 0, -0.1), ctcdecoding.Label(2, 1 + apart, 1 + apart, -0.1)]
+    found = ctcdecoding.words_of(labels, ("<blank>", "a", "b"), np.arange(40) * 0.02, 0.02)
+    assert [one.text for one in found] == words
+
+
 def test_that_silence_is_never_put_to_the_model(sound_of):
     model = ToneSpeller()
     rng = np.random.default_rng(0)

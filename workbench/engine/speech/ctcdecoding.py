@@ -18,6 +18,9 @@ BLANK = 0
 SPACES = frozenset({" ", "|", "▁", "<space>"})
 SILENT = frozenset({"<pad>", "<s>", "</s>", "<unk>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "<blank>"})
 """Labels that stand for no letter."""
+PAUSE_S = 0.3
+"""Letters this far apart are of two words: models that learned from single sentences write no space in a pause between
+them. Of generated sounds of five sentences (two draws) 29 and 20 % of the words are wrong so, 44 and 36 % without."""
 LEAST_LOG = math.log(1e-4)
 """Labels less likely than this extend no prefix."""
 SURE_BLANK = math.log(0.9995)
@@ -147,7 +150,7 @@ def decode(log_probabilities: np.ndarray, beam: int) -> list[Label]:
 
 
 def words_of(labels: Sequence[Label], vocabulary: Sequence[str], starts_s: np.ndarray, frame_s: float) -> list[Segment]:
-    """Words between spaces; `starts_s` (T,) are the times of the frames.
+    """Words between spaces, or between pauses where a model wrote none; `starts_s` (T,) are the times of the frames.
 
     A word lasts from the first frame of its first letter to the end of the last frame of its last one. CTC marks
     letters with short spikes, so both lie inside what is heard. Its confidence is the geometric mean of its
@@ -169,7 +172,8 @@ def words_of(labels: Sequence[Label], vocabulary: Sequence[str], starts_s: np.nd
         if text in SPACES:
             close()
         elif text and text not in SILENT:
-            if text.startswith("▁"):
+            pause_s = float(starts_s[one.first] - starts_s[held[-1].last]) - frame_s if held else 0.0
+            if text.startswith("▁") or pause_s >= PAUSE_S:
                 close()
             held.append(one)
     close()
