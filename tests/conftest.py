@@ -32,6 +32,20 @@ WHOLE_SWEEP_EVERY = 25
 gc.disable()
 
 
+LONG = "contracts/test_runs.py"
+"""One file with minutes of work for one process; each recipe of it is a group of its own, and begins first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share tests out to processes by files (--dist loadgroup), so that what a module sets up is set up once."""
+    for item in items:
+        group = item.path.as_posix()
+        if group.endswith(LONG) and (call := getattr(item, "callspec", None)) is not None:
+            group += f"[{call.params.get('trained', '')}]"
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
+
+
 @pytest.fixture
 def recipes_found_anew() -> Iterator[None]:
     """Forget the recipes that a test has found once its environment, which may name plug-ins, is gone."""

@@ -148,6 +148,7 @@ def test_that_corrected_cts_make_a_further_model_and_the_old_one_stays_a_click_a
     with qtbot.waitSignal(reviewing.finetuning.started, timeout=WITHIN_MS) as told:
         qtbot.keyClick(dialog.go, Qt.Key.Key_Space)
     run = told.args[0]
+    gone(FineTuneDialog, page, qtbot)
     assert run.config().recipe == "hi-end-mae" and run.config().params["continue_from"] == str(model)
     qtbot.waitUntil(lambda: run.state().phase in ENDED, timeout=TRAINED_WITHIN_MS)
     assert run.state().phase == "finished", run.state().problem
