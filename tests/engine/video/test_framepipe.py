@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.engine.video.films import KINDS, decoded, film, known
 from workbench.core import framepipe
@@ -132,7 +133,6 @@ def test_that_what_is_no_video_is_told_with_its_name(tmp_path: Path) -> None:
 
 
 def test_that_sound_alone_is_no_video(tmp_path: Path) -> None:
-    soundfile = pytest.importorskip("soundfile")
     path = tmp_path / "sound.ogg"
     soundfile.write(path, np.zeros(8000, np.float32), 8000)
     with pytest.raises(InputError) as caught:
