@@ -16,7 +16,7 @@ from workbench.core.params import Params, knob
 from workbench.core.problem import InputError, ProblemRecord, Problems
 from workbench.core.recipe import TEXT, Paper, Recipe
 from workbench.recipes import recipe
-from workbench.runner import claims
+from workbench.runner import claims, verdicts
 from workbench.runner.scripted import ScriptedRunner
 from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, create_run
@@ -78,7 +78,7 @@ def only(result):
 
 
 def test_that_a_wide_margin_over_all_seeds_holds(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
     assert only(result).verdict == "holds"
     assert only(result).margin == pytest.approx(0.1967, abs=1e-3)
     assert result.holds
@@ -87,37 +87,37 @@ def test_that_a_wide_margin_over_all_seeds_holds(home):
 
 def test_that_the_t_interval_is_the_textbook_one():
     # Differences 1, 2, 3: mean 2, sd 1, half width 4.303 / sqrt(3).
-    low, high = claims.student_interval([1.0, 2.0, 3.0])
+    low, high = verdicts.student_interval([1.0, 2.0, 3.0])
     assert (low, high) == pytest.approx((2 - 2.4843, 2 + 2.4843), abs=1e-3)
 
 
 def test_that_seeds_that_disagree_are_not_separated(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.50, 0.60, 0.55], [0.70, 0.58, 0.69]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.50, 0.60, 0.55], [0.70, 0.58, 0.69]))
     assert only(result).verdict == "not separated"
     assert not result.holds
 
 
 def test_that_a_clear_loss_does_not_hold(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.70, 0.71, 0.71], [0.50, 0.51, 0.52]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.70, 0.71, 0.71], [0.50, 0.51, 0.52]))
     assert only(result).verdict == "does not hold"
 
 
 def test_that_a_sure_but_small_gain_does_not_reach_the_asked_margin(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.500, 0.600, 0.550], [0.510, 0.611, 0.560]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.500, 0.600, 0.550], [0.510, 0.611, 0.560]))
     assert only(result).verdict == "does not hold"
     assert only(result).interval[0] > 0
 
 
 def test_that_lower_is_better_turns_the_sign(home):
     less = Better("strong errs less", "score", "strong", "plain", by=0.05, lower=True)
-    result = claims.judge(demo(less), runs_of(home, [0.70, 0.71, 0.71], [0.50, 0.51, 0.52]))
+    result = verdicts.judge(demo(less), runs_of(home, [0.70, 0.71, 0.71], [0.50, 0.51, 0.52]))
     assert only(result).verdict == "holds"
     assert only(result).margin > 0
 
 
 def test_that_a_reported_statement_does_not_decide_the_claim(home):
     reported = Better("strong loses", "score", "plain", "strong", asserted=False)
-    result = claims.judge(demo(STRONGER, reported), runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
+    result = verdicts.judge(demo(STRONGER, reported), runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
     assert [one.verdict for one in result.statements] == ["holds", "does not hold"]
     assert result.holds
 
@@ -125,7 +125,7 @@ def test_that_a_reported_statement_does_not_decide_the_claim(home):
 @pytest.mark.parametrize(("least", "most", "met"), [(0.4, 0.6, True), (0.6, 0.9, False), (0.1, 0.4, False)])
 def test_that_nothing_is_judged_behind_a_gate_that_is_not_met(home, least, most, met):
     recipe = demo(STRONGER, gates=[Gate("plain is fair", "score", "plain", least, most)])
-    result = claims.judge(recipe, runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
+    result = verdicts.judge(recipe, runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71]))
     assert result.gates[0].met is met
     assert only(result).verdict == ("holds" if met else "gate not met")
     assert result.holds is met
@@ -136,14 +136,14 @@ def test_that_nothing_is_judged_behind_a_gate_that_is_not_met(home, least, most,
 
 
 def test_that_one_seed_without_items_separates_nothing(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.5], [0.9]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.5], [0.9]))
     assert only(result).verdict == "not separated"
     assert math.isnan(only(result).interval[0])
     assert any("One seed" in note for note in result.notes)
 
 
 def test_that_equal_arms_do_not_hold(home):
-    result = claims.judge(demo(STRONGER), runs_of(home, [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]))
+    result = verdicts.judge(demo(STRONGER), runs_of(home, [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]))
     assert only(result).margin == 0
     assert only(result).interval == (0, 0)
     assert only(result).verdict == "does not hold"
@@ -152,7 +152,7 @@ def test_that_equal_arms_do_not_hold(home):
 def test_that_a_missing_run_is_left_out_of_the_pairs_and_noted(home):
     runs = runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.72])
     del runs["strong"][1]
-    result = claims.judge(demo(STRONGER), runs)
+    result = verdicts.judge(demo(STRONGER), runs)
     assert result.arms["strong"]["score"].values == [0.70, None, 0.72]
     assert only(result).margin == pytest.approx(0.2)
     assert result.notes == ["strong, seed 1: there is no run."]
@@ -163,7 +163,7 @@ def test_that_a_failed_run_gives_no_number_and_says_why(home):
     folder = create_run(home.runs, RunConfig("claim-demo", {}, seed=2, arm="strong"))
     folder.append(ev.Started(t=1.0), ev.Failed(t=2.0, problem=ProblemRecord("The disk is full.")))
     runs["strong"][2] = folder
-    result = claims.judge(demo(STRONGER), runs)
+    result = verdicts.judge(demo(STRONGER), runs)
     assert result.arms["strong"]["score"].values[2] is None
     assert result.notes == ["strong, seed 2: failed. The disk is full."]
 
@@ -171,33 +171,33 @@ def test_that_a_failed_run_gives_no_number_and_says_why(home):
 def test_that_a_statement_about_what_no_run_measures_is_left_out_and_told(home):
     unseen = Better("strong is nearer to the truth", "distance", "strong", "plain", lower=True)
     runs = runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.71])
-    result = claims.judge(demo(STRONGER, unseen), runs)
+    result = verdicts.judge(demo(STRONGER, unseen), runs)
     assert [one.text for one in result.statements] == [STRONGER.text]
     assert only(result).verdict == "holds"
     assert not result.holds
     assert any("no run measured distance" in note and unseen.text in note for note in result.notes)
     runs["strong"].pop(2)
-    assert len(claims.judge(demo(STRONGER, unseen), runs, seeds=[0, 1, 2]).statements) == 2
+    assert len(verdicts.judge(demo(STRONGER, unseen), runs, seeds=[0, 1, 2]).statements) == 2
 
 
 def test_that_a_run_stopped_early_does_not_count(home):
     runs = runs_of(home, [0.50, 0.51, 0.52], [0.70, 0.71, 0.72])
     runs["strong"][0] = finished(home, "strong", 0, score=0.99, kept_early=True)
-    result = claims.judge(demo(STRONGER), runs)
+    result = verdicts.judge(demo(STRONGER), runs)
     assert result.arms["strong"]["score"].values[0] is None
     assert "stopped early" in result.notes[0]
 
 
 def test_that_a_claim_without_any_run_judges_nothing(home):
     gate = Gate("plain is fair", "score", "plain", 0.1)
-    result = claims.judge(demo(STRONGER, gates=[gate]), {}, seeds=[1, 2])
+    result = verdicts.judge(demo(STRONGER, gates=[gate]), {}, seeds=[1, 2])
     assert only(result).verdict == "gate not met"
     assert not result.holds
-    assert claims.judge(demo(STRONGER), {}, seeds=[1, 2]).statements[0].verdict == "not separated"
+    assert verdicts.judge(demo(STRONGER), {}, seeds=[1, 2]).statements[0].verdict == "not separated"
 
 
 def test_that_the_result_is_json_with_null_for_the_unknown(home):
-    text = msgspec.json.encode(claims.judge(demo(STRONGER), runs_of(home, [0.5], [0.9])))
+    text = msgspec.json.encode(verdicts.judge(demo(STRONGER), runs_of(home, [0.5], [0.9])))
     read = json.loads(text)
     assert read["statements"][0]["interval"] == [None, None]
     assert read["arms"]["plain"]["score"] == {"values": [0.5], "mean": 0.5}
@@ -225,14 +225,14 @@ def right(share, items=400, seed=0):
 
 
 def test_that_one_seed_with_items_can_be_separated_by_them(home):
-    result = claims.judge(demo(PER_ITEM), with_items(home, {"plain": [right(0.5)], "strong": [right(0.9, seed=1)]}))
+    result = verdicts.judge(demo(PER_ITEM), with_items(home, {"plain": [right(0.5)], "strong": [right(0.9, seed=1)]}))
     assert only(result).verdict == "holds"
     assert 0.3 < only(result).interval[0] < only(result).margin < only(result).interval[1] < 0.55
 
 
 def test_that_the_same_items_in_both_arms_leave_no_interval(home):
     hits = [right(0.7, seed=seed) for seed in range(3)]
-    result = claims.judge(demo(PER_ITEM), with_items(home, {"plain": hits, "strong": hits}))
+    result = verdicts.judge(demo(PER_ITEM), with_items(home, {"plain": hits, "strong": hits}))
     assert only(result).interval == (0, 0)
     assert only(result).verdict == "does not hold"
 
@@ -240,22 +240,22 @@ def test_that_the_same_items_in_both_arms_leave_no_interval(home):
 def test_that_pairing_items_narrows_the_interval():
     base = right(0.5, items=500)
     better = np.maximum(base, right(0.1, items=500, seed=5))
-    paired = claims.bootstrap_interval([(better[:, None], base[:, None])], measure="mean")
+    paired = verdicts.bootstrap_interval([(better[:, None], base[:, None])], measure="mean")
     shuffled = np.random.default_rng(1).permutation(base)
-    unpaired = claims.bootstrap_interval([(better[:, None], shuffled[:, None])], measure="mean")
+    unpaired = verdicts.bootstrap_interval([(better[:, None], shuffled[:, None])], measure="mean")
     assert paired[1] - paired[0] < 0.7 * (unpaired[1] - unpaired[0])
 
 
 def test_that_the_bootstrap_is_deterministic():
     pair = [(right(0.6)[:, None], right(0.5, seed=1)[:, None])]
-    assert claims.bootstrap_interval(pair, measure="mean") == claims.bootstrap_interval(pair, measure="mean")
+    assert verdicts.bootstrap_interval(pair, measure="mean") == verdicts.bootstrap_interval(pair, measure="mean")
 
 
 def test_that_many_items_are_grouped_without_changing_the_answer(monkeypatch):
     pair = [(right(0.6, 3000)[:, None], right(0.5, 3000, seed=1)[:, None])]
-    whole = claims.bootstrap_interval(pair, measure="mean")
-    monkeypatch.setattr(claims, "MOST_ITEMS", 500)
-    assert claims.bootstrap_interval(pair, measure="mean") == pytest.approx(whole, abs=0.006)
+    whole = verdicts.bootstrap_interval(pair, measure="mean")
+    monkeypatch.setattr(verdicts, "MOST_ITEMS", 500)
+    assert verdicts.bootstrap_interval(pair, measure="mean") == pytest.approx(whole, abs=0.006)
 
 
 def test_that_intervals_cover_the_truth_also_where_seeds_dominate(home):
@@ -263,8 +263,8 @@ def test_that_intervals_cover_the_truth_also_where_seeds_dominate(home):
     for _ in range(150):
         shifts, items = chance.normal(0, 0.05, 3), chance.normal(0, 0.05, (3, 60))
         pairs = [(row[:, None] + shift, np.zeros((60, 1))) for row, shift in zip(items, shifts, strict=True)]
-        low, high = claims.bootstrap_interval(pairs, measure="mean", draws=200)
-        wide = claims.student_interval([float(better.mean()) for better, _ in pairs])
+        low, high = verdicts.bootstrap_interval(pairs, measure="mean", draws=200)
+        wide = verdicts.student_interval([float(better.mean()) for better, _ in pairs])
         covered += min(low, wide[0]) <= 0 <= max(high, wide[1])
     assert covered >= 0.9 * 150
 
@@ -282,23 +282,23 @@ def test_that_intervals_cover_the_truth_also_where_seeds_dominate(home):
 )
 def test_that_a_metric_is_rebuilt_from_counts(counts, measure, value):
     table = np.asarray(counts, float)
-    assert float(claims.measured(table.sum(0), len(table), measure)) == pytest.approx(value)
+    assert float(verdicts.measured(table.sum(0), len(table), measure)) == pytest.approx(value)
 
 
 def test_that_items_which_do_not_give_the_told_number_are_not_used(home):
     runs = with_items(home, {"plain": [right(0.5)] * 2, "strong": [right(0.9, seed=1)] * 2})
     runs["strong"][1] = finished(home, "strong", 1, score=0.2, outcomes=right(0.9, seed=1)[:, None])
-    result = claims.judge(demo(PER_ITEM), runs)
+    result = verdicts.judge(demo(PER_ITEM), runs)
     assert any("interval from the seeds alone" in note for note in result.notes)
 
 
 def test_that_different_items_are_not_paired(home):
     runs = with_items(home, {"plain": [right(0.5, 300)] * 2, "strong": [right(0.9, 400)] * 2})
-    assert any("are not the same" in note for note in claims.judge(demo(PER_ITEM), runs).notes)
+    assert any("are not the same" in note for note in verdicts.judge(demo(PER_ITEM), runs).notes)
 
 
 def test_that_runs_without_their_items_fall_back_to_the_seeds(home):
-    result = claims.judge(demo(PER_ITEM), runs_of(home, [0.50, 0.51], [0.70, 0.71]))
+    result = verdicts.judge(demo(PER_ITEM), runs_of(home, [0.50, 0.51], [0.70, 0.71]))
     assert any("wrote no 'outcomes'" in note for note in result.notes)
     assert only(result).interval == pytest.approx((0.2, 0.2))
 
@@ -422,7 +422,7 @@ def test_that_a_scripted_runner_carries_out_a_declared_claim(home):
         for slot in ("outcomes", "outcomes_asr"):
             np.save(folder.artifacts / f"{slot}.npy", counts)
             events.append(ev.Artifact(slot=slot, kind="outcomes", path=f"artifacts/{slot}.npy"))
-        f1 = float(claims.measured(counts.sum(0), len(counts), "f1"))
+        f1 = float(verdicts.measured(counts.sum(0), len(counts), "f1"))
         results = {"test_f1": f1, "asr_f1": f1, "dev_f1": 0.8}
         return [*events, ev.Finished(results=results)]
 

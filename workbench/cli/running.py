@@ -15,10 +15,11 @@ from workbench.core.problem import InputError, Problem, Problems
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings, load
 from workbench.recipes import recipe
-from workbench.runner.claims import ClaimProgress, ClaimResult, agreeing, collect, latest, plan, run_claim
+from workbench.runner.claims import ClaimProgress, agreeing, collect, latest, plan, run_claim
 from workbench.runner.launch import unheeded
 from workbench.runner.local import LocalRunner
 from workbench.runner.prepare import freeze
+from workbench.runner.verdicts import ClaimResult
 from workbench.store.home import Home, open_home
 from workbench.store.runfolder import RunConfig, RunFolder
 

@@ -189,7 +189,7 @@ def _last(home: Home, recipe: str) -> dict[str, dict[int, RunFolder]]:
 
 
 def _judge(recipe: Recipe, runs: dict[str, dict[int, RunFolder]], seeds: list[int]) -> Any:
-    from workbench.runner.claims import judge
+    from workbench.runner.verdicts import judge
 
     return judge(recipe, runs, seeds=seeds)
 

@@ -19,7 +19,8 @@ from workbench.engine.generators import mini_turkish_sets as sets
 from workbench.recipes import recipe
 from workbench.recipes.text.berturk_nlu.four import TASKS
 from workbench.recipes.text.berturk_nlu.masked import new_tokenizer
-from workbench.runner.claims import measured, outcomes, plan
+from workbench.runner.claims import plan
+from workbench.runner.verdicts import measured, outcomes
 from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, RunFolder, create_run
 from workbench.worker.execute import execute

@@ -329,7 +329,7 @@ def test_that_every_declared_slot_is_written_and_readable(trained):
 
 
 def test_that_outcomes_of_a_run_give_the_f1_it_told(trained):
-    from workbench.runner.claims import measured, outcomes
+    from workbench.runner.verdicts import measured, outcomes
 
     for slot, metric in (("outcomes", "test_f1"), ("outcomes_asr", "asr_f1")):
         counts, measure = outcomes(trained, slot)
