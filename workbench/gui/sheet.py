@@ -126,8 +126,9 @@ class Sheet(QTableView):
         head.setHighlightSections(False)
         # A last column of numbers stays beside its neighbours instead of standing alone at the far edge.
         head.setStretchLastSection(not wide and columns[-1] not in numbers)
-        if wide:
-            head.setSectionResizeMode(list(columns).index(wide), QHeaderView.ResizeMode.Stretch)
+        self._wide = list(columns).index(wide) if wide else None
+        if self._wide is not None:
+            head.setSectionResizeMode(self._wide, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
         head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.activated.connect(lambda _: self.open_chosen())
@@ -137,14 +138,21 @@ class Sheet(QTableView):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._fitted:
-            self.resizeColumnsToContents()
+            self._fit()
+
+    def _fit(self) -> None:
+        """Columns as wide as what is in them, the wide one what is left."""
+        self.resizeColumnsToContents()
+        if self._wide is not None:
+            # The line above gives the wide column the width of its longest text, too, until the next resize.
+            self.horizontalHeader().setSectionResizeMode(self._wide, QHeaderView.ResizeMode.Stretch)
 
     def set_rows(self, rows: list[list[str]], *, keys: list[str], ranks: list[list[Any]] | None = None) -> None:
         """Replace all rows; `ranks` are what columns are sorted by (default: the texts). Selection stays."""
         held = self.chosen_key()
         self._rows.replace(rows, keys, ranks or rows)
         if rows and not self._fitted:
-            self.resizeColumnsToContents()
+            self._fit()
             self._fitted = True
         if held in keys:
             self.choose(held)
