@@ -43,3 +43,14 @@ def test_that_small_and_written_arrays_are_left_alone(mapped, tmp_path):
     assert Columns.suit(mapped)
     assert not Columns.suit(np.array(mapped))
     assert not Columns.suit(np.load(tmp_path / "volume.npy", mmap_mode="c"))  # giving pages back would lose edits
+
+
+def test_that_a_slice_that_is_expected_is_the_one_that_is_cut(mapped):
+    found = Columns(mapped)
+    found.expect(7)
+    assert np.array_equal(found.slice_at(7), mapped[:, :, 7])
+    found.expect(9)  # too late to matter
+    assert np.array_equal(found.slice_at(9), mapped[:, :, 9])
+    other = Columns(mapped)
+    other.expect(7)
+    assert np.array_equal(other.slice_at(3), mapped[:, :, 3]), "another one than was expected"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,27 @@ class Columns:
         self._coming: set[int] = set()
         self._before: int | None = None
         self._first: NDArray[Any] | None = None
+        self._expected: tuple[int, Future[NDArray[Any]]] | None = None
 
     @staticmethod
     def suit(array: NDArray[Any]) -> bool:
         """Whether a volume is mapped from a file, read-only, and large."""
         return isinstance(array, np.memmap) and array.mode == "r" and array.nbytes > LARGE_BYTES
+
+    def expect(self, index: int) -> None:
+        """Cut the first slice on another thread, while the planes beside it are drawn."""
+        if self._before is not None or self._expected is not None:
+            return
+        coming: Future[NDArray[Any]] = Future()
+        self._expected = index, coming
+
+        def cut() -> None:
+            try:
+                coming.set_result(self._cut(index, 1)[0])
+            except BaseException as error:
+                coming.set_exception(error)
+
+        QThreadPool.globalInstance().start(cut)
 
     def slice_at(self, index: int) -> NDArray[Any]:
         """The slice (z, y); once somebody moves, the next slab in that direction is cut on another thread.
@@ -47,7 +64,9 @@ class Columns:
         """
         if self._before is None or (self._first is not None and index == self._before):
             if self._first is None:
-                self._first = self._cut(index, 1)[0]
+                expected, self._expected = self._expected, None
+                here = expected is not None and expected[0] == index
+                self._first = expected[1].result() if expected and here else self._cut(index, 1)[0]
             self._before = index
             return self._first
         self._first = None

@@ -55,6 +55,11 @@ class Layer:
         self._columns.give_back()
         return tones
 
+    def expect(self, voxel: Voxel) -> None:
+        """The slices through a voxel will be asked for soon."""
+        if self._columns is not None:
+            self._columns.expect(voxel[2])
+
     def words(self, voxel: Voxel) -> str:
         """A voxel's value with its unit."""
         value = self.array[voxel]
@@ -112,6 +117,8 @@ class Scene(QObject):
         if (before, geometry) != (self.shape, self.geometry):
             self.cursor = _voxel(size // 2 for size in self.shape)
             self.measures = []
+        for layer in self.layers[:1]:
+            layer.expect(self.cursor)
         if labels is not None:
             labels.changed.connect(self.edited)
             labels.restyled.connect(self.restyled)
