@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from workbench.core.problem import InputError
+from workbench.engine.medical.kept import card_of, refused
 
 from .data import REGIONS, Cohort
 
@@ -25,7 +24,7 @@ NAME = "brain-tumor-resunet"
 def put_in(job: Job, model: nn.Module, params: BrainTumorResunet, cohort: Cohort) -> None:
     """Load the weights of `continue_from`; raises InputError, on that field, naming everything that differs."""
     folder = Path(params.continue_from).expanduser()
-    card = _card(folder)
+    card = card_of(folder, NAME)
     wanted: dict[str, Any] = {name: getattr(params, name) for name in card.get("shape", {}) if hasattr(params, name)}
     wanted |= {"channels": list(cohort.channels), "regions": [name for name, _ in REGIONS[params.scheme]]}
     has: dict[str, Any] = {**card.get("shape", {}), "channels": card.get("channels"),
@@ -33,30 +32,13 @@ def put_in(job: Job, model: nn.Module, params: BrainTumorResunet, cohort: Cohort
     differ = [name for name in wanted if wanted[name] != has.get(name)]
     if differ:
         expected, received = (", ".join(f"{name} {told.get(name)}" for name in differ) for told in (has, wanted))
-        raise _refused(
+        raise refused(
             "This model was made with other settings, so its training cannot go on.", expected, received,
             "Set them as the model has them, or begin anew with an empty path.",
         )  # fmt: skip
     try:
         model.load_state_dict(load_file(folder / "network.safetensors"))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise _refused("The weights of this model cannot be loaded.", "whole weights of the same network", str(error),
+        raise refused("The weights of this model cannot be loaded.", "whole weights of the same network", str(error),
                        "Choose another model.") from None  # fmt: skip
     job.log(f"Going on from {folder.parent.name if folder.name == 'model' else folder.name}, which stays as it is.")
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads((folder / "workbench.json").read_text("utf-8"))
-        recipe = card["config"]["recipe"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _refused("There is no model of this recipe at this path.", "a model folder with workbench.json",
-                       f"{folder}: {error}",
-                       "Choose the 'model' folder of a run of this recipe.") from None  # fmt: skip
-    if recipe != NAME:
-        raise _refused("This model is another recipe's.", NAME, str(recipe), "Choose a model of this recipe.")
-    return card
-
-
-def _refused(what: str, expected: str, received: str, fix: str) -> InputError:
-    return InputError(what, expected=expected, received=received[:500], fix=fix, field="continue_from")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from workbench.core.problem import InputError
 from workbench.core.volumes import Label
+from workbench.engine.medical.kept import card_of, refused
 
 from .recipe import MODALITY
 
@@ -47,7 +47,7 @@ def read(params: HiEndMae) -> Before:
     differ = [name for name, value in wanted.items() if value != shape[name]]
     if differ:
         expected, received = (", ".join(f"{name} {told[name]}" for name in differ) for told in (shape, wanted))
-        raise _refused(
+        raise refused(
             "This model was made with other settings, so its training cannot go on.", expected, received,
             "Set them as the model has them, or begin anew with an empty path.",
         )  # fmt: skip
@@ -56,7 +56,7 @@ def read(params: HiEndMae) -> Before:
         spacing_mm = float(card["spacing_mm"][0])
         weights = [load_file(folder / name) for name in (SEGMENTER, ENCODER)]
     except (OSError, SafetensorError, msgspec.ValidationError, KeyError, IndexError, ValueError) as error:
-        raise _refused("The weights of this model cannot be loaded.", f"a whole card, {SEGMENTER} and {ENCODER}",
+        raise refused("The weights of this model cannot be loaded.", f"a whole card, {SEGMENTER} and {ENCODER}",
                        str(error), "Choose another model.") from None  # fmt: skip
     name = folder.parent.name if folder.name == "model" else folder.name
     return Before(name, organs, spacing_mm, *weights)
@@ -91,27 +91,15 @@ def check(scans: Scans, before: Before) -> None:
     spacing_mm = scans.test[0].meta.geometry.spacing_mm[0]
     names = [[one.name for one in organs] for organs in (before.organs, scans.organs)]
     if names[0] != names[1] or abs(spacing_mm - before.spacing_mm) > SPACING_TOLERANCE_MM:
-        raise _refused(
+        raise refused(
             "This model does not know scans of this kind.", f"{', '.join(names[0])} at {before.spacing_mm:g} mm",
             f"{', '.join(names[1])} at {spacing_mm:g} mm", "Choose labelled scans of your own.",
         )  # fmt: skip
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card: dict[str, Any] = json.loads((folder / "workbench.json").read_text("utf-8"))
-        recipe = card["config"]["recipe"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _refused("There is no model of this recipe at this path.", "a model folder with workbench.json",
-                       f"{folder}: {error}",
-                       "Choose the 'model' folder of a run of this recipe.") from None  # fmt: skip
-    if recipe != NAME:
-        raise _refused("This model is another recipe's.", NAME, str(recipe), "Choose a model of this recipe.")
+    card = card_of(folder, NAME)
     if card.get("task") != "segmentation":
-        raise _refused("This model is an encoder that has not learned to segment.", f"a {MODALITY} segmenter",
+        raise refused("This model is an encoder that has not learned to segment.", f"a {MODALITY} segmenter",
                        str(card.get("task")), "Choose the model of a run that went to its end.")  # fmt: skip
     return card
-
-
-def _refused(what: str, expected: str, received: str, fix: str) -> InputError:
-    return InputError(what, expected=expected, received=received[:500], fix=fix, field="continue_from")
