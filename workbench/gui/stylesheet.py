@@ -35,6 +35,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 #card { background: $surface; border: 1px solid $line; border-radius: ${p8}px; }
 #cardBody { background: transparent; }
 #statusBar { background: $surface; border-top: 1px solid $line; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 #statusBar QPushButton { border: none; background: transparent; color: $dim; padding: 0 ${p8}px; min-height: ${p24}px;
     border-radius: ${p4}px; }
 #statusBar QPushButton:hover { background: $raised; color: $text; }
