@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import tempfile
 from pathlib import Path
@@ -18,8 +19,12 @@ PEOPLE = (
 )
 
 
-@functools.cache
 def conversation(speakers: int = 2, turns: int = 6, seed: int = 5) -> Conversation:
-    """Turns of a low and a high voice, without noise."""
+    """Turns of a low and a high voice, without noise; a copy, since tests name its speakers anew."""
+    return copy.deepcopy(_spoken(speakers, turns, seed))
+
+
+@functools.cache
+def _spoken(speakers: int, turns: int, seed: int) -> Conversation:
     with tempfile.TemporaryDirectory() as folder:
         return converse(PEOPLE[:speakers], Talk(turns=turns), seed, cache=Path(folder))
