@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 
 from workbench.core.documents import ExamplesPage, Item, Span, SpannedText
 from workbench.core.settings import Settings
@@ -230,6 +231,14 @@ def test_that_a_failed_autosave_is_said_and_tried_again(classes, link, monkeypat
     classes.save_now()
     assert "No space left" in classes.saved.text()
     assert classes.autosave.pending
+
+
+def test_that_a_label_given_with_ctrl_held_moves_on_to_the_next_example_alone(qtbot, classes):
+    qtbot.keyClick(classes.table, Qt.Key.Key_F12, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.keyboardModifiers() == Qt.KeyboardModifier.ControlModifier  # as Qt knows it from then on
+    classes.give("bad")
+    assert [index.row() for index in classes.table.selectionModel().selectedRows()] == [1]
+    assert classes.current() == 1
 
 
 def test_that_training_starts_from_a_saved_copy(qtbot, classes, link):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QHideEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -251,7 +251,7 @@ class Labelling(QWidget):
         self.pages.setCurrentIndex(0 if self.draft.kind == "labels" else 1)
         self._show_names()
         if len(self.draft):
-            self.table.selectRow(0)
+            self._choose(0)
         self._show_example()
         for button in (self.copy_button, self.train_button):
             button.setEnabled(len(self.draft) > 0)
@@ -274,7 +274,12 @@ class Labelling(QWidget):
     def select(self, at: int) -> None:
         """Choose an example, if it is listed."""
         if at in self.model.shown:
-            self.table.selectRow(self.model.shown.index(at))
+            self._choose(self.model.shown.index(at))
+
+    def _choose(self, row: int) -> None:
+        """Choose one row alone; Qt's selectRow adds it to the others where Ctrl or Shift is held, as in some keys."""
+        flags = QItemSelectionModel.SelectionFlag
+        self.table.selectionModel().setCurrentIndex(self.model.index(row, 0), flags.ClearAndSelect | flags.Rows)
 
     def _show_example(self) -> None:
         at = self.current()
@@ -320,7 +325,7 @@ class Labelling(QWidget):
         if changes:
             self.document.push(Relabel(self.draft, changes, self._changed))
         if len(rows) == 1 and row + 1 < len(self.model.shown):
-            self.table.selectRow(row + 1)
+            self._choose(row + 1)
 
     def _give_span(self, label: str) -> None:
         start, end = self.spans.selection()
