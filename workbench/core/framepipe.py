@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from workbench.core.video import FrameIndex, FrameTold, VideoFacts
 SCRIPT = Path(__file__).parents[1] / "engine" / "video" / "avframes.py"
 SILENT_S = 20.0
 """A decoder that has said nothing for so long is ended: damaged files make decoders run in circles."""
+ENDS_WITHIN_S = 2.0
+"""A process whose output has ended has a status soon after."""
 EXPECTED = "MP4, MOV, MKV, WebM, AVI, GIF, or another video that FFmpeg reads"
 
 
@@ -31,12 +34,13 @@ class Pipe:
     def __init__(self, what: str, path: Path) -> None:
         self.path = path
         _check(path)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the pipe)
+        self._overdue = False
         # -I: nothing of the folder it is started in, or of the user's, is imported.
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(SCRIPT), what, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
         )  # fmt: skip
-        self._overdue = False
         try:
             self.facts = msgspec.convert(self.line(), VideoFacts)
         except BaseException:
@@ -87,7 +91,7 @@ class Pipe:
         with contextlib.suppress(OSError):
             self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._process.stdin, self._process.stdout, self._said):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -113,9 +117,17 @@ class Pipe:
             timer.cancel()
 
     def _gone(self) -> KnownTrouble:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDS_WITHIN_S)
+        if self._overdue:
+            received = f"silence for {SILENT_S:g} s"
+        else:
+            received = f"exit status {self._process.poll()}"
+            self._said.seek(0)
+            last = self._said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            received += f": {last[:200]}" if last else ""
         return KnownTrouble(
-            "The decoder of this video ended.", expected="frames",
-            received=f"silence for {SILENT_S:g} s" if self._overdue else f"exit status {self._process.poll()}",
+            "The decoder of this video ended.", expected="frames", received=received,
             fix="The file may be damaged: play it elsewhere, or convert it with FFmpeg.", place=self.path.name,
         )  # fmt: skip
 

@@ -174,6 +174,16 @@ def test_that_a_decoder_that_hangs_is_ended_and_said(tmp_path: Path, monkeypatch
     assert "silence" in caught.value.received
 
 
+def test_that_a_decoder_that_falls_over_says_of_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = film(tmp_path / "a.mp4", frames=2)
+    falling = tmp_path / "falling.py"
+    falling.write_text("raise RuntimeError('no such plane')\n")
+    monkeypatch.setattr(framepipe, "SCRIPT", falling)
+    with pytest.raises(KnownTrouble) as caught:
+        VideoReader(path)
+    assert caught.value.received == "exit status 1: RuntimeError: no such plane"
+
+
 def test_that_the_window_process_never_loads_the_codecs(tmp_path: Path) -> None:
     import subprocess
 

@@ -15,6 +15,7 @@ in the place of any answer.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -55,10 +56,13 @@ def open_video(av: Any, path: str) -> tuple[Any, Any]:
 def facts_of(av: Any, path: str) -> dict[str, Any]:
     """What core.video.VideoFacts holds; the first frame is decoded, since rotation and HDR are told there."""
     container, stream = open_video(av, path)
+    # One frame needs no threads, and a decoder must not be at work when its file is closed.
+    stream.thread_type = "NONE"
     with container:
         notes, first = [], None
         try:
-            first = next(container.decode(stream), None)
+            with contextlib.closing(container.decode(stream)) as frames:
+                first = next(frames, None)
         except av.error.FFmpegError as error:
             notes.append(f"the first frame cannot be decoded: {error}")
         codec = stream.codec_context
