@@ -42,7 +42,13 @@ Points = ArtifactKind("points", ".ply", "a point cloud")
 Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
 RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density, (X, Y, Z, 4)")
 Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores")
-Clip = ArtifactKind("clip", ".mp4", "a video clip")
+Clip = ArtifactKind("clip", ".mp4", "a video; its part `tiers` is a TiersDoc of labelled spans")
+Clips = ArtifactKind(
+    "clips",
+    ".npy",
+    "short clips, (N, T, H, W, 3) uint8, with an ItemsDoc part and a ClipsMeta in its meta; its part `maps` "
+    "(N, T, h, w) float32 lies over them",
+)
 Frame = ArtifactKind("frame", ".png", "a live camera picture")
 Outcomes = ArtifactKind(
     "outcomes", ".npy", "per-item counts behind a metric, (N, k); claims resample them, no view draws them"
@@ -118,3 +124,9 @@ WholeSlides = InputKind(
     "whole-slides", (".csv",), True, "a CSV of slides (slide_id, label, case_id), beside the slides or CLAM features"
 )
 SpeechFolder = InputKind("speech-folder", (), True, "a folder with sounds at any depth, or a speech corpus")
+ClipFolder = InputKind(
+    "clip-folder",
+    (".csv", ".txt", ".json"),
+    True,
+    "a folder with one folder of videos for each class, or a list of videos with labels (Kinetics, SSv2, UCF)",
+)

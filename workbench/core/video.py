@@ -94,3 +94,11 @@ class FrameTold(msgspec.Struct, frozen=True, omit_defaults=True):
     """There is no frame after it."""
     faults: int = 0
     """How many pieces of the file could not be decoded so far."""
+
+
+class ClipsMeta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The meta of a Clips artifact: how fast its clips are played, and what its maps show."""
+
+    frames_per_s: float = 8.0
+    maps: str = ""
+    """'attention of the spatial query', in the words of whoever made them; empty without maps."""

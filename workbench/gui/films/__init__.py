@@ -1,0 +1,1 @@
+"""The page of videos: a player with its timeline, labelled spans, and what a model says happens when."""
