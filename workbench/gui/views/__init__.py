@@ -21,6 +21,7 @@ _VIEWS = {
     "slide": "slide:SlideView",
     "audio": "audio:AudioView",
     "tiers": "audio:TiersView",
+    "clips": "clipsview:ClipsView",
 }
 
 
