@@ -5,35 +5,13 @@ Buttons, menus, the command palette, the keys page and the help are made from th
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
+from workbench.core.clipcommands import CLIP_PLACES, CLIPS
+from workbench.core.command import Command, Place
+from workbench.core.filmcommands import FILM_PLACES, FILMS
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where an action is at hand; inside an `inner` place its keys go before those of the page around it."""
-
-    title: str
-    help: str
-    inner: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """An action: its id is '<place>.<name>' and never changes, since people's own keys are kept under it."""
-
-    id: str
-    text: str
-    tip: str
-    key: str = ""
-    """Delivered keys in Qt's portable spelling; several are separated by '; '."""
-    picture: str = ""
-
-    @property
-    def place(self) -> str:
-        """The id of the place where the action is at hand."""
-        return self.id.rpartition(".")[0]
-
+__all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
 
 PLACES: Mapping[str, Place] = {
     "window": Place("Everywhere", "Actions of the window; they work on every page."),
@@ -96,13 +74,9 @@ PLACES: Mapping[str, Place] = {
         "its boundaries can be dragged.",
         True,
     ),
+    **FILM_PLACES,
     "view.table": Place("Tables", "Works in the table that has the focus.", True),
-    "view.clips": Place(
-        "Clips",
-        "Clips of a run play together, again and again. A click or Return enlarges one, another click goes back. Arrow "
-        "keys move among the clips, and through the frames of an enlarged one; Ctrl and the wheel change the size.",
-        True,
-    ),
+    **CLIP_PLACES,
 }
 
 COMMANDS: tuple[Command, ...] = (
@@ -366,26 +340,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.previous", "Previous segment", "Mark the segment before", "P"),
     Command("view.sound.undo", "Undo", "Take the last edit of the tiers back", "Ctrl+Z", "mdi6.undo"),
     Command("view.sound.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
-    Command("view.clips.play", "Play", "Play the clips, or hold them still", "Space", "mdi6.play-pause"),
-    Command("view.clips.back", "Frame back", "Hold still, one frame earlier", "Left", "mdi6.skip-previous"),
-    Command("view.clips.on", "Frame on", "Hold still, one frame later", "Right", "mdi6.skip-next"),
-    Command("view.clips.first", "First frame", "Hold still at the first frame", "Home"),
-    Command("view.clips.last", "Last frame", "Hold still at the last frame", "End"),
-    Command("view.clips.slower", "Slower", "Play at a lower speed", ",", "mdi6.rewind"),
-    Command("view.clips.faster", "Faster", "Play at a higher speed", ".", "mdi6.fast-forward"),
-    Command("view.clips.enlarge", "Enlarge", "Show the clip large, frame by frame", "Return", "mdi6.arrow-expand-all"),
-    Command("view.clips.close", "All clips", "From the enlarged clip back to all of them", "Esc", "mdi6.view-grid"),
-    Command("view.clips.next", "Next clip", "Go to the next of the shown clips", "N", "mdi6.chevron-right"),
-    Command("view.clips.previous", "Previous clip", "Go to the shown clip before", "P", "mdi6.chevron-left"),
-    Command("view.clips.maps", "Show or hide maps", "Frames without the maps over them, and back", "H", "mdi6.eye"),
-    Command("view.clips.fainter", "Fainter maps", "Let more of the frames through", "["),
-    Command("view.clips.stronger", "Stronger maps", "Let less of the frames through", "]"),
-    Command("view.clips.wrong", "Mistakes only", "Only clips that were taken for something else, and all again", "M"),
-    Command("view.clips.order", "Next order", "As given, the surest first, or the least sure first", "S"),
-    Command("view.clips.larger", "Larger clips", "Give each clip more room", "+; ="),
-    Command("view.clips.smaller", "Smaller clips", "Give each clip less room", "-"),
-    Command("view.clips.gif", "Save clip as GIF…", "Write the clip, with the maps that show, as a moving picture"),
-    Command("view.clips.strip", "Save frames…", "Write the clip's frames side by side as PNG"),
+    *CLIPS,
+    *FILMS,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
     Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
     Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),
