@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.gui.views import View
 
 PLACE_PX = 264
-TALL_PX = {"audio": 384, "tiers": 424, "clips": 320}
+TALL_PX = {"audio": 384, "tiers": 424, "clips": 320, "clip": 384}
 """Kinds that need more: a sound has its tools, ruler, waveform and spectrogram above its tiers."""
 ACROSS_PX = 248
 """No row holds more places than fit at this width."""

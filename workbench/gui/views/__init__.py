@@ -22,6 +22,7 @@ _VIEWS = {
     "audio": "audio:AudioView",
     "tiers": "audio:TiersView",
     "clips": "clipsview:ClipsView",
+    "clip": "clip:ClipView",
 }
 
 
