@@ -282,7 +282,7 @@ def test_that_a_cell_of_a_matrix_shows_its_clips_beside_it(qtbot, folder):
     stage.places["confusion"].view._choose((0, 1))
     view = stage.places["clips"].view
     assert view.grid.shown == cells["0,1"] == [4]
-    assert view.filter.currentText().startswith("True rising, predicted falling")
+    assert view.filter.currentText() == "Picked: 1" and "True rising, predicted falling" in view.caption
     view.narrow([Item("another", "x", source=-1)], "none of these")
     assert view.grid.shown == [4]
 

@@ -224,7 +224,7 @@ class ClipsView(View):
         if any(verdict(one) is not None for one in items):
             offers.append((f"Wrong: {wrong:,}", WRONG))
         if self._picked[1]:
-            offers.append((self._picked[0], PICKED))
+            offers.append((f"Picked: {len(self._picked[1]):,}", PICKED))
         offers += [(label, LABEL + label) for label in labels_of(items)]
         kept = self.filter.currentData()
         self.filter.blockSignals(True)
@@ -257,10 +257,11 @@ class ClipsView(View):
         judged = [told for told in map(verdict, self.clips.items) if told is not None]
         whole, shown = len(self.clips.items), len(self.grid.shown)
         told = count(whole, "clip") if shown == whole else f"{shown:,} of {count(whole, 'clip')}"
+        picked = self._picked[0] if self.filter.currentData() == PICKED else ""
         right = f"{sum(judged) / len(judged):.1%} right" if judged else ""
         speed = f"{self.speed:g}×" if self.speed != 1 else ""
         maps = self.clips.meta.maps if self.clips.maps is not None and self.maps_action.isChecked() else ""
-        self.set_caption(" · ".join(filter(None, (told, right, maps, speed))))
+        self.set_caption(" · ".join(filter(None, (told, picked, right, maps, speed))))
 
     # One clip
 
