@@ -101,6 +101,7 @@ def view_html(kind: ArtifactKind) -> str:
     own = {
         "audio": "view.sound", "tiers": "view.sound", "curve": "view.curve", "spans": "view.spans",
         "embedding": "view.map", "table": "view.table", "clips": "view.clips",
+        "clip": "view.film",
     }  # fmt: skip
     places = ["view"] + ([own[kind.name]] if kind.name in own else [])
     return f"<h2>{say(in_words(kind.name))}</h2><p>Shows {say(kind.help)}.</p>" + _keys_of(places)

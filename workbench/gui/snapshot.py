@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 SETTLE_S = 0.3
-COVERS = ("labels", "image-grid", "image", "volume", "embedding", "spans", "confusion", "attention", "table", "text")
+COVERS = (
+    "labels", "image-grid", "image", "volume", "clips", "embedding", "spans", "confusion", "attention", "table", "text",
+)  # fmt: skip
 """Kinds of artifact that a recipe's picture may be of, the most telling first."""
 
 

@@ -104,6 +104,21 @@ def heat_picture(weights: NDArray[Any]) -> bytes:
         return _png(figure)
 
 
+def clips_picture(frames: NDArray[np.uint8], lines: Sequence[str]) -> bytes:
+    """Clips (N, T, H, W, 3) as rows of frames with a line each, as a PNG."""
+    count, length = frames.shape[:2]
+    with _style("clips", ink="#1B2130", line="#D9DEE7"):
+        side = min(0.8, 6.4 / length)
+        figure = _blank(side * length, (side * frames.shape[2] / frames.shape[3] + 0.2) * count, ground="#FFFFFF")
+        for row in range(count):
+            strip = np.concatenate(list(np.pad(frames[row], ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)), 1)
+            axes = figure.add_subplot(count, 1, row + 1)
+            axes.imshow(strip, interpolation="nearest")
+            axes.set_title(lines[row], fontsize=7, loc="left", pad=2)
+            axes.set_axis_off()
+        return _png(figure)
+
+
 @contextlib.contextmanager
 def _style(salt: str, *, ink: str, line: str) -> Iterator[None]:
     import matplotlib

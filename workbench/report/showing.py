@@ -20,6 +20,7 @@ from workbench.report.gather import Run
 MOST_ROWS, MOST_TEXTS, MOST_LABELS, MOST_POINTS = 60, 12, 24, 4000
 MOST_PICTURE_BYTES = 8 << 20
 MOST_CHARACTERS = 6000
+MOST_CLIPS, MOST_FRAMES = 8, 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +180,28 @@ def _attention(folder: Path, artifact: ev.Artifact, _: bool) -> Made:
     return "picture", _address(picture, "png"), f"mean over {number(len(weights))} heads"
 
 
+def _clips(folder: Path, artifact: ev.Artifact, _: bool) -> Made:
+    from workbench.report.drawing import clips_picture
+
+    frames = _array(folder, artifact, ndim=5)
+    part = artifact.parts.get("items", "")
+    items = doc.read(inside(folder, part), doc.ItemsDoc).items if part else []
+    if frames.dtype != np.uint8 or frames.shape[-1] != 3 or len(items) not in (0, len(frames)):
+        raise InputError("These clips are not what their kind asks for.", expected="(N, T, H, W, 3) with an item each")
+    every = -(-frames.shape[1] // MOST_FRAMES)
+    lines = [_cut(_judged(one), 80) for one in items[:MOST_CLIPS]] or [""] * min(len(frames), MOST_CLIPS)
+    picture = clips_picture(np.asarray(frames[:MOST_CLIPS, ::every]), lines)
+    return "picture", _address(picture, "png"), _rest(len(frames), MOST_CLIPS, "clips")
+
+
+def _judged(item: doc.Item) -> str:
+    if not item.predicted or not item.label:
+        return item.predicted or item.label or item.text
+    if item.predicted == item.label:
+        return f"{item.label} ({item.score:.2f})"
+    return f"{item.label}, taken for {item.predicted} ({item.score:.2f})"
+
+
 def _array(folder: Path, artifact: ev.Artifact, *, ndim: int) -> NDArray[Any]:
     found = np.load(inside(folder, artifact.path), mmap_mode="r", allow_pickle=False)
     if not isinstance(found, np.ndarray) or found.ndim != ndim or found.dtype.kind not in "biuf" or found.size == 0:
@@ -189,6 +212,7 @@ def _array(folder: Path, artifact: ev.Artifact, *, ndim: int) -> NDArray[Any]:
 _MAKERS: dict[str, Callable[[Path, ev.Artifact, bool], Made]] = {
     "table": _table, "confusion": _confusion, "spans": _spans, "text": _text, "image": _picture,
     "image-grid": _picture, "frame": _picture, "embedding": _embedding, "attention": _attention,
+    "clips": _clips,
 }  # fmt: skip
 
 
