@@ -61,3 +61,16 @@ def test_that_a_job_process_never_outlives_a_killed_worker(trials: None, home: H
     os.kill(worker, signal.SIGKILL)
     assert children and not still_there(children, within_s=10)
     end_worker(home)
+
+
+def test_that_a_process_loads_the_heavy_libraries_ahead_of_need_and_none_where_none_is_named() -> None:
+    code = (
+        "import sys; from workbench.worker.child import warm_up; warm_up('batch');"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    told = []
+    for named in ({}, {"WORKBENCH_WARM": ""}, {"WORKBENCH_WARM": "json,no_such_library"}):
+        environment = {name: value for name, value in os.environ.items() if name != "WORKBENCH_WARM"} | named
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        told.append(done.stdout.strip())
+    assert told == ["['torch', 'transformers']", "[]", "[]"]
