@@ -74,7 +74,8 @@ def film(
     """A scene in which one sprite after another stays for a few actions, each of them known by its span.
 
     Sizes are in pixels. All happens in the middle square, which is what encoders cut out of a frame. Where a motion has
-    no room left, another one is drawn; a sprite that has done its actions gives way to another shape and colour. Raises ValueError for a film that is too short for one action.
+    no room left, another one is drawn; a sprite that has done its actions gives way to another shape and colour.
+    Raises ValueError for a film that is too short for one action.
     """
     if seconds < ACTION_S[1] + PAUSE_S[1] or min(width, height) < 16 or frames_per_s <= 0:
         raise ValueError(f"a film takes {ACTION_S[1] + PAUSE_S[1]:g} s or more, and 16 pixels each way")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.engine.video.motions import MOTIONS, clips, stills
+from workbench.engine.video.motions import MOTIONS, PLACES, SIZES, clips, stills
 from workbench.engine.video.sprites import COLOURS, SHAPES
 
 from .recipe import SHUFFLED, STILLS, ImageLanguage
@@ -18,7 +18,6 @@ from .recipe import SHUFFLED, STILLS, ImageLanguage
 PICTURES_SLOT = "pictures"
 CLASSES = tuple(f"a {colour} {shape}" for shape in SHAPES for colour in COLOURS)
 """What generated pictures are named by: class shape · 6 + colour."""
-_LEFT_OUT = ("small ", "large ")
 _TRAIN, _CHOOSE, _TEST, _PROBE, _FRAMES = range(5)
 
 
@@ -83,12 +82,24 @@ def single_frames(seed: int, params: ImageLanguage) -> Pairs:
     return Pairs(found.frames[:, 1], [(CLASSES[one],) for one in classes], classes)
 
 
+def variants(caption: str) -> tuple[str, str, str, str]:
+    """A generated caption whole, without its size, without its place, without both."""
+    sized = caption
+    for one in SIZES:
+        sized = sized.replace(f"{one} ", "", 1)
+    return caption, sized, _placeless(caption), _placeless(sized)
+
+
+def _placeless(caption: str) -> str:
+    for one in PLACES:
+        caption = caption.removesuffix(f" {one}")
+    return caption
+
+
 def shortened(caption: str, chance: np.random.Generator, left_out: float) -> str:
     """A generated caption that may leave out the size or the place, each with probability `left_out`."""
-    if chance.random() < left_out:
-        for one in _LEFT_OUT:
-            caption = caption.replace(one, "", 1)
-    return caption.rpartition(" at ")[0] or caption if chance.random() < left_out else caption
+    no_size, no_place = chance.random(2) < left_out
+    return variants(caption)[int(no_size) + 2 * int(no_place)]
 
 
 def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:

@@ -18,6 +18,8 @@ from .measures import Floats
 from .objective import Contrastive
 from .recipe import NOTHING, ImageLanguage
 
+READ_AHEAD, TOGETHER = 20_000, 256
+
 
 def train(job: Job, params: ImageLanguage) -> None:
     """Load, pretrain, test, show, save: the whole course of a run."""
@@ -31,6 +33,7 @@ def train(job: Job, params: ImageLanguage) -> None:
         learned = sum(one.numel() for one in network.parameters())
         job.log(f"{learned:,} parameters learn; the sentence encoder does not.")
         objective = Contrastive(network, data.train, params, seed=job.seed, shortens=bool(data.classes))
+        _read_ahead(job, network, objective.texts())
         watcher = _Watcher(job, network, data, place)
         fit(job, objective, params, place=place, evaluate=watcher.evaluate)
     _test(job, network, data, params, place)
@@ -53,6 +56,14 @@ def built(job: Job, params: ImageLanguage) -> Network:
         image_px=params.image_px, patch=params.patch, width=params.width, layers=params.layers, heads=params.heads,
         seed=job.seed, shape=shape,
     )  # fmt: skip
+
+
+def _read_ahead(job: Job, network: Network, texts: list[str]) -> None:
+    """Let the frozen encoder read every text once, so that steps need not wait for it."""
+    job.phase("reading captions", len(texts))
+    for at in range(0, min(len(texts), READ_AHEAD), TOGETHER):
+        network.texts.described(texts[at : at + TOGETHER])  # type: ignore[operator]
+        job.progress(at, len(texts))
 
 
 class _Watcher:

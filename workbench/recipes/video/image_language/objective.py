@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from workbench.engine.video.imagelanguage import ImageLanguage as Network
 
-from .data import Pairs, shortened
+from .data import Pairs, shortened, variants
 from .recipe import ImageLanguage
 
 HIGHEST_SCALE = 100.0
@@ -50,6 +50,11 @@ class Contrastive:
         captions = self.pairs.captions[index]
         found = captions[int(chance.integers(len(captions)))]
         return shortened(found, chance, self.params.left_out) if self.shortens else found
+
+    def texts(self) -> list[str]:
+        """Every text that may come, each once, so that the frozen encoder can read them all beforehand."""
+        found = dict.fromkeys(one for captions in self.pairs.captions for one in captions)
+        return list(dict.fromkeys(one for text in found for one in variants(text))) if self.shortens else list(found)
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
         """Pictures (B, S, S, 3) as bytes, the frozen vectors of their captions (B, W), and whose captions are alike."""
