@@ -97,15 +97,22 @@ def similarity(job: Job, pairs: Pairs, pictures: Floats, network: Network) -> No
 def found(
     job: Job, pairs: Pairs, pictures: Floats, texts: Floats, *, captions: Sequence[str], belongs: NDArray[np.bool_]
 ) -> None:
-    """The test pictures nearest to some captions; a frame tells the right (green) from the wrong."""
+    """The test pictures nearest to some captions; a frame tells the right (green) from the wrong.
+
+    Only as many are framed as there are with the caption: those after them cannot be right.
+    """
     places = {one: at for at, one in enumerate(captions)}
     asked = [places[pairs.captions[at][0]] for at in _distinct(pairs, SHOWN)]
     sheet = _Sheet(len(asked), FOUND)
     for row, text in enumerate(asked):
         sheet.words(row, captions[text])
+        there = int(belongs[:, text].sum())
         for column, at in enumerate(np.argsort(-(pictures @ texts[text]), kind="stable")[:FOUND]):
-            sheet.put(row, column, _cell(pairs.images[at], RIGHT if belongs[at, text] else WRONG))
-    job.artifact("found", Image, sheet.image.save, title="Test pictures nearest to a caption")
+            mark = RIGHT if belongs[at, text] else WRONG
+            sheet.put(row, column, _cell(pairs.images[at], mark if column < there else None))
+    job.artifact(
+        "found", Image, sheet.image.save, title="Test pictures nearest to a caption; as many are framed as have it"
+    )
 
 
 def joint_map(
