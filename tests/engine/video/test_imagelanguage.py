@@ -12,9 +12,11 @@ from transformers import CLIPImageProcessorPil, CLIPModel, SiglipImageProcessorP
 
 from tests.engine.video import tinypairs
 from workbench.core.problem import InputError
-from workbench.engine.backbone_folders import catalogue
+from workbench.engine.backbone_folders import catalogue, licence_of
 from workbench.engine.video import imagelanguage
 from workbench.engine.video.imagelanguage import Shape
+from workbench.engine.video.motions import stills
+from workbench.engine.video.sprites import COLOURS, SHAPES
 
 TEXTS = ["a red circle moves left", "a ring", "a blue square grows"]
 
@@ -177,3 +179,15 @@ def test_that_frames_of_another_make_are_refused(own):
 
 def test_that_own_models_are_not_offered_as_text_encoders(own):
     assert not any("image-language" in one.address for one in catalogue([own.parent]))
+
+
+def test_that_the_starter_names_new_stills_and_its_card_says_its_licence():
+    folder = imagelanguage.locate(imagelanguage.STARTER)
+    assert licence_of(folder) == "apache-2.0"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3 << 20
+    model, found = imagelanguage.load(imagelanguage.STARTER), stills(144, seed=77)
+    with torch.no_grad():
+        texts = model.text([f"a {colour} {shape}" for shape in SHAPES for colour in COLOURS])
+        named = model.logits(model.pooled(model.prepared(found.images)), texts).argmax(1).numpy()
+    assert (named == found.shape * 6 + found.colour).mean() > 0.93
+    assert (model.image_px, model.patch, model.width, model.layers, model.dim) == (32, 8, 96, 4, 128)
