@@ -351,6 +351,21 @@ def four_hours(path: Path) -> Path:
     return path
 
 
+def test_that_another_film_is_opened_in_the_place_of_one_that_is_still_being_read(page, clip, qtbot, tmp_path):
+    long = four_hours(tmp_path / "long.mkv")
+    page.open_film(str(long))
+    page.open_film(str(clip))
+    qtbot.waitUntil(lambda: page.path == str(clip) and page.index_complete, timeout=WITHIN_MS)
+    qtbot.wait(300)
+    assert page.path == str(clip) and page.viewer.scene.frames == 48 and page.banner.record is None
+    page.viewer.player.play(4.0)
+    assert page.viewer.speed.currentText() == "4 ×"
+    page.open_film(str(long))
+    qtbot.waitUntil(lambda: page.path == str(long), timeout=WITHIN_MS)
+    assert not page.viewer.player.playing and page.viewer.speed.currentText() == "1 ×"
+    page.opening.cancel()
+
+
 def test_that_what_is_remembered_comes_back_and_rubbish_does_not(page, clip, qtbot):
     open_and_wait(qtbot, page, clip)
     page.deeds._set_step(25)

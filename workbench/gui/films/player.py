@@ -64,9 +64,11 @@ class FilmPlayer(QObject):
         self.refresh()
 
     def close(self) -> None:
-        """Let the film go."""
-        self.halt()
-        self.on_screen = -1
+        """Let the film go; the next one is played at its own rate."""
+        self.halt(settle=False)
+        self.on_screen, self.speed = -1, 1.0
+        self.beats_shown = self.beats_late = 0
+        self.changed.emit()
         if self.reader is not None:
             self.reader.close()
             self.reader.deleteLater()
