@@ -261,6 +261,12 @@ def test_that_a_cut_off_file_and_a_broken_index_give_what_is_there(page, qtbot, 
     lying.write_bytes(bytes(data))
     open_and_wait(qtbot, page, lying)
     assert page.banner.record is None and page.viewer.scene.frames >= 20
+    # What cannot be decoded is said where it would be seen, and is no other frame in its place.
+    qtbot.waitUntil(lambda: page.viewer.canvas.words == "frame 0 cannot be decoded", timeout=WITHIN_MS)
+    page.viewer.go(1)
+    qtbot.waitUntil(lambda: shows(page, 1) and page.viewer.canvas.words == "", timeout=WITHIN_MS)
+    page.viewer.go(2)
+    qtbot.waitUntil(lambda: "the one before" in page.viewer.canvas.words, timeout=WITHIN_MS)
     broken = tmp_path / "broken.avi"
     broken.write_bytes(avi.read_bytes()[:at])
     open_and_wait(qtbot, page, broken)
