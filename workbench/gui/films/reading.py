@@ -70,9 +70,11 @@ class Session:
 
 
 class FilmReader(QObject):
-    """Reads a film on a thread of its own. `arrived` carries (frame, Picture) for `seek`; playing fills a Session."""
+    """Reads a film on a thread of its own. `arrived` carries (frame, Picture) for `seek`, playing fills a Session."""
 
     arrived = Signal(int, object)
+    lacking = Signal(int)
+    """This frame, which was wished, cannot be decoded."""
     failed = Signal(object)
     """A ProblemRecord; nothing more comes."""
 
@@ -155,7 +157,9 @@ class FilmReader(QObject):
     def _fetch(self, source: FrameSource, frame: int, box: Box) -> None:
         source.ask(self.index.times[min(frame, len(self.index) - 1)], width=box[0], height=box[1])
         found = source.take()
-        if found is not None:
+        if found is None:
+            self._tell(self.lacking, frame)
+        else:
             self._tell(self.arrived, frame, picture_of(found))
 
     def _fill(self, source: FrameSource, session: Session) -> None:
