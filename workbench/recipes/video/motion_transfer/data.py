@@ -128,9 +128,8 @@ def rendered(tracks: Sequence[Track], ground: NDArray[np.float32], looks: Chance
     for track, shape in reversed(list(zip(tracks, shapes, strict=True))):
         there = np.flatnonzero(track.radii > 0)
         some = canvas[there]
-        xs, ys = (np.asarray(track.places[there, axis] * size, np.float32) for axis in range(2))
-        paint(some, [shape] * len(there), np.asarray(track.colours[there], np.float32), xs, ys,
-              np.asarray(track.radii[there] * size, np.float32))  # fmt: skip
+        at = np.column_stack([track.places[there], track.radii[there]]) * params.size
+        paint(some, [shape] * len(there), track.colours[there].astype(np.float32), at.astype(np.float32))
         canvas[there] = some
     return noisy(canvas, looks, params.noise)
 

@@ -54,10 +54,10 @@ class MotionTransfer(Training):
         when={"model": (DIFFERENCING, DIST, VIDEO_MODEL)},
     )  # fmt: skip
     backbone: str = knob(
-        STARTER, "The frozen image-language encoder: the shipped one, or a CLIP or SigLIP folder", widget="path",
+        STARTER, "The frozen image-language encoder: the shipped one, or a CLIP or SigLIP folder", widget="backbone",
         when=FROZEN,
     )  # fmt: skip
-    video_model: str = knob("", "A VideoMAE, TimeSformer or ViViT folder", widget="path", label="Video model",
+    video_model: str = knob("", "A VideoMAE, TimeSformer or ViViT folder", widget="folder", label="Video model",
                             when={"model": (VIDEO_MODEL,)})  # fmt: skip
     frozen: bool = knob(True, "Keep the video transformer as it is and learn the heads alone",
                         when={"model": (VIDEO_MODEL,)})  # fmt: skip
