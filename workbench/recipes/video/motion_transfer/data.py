@@ -79,20 +79,21 @@ def generated(seed: int, params: MotionTransfer) -> Data:
     known = 1 if params.direction == "1 → 2" else 2
     return Data(
         taxonomy,
-        part_of(taxonomy, seed, known, "train", params.train_clips, params),
-        part_of(taxonomy, seed, known, "val", params.test_clips, params),
-        part_of(taxonomy, seed, 3 - known, "val", params.test_clips, params),
+        part_of(taxonomy, seed, known, "train", params),
+        part_of(taxonomy, seed, known, "val", params),
+        part_of(taxonomy, seed, 3 - known, "val", params),
         known,
     )
 
 
-def part_of(taxonomy: Taxonomy, seed: int, number: int, split: str, count: int, params: MotionTransfer) -> Part:
-    """`count` clips of every fine class of a set; another set or split shares no chance with this one.
+def part_of(taxonomy: Taxonomy, seed: int, number: int, split: str, params: MotionTransfer) -> Part:
+    """As many clips of every fine class of a set as the knobs say; another set or split shares no chance with this one.
 
     Only training clips are biased, and a clip's motion does not depend on how much.
     """
     frames, fine, names = [], [], []
     mark = SPLITS.index(split)
+    count = params.train_clips if split == "train" else params.test_clips
     for at in taxonomy.of_set(number):
         for clip in range(count):
             motion, looks = (np.random.default_rng((seed, number, mark, at, clip, one)) for one in range(2))
@@ -110,19 +111,19 @@ def _clip(
     coarse = taxonomy.fine[at].coarse
     tied_colour, tied_backdrop, free_hue, jitter = looks.uniform(size=4)
     own_hue = coarse / len(taxonomy.coarse) + 0.03 * (2 * jitter - 1)
-    hue = (own_hue if tied_colour < bias[0] else free_hue) % 1
+    tied = bool(tied_colour < bias[0])
+    hue = (own_hue if tied else free_hue) % 1
     # Drawn in any case, so that what follows is the same however strong the bias.
     ground = backdrop(looks, params.size)
     if tied_backdrop < bias[1]:
         ground = backdrop(np.random.default_rng((seed, BACKDROP_MARK, coarse)), params.size)
     variants = [one for one, fine in enumerate(taxonomy.fine) if fine.coarse == coarse]
     scene = SCENES[taxonomy.coarse[coarse]][variants.index(at)]
-    return rendered(scene(Made(motion, params.frames, float(hue))), ground, looks, params)
+    return rendered(scene(Made(motion, params.frames, float(hue), tied)), ground, looks, params)
 
 
 def rendered(tracks: Sequence[Track], ground: NDArray[np.float32], looks: Chance, params: MotionTransfer) -> Pixels:
     """Objects of random shapes before a still backdrop, the first one in front, with noise: (T, H, W, 3)."""
-    size = params.size
     canvas = np.repeat(ground[None], params.frames, 0)  # (T, H, W, 3)
     shapes = [SHAPES[int(one)] for one in looks.integers(0, len(SHAPES), len(tracks))]
     for track, shape in reversed(list(zip(tracks, shapes, strict=True))):
@@ -149,5 +150,5 @@ def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     return DataPreview(
         "generated clips", f"{each} clips of each variant to learn from, {test} to test",
         ["coarse motion", "Set 1", "Set 2"], rows, row_count=len(rows),
-        labels={name: 2 * each for name in taxonomy.coarse},
+        labels=dict.fromkeys(taxonomy.coarse, 2 * each),
     )  # fmt: skip

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from workbench.core.problem import InputError
 from workbench.engine.devices import Place
 from workbench.engine.video.dist import DistSizes
 
-from .data import Data, Part, Pixels
-from .networks import Differencing, DistBody, Inputs, Mover, Namer, OverFrames, Pooled
+from .data import Part, Pixels
+from .networks import Differencing, DistBody, Inputs, Mover, Namer, OverFrames, Pooled, Tuned
 from .recipe import DIFFERENCING, DIST, ON_FINE, TEXT, MotionTransfer
 from .taxonomy import Taxonomy
 
@@ -70,6 +68,22 @@ def _body(params: MotionTransfer, place: Place) -> tuple[Describe, nn.Module]:
     return _video_model(params, place)
 
 
+def _video_model(params: MotionTransfer, place: Place) -> tuple[Describe, nn.Module]:
+    from .videofolder import load
+
+    encoder = load(params.video_model)
+    if not params.frozen:
+        return lambda frames: {"pixels": encoder.prepared(frames).cpu()}, Tuned(encoder)
+    encoder.to(place.device).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def describe(frames: Pixels) -> Inputs:
+        with place.autocast():
+            return {"clip": encoder(encoder.prepared(frames)).float().cpu()}
+
+    return describe, Pooled(encoder.width)
+
+
 def _frozen(params: MotionTransfer, place: Place) -> Any:
     from workbench.engine.video.imagelanguage import load
 
@@ -87,10 +101,11 @@ def _dist(params: MotionTransfer, place: Place) -> tuple[Describe, nn.Module]:
 
     @torch.no_grad()
     def describe(frames: Pixels) -> Inputs:
-        pixels = encoder.prepared(frames).unflatten(0, frames.shape[:2])  # (B, F, 3, S, S)
+        prepared = encoder.prepared(frames)
+        pixels = prepared.view(*frames.shape[:2], *prepared.shape[1:])  # (B, F, 3, S, S)
         with place.autocast():
             seen = torch.stack(encoder.hidden(pixels[:, ::GAMMA].flatten(0, 1)), 1)  # (B · T, L, 1 + P, C)
-        hidden = seen.unflatten(0, (len(frames), sizes.seen))
+        hidden = seen.view(len(frames), sizes.seen, *seen.shape[1:])
         return {"pixels": pixels.half().cpu(), "hidden": hidden.half().cpu()}
 
     return describe, DistBody(sizes)
@@ -107,9 +122,9 @@ def _with_texts(
             last = encoder.hidden(encoder.prepared(frames))[-1].float()  # (B · T, 1 + P, C)
             whole = encoder.pooled(last).float()
         edge = encoder.image_px // encoder.patch
-        grid = last[:, 1:].transpose(1, 2).unflatten(2, (edge, edge))
+        grid = last[:, 1:].transpose(1, 2).reshape(len(last), -1, edge, edge)
         corners = nn.functional.adaptive_avg_pool2d(grid, 2).flatten(1)
-        return {"frames": torch.cat([whole, corners], 1).unflatten(0, frames.shape[:2]).cpu()}
+        return {"frames": torch.cat([whole, corners], 1).view(*frames.shape[:2], -1).cpu()}
 
     body = OverFrames(encoder.dim + 4 * encoder.width, params.frames, width=params.width, dropout=params.dropout)
     with torch.no_grad():

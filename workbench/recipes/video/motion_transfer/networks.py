@@ -82,7 +82,7 @@ class OverFrames(nn.Module):
 
 
 class DistBody(nn.Module):
-    """DiST on what a frozen image encoder's blocks say; reads `pixels` (B, F, 3, S, S) and `hidden` (B, T, L, 1+P, C)."""
+    """DiST on what a frozen encoder's blocks say; reads `pixels` (B, F, 3, S, S) and `hidden` (B, T, L, 1 + P, C)."""
 
     def __init__(self, sizes: DistSizes) -> None:
         super().__init__()
@@ -103,6 +103,18 @@ class Pooled(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         found: Tensor = self.norm(inputs["clip"])
+        return found
+
+
+class Tuned(nn.Module):
+    """A video model that learns as a whole; reads `pixels` (B, T, 3, S, S)."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.width = encoder, cast(int, encoder.width)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        found: Tensor = self.encoder(inputs["pixels"])
         return found
 
 

@@ -32,11 +32,12 @@ class Track:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What a motion draws from: chance, frames, and the hue of the clip's first object."""
+    """What a motion draws from: chance, frames, and the hue of the clip's first object; of all where `tied`."""
 
     chance: Chance
     frames: int
     hue: float
+    tied: bool = False
 
     @property
     def times(self) -> Floats:
@@ -49,7 +50,8 @@ class Made:
 
     def colour(self, *, first: bool = True) -> Floats:
         """A jittered colour (3,): of the clip's hue, or of any other where it is not the first object's."""
-        hue = self.hue if first else float(self.chance.uniform())
+        other = float(self.chance.uniform())  # in any case, so that the motion is the same whatever is tied
+        hue = self.hue if first or self.tied else other
         return np.array(colorsys.hsv_to_rgb(hue, self.between(0.75, 1.0), self.between(0.8, 1.0)))
 
     def spots(self, count: int) -> Floats:

@@ -73,7 +73,7 @@ def _clip(inputs: dict[str, Any], params: MotionTransfer) -> tuple[Pixels, str]:
         from .taxonomy import drawn
 
         taxonomy = drawn(params.classes)
-        part = part_of(taxonomy, ASKED_SEED, 2, "val", 1, params.replace(colour_bias=0.0, background_bias=0.0))
+        part = part_of(taxonomy, ASKED_SEED, 2, "val", params.replace(test_clips=1))
         return part.frames[0], f"a drawn clip: {taxonomy.fine[int(part.fine[0])].name}"
     path = Path(asked)
     if not asked or not path.is_file():
@@ -103,7 +103,8 @@ def _frames_of(path: Path) -> Pixels:
             received=f"{frames.shape} {frames.dtype}", fix="Stack RGB frames of one size.", field="clip",
             place=path.name,
         )  # fmt: skip
-    return frames
+    found: Pixels = frames
+    return found
 
 
 def _sampled(frames: Pixels, params: MotionTransfer) -> Pixels:
@@ -112,7 +113,8 @@ def _sampled(frames: Pixels, params: MotionTransfer) -> Pixels:
     chosen = torch.from_numpy(np.ascontiguousarray(frames[places])).permute(0, 3, 1, 2)
     if chosen.shape[-2:] != (params.size, params.size):
         chosen = torch.nn.functional.interpolate(chosen, (params.size, params.size), mode="bicubic", antialias=True)
-    return chosen.permute(0, 2, 3, 1).contiguous().numpy()
+    found: Pixels = chosen.permute(0, 2, 3, 1).contiguous().numpy()
+    return found
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Reader:

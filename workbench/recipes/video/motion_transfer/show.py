@@ -138,10 +138,10 @@ def clips(job: Job, data: Data, known: Named, unknown: Named) -> None:
         for kind in np.unique(found.coarse):
             places = np.flatnonzero(found.coarse == kind)
             # Spread over the motion's variants: clips stand in the order of their classes.
-            for at in places[np.unique(np.linspace(0, len(places) - 1, count).astype(int))]:
-                chosen.append((part, items[at], int(at)))
+            spread = places[np.unique(np.linspace(0, len(places) - 1, count).astype(int))]
+            chosen.extend((part, items[at], int(at)) for at in spread)
     frames = np.stack([part.frames[at] for part, _, at in chosen])
-    show_clips(job, "clips", frames, [item for _, item, _ in chosen], title="Held-out clips, known and unknown variants",
+    show_clips(job, "clips", frames, [item for _, item, _ in chosen], title="Held-out clips",
                frames_per_s=data.frames_per_s)  # fmt: skip
 
 
