@@ -53,31 +53,28 @@ def own_clips(job: Job, address: str, params: MotionTransfer) -> Data:
     """The clips of a folder or a list, decoded. Raises InputError where lists, classes or files do not fit."""
     listed = read(Path(address))
     apart(listed)
-    taxonomy = taxonomy_of(listed)
     known = 1 if params.direction == "1 → 2" else 2
-    parts: list[Part] = []
-    for number, split in ((known, "train"), (known, "val"), (3 - known, "val")):
-        chosen = [one for one in listed if (one.set, one.split) == (number, split)]
-        if not chosen:
-            raise _fault("A part of the clips is empty.", f"clips of Set {number} for {_SPLIT[split]}", "none",
-                         "Add some, or learn from the other set.", address)  # fmt: skip
-        parts.append(_part(job, chosen, taxonomy, params))
-    learned, asked = (set(_coarse(taxonomy, one)) for one in (parts[0], parts[2]))
-    if asked - learned:
-        raise _fault(
-            "A motion has unknown variants but no known one to learn from.", "variants of every motion in both sets",
-            some([taxonomy.coarse[at] for at in sorted(asked - learned)]),
-            "Take its clips out, or give clips of it to the set that is learned.", address,
-        )  # fmt: skip
-    train, mine, other = parts
+    chosen = [[one for one in listed if (one.set, one.split) == part]
+              for part in ((known, "train"), (known, "val"), (3 - known, "val"))]  # fmt: skip
+    _check_parts(chosen, known, address)
+    taxonomy = taxonomy_of(listed)
+    train, mine, other = (_part(job, some_, taxonomy, params) for some_ in chosen)
     return Data(taxonomy, train, mine, other, known)
 
 
-_SPLIT = {"train": "training", "val": "testing"}
-
-
-def _coarse(taxonomy: Taxonomy, part: Part) -> list[int]:
-    return [taxonomy.fine[at].coarse for at in np.unique(part.fine).tolist()]
+def _check_parts(parts: Sequence[Sequence[Listed]], known: int, address: str) -> None:
+    """Before hours of decoding: raise InputError where a part is empty, or asks for what nobody could learn."""
+    for part, number, what in zip(parts, (known, known, 3 - known), ("training", "testing", "testing"), strict=True):
+        if not part:
+            raise _fault("A part of the clips is empty.", f"clips of Set {number} for {what}", "none",
+                         "Add some, or learn from the other set.", address)  # fmt: skip
+    learned, asked = ({one.coarse for one in part} for part in (parts[0], [*parts[1], *parts[2]]))
+    if asked - learned:
+        raise _fault(
+            "A motion has unknown variants but no known one to learn from.", "variants of every motion in both sets",
+            some(sorted(asked - learned)),
+            "Take its clips out, or give clips of it to the set that is learned.", address,
+        )  # fmt: skip
 
 
 def _part(job: Job, listed: Sequence[Listed], taxonomy: Taxonomy, params: MotionTransfer) -> Part:
