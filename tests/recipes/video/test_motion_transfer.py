@@ -57,7 +57,7 @@ def ten() -> data.Data:
 
 def test_that_every_motion_has_two_variants_in_each_set() -> None:
     taxonomy = drawn()
-    assert {name: len(found) for name, found in SCENES.items()} == {name: 4 for name in DRAWN}
+    assert {name: len(found) for name, found in SCENES.items()} == dict.fromkeys(DRAWN, 4)
     for at, name in enumerate(taxonomy.coarse):
         sets = [(one.set, one.place) for one in taxonomy.fine if one.coarse == at]
         assert sets == [(1, 0), (1, 1), (2, 0), (2, 1)], name
@@ -115,8 +115,8 @@ def _brightest(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "axis", "sign"), [
-    ("falling straight", 1, 1), ("falling along a curve", 1, 1), ("rising straight", 1, -1), ("rising obliquely", 1, -1),
-    ("moving to the right", 0, 1), ("moving to the left", 0, -1),
+    ("falling straight", 1, 1), ("falling along a curve", 1, 1), ("rising straight", 1, -1),
+    ("rising obliquely", 1, -1), ("moving to the right", 0, 1), ("moving to the left", 0, -1),
 ])  # fmt: skip
 def test_that_objects_go_where_their_motion_says(ten: data.Data, name: str, axis: int, sign: int) -> None:
     at = next(at for at, one in enumerate(ten.taxonomy.fine) if one.name == name)

@@ -126,8 +126,8 @@ CLAIM = Claim(
         _more("Motions of Set 2 are recognised at least 20 points worse, on the same clips, where Set 1's variants "
               "were learned instead of its own", "set_2", TWO, ONE, by=0.20),
         _more("… and those of Set 1 where Set 2's were", "set_1", ONE, TWO, by=0.20),
-        _more("Colours and backdrops that are tied to motions in training lower what is recognised of known variants by "
-              "5 points", "known", ONE, LOOKS, by=0.05),
+        _more("Colours and backdrops that are tied to motions in training lower what is recognised of known variants "
+              "by 5 points", "known", ONE, LOOKS, by=0.05),
         _more("… and of unknown ones", "unknown", ONE, LOOKS, by=0.05),
         _more("Colours alone lower what is recognised of known variants by 5 points", "known", ONE, TIED, by=0.05,
               asserted=False),
