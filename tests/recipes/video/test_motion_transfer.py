@@ -142,7 +142,8 @@ def test_that_backwards_growing_is_shrinking(ten: data.Data) -> None:
 
 def _named(truth: list[int], guess: list[int]) -> Named:
     kinds = np.array(truth)
-    return Named(("a", "b"), kinds, np.array(guess), np.ones(len(truth), np.float32), kinds, kinds)
+    return Named(("a", "b"), kinds, np.array(guess), np.ones(len(truth), np.float32), kinds, kinds,
+                 np.array(guess))  # fmt: skip
 
 
 def test_that_motions_count_alike_however_many_clips_they_have() -> None:
@@ -258,6 +259,9 @@ def test_that_a_text_model_asks_only_for_the_parts_own_names(backbone: Path) -> 
     assert set(told.truth) == set(range(6))
     forced = {"named": np.eye(12, dtype=np.float32)[found.known.fine]}
     assert method.named(found, found.known, forced, found.known_fine).accuracy == 1.0
+    neighbour = {"named": np.eye(12, dtype=np.float32)[found.known.fine ^ 1]}  # the other variant of the same motion
+    mistaken = method.named(found, found.known, neighbour, found.known_fine)
+    assert (mistaken.accuracy, mistaken.motion_accuracy) == (0.0, 1.0)
     assert all(name.startswith(("body", "tell", "words", "scale")) for name, _ in model.named_parameters())
 
 

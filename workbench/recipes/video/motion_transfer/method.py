@@ -117,11 +117,14 @@ def named(data: Data, part: Part, said: dict[str, Any], among: list[int]) -> Nam
     if "named" in said:
         labels = tuple(data.taxonomy.fine[one].name for one in among)
         truth, scores = np.searchsorted(among, part.fine), said["named"][:, among]
+        motions = np.array([data.taxonomy.fine[one].coarse for one in among], np.int64)
     else:
         labels, truth, scores = data.taxonomy.coarse, coarse, said["coarse"]
+        motions = np.arange(len(labels))
     shares = np.exp(scores - scores.max(1, keepdims=True))
     sure = (shares / shares.sum(1, keepdims=True)).max(1).astype(np.float32)
-    return Named(labels, truth.astype(np.int64), scores.argmax(1).astype(np.int64), sure, coarse, part.fine)
+    guess = scores.argmax(1).astype(np.int64)
+    return Named(labels, truth.astype(np.int64), guess, sure, coarse, part.fine, motions[guess])
 
 
 def tell(job: Job, data: Data, known: Named, unknown: Named) -> None:
@@ -132,6 +135,8 @@ def tell(job: Job, data: Data, known: Named, unknown: Named) -> None:
     job.result("drop", found.drop)
     job.result("relative_drop", found.relative_drop)
     job.result("harmonic_mean", found.harmonic_mean)
+    job.result("known_motion_accuracy", known.motion_accuracy)
+    job.result("unknown_motion_accuracy", unknown.motion_accuracy)
     job.result(f"set_{data.known_set}_accuracy", found.known)
     job.result(f"set_{3 - data.known_set}_accuracy", found.unknown)
     names = {"known": known, "unknown": unknown, f"set_{data.known_set}": known, f"set_{3 - data.known_set}": unknown}

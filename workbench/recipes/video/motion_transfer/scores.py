@@ -13,7 +13,10 @@ Floats = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """N clips of a part: true class and guess as positions in `labels`, sureness, coarse and fine class of each."""
+    """N clips of a part: true class and guess as positions in `labels`, sureness, coarse and fine class of each.
+
+    `motion` is the coarse class of the guess, the guess itself where coarse classes are named.
+    """
 
     labels: tuple[str, ...]
     truth: Ints
@@ -21,6 +24,7 @@ class Named:
     sure: Floats
     coarse: Ints
     fine: Ints
+    motion: Ints
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -37,6 +41,11 @@ class Named:
     def accuracy(self) -> float:
         """Named right, averaged within each coarse class, then over classes."""
         return float((self.right * self.weights).mean())
+
+    @property
+    def motion_accuracy(self) -> float:
+        """As `accuracy`, where a wrong variant of the right motion counts as right."""
+        return float(((self.motion == self.coarse) * self.weights).mean())
 
     def by_coarse(self) -> dict[int, float]:
         """Named right of each coarse class that there are clips of."""
