@@ -59,21 +59,21 @@ def falls(job: Job, data: Data, known: Named, unknown: Named) -> None:
     whole = Transfer(known.accuracy, unknown.accuracy)
     rows.append(["all motions", *map(_percent, (whole.known, whole.unknown, whole.drop))])
     columns = [
-        Column("motion", "text"), Column("K, known variants", unit="%", digits=1, best="high"),
-        Column("U, unknown variants", unit="%", digits=1, best="high"), Column("fall", unit="%", digits=1, best="low"),
+        Column("motion", "text"), Column("known", unit="%", digits=1, best="high"),
+        Column("unknown", unit="%", digits=1, best="high"), Column("fall", unit="%", digits=1, best="low"),
     ]  # fmt: skip
     caption = (f"Relative fall {whole.relative_drop:.1%}, harmonic mean {whole.harmonic_mean:.3f}. "
                f"Learned from Set {data.known_set}.")  # fmt: skip
     job.artifact("falls", Table, TableDoc(columns, rows, caption), title="How far each motion falls")
-    job.artifact("bars", ImageGrid, barred(rows).save, title="Recognised of known (upper) and unknown (lower) variants")
+    job.artifact("bars", ImageGrid, barred(rows).save, title="Recognised of known and unknown variants")
 
 
 def _percent(share: float) -> float:
     return round(100 * share, 2)
 
 
-ROW, BAR, LEFT, WIDE, TOP = 44, 14, 170, 520, 34
-_GROUND, _TEXT, _FAINT = (20, 22, 26), (230, 233, 239), (46, 52, 63)
+ROW, BAR, LEFT, WIDE, TOP = 44, 14, 170, 520, 64
+_GROUND, _TEXT, _FAINT = (0, 0, 0), (230, 233, 239), (46, 52, 63)
 KNOWN_RGB, UNKNOWN_RGB = (86, 180, 233), (230, 159, 0)
 """Two colours of Okabe and Ito's palette, told apart also by who sees no red or no green."""
 
@@ -82,6 +82,9 @@ def barred(rows: list[list[Any]]) -> Image.Image:
     """Two bars for each row (name, K, U, fall, in percent): known variants above unknown ones."""
     sheet = Image.new("RGB", (LEFT + WIDE + 70, TOP + ROW * len(rows) + 6), _GROUND)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for x, colour, name in ((LEFT, KNOWN_RGB, "known variants"), (LEFT + 180, UNKNOWN_RGB, "unknown variants")):
+        pen.rectangle((x, 8, x + BAR, 8 + BAR), colour)
+        pen.text((x + BAR + 8, 8 + BAR / 2), name, _TEXT, font, anchor="lm")
     for share in range(0, 101, 25):
         x = LEFT + WIDE * share // 100
         pen.line((x, TOP - 4, x, sheet.height - 4), _FAINT)
