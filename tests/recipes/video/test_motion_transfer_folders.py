@@ -282,10 +282,3 @@ def test_that_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(InputError, match="cannot be read"):
         videofolder.load(str(tmp_path))
-
-
-def test_that_normalisation_comes_from_the_folder_or_is_imagenets(tmp_path: Path) -> None:
-    assert videofolder.normalisation(tmp_path) == (videofolder.MEAN, videofolder.SPREAD)
-    (tmp_path / "preprocessor_config.json").write_text('{"image_mean": [0, 0, 0], "image_std": [1, 1, 0]}')
-    with pytest.raises(InputError):
-        videofolder.normalisation(tmp_path)

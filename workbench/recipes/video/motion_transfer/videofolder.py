@@ -1,4 +1,7 @@
-"""Video transformers in Hugging Face folders (VideoMAE, TimeSformer, ViViT): what they say of a whole clip."""
+"""Video transformers in Hugging Face folders (VideoMAE, TimeSformer, ViViT): what they say of a whole clip.
+
+Unlike a classifier of clips (engine/video/videomodels.py), one that was only pretrained will do: its head is not read.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from workbench.core.problem import InputError
 from workbench.engine import backbone_folders, backbones
-
-KINDS = ("videomae", "timesformer", "vivit")
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, where the folder does not say how pictures are normalised."""
+from workbench.engine.video.framing import as_pixels, preparation
+from workbench.engine.video.videomodels import KINDS, evenly
 
 
 class VideoTransformer(nn.Module):
@@ -34,26 +34,18 @@ class VideoTransformer(nn.Module):
         super().__init__()
         config: Any = encoder.config
         self.encoder, self.width = encoder, int(config.hidden_size)
-        self.frames = int(getattr(config, "num_frames", 16))
-        self.image_px = int(config.image_size)
+        self.frames, self.image_px = int(config.num_frames), int(config.image_size)
         self.averaged = config.model_type == "videomae"
-        mean, spread = normalisation(folder)
+        _, usual_mean, usual_spread = KINDS[config.model_type]
+        mean, spread, self.stretches = preparation(folder, usual_mean, usual_spread, stretches=False)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor(spread).view(3, 1, 1), persistent=False)
 
     def prepared(self, clips: NDArray[np.uint8]) -> Tensor:
-        """Clips (B, T, H, W, 3) of bytes as the encoder takes them, (B, frames, 3, S, S); frames come nearest in time.
-
-        Clips are square; they are stretched to the encoder's own edge.
-        """
-        at = np.round(np.linspace(0, clips.shape[1] - 1, self.frames)).astype(int)
-        device = next(self.encoder.parameters()).device
-        pixels = torch.from_numpy(np.ascontiguousarray(clips[:, at])).to(device)
-        flat = pixels.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-        if flat.shape[-1] != self.image_px:
-            flat = F.interpolate(flat, (self.image_px, self.image_px), mode="bicubic", antialias=True).clamp(0, 1)
-        normal: Tensor = (flat - self.mean) / self.spread
-        return normal.view(len(clips), self.frames, *normal.shape[1:])
+        """Clips (B, T, H, W, 3) of bytes as the encoder takes them, (B, frames, 3, S, S), evenly spread over the T."""
+        chosen = np.ascontiguousarray(clips[:, evenly(clips.shape[1], self.frames)])
+        pixels = as_pixels(chosen, self.image_px, self.mean, self.spread, stretches=self.stretches)
+        return pixels.view(len(clips), self.frames, *pixels.shape[1:])
 
     def forward(self, pixels: Tensor) -> Tensor:
         tokens: Tensor = self.encoder(pixels).last_hidden_state
@@ -61,7 +53,7 @@ class VideoTransformer(nn.Module):
 
 
 def load(address: str) -> VideoTransformer:
-    """The encoder in a folder; raises InputError on field 'video_model' where there is none that can be read safely."""
+    """The encoder in a folder; raises InputError where there is none, or none that can be read safely."""
     if not address:
         raise _fault("No video model is named.", "a VideoMAE, TimeSformer or ViViT folder", "nothing",
                      "Choose a folder, or another model.", "")  # fmt: skip
@@ -101,24 +93,6 @@ def _encoder(folder: Path) -> nn.Module:
                      str(folder))  # fmt: skip
     model: nn.Module = encoder
     return model
-
-
-def normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and spread of each colour by preprocessor_config.json; ImageNet's where it says nothing."""
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return MEAN, SPREAD
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        mean, spread = (tuple(map(float, told.get(name, usual)))
-                        for name, usual in (("image_mean", MEAN), ("image_std", SPREAD)))  # fmt: skip
-        if len(mean) != 3 or len(spread) != 3 or min(spread) <= 0:
-            raise ValueError(f"{mean}, {spread}")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _fault("preprocessor_config.json does not say how pictures are normalised.",
-                     "image_mean and image_std of three numbers", str(error)[:120],
-                     "Restore the file from where the model came.", str(path)) from None  # fmt: skip
-    return mean, spread
 
 
 def _fault(what: str, expected: str, received: str, fix: str, place: str) -> InputError:
