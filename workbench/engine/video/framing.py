@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,6 +24,8 @@ def as_pixels(frames: NDArray[Any] | Tensor, edge: int, mean: Tensor, std: Tenso
     Then `mean` (3, 1, 1) is taken off and divided by `std`, on whose device all of it happens. Raises ValueError for
     frames of another make.
     """
+    if isinstance(frames, np.ndarray) and not frames.flags.writeable:
+        frames = frames.copy()  # of a memory map, say: torch warns of what it could not write to
     pixels = torch.as_tensor(frames).to(mean.device)
     if pixels.dtype != torch.uint8 or pixels.ndim not in {4, 5} or pixels.shape[-1] != 3:
         raise ValueError(f"frames are uint8 (B, T, H, W, 3) or (N, H, W, 3), not {pixels.dtype} {tuple(pixels.shape)}")

@@ -167,7 +167,7 @@ def read_picture(path: Path, edge: int) -> NDArray[np.uint8]:
     short = min(wide, tall)
     left, top = (wide - short) // 2, (tall - short) // 2
     box = (left, top, left + short, top + short)
-    return np.asarray(rgb.resize((edge, edge), Image.Resampling.BICUBIC, box=box))
+    return np.array(rgb.resize((edge, edge), Image.Resampling.BICUBIC, box=box))
 
 
 def own_pairs(job: Job, address: str, params: ImageLanguage) -> Data:

@@ -40,7 +40,7 @@ class ImageLanguage(Training):
                           label="Pretraining steps", when=LEARNS)  # fmt: skip
     batch: int = knob(128, "Pairs that are told apart in one step", low=2, high=65_536, unit="pairs", when=LEARNS)
     learning_rate: float = knob(2e-3, "Step size at its peak", low=1e-7, high=1.0, log=True, when=LEARNS)
-    weight_decay: float = knob(0.05, "AdamW's weight decay", low=0.0, high=1.0, when=LEARNS)
+    weight_decay: float = knob(0.05, "AdamW's weight decay", low=0.0, high=1.0, more=True, when=LEARNS)
     left_out: float = knob(
         0.3, "How often a generated caption leaves out the size, and how often the place", low=0.0, high=1.0,
         when=LEARNS,

@@ -21,9 +21,9 @@ from . import measures
 from .data import Data, Pairs
 from .measures import Floats, Ints
 
-CELL, GAP, WORDS = 56, 4, 330
+CELL, GAP, WORDS = 56, 4, 376
 SHOWN, FOUND, MAPPED = 10, 6, 500
-LONGEST = 34
+LONGEST = 42
 INK, RIGHT, WRONG = (225, 225, 225), (0, 158, 115), (213, 94, 0)
 # Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
 _SCALE = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137),
@@ -75,8 +75,7 @@ class _Sheet:
         left, top = WORDS + column * (CELL + GAP), row * (CELL + GAP)
         self.pen.rectangle((left, top, left + CELL - 1, top + CELL - 1), fill=rgb)
         ink = (0, 0, 0) if sum(rgb) > 330 else (255, 255, 255)
-        told = f"{value:.2f}".replace("-", "−")
-        self.pen.text((left + CELL // 2, top + CELL // 2), told, fill=ink, font=self.small, anchor="mm")
+        self.pen.text((left + CELL // 2, top + CELL // 2), f"{value:.2f}", fill=ink, font=self.small, anchor="mm")
 
 
 def similarity(job: Job, pairs: Pairs, pictures: Floats, network: Network) -> None:
