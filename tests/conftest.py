@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.plugins.fixtures import still_there
 from workbench.recipes import recipes
 from workbench.store.address import announced
 from workbench.store.home import Home, open_home
@@ -22,6 +23,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 for _name in [name for name in os.environ if name.startswith("WORKBENCH_")]:
     del os.environ[_name]
+# Workers start a process ahead of need that loads torch and transformers: four seconds of a core, which only those
+# tests want that run in it. Who has need of a library loads it then.
+os.environ["WORKBENCH_WARM"] = ""
 
 ENDS_WITHIN_S = 8.0
 WHOLE_SWEEP_EVERY = 25
@@ -41,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = item.path.as_posix()
         if group.endswith(LONG) and (call := getattr(item, "callspec", None)) is not None:
-            group += f"[{call.params.get('trained', '')}]"
+            # No brackets: pytest-xdist takes what ends in one for a parameter, and each test for a group of its own.
+            group += f":{call.params.get('trained', '')}"
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
 
@@ -81,7 +86,7 @@ def no_process_left_behind(own_home: Path) -> Iterator[None]:
     yield
     suspects = set(psutil.Process().children(recursive=True)) - before | _worker_of(own_home)
     left = [one for one in suspects if not _is_tracker(one) and not _belongs_to(one, before)]
-    _, alive = psutil.wait_procs(left, timeout=ENDS_WITHIN_S) if left else ([], [])
+    alive = still_there(left, within_s=ENDS_WITHIN_S)
     told = [_told(one) for one in alive]
     for one in alive:
         with contextlib.suppress(psutil.Error):

@@ -15,10 +15,13 @@ from tests.plugins.fixtures import end_worker, ended, until
 from workbench.cli.main import main
 from workbench.core import documents
 from workbench.core import events as ev
+from workbench.core.audio import TiersDoc
+from workbench.core.framepipe import read_index
 from workbench.core.job import JobState, advance
 from workbench.core.kinds import KINDS, Curve, Outcomes
 from workbench.core.recipe import Recipe
 from workbench.core.settings import Settings
+from workbench.core.video import ClipsMeta
 from workbench.recipes import recipes
 from workbench.runner.local import LocalRunner
 from workbench.store.home import open_home
@@ -96,6 +99,8 @@ def test_that_every_artifact_is_a_sound_file_of_its_kind_inside_the_run(trained:
                 json.loads(file.read_bytes())
         if one.kind in DOCUMENTS:
             documents.read(trained.folder.path / one.path, DOCUMENTS[one.kind])
+        if one.kind in ("clips", "clip"):
+            (_assert_clips if one.kind == "clips" else _assert_video)(trained.folder.path, one)
 
 
 def test_that_progress_is_told_and_ends_at_its_total(trained: Trained) -> None:
@@ -172,6 +177,25 @@ def test_that_a_run_that_was_stopped_and_resumed_has_the_numbers_of_one_that_was
 def _metrics(folder: RunFolder) -> dict[tuple[str, str, int], float | None]:
     events = [event for event in folder.events() if isinstance(event, ev.Metric)]
     return {(event.name, event.series, event.step): event.value for event in events}
+
+
+def _assert_clips(folder: Path, one: ev.Artifact) -> None:
+    frames = np.load(folder / one.path, mmap_mode="r", allow_pickle=False)
+    assert frames.ndim == 5 and frames.shape[-1] == 3 and frames.dtype == np.uint8 and frames.size
+    assert len(documents.read(folder / one.parts["items"], documents.ItemsDoc).items) == len(frames)
+    told = msgspec.convert(one.meta, ClipsMeta)
+    assert told.frames_per_s > 0
+    if "maps" in one.parts:
+        maps = np.load(folder / one.parts["maps"], mmap_mode="r", allow_pickle=False)
+        assert maps.ndim == 4 and maps.shape[:2] == frames.shape[:2] and told.maps
+        assert np.isfinite(maps).all() and maps.min() >= 0 and maps.max() <= 1
+
+
+def _assert_video(folder: Path, one: ev.Artifact) -> None:
+    _, index = read_index(folder / one.path)
+    assert len(index)
+    if "tiers" in one.parts:
+        documents.read(folder / one.parts["tiers"], TiersDoc)
 
 
 def _assert_same(got: object, expected: object) -> None:

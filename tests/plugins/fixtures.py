@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psutil
@@ -67,6 +68,30 @@ def worker_process(home: Home) -> psutil.Process:
     return psutil.Process(address.pid)
 
 
+def still_there(processes: Iterable[psutil.Process], *, within_s: float) -> list[psutil.Process]:
+    """Those of these processes that go on after so long; returns as soon as there is none.
+
+    A zombie is gone: it does nothing and holds nothing. Orphans stay zombies until the system's first process looks
+    after them, which in containers may take seconds.
+    """
+    patience = time.monotonic() + within_s
+    left = list(processes)
+    while left := [one for one in left if _goes_on(one)]:
+        if time.monotonic() >= patience:
+            break
+        time.sleep(0.01)
+    return left
+
+
+def _goes_on(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return process.is_running()
+        with contextlib.suppress(ChildProcessError, OSError):
+            os.waitpid(process.pid, os.WNOHANG)  # one's own child is looked after at once
+    return False
+
+
 def end_worker(home: Home) -> None:
     """End the home's worker, kindly where it listens, and wait until all of it is gone."""
     address = announced(home)
@@ -77,10 +102,9 @@ def end_worker(home: Home) -> None:
         everyone = [process, *process.children(recursive=True)]
         process.resume()
         process.terminate()
-        _, alive = psutil.wait_procs(everyone, timeout=10)
-        for one in alive:
+        for one in still_there(everyone, within_s=10):
             one.kill()
-        psutil.wait_procs(alive, timeout=5)
+        still_there(everyone, within_s=5)
 
 
 @pytest.fixture

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.plugins.fixtures import end_worker, ended, trial, until, wait_for_step, worker_process
+from tests.plugins.fixtures import end_worker, ended, still_there, trial, until, wait_for_step, worker_process
 from workbench.core.events import WorkerState
 from workbench.core.problem import Problem
 from workbench.runner.local import LocalRunner
-from workbench.store.address import WorkerAddress, announce, announced
+from workbench.store.address import WorkerAddress, announce, announced, call
 from workbench.store.home import Home
 from workbench.store.runfolder import RunFolder
 from workbench.worker.children import is_alive
@@ -85,7 +86,7 @@ def test_that_a_worker_ended_on_purpose_stays_away_until_it_is_needed(runner: Lo
     runner.attach().result(60)
     worker = worker_process(home)
     runner.shutdown().result(10)
-    psutil.wait_procs([worker], timeout=10)
+    assert not still_there([worker], within_s=10)
     until(lambda: runner.state().pid == 0)
     assert announced(home) is None
     assert ended(runner.submit(trial(steps=2))).phase == "finished"
@@ -97,7 +98,7 @@ def test_that_shutting_down_now_leaves_the_run_resumable(runner: LocalRunner, ho
     wait_for_step(folder, 6)
     worker = worker_process(home)
     runner.shutdown(now=True).result(10)
-    psutil.wait_procs([worker], timeout=10)
+    assert not still_there([worker], within_s=10)
     assert folder.state().resumable
 
 
@@ -108,7 +109,9 @@ def test_that_shutting_down_what_does_not_run_starts_nothing(trials: None, home:
     one.close()
 
 
-def test_that_a_stopped_worker_is_noticed_and_ended_by_force(runner: LocalRunner, home: Home) -> None:
+def test_that_a_stopped_worker_is_noticed_and_ended_by_force(
+    runner: LocalRunner, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner.attach().result(60)
     worker = worker_process(home)
     noticed = threading.Event()
@@ -116,17 +119,22 @@ def test_that_a_stopped_worker_is_noticed_and_ended_by_force(runner: LocalRunner
     worker.suspend()
     assert noticed.wait(10), "ten seconds of silence went unnoticed"
     assert runner.state().pid == worker.pid
+    # One that comes now waits for a greeting; how long is beside the point.
+    monkeypatch.setattr("workbench.runner.launch.call", functools.partial(call, patience_s=1.0))
     late = LocalRunner(home, client="late")
     late.watch(lambda state: None)
     until(lambda: (late.attach(), late.state().silent)[1])
     runner.shutdown(now=True).result(10)
-    psutil.wait_procs([worker], timeout=10)
-    assert not worker.is_running()
+    assert not still_there([worker], within_s=10)
     until(lambda: late.state().pid not in (0, worker.pid))
     late.close()
 
 
-def test_that_a_stopped_worker_that_goes_on_is_welcome_back(runner: LocalRunner, home: Home) -> None:
+def test_that_a_stopped_worker_that_goes_on_is_welcome_back(
+    runner: LocalRunner, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.runner.local.ASK_AFTER_S", 0.5)
+    monkeypatch.setattr("workbench.runner.local.SILENT_AFTER_S", 1.5)
     runner.attach().result(60)
     worker = worker_process(home)
     worker.suspend()

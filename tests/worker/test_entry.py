@@ -10,7 +10,7 @@ import sys
 import psutil
 from filelock import FileLock
 
-from tests.plugins.fixtures import end_worker, until
+from tests.plugins.fixtures import end_worker, still_there, until
 from workbench.runner.local import LocalRunner
 from workbench.store.address import announced
 from workbench.store.home import Home
@@ -59,6 +59,5 @@ def test_that_a_job_process_never_outlives_a_killed_worker(trials: None, home: H
     children = psutil.Process(worker).children()
     runner.close()
     os.kill(worker, signal.SIGKILL)
-    gone, alive = psutil.wait_procs(children, timeout=10)
-    assert gone and not alive
+    assert children and not still_there(children, within_s=10)
     end_worker(home)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.plugins.fixtures import ended, reaches, trial, until, wait_for_step, worker_process
+from tests.plugins.fixtures import ended, reaches, still_there, trial, until, wait_for_step, worker_process
 from workbench.core import events as ev
 from workbench.core.settings import Settings, save
 from workbench.runner.local import LocalRunner
@@ -185,8 +185,7 @@ def test_that_stop_and_keep_at_the_end_keeps_the_model_and_the_queue(runner: Loc
     worker = worker_process(home)
     runner.shutdown(keep=True).result(5)
     assert ended(folder).kept_early
-    _, left = psutil.wait_procs([worker], timeout=100)
-    assert not left
+    assert not still_there([worker], within_s=100)
     # Until the client has noticed, it takes itself to be attached still, and starts no other worker.
     until(lambda: not runner.state().pid)
     assert waiting.state().phase == "queued"
@@ -203,8 +202,7 @@ def test_that_the_worker_leaves_when_idle_and_alone(home: Home, trials: None, mo
     reaches(folder, "running")
     one.close()
     assert ended(folder).phase == "finished"
-    psutil.wait_procs([worker], timeout=20)
-    assert not worker.is_running()
+    assert not still_there([worker], within_s=20)
     assert not home.worker.exists()
 
 
@@ -215,7 +213,7 @@ def test_that_a_terminated_worker_leaves_its_run_resumable(runner: LocalRunner, 
     until(lambda: waiting.id in runner.state().queue)
     worker = worker_process(home)
     worker.terminate()
-    psutil.wait_procs([worker], timeout=20)
+    assert not still_there([worker], within_s=20)
     assert folder.state().resumable
     assert waiting.id.encode() in home.queue.read_bytes()
 

@@ -20,7 +20,7 @@ from workbench.gui.theme import tokens
 from workbench.gui.views import drawable
 
 COMMANDS_HELP = Callable[[], Mapping[str, str]]
-PAGES = ("home", "recipe", "cases", "sounds", "runs", "models", "settings")
+PAGES = ("home", "recipe", "cases", "sounds", "films", "runs", "models", "settings")
 say = html.escape
 
 
@@ -100,7 +100,7 @@ def view_html(kind: ArtifactKind) -> str:
     """What a kind of view shows, and its keys."""
     own = {
         "audio": "view.sound", "tiers": "view.sound", "curve": "view.curve", "spans": "view.spans",
-        "embedding": "view.map", "table": "view.table",
+        "embedding": "view.map", "table": "view.table", "clips": "view.clips",
     }  # fmt: skip
     places = ["view"] + ([own[kind.name]] if kind.name in own else [])
     return f"<h2>{say(in_words(kind.name))}</h2><p>Shows {say(kind.help)}.</p>" + _keys_of(places)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.gui.views import View
 
 PLACE_PX = 264
-TALL_PX = {"audio": 384, "tiers": 424}
+TALL_PX = {"audio": 384, "tiers": 424, "clips": 320, "clip": 384}
 """Kinds that need more: a sound has its tools, ruler, waveform and spectrogram above its tiers."""
 ACROSS_PX = 248
 """No row holds more places than fit at this width."""
@@ -35,6 +35,7 @@ COMING = {
     "text": "A passage of text.",
     "volume": "A volume in three linked planes.\nThe wheel changes the slice.",
     "slide": "A whole slide with the scores of its tiles.\nThe wheel magnifies, H hides the scores.",
+    "clips": "Short clips with what was predicted.\nA click enlarges one.",
     "labels": "Labels over their volume in three linked planes.\nB paints, E erases.",
 }
 
@@ -165,8 +166,15 @@ class Stage(QWidget):
     def _make(self, slot: str, recipe: Recipe) -> Place:
         place = Place(slot, recipe.writes[slot])
         place.picked.connect(self.picked)
+        place.picked.connect(self._narrow)
         place.zoomed.connect(self.zoom)
         return place
+
+    def _narrow(self, items: Any, title: str) -> None:
+        """What was picked in one view may be shown by another: the clips behind a cell of a matrix."""
+        for place in self.places.values():
+            if place.view is not None and place is not self.sender():
+                place.view.narrow(items, title)
 
     def _splitters(self) -> list[QSplitter]:
         found = (self.rows.widget(at) for at in range(self.rows.count()))

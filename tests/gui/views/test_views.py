@@ -9,7 +9,7 @@ from workbench.core import events as ev
 from workbench.gui.theme import DARK, LIGHT
 from workbench.gui.views import drawable, make_view
 
-from . import artifacts
+from . import artifacts, movies
 
 
 def image(folder):
@@ -35,6 +35,7 @@ MAKERS = {
     "text": artifacts.text,
     "image": image,
     "attention": attention,
+    "clips": lambda folder: movies.clips(folder, 6),
 }
 KINDS = sorted(MAKERS)
 

@@ -21,6 +21,8 @@ _VIEWS = {
     "slide": "slide:SlideView",
     "audio": "audio:AudioView",
     "tiers": "audio:TiersView",
+    "clips": "clipsview:ClipsView",
+    "clip": "clip:ClipView",
 }
 
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QStackedLayout, QWidge
 
 from workbench.core import events as ev
 from workbench.core.commands import COMMANDS, Command
+from workbench.core.documents import Item
 from workbench.core.problem import InputError, Problem, ProblemRecord, record_of
 from workbench.gui.actions import make_action, slug
 from workbench.gui.theme import Tokens, theme
@@ -83,6 +84,9 @@ class View(QWidget):
     def rows(self) -> tuple[Sequence[str], Rows]:
         """What is shown as a table, for CSV: names of columns, rows."""
         raise NotImplementedError
+
+    def narrow(self, items: Sequence[Item], title: str) -> None:
+        """Show only what these items, picked in another view of the run, stand for; most views go on showing all."""
 
     def recolour(self) -> None:
         """Take over changed `self.tokens`."""
@@ -198,7 +202,8 @@ class View(QWidget):
         """Ask where to, then save the numbers."""
         self._ask("Save as CSV", "numbers.csv", "CSV (*.csv)", self.save_csv)
 
-    def _ask(self, title: str, name: str, kinds: str, save: Callable[[Path], None]) -> None:
+    def _ask(self, title: str, name: str, kinds: str, save: Callable[[Path], object]) -> None:
+        """Ask for a place; what `save` returns is true where it goes on elsewhere and tells of its end itself."""
         dialog = QFileDialog(self, title)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -207,10 +212,10 @@ class View(QWidget):
         dialog.fileSelected.connect(lambda chosen: self._save_to(save, Path(chosen)))
         dialog.open()
 
-    def _save_to(self, save: Callable[[Path], None], path: Path) -> None:
+    def _save_to(self, save: Callable[[Path], object], path: Path) -> None:
         try:
-            save(path)
-            self.set_caption(f"saved {path.name}")
+            if not save(path):
+                self.set_caption(f"saved {path.name}")
         except (OSError, Problem) as error:
             self.set_caption(f"not saved: {error}")
 
