@@ -95,6 +95,9 @@ class Watcher:
         known, unknown = self.named()
         self.job.metric("accuracy", known.accuracy, series="known variants", step=step)
         self.job.metric("accuracy", unknown.accuracy, series="unknown variants", step=step)
+        with self.job.preview("held-out clips") as granted:
+            if granted:
+                show.named(self.job, self.data, known, unknown)
         return float(step)
 
     def named(self) -> tuple[Named, Named]:

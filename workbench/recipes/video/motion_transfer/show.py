@@ -23,20 +23,25 @@ from .scores import Named, Transfer
 
 SHOWN_OF_EACH = 3
 """Clips of each motion and part that can be played."""
-MOST_SHOWN_BYTES = 48 << 20
+MOST_SHOWN_BYTES = 16 << 20
 MAPPED = 1000
 
 
 def everything(job: Job, data: Data, known: Named, unknown: Named, *, features: NDArray[np.float32]) -> None:
     """All views of a run's end, and the files that it leaves."""
-    falls(job, data, known, unknown)
-    confusion(job, "confusion_known", data.known, known, title=f"Known variants (Set {data.known_set})")
-    confusion(job, "confusion_unknown", data.unknown, unknown, title=f"Unknown variants (Set {3 - data.known_set})")
-    clips(job, data, known, unknown)
+    named(job, data, known, unknown)
     fine(job, data, known, unknown)
     job.phase("drawing the map of clips")
     clip_map(job, data, known, unknown, features)
     files(job, data, known, unknown)
+
+
+def named(job: Job, data: Data, known: Named, unknown: Named) -> None:
+    """What held-out clips are named, now: the falls, both matrices, some clips."""
+    falls(job, data, known, unknown)
+    confusion(job, "confusion_known", data.known, known, title=f"Known variants (Set {data.known_set})")
+    confusion(job, "confusion_unknown", data.unknown, unknown, title=f"Unknown variants (Set {3 - data.known_set})")
+    clips(job, data, known, unknown)
 
 
 def outcomes(job: Job, slot: str, found: Named) -> None:
@@ -136,12 +141,13 @@ def clips(job: Job, data: Data, known: Named, unknown: Named) -> None:
     chosen: list[tuple[Part, Item, int]] = []
     each = data.known.frames[0].nbytes * 2 * len(data.taxonomy.coarse)
     count = max(1, min(SHOWN_OF_EACH, MOST_SHOWN_BYTES // max(each, 1)))
-    for part, found, group in zip((data.known, data.unknown), (known, unknown), _groups(data), strict=True):
-        items = _items(data, part, found, group)
-        for kind in np.unique(found.coarse):
+    parts = list(zip((data.known, data.unknown), (known, unknown), _groups(data), strict=True))
+    items_of = [_items(data, *one) for one in parts]
+    for kind in np.unique(np.concatenate([known.coarse, unknown.coarse])):
+        for (part, found, _), items in zip(parts, items_of, strict=True):
             places = np.flatnonzero(found.coarse == kind)
             # Spread over the motion's variants: clips stand in the order of their classes.
-            spread = places[np.unique(np.linspace(0, len(places) - 1, count).astype(int))]
+            spread = places[np.unique(np.linspace(0, len(places) - 1, count).astype(int))] if len(places) else places
             chosen.extend((part, items[at], int(at)) for at in spread)
     frames = np.stack([part.frames[at] for part, _, at in chosen])
     show_clips(job, "clips", frames, [item for _, item, _ in chosen], title="Held-out clips",
