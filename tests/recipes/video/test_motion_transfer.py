@@ -168,6 +168,22 @@ def test_that_the_bars_are_as_long_as_their_shares() -> None:
         assert abs(long - share * show.WIDE) <= 1
 
 
+def test_that_clips_of_a_motion_stand_together_also_where_a_part_has_none_of_it(ten: data.Data) -> None:
+    few = ten.coarse(ten.known) != 3
+    known = data.Part(ten.known.frames[few], ten.known.fine[few], tuple(np.array(ten.known.names)[few]))
+    found = data.Data(ten.taxonomy, ten.train, known, ten.unknown, 1)
+    right = [method.named(found, part, {"coarse": np.eye(10, dtype=np.float32)[found.coarse(part)]}, [])
+             for part in (known, found.unknown)]  # fmt: skip
+    written: list[Any] = []
+    job: Any = SimpleNamespace(artifact=lambda slot, kind, content, **more: written.append((content, more["parts"])))
+    show.clips(job, found, *right)
+    frames, parts = written[0]
+    labels = [one.label for one in parts["items"].items]
+    assert len(frames) == len(labels) == 19 * show.SHOWN_OF_EACH
+    assert labels == sorted(labels, key=ten.taxonomy.coarse.index)
+    assert [one.group for one in parts["items"].items if one.label == "falling"] == ["unknown, Set 2"] * 3
+
+
 # What learns -------------------------------------------------------------------------------------
 
 
