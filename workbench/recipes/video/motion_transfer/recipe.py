@@ -97,6 +97,10 @@ MOTIONS = Sample(
     generated=True,
 )
 
+# Chosen on seeds 90 to 92 alone. The net and its rate are those of the first script; it gave K 94 to 96 %, U 49 to 52 %
+# from Set 1, and no other net was tried. Bias there, in nine of ten training clips: colours alone lower K by 11 to 17
+# points and U by 5 to 11, colours and backdrops K by 16 to 33 and U by 9 to 16. The image-language model was tried at
+# rates 4e-3 and 1e-3 on seeds 90 and 91: alike for motions, 4e-3 better for known variants, so that all arms share it.
 DESK = MotionTransfer()
 _ARM = DESK.replace(keep_model=False)
 _TEXT = _ARM.replace(model=TEXT)
@@ -134,6 +138,8 @@ CLAIM = Claim(
         _more("… and of unknown ones", "unknown", ONE, TIED, by=0.05, asserted=False),
         Better("For an image-language model, unknown variants' own names are harder to find than their motion",
                "unknown_accuracy", BY_MOTION, BY_VARIANT),
+        Better("Taught variants' names, it recognises more motions of unknown variants, whichever variant it says",
+               "unknown_motion_accuracy", BY_VARIANT, BY_MOTION, asserted=False),
         _more("Motion and variant kept apart, more is recognised of unknown variants", "unknown", APART, ONE,
               asserted=False),
         _more("… and more than with both heads on one feature", "unknown", APART, FINE, asserted=False),
@@ -145,7 +151,8 @@ CLAIM = Claim(
     ),
     seeds=3,
     note="Drawn motions. All arms of a seed see the same motions for the same number of steps, and the same held-out "
-    "clips. Known less unknown, averaged over both directions, is the mean of the first two margins.",
+    "clips. Known less unknown, averaged over both directions, is the mean of the first two margins. Chance is 10 % "
+    "for motions, 5 % for variants.",
 )  # fmt: skip
 
 
