@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds")
+LOW_IS_GOOD = ("loss", "error", "perplexity", "distance", "seconds", "drop")
 UNJUDGED = ("learning_rate", "joint")
 """Metrics of which no value is better than another: schedules, and losses that pull against each other."""
 
