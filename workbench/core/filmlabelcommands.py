@@ -8,14 +8,15 @@ FILM_LABELS: tuple[Command, ...] = (
     Command("films.labels", "Labels", "Label stretches of the video; show or hide the panel", "Ctrl+Alt+L",
             "mdi6.label-multiple-outline"),
     Command("films.labels-open", "Open labels…", "Spans from CSV, ActivityNet, ELAN, BORIS, Kinetics and other files, "
-            "beside those that are there", "Ctrl+Shift+L"),
+            "beside those that are there", "Ctrl+Alt+P"),
     Command("films.labels-save", "Save labels as…", "Write the spans as CSV, ActivityNet, ELAN, BORIS and others",
             "Ctrl+Alt+E"),
-    Command("films.labels-clips", "Spans as training data…", "Write a list of the labelled stretches of all listed videos, "
-            "which recipes train on", "Ctrl+Alt+T"),
-    Command("view.film.span-last", "Label again", "Label the stretch, or begin and end a span, with the label given last",
-            "Return"),
-    Command("view.film.span-split", "Split span", "Cut the marked span at the frame on screen", "S", "mdi6.content-cut"),
+    Command("films.labels-clips", "Spans as training data…", "Write a list of the labelled stretches of all listed "
+            "videos, which recipes train on", "Ctrl+Alt+T"),
+    Command("view.film.span-last", "Label again", "Label the stretch, or begin and end a span, with the label "
+            "given last", "Return"),
+    Command("view.film.span-split", "Split span", "Cut the marked span at the frame on screen", "S",
+            "mdi6.content-cut"),
     Command("view.film.span-join", "Join spans", "Join the marked span with the next of its label", "M",
             "mdi6.table-merge-cells"),
     Command("view.film.span-delete", "Delete span", "Remove the marked span", "Del", "mdi6.delete-outline"),

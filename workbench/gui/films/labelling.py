@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from workbench.core.audio import TiersDoc
@@ -144,7 +144,6 @@ class FilmLabelling(QObject):
         elif scene.selection_s is not None and not self.viewer.player.playing:
             self.strip.put(label, *scene.selection_s)
         else:
-            self.strip.open[label] = scene.time_s
             self.strip.begin(label)
         self._tell_open()
 
@@ -306,7 +305,7 @@ class FilmLabelling(QObject):
     def write_clips(self, out: Path) -> None:
         """Write the spans of this film, and of all others in the list, as clips that recipes read."""
         here, spans, edits = self.page.path, spans_of(self.strip.doc), self.link.home.edits
-        others = [path for path in self.page.listed_paths() if path != here]
+        others = [path for path in self._listed() if path != here]
 
         def gather() -> list[Any]:
             videos = [AnnotatedVideo(here, spans)]
@@ -322,6 +321,10 @@ class FilmLabelling(QObject):
                             out=str(out))  # fmt: skip
 
         self.link.background(gather, then=ask, failed=self.page.failed_with, owner=self)
+
+    def _listed(self) -> list[str]:
+        files = self.page.files
+        return [str(files.item(at).data(Qt.ItemDataRole.UserRole)) for at in range(files.count())]
 
     # Building
 

@@ -62,7 +62,8 @@ def put(doc: TiersDoc, label: str, start_s: float, end_s: float, told: Told, *, 
     if track < 0:
         track = len(doc.tiers)
         new = Replaced(track, 0, (), (Segment(start_s, end_s, note),), 0)
-        edits = [TierEdit(doc, track, Tier(label), _quiet, comes=True), TiersEdit(doc, new, _quiet, text="")]
+        edits: list[TiersEdit | TierEdit] = [TierEdit(doc, track, Tier(label), _quiet, comes=True)]
+        edits.append(TiersEdit(doc, new, _quiet, text=""))
         return Together(edits, told, (track, 0), f"Label as {label}")
     change = covered(doc, track, start_s, end_s, note)
     return TiersEdit(doc, change, told, text=f"Label as {label}") if change is not None else None

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QTableView,
     QVBoxLayout,
-    QWidget,
 )
 
 from workbench.core.audio import Segment, TiersDoc
@@ -176,12 +175,12 @@ class SpanPanel(QFrame):
 
     def _wire(self) -> None:
         self.new.returnPressed.connect(self._make)
-        self.add.clicked.connect(lambda: self._make())
+        self.add.clicked.connect(lambda _=False: self._make())
         self.filter.textChanged.connect(lambda _: self.refresh())
         self.list.clicked.connect(lambda index: self.strip.mark(*self.places[index.row()]))
         self.list.activated.connect(lambda index: self.strip.mark(*self.places[index.row()]))
         self.note.editingFinished.connect(lambda: self.strip.note(self.note.text().strip()))
-        self.key.clicked.connect(lambda: self._ask_key())
+        self.key.clicked.connect(lambda _=False: self._ask_key())
         self.remove.clicked.connect(lambda: self.label_removed.emit(self.chosen()) if self.chosen() else None)
         self.totals.selectionModel().selectionChanged.connect(lambda *_: self._able())
         self.sums.modelReset.connect(self._able)

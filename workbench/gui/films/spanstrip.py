@@ -63,7 +63,9 @@ class SpanStrip(FilmStrip):
     def colour_of(self, label: str) -> str:
         """A label's colour, which it has everywhere."""
         categories = tokens().categories
-        return next((categories[one.hue % len(categories)] for one in self.vocabulary if one.name == label), tokens().dim)
+        return next(
+            (categories[one.hue % len(categories)] for one in self.vocabulary if one.name == label), tokens().dim
+        )
 
     def span(self) -> Segment | None:
         """The marked one."""
@@ -88,6 +90,13 @@ class SpanStrip(FilmStrip):
         step = spanedits.put(self.doc, label, low, high, self.told)
         if step is not None:
             self.document.push(step)
+
+    def begin(self, label: str) -> None:
+        """A span begins with the frame on screen; its track is there from now on."""
+        if spanedits.track_of(self.doc, label) < 0:
+            self.document.push(TierEdit(self.doc, len(self.doc.tiers), Tier(label), self.told, comes=True))
+        self.open[label] = self.scene.time_s
+        self.update()
 
     def relabel(self, label: str) -> None:
         """Give the marked span another label."""
@@ -128,7 +137,9 @@ class SpanStrip(FilmStrip):
         # The frame on screen lasts until its end: of a span's last frame it is the end that is meant.
         start = abs(one.start_s - at_s) <= abs(one.end_s - self.scene.end_s(self.scene.frame))
         to_s = self.stepped(one.start_s if start else one.end_s, frames)
-        if self.edit("Move edge", lambda: spanedits.edge(self.doc, self.track, self.marked, start, to_s, end_s=self.end_s)):
+        if self.edit(
+            "Move edge", lambda: spanedits.edge(self.doc, self.track, self.marked, start, to_s, end_s=self.end_s)
+        ):
             now = self.span()
             if now is not None:
                 self.go(now.start_s if start else now.end_s, last=not start)
@@ -138,7 +149,9 @@ class SpanStrip(FilmStrip):
         one = self.span()
         if one is not None:
             to_s = self.stepped(one.start_s, frames)
-            if self.edit("Move span", lambda: spanedits.moved(self.doc, self.track, self.marked, to_s, end_s=self.end_s)):
+            if self.edit(
+                "Move span", lambda: spanedits.moved(self.doc, self.track, self.marked, to_s, end_s=self.end_s)
+            ):
                 self.go(self.doc.tiers[self.track].segments[self.marked].start_s)
 
     def step(self, by: int) -> None:
@@ -171,7 +184,9 @@ class SpanStrip(FilmStrip):
         index = self.scene.index
         if index is not None and self.scene.frames:
             frame = index.frame_at(time_s + index.tick_s / 2)
-            self.scrubbed.emit(max(0, frame - 1) if last and time_s < self.scene.duration_s - index.tick_s / 2 else frame)
+            self.scrubbed.emit(
+                max(0, frame - 1) if last and time_s < self.scene.duration_s - index.tick_s / 2 else frame
+            )
 
     def mark(self, track: int, index: int, *, go: bool = True) -> None:
         """Mark a span, choose its stretch, and go to its beginning."""
@@ -290,7 +305,7 @@ class SpanStrip(FilmStrip):
         return theme().pixels(NEAR_PX) / max(self.room.width(), 1) * self.scene.span_s
 
     def snapped(self, at_s: float, track: int, *, free: bool = False) -> float:
-        """An edge of another track's span, the playhead, or the in or out point where one is near; else a frame's edge."""
+        """The nearest of other tracks' edges, playhead, in and out point within a few pixels; else a frame's edge."""
         if free:
             return at_s
         within_s = self._near_s()
@@ -307,7 +322,9 @@ class SpanStrip(FilmStrip):
 
         def follow(at_s: float) -> None:
             to_s = self.snapped(at_s, track, free=self._free)
-            self.edit("Move edge", lambda: spanedits.edge(self.doc, track, index, start, to_s, end_s=self.end_s), drag=number)
+            self.edit(
+                "Move edge", lambda: spanedits.edge(self.doc, track, index, start, to_s, end_s=self.end_s), drag=number
+            )
 
         return follow
 
