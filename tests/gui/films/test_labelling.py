@@ -194,7 +194,7 @@ def test_that_keys_label_while_playing_or_the_stretch_and_all_is_there_again(pag
     moved = shutil.copy(clip, tmp_path / "renamed.mp4")
     open_and_wait(qtbot, page, Path(moved))
     assert spans(strip, 1) == [(1.0, 1.4), (1.6, 1.64)]
-    assert "labels of last time" in page.banner._what.text()
+    assert labelling.panel.saved.whole == "your labels of last time"
     QTest.keyClick(viewer.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert spans(strip, 1) == [(1.0, 1.4), (1.6, 1.64)]  # of another time
     strip.mark(1, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from workbench.core.audio import TiersDoc
@@ -56,6 +56,8 @@ class FilmLabelling(QObject):
         self.last = ""
         """The label that was given last."""
         self._number = 0
+        self._restored_now = False
+        self._trouble: ProblemRecord | None = None
         self._known = ("", 0)
         """The film that the spans are of, and how many frames of it are known."""
         self._begun_s: dict[str, float] = {}
@@ -104,7 +106,7 @@ class FilmLabelling(QObject):
         """Another film is seen, or none: look for its spans."""
         self._leave()
         self._number += 1
-        self.place = None
+        self.place, self._restored_now, self._trouble = None, False, None
         self.strip.show_spans(TiersDoc())
         self.strip.setEnabled(False)
         number, path, edits = self._number, self.viewer.path, self.link.home.edits
@@ -124,9 +126,16 @@ class FilmLabelling(QObject):
 
         def failed(record: ProblemRecord) -> None:
             if number == self._number:
-                self.page.failed_with(record)
+                self._trouble = record
+                self._tell_trouble()
 
         self.link.background(read, then=then, failed=failed, owner=self)
+
+    def _tell_trouble(self) -> None:
+        """Once the page has said what it found in the file, for that takes the place of what was said before."""
+        if self._trouble is not None and self.page.index_complete:
+            trouble, self._trouble = self._trouble, None
+            self.page.failed_with(trouble)
 
     def _restored(self, place: Path | None, doc: TiersDoc | None) -> None:
         self.place = place
@@ -137,8 +146,9 @@ class FilmLabelling(QObject):
                 self._learn(tier.name)
             if any(tier.segments for tier in doc.tiers):
                 self.panel.show()
-                self.page.note(["Your labels of last time are shown again."])
+                self._restored_now = True
         self.panel.refresh()
+        self._tell_open()
         self.follow()
 
     @property
@@ -191,7 +201,8 @@ class FilmLabelling(QObject):
 
     def _tell_open(self) -> None:
         open_now = ", ".join(self.strip.open)
-        self.panel.saved.set_whole(f"Labelling {open_now} …" if open_now else self.autosave.words())
+        words = self.autosave.words() or ("your labels of last time" if self._restored_now else "")
+        self.panel.saved.set_whole(f"Labelling {open_now} …" if open_now else words)
         self.strip.update()
 
     def _loop(self) -> None:
@@ -394,6 +405,7 @@ class FilmLabelling(QObject):
         strip.resized.connect(self.viewer.fit_strips)
         self.autosave.told.connect(lambda _: self._tell_open())
         self.viewer.opened.connect(self._opened)
+        self.page.opening.indexed.connect(lambda _: QTimer.singleShot(0, self, self._tell_trouble))
         self.viewer.scene.shown.connect(self._shown)
         self.viewer.scene.moved.connect(self._moved)
 
