@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from tests.engine.video.films import film
 from workbench.core.audio import Segment, Tier, TiersDoc
@@ -262,6 +263,29 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
     qtbot.waitUntil(lambda: "clips.csv" in page.banner._what.text(), timeout=WITHIN_MS)
     (video,) = asked["videos"]
     assert video["name"] == str(clip) and video["spans"][0]["label"] == "run"
+
+
+def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_another_label(page, clip, qtbot, scripted):
+    open_and_wait(qtbot, page, clip)
+    labelling = page.labelling
+    for name in ("run", "jump"):
+        labelling._make_label(name)
+    asked = {}
+
+    def labels(arguments):
+        asked.update(arguments)
+        return LabelFile("csv", [AnnotatedVideo("", [LabelledSpan("run", 0.2, 0.6)])])
+
+    scripted.answers["labels"] = labels
+    labelling.read("/data/a.csv")
+    qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
+    assert asked == {"path": "/data/a.csv", "of": "clip.mp4"}
+    labelling.strip.mark(0, 0)
+    labelling.acts["label"].trigger()
+    menu = QApplication.activePopupWidget()
+    menu.actions()[1].trigger()
+    menu.close()
+    assert spans(labelling.strip, 1) == [(0.2, 0.6)] and spans(labelling.strip) == []
 
 
 def test_that_labels_are_removed_and_rekeyed_from_the_panel(page, clip, qtbot):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import ProblemRecord
@@ -199,6 +199,18 @@ class FilmLabelling(QObject):
         elif self.strip.vocabulary:
             self.press(self.strip.vocabulary[0].name)
 
+    def _ask_label(self) -> None:
+        """Offer the labels for the marked span."""
+        menu = QMenu(self.viewer)
+        for one in self.strip.vocabulary:
+            action = menu.addAction(one.name.replace("&", "&&"))
+            action.triggered.connect(lambda _=False, name=one.name: self.strip.relabel(name))
+        menu.aboutToHide.connect(menu.deleteLater)
+        span = self.strip.span()
+        if span is not None:
+            corner = self.strip.box(self.strip.track, span).bottomLeft().toPoint()
+            menu.popup(self.strip.mapToGlobal(corner))
+
     def _tell_open(self) -> None:
         open_now = ", ".join(self.strip.open)
         words = self.autosave.words() or ("your labels of last time" if self._restored_now else "")
@@ -265,7 +277,8 @@ class FilmLabelling(QObject):
             if number == self._number:
                 self._take(Path(path).name, file)
 
-        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path)
+        name = Path(self.page.path).name
+        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name)
 
     def _take(self, name: str, file: LabelFile) -> None:
         page, scene = self.page, self.viewer.scene
@@ -366,7 +379,8 @@ class FilmLabelling(QObject):
     def _make_actions(self) -> None:
         strip = self.strip
         inner: dict[str, Callable[[], object]] = {
-            "last": self._again, "split": strip.split, "join": strip.join, "delete": strip.delete,
+            "last": self._again, "label": self._ask_label, "split": strip.split, "join": strip.join,
+            "delete": strip.delete,
             "next": lambda: strip.step(1), "previous": lambda: strip.step(-1), "loop": self._loop,
             "earlier": lambda: strip.nudge(-1), "later": lambda: strip.nudge(1),
             "earlier-ten": lambda: strip.nudge(-NUDGE_MANY), "later-ten": lambda: strip.nudge(NUDGE_MANY),
@@ -381,8 +395,12 @@ class FilmLabelling(QObject):
         self.page.top.add(self.toggle)
         for action in self.files.values():
             self.page.top.add_rare(action)
+        self.menu = QMenu(self.strip)
+        self.menu.addActions([*self.acts.values(), self.undo, self.redo])
+        self.strip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.strip.customContextMenuRequested.connect(lambda at: self.menu.popup(self.strip.mapToGlobal(at)))
         self.viewer.menu.addSeparator()
-        self.viewer.menu.addActions([*self.acts.values(), self.undo, self.redo])
+        self.viewer.menu.addActions(self.menu.actions())
 
     def _toggle(self) -> None:
         self.panel.setVisible(self.toggle.isChecked())

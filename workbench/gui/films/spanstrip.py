@@ -377,7 +377,9 @@ class SpanStrip(FilmStrip):
         """Where a span is drawn."""
         row = theme().pixels(ROW_PX)
         left, right = self.x_of(one.start_s), self.x_of(one.end_s)
-        return QRectF(left, track * row + 2, max(right - left, 1), row - 4)
+        # An event at a point has no length and is seen all the same.
+        least = theme().pixels(TIGHT_PX) if one.start_s == one.end_s else 1
+        return QRectF(left, track * row + 2, max(right - left, least), row - 4)
 
     def paint_ground(self, painter: QPainter) -> None:
         row, now = theme().pixels(ROW_PX), tokens()
@@ -415,7 +417,8 @@ class SpanStrip(FilmStrip):
             if marked:
                 painter.setPen(QPen(QColor(now.text), 1.5))
                 painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
-            self._paint_text(painter, box, one.text or tier.name)
+            if one.end_s > one.start_s:
+                self._paint_text(painter, box, one.text or tier.name)
 
     def _paint_text(self, painter: QPainter, box: QRectF, text: str) -> None:
         seen = box.intersected(self.room).adjusted(4, 0, -4, 0)
