@@ -229,7 +229,9 @@ def test_that_files_of_annotations_come_beside_what_is_there_and_the_rest_is_tol
         LabelledSpan("clap", 1.2, 1.2),
         LabelledSpan("run", 1.5, 9.0),
     ]
-    labelling._take("a.csv", LabelFile("csv", [AnnotatedVideo("", spans_read)], ("rest",), notes=("something odd",)))
+    labelling.exchange.take(
+        "a.csv", LabelFile("csv", [AnnotatedVideo("", spans_read)], ("rest",), notes=("something odd",))
+    )
     doc = labelling.strip.doc
     assert [(tier.name, tier.kind) for tier in doc.tiers] == [("run", "segments"), ("clap", "points")]
     assert spans(labelling.strip) == [(0.2, 1.0)]
@@ -240,7 +242,7 @@ def test_that_files_of_annotations_come_beside_what_is_there_and_the_rest_is_tol
     labelling.strip.document.undo()
     assert spans(labelling.strip) == [(0.2, 0.6)] and len(doc.tiers) == 1
     foreign = LabelFile("activitynet", [AnnotatedVideo("x", spans_read), AnnotatedVideo("y", spans_read)])
-    labelling._take("b.json", foreign)
+    labelling.exchange.take("b.json", foreign)
     assert page.banner.record.received == "2 videos: x, y …"
     assert spans(labelling.strip) == [(0.2, 0.6)]
 
@@ -250,7 +252,7 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
     labelling = page.labelling
     labelling.strip.put("run", 0.2, 0.6)
     scripted.answers["labels-export"] = lambda asked: LabelsWritten(asked["out"], 1, ("1 note lost",))
-    labelling.write(tmp_path / "a.eaf", "eaf")
+    labelling.exchange.write(tmp_path / "a.eaf", "eaf")
     qtbot.waitUntil(lambda: "1 note lost" in page.banner._what.text(), timeout=WITHIN_MS)
     asked = {}
 
@@ -259,7 +261,7 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
         return LabelsWritten(arguments["out"], 1)
 
     scripted.answers["labels-clips"] = clips
-    labelling.write_clips(tmp_path / "clips.csv")
+    labelling.exchange.write_clips(tmp_path / "clips.csv")
     qtbot.waitUntil(lambda: "clips.csv" in page.banner._what.text(), timeout=WITHIN_MS)
     (video,) = asked["videos"]
     assert video["name"] == str(clip) and video["spans"][0]["label"] == "run"
@@ -277,7 +279,7 @@ def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_anot
         return LabelFile("csv", [AnnotatedVideo("", [LabelledSpan("run", 0.2, 0.6)])])
 
     scripted.answers["labels"] = labels
-    labelling.read("/data/a.csv")
+    labelling.exchange.read("/data/a.csv")
     qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
     assert asked == {"path": "/data/a.csv", "of": "clip.mp4"}
     labelling.strip.mark(0, 0)

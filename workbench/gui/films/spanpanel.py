@@ -169,6 +169,7 @@ class SpanPanel(QFrame):
         self.totals = _table(self.sums, "Spans of each label")
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
+        self.pages.tabBar().setDrawBase(False)
         self.key, self.remove = QPushButton("Key…"), QPushButton("Remove")
         self.key.setToolTip("Give the chosen label another number key")
         self.remove.setToolTip("Remove the chosen label and all its spans from this video; Undo brings them back")
