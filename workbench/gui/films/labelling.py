@@ -149,6 +149,8 @@ class FilmLabelling(QObject):
         return lambda: tieredits.keep(place, doc)
 
     def _edited(self) -> None:
+        for tier in self.strip.doc.tiers:  # a label that was removed comes back with its spans
+            self.learn(tier.name)
         if self.place is not None:
             self.autosave.touch()
         elif self.viewer.path:
