@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from workbench.core.clipcommands import CLIP_PLACES, CLIPS
 from workbench.core.command import Command, Place
 from workbench.core.filmcommands import FILM_PLACES, FILMS
+from workbench.core.filmlabelcommands import FILM_LABELS
 
 __all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
 
@@ -342,6 +343,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
     *CLIPS,
     *FILMS,
+    *FILM_LABELS,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
     Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
     Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),

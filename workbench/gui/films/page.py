@@ -23,6 +23,7 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
 from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.labelling import FilmLabelling
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
 from workbench.gui.films.start import start_place
@@ -84,6 +85,7 @@ class FilmsPage(PageFrame):
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
         self.deeds = Deeds(self)
+        self.labelling = FilmLabelling(self)
         self._make_actions()
         self._wire()
         self.start.show_recent([])
