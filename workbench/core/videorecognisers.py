@@ -63,7 +63,7 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
 
 def classes_of(card: dict[str, Any]) -> tuple[str, ...]:
     """The classes that a model's card names, if it does."""
-    for key in ("classes", "labels", "motions"):
+    for key in ("classes", "labels", "motions", "coarse"):
         found = card.get(key)
         if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
             return tuple(found)

@@ -68,12 +68,12 @@ class RingReader:
         wanted = end_s - window_s + (np.arange(count) + 0.5) * window_s / count
         times = told[order, 1]
         # The frame on screen at a time is the last one that came before it.
-        slots = [order[max(int(np.searchsorted(times, one, side="right")) - 1, 0)] for one in wanted]
+        slots = [order[max(int(np.searchsorted(times, one + 1e-6, side="right")) - 1, 0)] for one in wanted]
         slots[-1] = order[-1]
         frames = self._frames[slots]
         whole = [at for at, slot in enumerate(slots) if self._told[slot, 0] == told[slot, 0]]
         if len(whole) < count:  # written over meanwhile: the nearest one that stands takes its place
             if not whole:
                 return 0, 0.0, frames[:0]
-            frames = frames[[min(whole, key=lambda one, at=at: abs(one - at)) for at in range(count)]]
+            frames = frames[[min((abs(one - at), one) for one in whole)[1] for at in range(count)]]
         return newest, end_s, np.ascontiguousarray(frames)

@@ -186,8 +186,9 @@ class RunRecogniser:
 def _number(card: dict[str, Any], key: str, otherwise: int) -> int:
     """A whole number from a card, or from the knobs that the run had."""
     config = card.get("config")
-    params = config.get("params", {}) if isinstance(config, dict) else {}
-    for told in (card.get(key), params.get(key) if isinstance(params, dict) else None):
+    params = config.get("params") if isinstance(config, dict) else None
+    places = [one for one in (card, card.get("knobs"), params) if isinstance(one, dict)]
+    for told in (one.get(key) for one in places):
         if isinstance(told, int) and not isinstance(told, bool) and told > 0:
             return told
     return otherwise

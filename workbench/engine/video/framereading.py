@@ -94,7 +94,7 @@ def filled(found: Sequence[NDArray[np.uint8] | None]) -> NDArray[np.uint8] | Non
     there = [at for at, one in enumerate(found) if one is not None]
     if not there:
         return None
-    nearest = [min(there, key=lambda one, at=at: abs(one - at)) for at in range(len(found))]  # type: ignore[misc]
+    nearest = [min((abs(one - at), one) for one in there)[1] for at in range(len(found))]
     rows = [found[at] for at in nearest]
     return np.stack([one for one in rows if one is not None])
 

@@ -38,7 +38,7 @@ def look(recogniser: ZeroShot, frame: NDArray[np.uint8], label: int | None) -> L
         if label is None:
             weights = rolled_out([one.detach().mean(1) for one in attentions])
         else:
-            text = recogniser.texts[label].to(pooled)
+            text = recogniser.texts[label].clone().to(pooled)  # a tensor that a graph may hold
             score = (functional.normalize(pooled, dim=-1) @ text).sum()
             gradients = torch.autograd.grad(score, attentions)
             weights = relevance([one.detach() for one in attentions], list(gradients))
