@@ -5,35 +5,12 @@ Buttons, menus, the command palette, the keys page and the help are made from th
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
+from workbench.core.command import Command, Place
+from workbench.core.filmcommands import FILM_PLACES, FILMS
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where an action is at hand; inside an `inner` place its keys go before those of the page around it."""
-
-    title: str
-    help: str
-    inner: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """An action: its id is '<place>.<name>' and never changes, since people's own keys are kept under it."""
-
-    id: str
-    text: str
-    tip: str
-    key: str = ""
-    """Delivered keys in Qt's portable spelling; several are separated by '; '."""
-    picture: str = ""
-
-    @property
-    def place(self) -> str:
-        """The id of the place where the action is at hand."""
-        return self.id.rpartition(".")[0]
-
+__all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
 
 PLACES: Mapping[str, Place] = {
     "window": Place("Everywhere", "Actions of the window; they work on every page."),
@@ -96,6 +73,7 @@ PLACES: Mapping[str, Place] = {
         "its boundaries can be dragged.",
         True,
     ),
+    **FILM_PLACES,
     "view.table": Place("Tables", "Works in the table that has the focus.", True),
 }
 
@@ -360,6 +338,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.previous", "Previous segment", "Mark the segment before", "P"),
     Command("view.sound.undo", "Undo", "Take the last edit of the tiers back", "Ctrl+Z", "mdi6.undo"),
     Command("view.sound.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
+    *FILMS,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
     Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
     Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),

@@ -31,15 +31,15 @@ EXPECTED = "MP4, MOV, MKV, WebM, AVI, GIF, or another video that FFmpeg reads"
 class Pipe:
     """The decoder's process, what it said first, and its answers."""
 
-    def __init__(self, what: str, path: Path) -> None:
+    def __init__(self, what: str, path: Path, *options: str) -> None:
         self.path = path
         _check(path)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the pipe)
         self._overdue = False
         # -I: nothing of the folder it is started in, or of the user's, is imported.
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(SCRIPT), what, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._said,
+            [sys.executable, "-I", str(SCRIPT), what, str(path), *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
         )  # fmt: skip
         try:
             self.facts = msgspec.convert(self.line(), VideoFacts)
@@ -156,14 +156,19 @@ class VideoReader:
     Raises InputError where there is no video in the file, KnownTrouble where its decoder is missing or ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._pipe = Pipe("frames", path)
+    def __init__(self, path: Path, *, yields: bool = False) -> None:
+        """With `yields` the decoder lets every other process go before it."""
+        self._pipe = Pipe("frames", path, *(["yields"] if yields else []))
         self.facts = self._pipe.facts
 
     def at(self, time: int, *, width: int = 0, height: int = 0) -> tuple[FrameTold, bytes] | None:
         """The frame that is shown at a time, within a box of so many pixels; None before the first one."""
+        self.ask(time, width=width, height=height)
+        return self.take()
+
+    def ask(self, time: int, *, width: int = 0, height: int = 0) -> None:
+        """Let the decoder go for the frame of a time, which `take` gives; several may be asked for ahead."""
         self._pipe.ask(at=time, width=width, height=height)
-        return self._frame()
 
     def following(self, count: int, *, width: int = 0, height: int = 0) -> Iterator[tuple[FrameTold, bytes]]:
         """The frames after the one given last, as many as there are; the decoder works ahead of who reads them.
@@ -172,12 +177,13 @@ class VideoReader:
         """
         self._pipe.ask(next=count, width=width, height=height)
         for _ in range(count):
-            found = self._frame()
+            found = self.take()
             if found is None:
                 return
             yield found
 
-    def _frame(self) -> tuple[FrameTold, bytes] | None:
+    def take(self) -> tuple[FrameTold, bytes] | None:
+        """The next frame that was asked for; None where there is none."""
         said = self._pipe.line()
         if said.get("end"):
             return None
@@ -197,14 +203,24 @@ class VideoReader:
         self.close()
 
 
-def read_index(path: Path, tell: Callable[[int, float], None] | None = None) -> tuple[VideoFacts, FrameIndex]:
+def read_index(
+    path: Path, tell: Callable[[int, float], None] | None = None, grown: Callable[[FrameIndex], None] | None = None
+) -> tuple[VideoFacts, FrameIndex]:
     """When each frame of a video is shown; `tell` hears how many frames and seconds have been read so far.
 
-    Raises InputError where there is no video, or a video without a frame.
+    `grown` gets the index of the frames before which no further one can come, ever more of them.
+    Raises InputError where there is no video, or a video without a frame; whatever `tell` or `grown` raise ends
+    the reading.
     """
-    pipe = Pipe("index", path)
+    pipe = Pipe("index", path, *(["growing"] if grown is not None else []))
+    times: list[int] = []
+    keys: list[int] = []
     try:
         while "times" not in (said := pipe.line()):
+            if "more" in said and grown is not None:
+                keys += [one + len(times) for one in said["more_keys"]]
+                times += said["more"]
+                grown(FrameIndex(said["tick_s"], tuple(times), tuple(keys)))
             if tell is not None:
                 tell(int(said["packets"]), float(said["done_s"]))
     finally:

@@ -35,6 +35,7 @@ class Choice(NamedTuple):
 OWN_PAGES: Mapping[str, tuple[Choice, ...]] = {
     "medical": (Choice("cases", "Cases", "go.medical"),),
     "speech": (Choice("sounds", "Sounds", "go.speech"),),
+    "video": (Choice("films", "Videos", "go.video"),),
 }
 """Pages of tabs that are no recipe's; they stand before the recipes."""
 

@@ -262,7 +262,7 @@ class MainWindow(QMainWindow):
             return f"recipe:{self.first_recipe()}"
         wanted = str(self._remembered.get("page", "home"))
         known = wanted.removeprefix("recipe:") in self.recipes
-        return wanted if known or wanted in ("home", "cases", "sounds", "runs", "models", "settings") else "home"
+        return wanted if known or wanted in ("home", *TAB_OF_PAGE, "runs", "models", "settings") else "home"
 
     def _worker_changed(self, state: WorkerState) -> None:
         self.status.show_state(state)
@@ -416,7 +416,7 @@ class MainWindow(QMainWindow):
         recipes = dict(self._remembered.get("recipes", {}))
         recipes |= {one.recipe.id: one.values() for one in self.pages.values() if isinstance(one, RecipePage)}
         shape = bytes(self.saveGeometry().toBase64().data()).decode()
-        kept = {one: self._remembered.get(one, {}) for one in ("runs", "cases", "sounds")}
+        kept = {one: self._remembered.get(one, {}) for one in ("runs", *TAB_OF_PAGE)}
         kept |= {one: page.values() for one, page in self.pages.items() if one in kept and isinstance(page, PageFrame)}
         return {
             "page": name,

@@ -4,23 +4,26 @@ PyAV's wheels carry codecs under the GPL (x264, x265), so they are kept out of o
 file can end no more than this one either. Nothing of the program is imported: it runs as a script.
 
 `avframes.py index PATH` writes the file's facts as a line of JSON, then lines `{"packets": n, "done_s": t}` now
-and then, and last `{"times": [...], "keys": [...], "tick_s": s, "notes": [...]}` (core.video.FrameIndex).
+and then, and last `{"times": [...], "keys": [...], "tick_s": s, "notes": [...]}` (core.video.FrameIndex). With
+`growing` after the path, lines before the last one may carry `"more": [...]`, times before which no frame can come
+any more, with their `"more_keys"` (counted within the line) and `"tick_s"`.
 
 `avframes.py frames PATH` writes the facts, then answers each line of JSON on its input:
 `{"at": time, "width": w, "height": h}` with the frame shown at that time (in ticks), `{"next": n, …}` with the n
 frames that follow the one given last. An answer is a line (core.video.FrameTold) and width · height · 3 bytes;
 where there is none, `{"end": true}`. A width of 0 asks for frames as they are. `{"error": …}` may stand
-in the place of any answer.
+in the place of any answer. With `yields` after the path the process lets all others go before it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +31,8 @@ HELD_BYTES = 192 << 20
 """Decoded frames that are kept, for stepping backwards."""
 MOST_FAULTS = 1000
 TELL_EVERY_S = 0.1
+GROWS_BY = 1.25
+"""A growing index is told anew when it is so many times as long: the work stays in proportion to its length."""
 TRANSFERS = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 """Transfer characteristics that an ordinary screen cannot show as meant."""
 
@@ -98,42 +103,77 @@ def shown_size(coded: tuple[int, int], aspect: float, turned: int) -> tuple[int,
     return (high, wide) if turned % 180 else (wide, high)
 
 
-def index(av: Any, path: str, out: BinaryIO) -> None:
+def index(av: Any, path: str, out: BinaryIO, *, growing: bool = False) -> None:
     """Read through the file without decoding it, and tell when each frame is shown."""
     container, stream = open_video(av, path)
-    times: list[int] = []
-    keys: set[int] = set()
+    found = _Times(float(stream.time_base))
     notes: list[str] = []
-    told, last, jumps = time.monotonic(), None, 0
+    told = time.monotonic()
     with container:
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError as error:
-                notes.append(f"the file is damaged after {len(times)} frames: {error}")
+                notes.append(f"the file is damaged after {len(found.times)} frames: {error}")
                 break
             if packet is None:
                 break
-            moment = packet.pts if packet.pts is not None else packet.dts
-            if not packet.size or moment is None or packet.is_discard:
+            if not packet.size or packet.is_discard:
                 continue
-            if last is not None and packet.dts is not None and packet.dts < last:
-                jumps += 1
-            last = packet.dts if packet.dts is not None else last
-            times.append(moment)
-            if packet.is_keyframe:
-                keys.add(moment)
-            if time.monotonic() - told > TELL_EVERY_S:
+            found.add(packet.pts, packet.dts, key=packet.is_keyframe)
+            if found.times and time.monotonic() - told > TELL_EVERY_S:
                 told = time.monotonic()
-                _line(out, {"packets": len(times), "done_s": float((times[-1] - times[0]) * stream.time_base)})
-    if jumps:
-        notes.append(f"times jump backwards {jumps} times; frames are put in the order of their times")
-    ordered = sorted(set(times))
-    if len(ordered) < len(times):
-        notes.append(f"{len(times) - len(ordered)} frames share the time of another and cannot be told apart")
-    _line(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in keys],
-                "tick_s": float(stream.time_base), "notes": notes})  # fmt: skip
+                _line(out, found.told(growing=growing))
+    if found.jumps:
+        notes.append(f"times jump backwards {found.jumps} times; frames are put in the order of their times")
+    ordered = sorted(set(found.times))
+    if len(ordered) < len(found.times):
+        notes.append(f"{len(found.times) - len(ordered)} frames share the time of another and cannot be told apart")
+    _line(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in found.keys],
+                "tick_s": found.tick_s, "notes": notes})  # fmt: skip
+
+
+class _Times:
+    """The times of packets in the order of the file, and how far they are final."""
+
+    def __init__(self, tick_s: float) -> None:
+        self.tick_s = tick_s
+        self.times: list[int] = []
+        self.keys: set[int] = set()
+        self.jumps = 0
+        self._last: int | None = None
+        self._told, self._waiting = 0, list[int]()
+        self._until: int | None = None
+
+    def add(self, shown: int | None, decoded: int | None, *, key: bool) -> None:
+        """A packet: when its frame is shown, and when it is decoded."""
+        moment = shown if shown is not None else decoded
+        if moment is None:
+            return
+        if self._last is not None and decoded is not None and decoded < self._last:
+            self.jumps += 1
+        self._last = decoded if decoded is not None else self._last
+        self.times.append(moment)
+        self._waiting.append(moment)
+        if key:
+            self.keys.add(moment)
+
+    def told(self, *, growing: bool) -> dict[str, Any]:
+        """How far the reading is, and the times that are final by now when there are enough of them."""
+        said = {"packets": len(self.times), "done_s": (self.times[-1] - self.times[0]) * self.tick_s}
+        if not growing or self.jumps or self._last is None or len(self.times) < GROWS_BY * self._told:
+            return said
+        # No frame is shown before it is decoded: what is shown earlier than this is decoded no more.
+        ready = sorted({one for one in self._waiting if one < self._last})
+        self._waiting = [one for one in self._waiting if one >= self._last]
+        if self._until is not None:
+            ready = [one for one in ready if one > self._until]
+        if not ready:
+            return said
+        self._until, self._told = ready[-1], len(self.times)
+        keys = [at for at, one in enumerate(ready) if one in self.keys]
+        return {**said, "more": ready, "more_keys": keys, "tick_s": self.tick_s}
 
 
 class Frames:
@@ -309,8 +349,10 @@ def _line(out: BinaryIO, facts: dict[str, Any], more: bytes = b"") -> None:
     out.flush()
 
 
-def main(what: str, path: str, given: BinaryIO, out: BinaryIO) -> None:
+def main(what: str, path: str, given: BinaryIO, out: BinaryIO, options: Sequence[str] = ()) -> None:
     """Facts first, then what was asked for."""
+    if "yields" in options and hasattr(os, "nice"):
+        os.nice(10)
     try:
         import av
     except ImportError as error:
@@ -320,7 +362,7 @@ def main(what: str, path: str, given: BinaryIO, out: BinaryIO) -> None:
     try:
         _line(out, facts_of(av, path))
         if what == "index":
-            index(av, path, out)
+            index(av, path, out, growing="growing" in options)
         elif what == "frames":
             serve(av, path, given, out)
     except (Refused, av.error.FFmpegError) as error:
@@ -328,4 +370,4 @@ def main(what: str, path: str, given: BinaryIO, out: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], str(Path(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)
+    main(sys.argv[1], str(Path(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer, sys.argv[3:])

@@ -53,6 +53,21 @@ class FilmScene(QObject):
         for signal in (self.shown, self.ranged, self.moved, self.selected):
             signal.emit()
 
+    def grow(self, index: FrameIndex) -> None:
+        """More of the same video's frames are known; what is chosen and on screen stays, all of it stays in view."""
+        whole = self.start_s == 0.0 and self.span_s >= self.duration_s - 1e-9
+        self.index = index
+        if whole:
+            self.span_s = max(self.duration_s, 1e-3)
+        for signal in (self.shown, self.ranged):
+            signal.emit()
+
+    def end_s(self, frame: int) -> float:
+        """When a frame makes room for the next one; the last one stays until the video's end."""
+        if self.index is None or not self.frames:
+            return 0.0
+        return self.index.time_s(frame + 1) if frame + 1 < self.frames else self.duration_s
+
     def place(self, frame: int, *, follow: bool = False) -> None:
         """Put a frame on screen; with `follow` the timeline goes along."""
         self.frame = min(max(frame, 0), max(self.frames - 1, 0))

@@ -17,7 +17,7 @@ RECIPE = "recipe:"
 
 
 def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
-    """'home', 'cases', 'sounds', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left."""
+    """'home', 'cases', 'sounds', 'films', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left."""
     if name.startswith(RECIPE):
         recipe = name.removeprefix(RECIPE)
         return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))
@@ -27,6 +27,8 @@ def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> Q
         return _cases(window, remembered.get("cases", {}))
     if name == "sounds":
         return _sounds(window, remembered.get("sounds", {}))
+    if name == "films":
+        return _films(window, remembered.get("films", {}))
     return {"home": _home, "compare": _compare, "models": _models, "settings": _settings}[name](window)
 
 
@@ -66,6 +68,19 @@ def _sounds(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     page = SoundsPage(window.link, chooser)
     page.recipes = window.recipes
     page.transcribing.recipe_wanted.connect(lambda name, inputs, values: _fill_recipe(window, name, inputs, values))
+    page.set_values(remembered)
+    page.changed.connect(window.memory.touch)
+    return page
+
+
+def _films(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.films.page import FilmsPage
+    from workbench.gui.topline import TabChooser, choices_of
+
+    chooser = TabChooser("Videos", "Page: Videos", choices_of("video", window.tabs().get("video", ())))
+    chooser.chosen.connect(window.open_choice)
+    page = FilmsPage(window.link, chooser)
+    page.recipes = window.recipes
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page

@@ -1,0 +1,193 @@
+"""From a path to a film that is seen: its first frame at once, its index as it is read, off the GUI thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, SignalInstance
+
+from workbench.core.framepipe import VideoReader, read_index
+from workbench.core.problem import Problem, ProblemRecord, record_of
+from workbench.core.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, FrameIndex, VideoFacts
+from workbench.gui.films.sources import (
+    FrameSource,
+    OpenSource,
+    Picture,
+    PictureReader,
+    picture_of,
+    pictures_in,
+    steady_index,
+)
+
+MOST_FILES = 5000
+FIRST_BOX = (1920, 1080)
+
+
+class _Left(Exception):
+    """Another film is wished by now."""
+
+
+@dataclasses.dataclass
+class Opened:
+    """A film with its first frame; `index` has what is known of it by then, all of it when it is `complete`."""
+
+    path: str
+    facts: VideoFacts
+    index: FrameIndex
+    open_source: OpenSource
+    first: Picture | None = None
+    complete: bool = False
+
+
+class _Begun(threading.Event):
+    """The film is shown, or will not be; `duration_s` is what its header states."""
+
+    duration_s = 0.0
+
+
+class Opening(QObject):
+    """Only the last wish counts; each signal belongs to it."""
+
+    opened = Signal(object)
+    """An Opened."""
+    grown = Signal(object)
+    """More of the FrameIndex."""
+    indexed = Signal(object)
+    """The whole FrameIndex."""
+    progress = Signal(str, float)
+    """What is being read, and how much of it (0 to 1, negative where nobody knows); empty when nothing is."""
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._turn = threading.Lock()
+        self._number = 0
+        self._threads: list[threading.Thread] = []
+
+    def open(self, path: str) -> None:
+        """Read a file or a folder of pictures."""
+        number = self._begin()
+        place = Path(path)
+        if place.is_dir():
+            self._start(lambda: self._pictures(number, place), "opener of pictures")
+            return
+        self.progress.emit(f"Opening {place.name}", -1.0)
+        begun = _Begun()
+        self._start(lambda: self._first(number, place, begun), "opener of a film")
+        self._start(lambda: self._index(number, place, begun), "index of a film")
+
+    def cancel(self) -> None:
+        """Read on no more."""
+        self._begin()
+        self.progress.emit("", -1.0)
+
+    def join(self, within_s: float = 5.0) -> bool:
+        """Wait until nothing is read any more."""
+        for one in self._threads:
+            one.join(within_s)
+        return not any(one.is_alive() for one in self._threads)
+
+    # On threads
+
+    def _first(self, number: int, path: Path, begun: _Begun) -> None:
+        try:
+            reader = VideoReader(path)
+            try:
+                found = next(reader.following(1, width=FIRST_BOX[0], height=FIRST_BOX[1]), None)
+                first = picture_of(found) if found is not None else None
+                index = FrameIndex(1.0, (first.told.time if first is not None else 0,), (0,))
+                self._tell(number, self.opened, Opened(str(path), reader.facts, index, _reusing(path, reader), first))
+            except BaseException:
+                reader.close()
+                raise
+            begun.duration_s = reader.facts.duration_s
+        finally:
+            begun.set()
+
+    def _index(self, number: int, path: Path, begun: _Begun) -> None:
+        def grown(index: FrameIndex) -> None:
+            if begun.is_set():  # the film is shown before its frames are counted
+                self._tell(number, self.grown, index)
+
+        def tell(frames: int, done_s: float) -> None:
+            share = min(done_s / begun.duration_s, 1.0) if begun.duration_s > 0 else -1.0
+            said = f"Reading when the frames of {path.name} are shown: {frames:,} so far".replace(",", " ")
+            self._tell(number, self.progress, said, share)
+
+        _, index = read_index(path, tell, grown)
+        begun.wait()
+        self._tell(number, self.indexed, index)
+        self._tell(number, self.progress, "", -1.0)
+
+    def _pictures(self, number: int, folder: Path) -> None:
+        pictures = pictures_in(folder)
+        reader = PictureReader(pictures)
+        reader.ask(0, width=FIRST_BOX[0], height=FIRST_BOX[1])
+        found = reader.take()
+        index = steady_index(len(pictures), reader.facts.frames_per_s)
+        first = picture_of(found) if found is not None else None
+        shown = Opened(str(folder), reader.facts, index, lambda _: PictureReader(pictures), first, complete=True)
+        self._tell(number, self.opened, shown)
+
+    # Whose turn it is
+
+    def _begin(self) -> int:
+        with self._turn:
+            self._number += 1
+            self._threads = [one for one in self._threads if one.is_alive()]
+            return self._number
+
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        number = self._number
+
+        def run() -> None:
+            try:
+                work()
+            except _Left:
+                pass
+            except (Problem, OSError) as error:
+                self._fail(number, record_of(error))
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _tell(self, number: int, signal: SignalInstance, *carried: object) -> None:
+        with self._turn:
+            if number != self._number:
+                raise _Left
+            signal.emit(*carried)
+
+    def _fail(self, number: int, record: ProblemRecord) -> None:
+        with self._turn:
+            if number == self._number:
+                self._number += 1  # one film fails once, however many threads read it
+                self.progress.emit("", -1.0)
+                self.failed.emit(record)
+
+
+def _reusing(path: Path, reader: VideoReader) -> OpenSource:
+    """Gives the reader that is open already to whoever asks first."""
+    spare: list[FrameSource] = [reader]
+
+    def open_source(yields: bool) -> FrameSource:
+        return spare.pop() if spare and not yields else VideoReader(path, yields=yields)
+
+    return open_source
+
+
+def listed(paths: Sequence[str]) -> list[str]:
+    """The videos among paths and below folders, in the order of their names; folders of pictures count as one."""
+    found: list[str] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(str(path))
+            continue
+        inner = sorted(one for one in path.rglob("*") if one.suffix.lower() in VIDEO_SUFFIXES and one.is_file())
+        found += [str(one) for one in inner[:MOST_FILES]]
+        if not inner and any(one.suffix.lower() in PICTURE_SUFFIXES for one in path.iterdir()):
+            found.append(str(path))
+    return list(dict.fromkeys(found))

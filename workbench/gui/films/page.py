@@ -1,0 +1,269 @@
+"""The page of videos: drop files, play them frame by frame, take stretches and frames away.
+
+Others add to it: `page.viewer` (see gui/films/viewer.py for what it offers), `page.add_panel(widget)` for a panel
+at the right, `page.top` for buttons, `page.film_opened` for when another film is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QListWidgetItem, QSplitter, QStackedWidget, QWidget
+
+from workbench.core.problem import ProblemRecord
+from workbench.core.recipe import Recipe
+from workbench.core.video import VIDEO_SUFFIXES, FrameIndex
+from workbench.gui.actions import make_action
+from workbench.gui.asking import Asking
+from workbench.gui.films import telling
+from workbench.gui.films.opening import Opened, Opening, listed
+from workbench.gui.films.start import start_place
+from workbench.gui.films.viewer import FilmViewer
+from workbench.gui.link import Link
+from workbench.gui.pages.frame import PageFrame
+from workbench.gui.theme import theme
+from workbench.gui.topline import TabChooser, TopLine
+from workbench.gui.working import WorkingLine
+
+MOST_RECENT = 8
+LIST_PX = 200
+TITLE_PX = 220
+"""So much of a file's name is read before buttons stand beside it."""
+
+
+class FilmsPage(PageFrame):
+    """Several files stand in a list at the left; one is seen."""
+
+    changed = Signal()
+    film_opened = Signal(str)
+    """The path of the film that is seen now; empty for none."""
+
+    def __init__(self, link: Link, chooser: TabChooser) -> None:
+        self.top = TopLine(chooser)
+        super().__init__("Videos", top=self.top)
+        self.link = link
+        self.recent: list[str] = []
+        self.recipes: Mapping[str, Recipe] = {}
+        """What labelled spans can train."""
+        self.path = ""
+        self.index_complete = False
+        self._wish = ""
+        self.opening = Opening(self)
+        self.asking = Asking(link, self, failed=self.failed_with)
+        self.start = start_place(files=self.ask_files, folder=self.ask_folder)
+        self.viewer = FilmViewer()
+        self.files = QListWidget()
+        self.files.setAccessibleName("Videos")
+        self.files.hide()
+        self.looking = QSplitter(Qt.Orientation.Horizontal)
+        self.looking.addWidget(self.files)
+        self.looking.addWidget(self.viewer)
+        self.looking.setStretchFactor(1, 1)
+        self.looking.setSizes([theme().pixels(LIST_PX), theme().pixels(1000)])
+        self.places = QStackedWidget()
+        for place in (self.start, self.looking):
+            self.places.addWidget(place)
+        self.working = WorkingLine(self._stop)
+        self.setAcceptDrops(True)
+        self._make_actions()
+        self.column.addWidget(self.working)
+        self._beside = QHBoxLayout()
+        self._beside.setSpacing(theme().pixels(12))
+        self._beside.addWidget(self.places, 1)
+        self.column.addLayout(self._beside, 1)
+        self._wire()
+        self.start.show_recent([])
+        self.follow()
+
+    def add_panel(self, panel: QWidget) -> None:
+        """A panel at the right of the film, at the right of those that are there already."""
+        self._beside.addWidget(panel)
+
+    # What is remembered
+
+    def values(self) -> dict[str, Any]:
+        """The videos of late, by path."""
+        return {"recent": self.recent}
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Back to what was remembered; anything else is passed by."""
+        try:
+            self.recent = msgspec.convert(values.get("recent", []), list[str])
+        except msgspec.ValidationError:
+            return
+        self.start.show_recent(self.recent)
+
+    def closed(self) -> None:
+        """Let go of what is read."""
+        self._stop()
+        self.viewer.clear()
+
+    @property
+    def viewing(self) -> bool:
+        """Whether a film is seen."""
+        return bool(self.path) and self.places.currentWidget() is self.looking
+
+    # Opening
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """List the videos of files and folders, and open the first."""
+        self.asking.work("Looking for videos", lambda: listed(paths), self._list)
+
+    def open_film(self, path: str) -> None:
+        """See a film: a video file, or a folder of pictures."""
+        self._leave()
+        self._wish = path
+        self.opening.open(path)
+
+    def step(self, by: int) -> None:
+        """Open the next film of the list."""
+        row = self.files.currentRow() + by
+        if 0 <= row < self.files.count():
+            self.files.setCurrentRow(row)
+
+    def close_films(self) -> None:
+        """Back to the start."""
+        self._leave()
+        self.viewer.clear()
+        self.files.clear()
+        self.path = ""
+        self.places.setCurrentWidget(self.start)
+        self.film_opened.emit("")
+        self.follow()
+
+    def ask_files(self) -> None:
+        """Choose files to open."""
+        kinds = f"Videos ({' '.join(f'*{one}' for one in VIDEO_SUFFIXES)})"
+        self._ask("Open videos", QFileDialog.FileMode.ExistingFiles, kinds)
+
+    def ask_folder(self) -> None:
+        """Choose a folder to open."""
+        self._ask("Open a folder of videos or pictures", QFileDialog.FileMode.Directory, "")
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str) -> None:
+        dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
+        dialog.setFileMode(mode)
+        if filters:
+            dialog.setNameFilters([filters, "All files (*)"])
+        dialog.accepted.connect(lambda: self.open_paths(dialog.selectedFiles()))
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def _list(self, paths: Sequence[str]) -> None:
+        if not paths:
+            kinds = ", ".join(VIDEO_SUFFIXES[:5])
+            self.failed_with(ProblemRecord("There is no video in this folder, and no picture.",
+                                           expected=f"files such as {kinds}, or single pictures",
+                                           fix="Choose another folder, or single files."))  # fmt: skip
+            return
+        self.files.blockSignals(True)
+        self.files.clear()
+        for path in paths:
+            item = QListWidgetItem(Path(path).name)
+            item.setToolTip(path)
+            item.setData(Qt.ItemDataRole.UserRole, path)
+            self.files.addItem(item)
+        self.files.setCurrentRow(0)
+        self.files.blockSignals(False)
+        self.files.setVisible(len(paths) > 1)
+        self.open_film(paths[0])
+
+    def _opened(self, opened: Opened) -> None:
+        self.path, self.index_complete = opened.path, opened.complete
+        self.viewer.show_film(opened.path, opened.open_source, opened.facts, opened.index, opened.first)
+        self.places.setCurrentWidget(self.looking)
+        self.viewer.canvas.setFocus()
+        self.note(opened.facts.notes)
+        self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
+        self.start.show_recent(self.recent)
+        self.changed.emit()
+        self.film_opened.emit(opened.path)
+        self.follow()
+
+    def _indexed(self, index: FrameIndex) -> None:
+        self.index_complete = True
+        self.viewer.grow(index)
+        self.note([*(self.viewer.facts.notes if self.viewer.facts else ()), *index.notes])
+        self.follow()
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Say something above the film."""
+        if lines:
+            self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines))
+        else:
+            self.banner.dismiss()
+
+    def failed_with(self, record: ProblemRecord) -> None:
+        """Say what went wrong."""
+        gone = self._wish
+        if gone in self.recent and not Path(gone).exists():
+            self.banner.show_problem(record, ("Remove from the list", lambda: self._forget(gone)))
+        else:
+            self.banner.show_problem(record)
+        self.follow()
+
+    def _forget(self, path: str) -> None:
+        self.recent = [one for one in self.recent if one != path]
+        self.start.show_recent(self.recent)
+        self.banner.dismiss()
+        self.changed.emit()
+
+    def _leave(self) -> None:
+        """Another thing is looked at now."""
+        self._stop()
+        self.banner.dismiss()
+
+    def _stop(self) -> None:
+        self.opening.cancel()
+        self.asking.cancel()
+
+    # Building
+
+    def _make_actions(self) -> None:
+        doing = {
+            "file": self.ask_files, "folder": self.ask_folder, "next": lambda: self.step(1),
+            "previous": lambda: self.step(-1), "close": self.close_films,
+        }  # fmt: skip
+        self.acts = {name: make_action(self, f"films.{name}", do) for name, do in doing.items()}
+        self.top.add(self.acts["folder"])
+        self.top.add_rare(self.acts["close"])
+        self.top.add(self.acts["file"], primary=True)
+
+    def _wire(self) -> None:
+        self.start.recent_chosen.connect(lambda path: self.open_paths([path]))
+        self.files.currentItemChanged.connect(
+            lambda item, _: self.open_film(item.data(Qt.ItemDataRole.UserRole)) if item else None
+        )
+        self.opening.opened.connect(self._opened)
+        self.opening.grown.connect(self.viewer.grow)
+        self.opening.indexed.connect(self._indexed)
+        self.opening.failed.connect(self.failed_with)
+        self.opening.progress.connect(lambda doing, share: self.working.tell([doing, self.asking.doing], share))
+        self.asking.changed.connect(lambda doing: self.working.tell([doing]))
+        self.viewer.failed.connect(self.failed_with)
+        self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
+
+    def follow(self) -> None:
+        """Enable what can be done now, and tell what is seen."""
+        viewing, many = self.viewing, self.files.count() > 1
+        for name in ("close", "next", "previous"):
+            self.acts[name].setEnabled(viewing and (many if name in ("next", "previous") else True))
+            self.acts[name].setVisible(viewing)
+        facts = self.viewer.facts
+        told = f"{Path(self.path).name}   ·   {telling.line(facts)}" if viewing and facts is not None else ""
+        self.top.tell(told, least_px=TITLE_PX)

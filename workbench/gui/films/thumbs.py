@@ -1,0 +1,192 @@
+"""Small pictures along the timeline: read by a decoder that lets all others go first, coarse to fine, kept."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
+
+from workbench.core.problem import Problem
+from workbench.core.video import FrameIndex
+from workbench.gui.films.scene import FilmScene
+from workbench.gui.films.sources import FrameSource, OpenSource, picture_of
+from workbench.gui.films.strips import FilmStrip
+from workbench.gui.theme import theme, tokens
+
+HIGH_PX = 52
+KEPT = 600
+"""Small pictures of 60 kB or so each."""
+
+
+class ThumbReader(QObject):
+    """Reads the small pictures wished last; `arrived` carries (frame, QImage)."""
+
+    arrived = Signal(int, object)
+
+    def __init__(self, open_source: OpenSource, box: tuple[int, int], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open, self._box = open_source, box
+        self._turn = threading.Condition()
+        self._wishes: list[tuple[int, int]] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="reader of thumbnails", daemon=True)
+        self._thread.start()
+
+    def want(self, wishes: Sequence[tuple[int, int]]) -> None:
+        """Read these frames (number, time in ticks) in this order; earlier wishes are forgotten."""
+        with self._turn:
+            self._wishes = list(wishes)
+            self._turn.notify_all()
+
+    def close(self) -> None:
+        """Read no more; the thread ends by itself."""
+        with self._turn:
+            self._closed = True
+            self._turn.notify_all()
+
+    def join(self, within_s: float = 5.0) -> bool:
+        """Wait for the thread's end."""
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        source: FrameSource | None = None
+        try:
+            while (wish := self._next()) is not None:
+                source = source or self._open(True)
+                source.ask(wish[1], width=self._box[0], height=self._box[1])
+                found = source.take()
+                if found is None:
+                    continue
+                image = picture_of(found).image.copy()
+                with self._turn:
+                    if not self._closed:
+                        self.arrived.emit(wish[0], image)
+        except (Problem, OSError):
+            pass  # the player's own reader says what is wrong with the film
+        finally:
+            if source is not None:
+                source.close()
+
+    def _next(self) -> tuple[int, int] | None:
+        with self._turn:
+            while not self._closed and not self._wishes:
+                self._turn.wait()
+            return None if self._closed else self._wishes.pop(0)
+
+
+class Thumbnails(FilmStrip):
+    """Frames beside one another, each where its time begins."""
+
+    def __init__(self, scene: FilmScene) -> None:
+        super().__init__(scene, "Timeline")
+        self.setFixedHeight(theme().pixels(HIGH_PX))
+        self.reader: ThumbReader | None = None
+        self._kept: OrderedDict[int, QImage] = OrderedDict()
+        self._aspect = 16 / 9
+        scene.ranged.connect(self.ask)
+        scene.shown.connect(self.ask)
+
+    def open(self, open_source: OpenSource | None, size: QSize) -> None:
+        """Another film, or none."""
+        self.close_film()
+        if open_source is None or size.isEmpty():
+            return
+        self._aspect = min(max(size.width() / size.height(), 0.4), 4.0)
+        ratio = self.devicePixelRatioF()
+        box = (max(round(self._wide() * ratio), 1), max(round(self.height() * ratio), 1))
+        self.reader = ThumbReader(open_source, box, self)
+        self.reader.arrived.connect(self._arrived)
+        self.ask()
+
+    def close_film(self) -> None:
+        """Read no more of a film."""
+        self._kept.clear()
+        if self.reader is not None:
+            self.reader.close()
+            self.reader.deleteLater()
+            self.reader = None
+        self.redraw()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.ask()
+
+    def ask(self) -> None:
+        """Want the pictures in view that are not there yet, those far apart first."""
+        index = self.scene.index
+        if self.reader is None or index is None or not len(index):
+            return
+        frames = [frame for _, frame in self.slots()]
+        missing = [one for one in coarse_first(list(dict.fromkeys(frames))) if one not in self._kept]
+        self.reader.want([(one, index.times[one]) for one in missing])
+
+    def slots(self) -> list[tuple[float, int]]:
+        """Where pictures stand (left pixel), and of which frame: a key frame where there are several in a slot."""
+        index, scene = self.scene.index, self.scene
+        if index is None or not len(index):
+            return []
+        each_s = self._wide() / max(self.room.width(), 1) * scene.span_s
+        first = int(scene.start_s / each_s)
+        found = []
+        for at in range(first, int((scene.start_s + scene.span_s) / each_s) + 1):
+            begin_s = at * each_s
+            if begin_s <= scene.duration_s:
+                found.append((self.x_of(begin_s), shown_in(index, begin_s, each_s)))
+        return found
+
+    def paint_ground(self, painter: QPainter) -> None:
+        room, now = self.room, tokens()
+        self.paint_name(painter, "frames")
+        painter.setClipRect(room)
+        painter.fillRect(QRectF(room), QColor(now.raised))
+        wide = self._wide()
+        for left, frame in self.slots():
+            image = self._kept.get(frame)
+            place = QRectF(left, 0, wide, self.height())
+            if image is None:
+                painter.setPen(QColor(now.line))
+                painter.drawRect(place)
+            else:
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+                painter.drawImage(_within(place, image), image)
+        end = self.x_of(self.scene.duration_s)
+        if end < room.right():
+            painter.fillRect(QRectF(end, 0, room.right() - end + 1, self.height()), QColor(now.surface))
+        painter.setClipping(False)
+
+    def _wide(self) -> float:
+        return max(self.height() * self._aspect, 16.0)
+
+    def _arrived(self, frame: int, image: QImage) -> None:
+        if self.sender() is not self.reader:
+            return
+        self._kept[frame] = image
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        self.redraw()
+
+
+def shown_in(index: FrameIndex, begin_s: float, span_s: float) -> int:
+    """The frame that stands for a stretch: the first key frame in it, since that is soonest decoded, or its first."""
+    first, last = index.frame_at(begin_s), index.frame_at(begin_s + span_s * 0.999)
+    at = bisect.bisect_left(index.keys, first)
+    return index.keys[at] if at < len(index.keys) and index.keys[at] <= last else first
+
+
+def coarse_first(frames: list[int]) -> list[int]:
+    """The same frames, every 8th first, then every 4th, 2nd, and the rest."""
+    found: dict[int, None] = {}
+    for apart in (8, 4, 2, 1):
+        found |= dict.fromkeys(frames[::apart])
+    return list(found)
+
+
+def _within(place: QRectF, image: QImage) -> QRectF:
+    size = QSize(image.size()).scaled(place.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
+    corner = place.topLeft() + QPointF((place.width() - size.width()) / 2, (place.height() - size.height()) / 2)
+    return QRectF(corner.x(), corner.y(), size.width(), size.height())
