@@ -26,6 +26,7 @@ from workbench.cli import (
     speech,
     sweeping,
     transcribing,
+    video,
     workers,
 )
 from workbench.cli.listing import describe, list_recipes
@@ -378,6 +379,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "models": _models,
     "medical": _medical,
     "speech": _speech,
+    "video": lambda commands, name, _: video.add_parser(commands, name, _command),
     "doctor": _doctor,
     "worker": _worker,
 }

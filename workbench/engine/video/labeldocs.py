@@ -34,7 +34,8 @@ def json_of(path: Path, text: str) -> Any:
     except (msgspec.DecodeError, RecursionError) as error:
         words = str(error)
         digits = "".join(itertools.takewhile(str.isdigit, words.rpartition("byte ")[2]))
-        line = text.encode().count(b"\n", 0, int(digits)) + 1 if digits else 1
+        ends = int(digits) if digits else None if "truncated" in words else 0
+        line = text.rstrip().encode().count(b"\n", 0, ends) + 1
         raise InputError(
             "This JSON is damaged.", expected="a whole JSON document", received=words[:200],
             fix="It may be cut off: copy or export it again.", field="path", place=f"{path.name}, line {line}",

@@ -47,7 +47,8 @@ _READERS: Mapping[str, Callable[[Path, str], LabelFile]] = {
 def format_of(path: Path, text: str) -> str:
     """Which format a text is in, by its ending and its beginning."""
     suffix, head = path.suffix.lower(), text[:SNIFFED_CHARACTERS]
-    first = next((line for line in head.split("\n") if line.strip()), "")
+    # ELAN puts the addresses of its media before the table.
+    first = next((line for line in head.split("\n") if line.strip() and not line.startswith(("#", '"#'))), "")
     if suffix in (".eaf", ".srt"):
         return ENDINGS[suffix]
     if first.lstrip().startswith(("{", "[")):

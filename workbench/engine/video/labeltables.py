@@ -225,7 +225,8 @@ def _pair(found: Gathering, events: list[tuple[int, dict[str, str]]]) -> None:
                 found.leave("STOP", "without a START", f"{label} at {at_s:g} s, {place}")
                 continue
             _, start, note = begun.pop(who)
-            found.add(video, label, start, at_s, place, note=note)
+            ended = event.get("Comment", "")
+            found.add(video, label, start, at_s, place, note="; ".join(filter(None, (note, ended))))
         else:
             raise InputError(
                 "An event is neither of a state nor of a point.", expected="START, STOP or POINT",

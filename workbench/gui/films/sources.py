@@ -64,6 +64,14 @@ def picture_of(found: tuple[FrameTold, bytes]) -> Picture:
     return Picture(told, image, pixels)
 
 
+def pixels_of(image: QImage) -> bytes:
+    """The bytes of a picture in RGB888, its lines close to each other."""
+    lines, row = bytes(image.constBits()), image.width() * 3
+    if image.bytesPerLine() == row:
+        return lines
+    return b"".join(lines[at : at + row] for at in range(0, len(lines), image.bytesPerLine()))
+
+
 def source_of(path: str) -> OpenSource:
     """How a path is read: a folder as pictures, everything else as a video."""
     place = Path(path)
@@ -171,13 +179,9 @@ class PictureReader:
             image = image.scaled(QSize(width, height), Qt.AspectRatioMode.KeepAspectRatio,
                                  Qt.TransformationMode.SmoothTransformation)  # fmt: skip
         tight = image.convertToFormat(QImage.Format.Format_RGB888)
-        row = tight.width() * 3
-        lines = bytes(tight.constBits())
-        if tight.bytesPerLine() != row:
-            lines = b"".join(lines[at : at + row] for at in range(0, len(lines), tight.bytesPerLine()))
         told = FrameTold(self.index.times[frame], tight.width(), tight.height(), key=True,
                          last=frame == len(self._pictures) - 1, faults=self.faults)  # fmt: skip
-        return told, lines
+        return told, pixels_of(tight)
 
     def _read(self, frame: int) -> QImage:
         reader = QImageReader(str(self._pictures[frame]))

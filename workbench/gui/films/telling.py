@@ -38,6 +38,11 @@ def costs(decode_ms: float, inference_ms: float, draw_ms: float, late: float) ->
     return "  ·  ".join(parts)
 
 
+def live_costs(inference_ms: float, draw_ms: float) -> str:
+    """What a live picture took."""
+    return "  ·  ".join([*([f"inference {inference_ms:.1f} ms"] if inference_ms >= 0 else []), f"draw {draw_ms:.1f} ms"])
+
+
 def rate(facts: VideoFacts, index: FrameIndex | None) -> str:
     """The rate, and whether all frames are shown for the same time."""
     said = f"{number(facts.frames_per_s, 5)} frames/s" if facts.frames_per_s else "no rate stated"

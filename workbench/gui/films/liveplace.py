@@ -1,0 +1,226 @@
+"""A camera live: its picture, how fast it comes, and its last half minute as a film when it is stopped.
+
+What others build on: `place.canvas` (with `overlay`), `place.arrived` (QImage, seconds since the start) for each
+picture that is shown, `place.add_strip(widget)` below the picture, `place.tell_inference(ms)`, and
+`place.started` / `place.over`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from workbench.core.problem import Problem, ProblemRecord
+from workbench.gui.asking import Asking
+from workbench.gui.card import Caption
+from workbench.gui.films import telling
+from workbench.gui.films.camera import Camera, cameras
+from workbench.gui.films.canvas import FilmCanvas
+from workbench.gui.films.live import KEPT_S, KeptReader, LiveSource, LoopedFile, Ring
+from workbench.gui.films.opening import Opened
+from workbench.gui.films.sources import FrameSource
+from workbench.gui.link import Link
+from workbench.gui.sidepanel import chooser
+from workbench.gui.theme import theme
+
+LAST_RATED = 30
+
+
+class LivePlace(QWidget):
+    """Chooses a camera or a file in its place, and shows it until it is stopped or goes away."""
+
+    arrived = Signal(object, float)
+    started = Signal(str)
+    over = Signal()
+    left = Signal()
+    """Back to what was seen before."""
+    kept = Signal(object)
+    """What was seen of late, as an Opened film."""
+    failed = Signal(object)
+    file_wanted = Signal()
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.source: LiveSource | None = None
+        self.ring: Ring | None = None
+        self._inference_ms = -1.0
+        self._times: deque[float] = deque(maxlen=LAST_RATED)
+        self.asking = Asking(link, self, failed=self._none)
+        self.canvas = FilmCanvas()
+        self.readout, self.costs = Caption(), QLabel()
+        self.camera = chooser("Camera")
+        self.begin = QPushButton("Start")
+        self.begin.setProperty("role", "primary")
+        self.begin.setToolTip("Show the chosen camera live")
+        self.file = QPushButton("Loop a video…")
+        self.file.setToolTip("See a video file, again and again, in the place of a camera")
+        self.stop = QPushButton("Stop and keep")
+        self.stop.setToolTip(f"End the live view; its last {KEPT_S:g} seconds are a film to step through")
+        self.leave = QPushButton("Leave")
+        self.leave.setToolTip("End the live view, and keep nothing of it")
+        self.begin.clicked.connect(lambda _=False: self.start_camera(self.camera.currentText()))
+        self.file.clicked.connect(lambda _=False: self.file_wanted.emit())
+        self.stop.clicked.connect(lambda _=False: self.stop_and_keep())
+        self.leave.clicked.connect(lambda _=False: self.close_live())
+        self._lay_out()
+        self._follow()
+
+    def open(self) -> None:
+        """Look which cameras there are."""
+        self.readout.set_whole("Looking for cameras …")
+        self.asking.work("Looking for cameras", cameras, self._list)
+
+    def start_camera(self, name: str) -> None:
+        """Show a camera."""
+        try:
+            self.start(Camera(name, self))
+        except Problem as problem:
+            self.failed.emit(problem.record())
+
+    def start_file(self, path: str) -> None:
+        """Show a video in the place of a camera."""
+        self.start(LoopedFile(Path(path), self))
+
+    def start(self, source: LiveSource) -> None:
+        """Show a source from now on."""
+        self._halt()
+        self.source, self.ring = source, Ring()
+        self._times.clear()
+        source.arrived.connect(self._show)
+        source.ended.connect(self._ended)
+        self.readout.set_whole(f"Waiting for {source.name} …")
+        source.start()
+        self.started.emit(source.name)
+        self._follow()
+
+    def stop_and_keep(self) -> None:
+        """End the live view; what was seen of late is told with `kept`."""
+        opened = self._taken()
+        self._halt()
+        if opened is not None:
+            self.kept.emit(opened)
+        else:
+            self.left.emit()
+
+    def close_live(self) -> None:
+        """End the live view, and keep nothing."""
+        self._halt()
+        self.left.emit()
+
+    def closed(self) -> None:
+        """The window closes."""
+        self._halt()
+        self.asking.cancel()
+
+    def add_strip(self, strip: QWidget) -> None:
+        """Something below the picture."""
+        self._strips.addWidget(strip)
+
+    def tell_inference(self, ms: float) -> None:
+        """How long a model took for a picture; negative where none is at work."""
+        self._inference_ms = ms
+
+    @property
+    def running(self) -> bool:
+        """Whether pictures come."""
+        return self.source is not None
+
+    @property
+    def pictures_per_s(self) -> float:
+        """How many pictures came of late."""
+        span_s = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
+        return (len(self._times) - 1) / span_s if span_s > 0 else 0.0
+
+    def _list(self, names: list[str]) -> None:
+        self.camera.clear()
+        self.camera.addItems(names)
+        if not self.running:
+            there = f"{len(names)} cameras" if len(names) > 1 else "1 camera" if names else "No camera"
+            self.readout.set_whole(f"{there} found. A video file can stand in the place of one.")
+        self._follow()
+
+    def _none(self, record: ProblemRecord) -> None:
+        self.camera.clear()
+        self.readout.set_whole(f"{record.what} {record.fix}")
+        self._follow()
+
+    def _show(self, image: QImage, time_s: float) -> None:
+        if self.sender() is not self.source or self.ring is None or self.source is None:
+            return
+        if self.canvas.frame_size != image.size():
+            self.canvas.open(image.size())
+        self.ring.put(image, time_s)
+        self.canvas.show_frame(image)
+        self._times.append(time_s)
+        left = f"  ·  {self.ring.left_out} not kept" if self.ring.left_out else ""
+        self.readout.set_whole(f"{self.source.name}  ·  {image.width()} × {image.height()}  ·  "
+                               f"{self.pictures_per_s:.0f} pictures/s{left}")  # fmt: skip
+        self.costs.setText(telling.live_costs(self._inference_ms, self.canvas.draw_ms))
+        self.arrived.emit(image, time_s)
+
+    def _ended(self, record: ProblemRecord) -> None:
+        if self.sender() is self.source:
+            self.stop_and_keep()
+            self.failed.emit(record)
+
+    def _taken(self) -> Opened | None:
+        if self.ring is None or self.source is None:
+            return None
+        self.ring.settle(1.0)
+        pictures = self.ring.pictures()
+        if not pictures:
+            return None
+        reader = KeptReader(pictures)
+
+        def open_source(_yields: bool) -> FrameSource:
+            return KeptReader(pictures)
+
+        name = f"{self.source.name} (last {reader.facts.duration_s:.0f} s)"
+        return Opened(name, reader.facts, reader.index, open_source, complete=True)
+
+    def _halt(self) -> None:
+        source, self.source = self.source, None
+        if source is not None:
+            source.stop()
+            source.deleteLater()  # type: ignore[attr-defined]
+        if self.ring is not None:
+            self.ring.close()
+            self.ring = None
+        self.canvas.open(QSize(0, 0))
+        self.costs.setText("")
+        if source is not None:
+            self.over.emit()
+        self._follow()
+
+    def _follow(self) -> None:
+        self.begin.setEnabled(not self.running and self.camera.count() > 0)
+        self.camera.setEnabled(self.camera.count() > 0)
+        self.stop.setEnabled(self.running)
+
+    def _lay_out(self) -> None:
+        px = theme().pixels
+        top = QHBoxLayout()
+        top.setSpacing(px(8))
+        self.camera.setMinimumWidth(px(200))
+        for widget in (self.camera, self.begin, self.file):
+            top.addWidget(widget)
+        top.addStretch(1)
+        for widget in (self.stop, self.leave):
+            top.addWidget(widget)
+        self.costs.setProperty("role", "dim")
+        line = QHBoxLayout()
+        line.addWidget(self.readout, 1)
+        line.addWidget(self.costs)
+        self._strips = QVBoxLayout()
+        self._strips.setSpacing(0)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(px(8))
+        whole.addLayout(top)
+        whole.addWidget(self.canvas, 1)
+        whole.addLayout(line)
+        whole.addLayout(self._strips)
