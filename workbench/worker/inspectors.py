@@ -16,7 +16,6 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **videolabels.INSPECTORS, **video.INSPECTORS,
 from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
@@ -33,12 +32,8 @@ def inspect(what: str, arguments: Mapping[str, Any], context: ApplyContext) -> A
     `data` {address, recipe, params, slot, seen} gives a DataPreview; `examples` (the same, offset,
     limit) an ExamplesPage; `backbones` a list of BackboneInfo; `backbone` {address} the one at that
     address, examined; `devices` a list of dicts; for medical images see worker/medical.py, for
-<<<<<<< HEAD
-    slides worker/slides.py, for sounds worker/speech.py, for videos worker/video.py.
-=======
-    slides worker/slides.py, for sounds worker/speech.py, for
-    labelled spans worker/videolabels.py.
->>>>>>> labels
+    slides worker/slides.py, for sounds worker/speech.py, for videos worker/video.py, for labelled spans of videos
+    worker/videolabels.py.
     Raises InputError for an unknown question, and whatever is wrong with the data or the backbone.
     """
     if what not in _INSPECTORS:
@@ -258,9 +253,5 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
 
 _INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
-<<<<<<< HEAD
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **video.INSPECTORS,
-=======
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **videolabels.INSPECTORS,
->>>>>>> labels
+    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **videolabels.INSPECTORS, **video.INSPECTORS,
 }  # fmt: skip
