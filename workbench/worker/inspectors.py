@@ -16,6 +16,7 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
+from workbench.worker import medical, slides, speech, video, videolabels
 from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
