@@ -131,4 +131,3 @@ class VideoWriter:
             self.finish()
         else:
             self.abandon()
-

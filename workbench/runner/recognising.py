@@ -58,7 +58,7 @@ def recognised(
             told(latest[0], fraction, words)
 
         try:
-            parts.append(one_answer(runner, "video-recognise", asked, Recognised, stop, heard))
+            parts.append(one_answer(runner, "video-recognise", asked, Recognised, stop, told=heard))
         except Stopped:
             if latest[0].windows:
                 parts.append(latest[0])
@@ -86,7 +86,7 @@ def featured(
     while True:
         asked = msgspec.structs.replace(wish, budget_s=BUDGET_S)
         found = one_answer(
-            runner, "video-features", asked, FeaturesDone, stop, lambda _, fraction, words: told(fraction, words)
+            runner, "video-features", asked, FeaturesDone, stop, told=lambda _, fraction, words: told(fraction, words)
         )
         made, seconds = made + found.made, seconds + found.seconds
         failed |= {one.path: one for one in found.failed}
@@ -105,7 +105,7 @@ def watch_live(
     while not stop.is_set():
         asked = msgspec.structs.replace(wish, saliency=saliency())
         try:
-            found = one_answer(runner, "video-live", asked, LiveAnswer, stop, lambda *_: None)
+            found = one_answer(runner, "video-live", asked, LiveAnswer, stop, told=lambda *_: None)
         except Stopped:
             return
         if found.sequence > sequence:
@@ -115,7 +115,7 @@ def watch_live(
 
 
 def one_answer(
-    runner: Runner, what: str, wish: msgspec.Struct, kind: type[T], stop: threading.Event,
+    runner: Runner, what: str, wish: msgspec.Struct, kind: type[T], stop: threading.Event, *,
     told: Callable[[T | None, float, str], object],
 ) -> T:  # fmt: skip
     """The answer to one question; `told` hears partial ones (None: only how far). Raises Stopped when `stop` is set."""

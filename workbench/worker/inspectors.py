@@ -17,6 +17,7 @@ from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
 from workbench.worker import medical, slides, speech, video, videolabels
+from workbench.worker.films import INSPECTORS as FILMS
 from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
@@ -254,5 +255,6 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
 
 _INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **videolabels.INSPECTORS, **video.INSPECTORS,
+    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **FILMS, **videolabels.INSPECTORS,
+    **video.INSPECTORS,
 }  # fmt: skip

@@ -36,7 +36,9 @@ def write(av: Any, path: str, form: str, given: BinaryIO) -> int:
     told = {"movflags": "+faststart"} if form in ("mp4", "mov") else {}
     count = 0
     with av.open(path, "w", format=form, container_options=told) as container:
-        stream = container.add_stream(codec, rate=Fraction(about["frames_per_s"]).limit_denominator(1001), options=options)
+        stream = container.add_stream(
+            codec, rate=Fraction(about["frames_per_s"]).limit_denominator(1001), options=options
+        )
         stream.width, stream.height = even or (width, height)
         stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, TICKS_PER_S)

@@ -27,7 +27,7 @@ def multimedia() -> Any:
 
 
 def cameras() -> list[str]:
-    """The names of the cameras that are plugged in, the default one first; raises KnownTrouble without Qt Multimedia."""
+    """The names of the cameras there are, the default one first; raises KnownTrouble without Qt Multimedia."""
     found = multimedia().QMediaDevices
     default = found.defaultVideoInput()
     devices = sorted(found.videoInputs(), key=lambda one: one.id() != default.id())
@@ -91,9 +91,8 @@ class Camera(QObject):
         if self._over:
             return
         self.stop()
+        fix = "Plug it in and start it again. What was seen of late is kept."
+        received = words or "no more pictures"
         self.ended.emit(
-            ProblemRecord(
-                "The camera has gone away.", expected="pictures", received=words or "no more pictures",
-                fix="Plug it in and start it again. What was seen of late is kept.", place=self.name,
-            )  # fmt: skip
+            ProblemRecord("The camera has gone away.", expected="pictures", received=received, fix=fix, place=self.name)
         )

@@ -214,5 +214,3 @@ def _write(film: Film, out: Path, first: int, last: int, reach: Callable[[float]
         raise
     finally:
         source.close()
-
-

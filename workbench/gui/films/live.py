@@ -46,7 +46,9 @@ class LoopedFile(QObject):
     arrived = Signal(object, float)
     ended = Signal(object)
 
-    def __init__(self, path: Path, parent: QObject | None = None, clock: Callable[[], float] = time.perf_counter):
+    def __init__(
+        self, path: Path, parent: QObject | None = None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         super().__init__(parent)
         self.path, self.name = path, f"{path.name}, looped"
         self._clock = clock
@@ -229,7 +231,7 @@ class KeptReader:
         data = QByteArray(self._pictures[frame].data)
         buffer = QBuffer(data)
         buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-        reader = QImageReader(buffer, b"JPEG")  # type: ignore[arg-type]
+        reader = QImageReader(buffer, b"JPEG")
         image = reader.read()
         if box.isEmpty() or (box.width() >= image.width() and box.height() >= image.height()):
             return image

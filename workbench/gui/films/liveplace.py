@@ -90,8 +90,9 @@ class LivePlace(QWidget):
         self._halt()
         self.source, self.ring = source, Ring()
         self._times.clear()
-        source.arrived.connect(self._show)
-        source.ended.connect(self._ended)
+        # Who sent a picture is asked of the connection: one that is on its way may be of the source before.
+        source.arrived.connect(lambda image, time_s: self._show(source, image, time_s))
+        source.ended.connect(lambda record: self._ended(source, record))
         self.readout.set_whole(f"Waiting for {source.name} …")
         source.start()
         self.started.emit(source.name)
@@ -148,8 +149,8 @@ class LivePlace(QWidget):
         self.readout.set_whole(f"{record.what} {record.fix}")
         self._follow()
 
-    def _show(self, image: QImage, time_s: float) -> None:
-        if self.sender() is not self.source or self.ring is None or self.source is None:
+    def _show(self, source: LiveSource, image: QImage, time_s: float) -> None:
+        if source is not self.source or self.ring is None:
             return
         if self.canvas.frame_size != image.size():
             self.canvas.open(image.size())
@@ -157,13 +158,13 @@ class LivePlace(QWidget):
         self.canvas.show_frame(image)
         self._times.append(time_s)
         left = f"  ·  {self.ring.left_out} not kept" if self.ring.left_out else ""
-        self.readout.set_whole(f"{self.source.name}  ·  {image.width()} × {image.height()}  ·  "
+        self.readout.set_whole(f"{source.name}  ·  {image.width()} × {image.height()}  ·  "
                                f"{self.pictures_per_s:.0f} pictures/s{left}")  # fmt: skip
         self.costs.setText(telling.live_costs(self._inference_ms, self.canvas.draw_ms))
         self.arrived.emit(image, time_s)
 
-    def _ended(self, record: ProblemRecord) -> None:
-        if self.sender() is self.source:
+    def _ended(self, source: LiveSource, record: ProblemRecord) -> None:
+        if source is self.source:
             self.stop_and_keep()
             self.failed.emit(record)
 

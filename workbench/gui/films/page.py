@@ -1,4 +1,4 @@
-"""The page of videos: drop files, play them frame by frame, take stretches and frames away.
+"""The page of videos: drop files or see a camera, play them frame by frame, take stretches and frames away.
 
 Others add to it: `page.viewer` (see gui/films/viewer.py for what it offers), `page.add_panel(widget)` for a panel
 at the right, `page.top` for buttons, `page.film_opened` for when another film is seen.
@@ -6,7 +6,7 @@ at the right, `page.top` for buttons, `page.film_opened` for when another film i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,22 @@ from workbench.core.recipe import Recipe
 from workbench.core.video import VIDEO_SUFFIXES, FrameIndex
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
+from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
 from workbench.gui.films.start import start_place
-from workbench.gui.films.viewer import FilmViewer
+from workbench.gui.films.viewer import STEP_FRAMES, FilmViewer
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.theme import theme
-from workbench.gui.topline import TabChooser, TopLine
+from workbench.gui.topline import SHORT, TabChooser, TopLine
 from workbench.gui.working import WorkingLine
 
 MOST_RECENT = 8
 LIST_PX = 200
+VIDEOS = f"Videos ({' '.join(f'*{one}' for one in VIDEO_SUFFIXES)})"
 TITLE_PX = 220
 """So much of a file's name is read before buttons stand beside it."""
 
@@ -55,7 +59,10 @@ class FilmsPage(PageFrame):
         self._wish = ""
         self.opening = Opening(self)
         self.asking = Asking(link, self, failed=self.failed_with)
-        self.start = start_place(files=self.ask_files, folder=self.ask_folder)
+        self.start = start_place(
+            files=self.ask_files, folder=self.ask_folder, camera=self.show_camera, sample=self.open_sample
+        )
+        self.live = LivePlace(link)
         self.viewer = FilmViewer()
         self.files = QListWidget()
         self.files.setAccessibleName("Videos")
@@ -66,16 +73,18 @@ class FilmsPage(PageFrame):
         self.looking.setStretchFactor(1, 1)
         self.looking.setSizes([theme().pixels(LIST_PX), theme().pixels(1000)])
         self.places = QStackedWidget()
-        for place in (self.start, self.looking):
+        for place in (self.start, self.looking, self.live):
             self.places.addWidget(place)
-        self.working = WorkingLine(self._stop)
+        self.working = WorkingLine(self._stop_all)
+        self._doing: dict[str, tuple[str, float]] = {}
         self.setAcceptDrops(True)
-        self._make_actions()
         self.column.addWidget(self.working)
         self._beside = QHBoxLayout()
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
+        self.deeds = Deeds(self)
+        self._make_actions()
         self._wire()
         self.start.show_recent([])
         self.follow()
@@ -87,8 +96,8 @@ class FilmsPage(PageFrame):
     # What is remembered
 
     def values(self) -> dict[str, Any]:
-        """The videos of late, by path."""
-        return {"recent": self.recent}
+        """The videos of late, by path, and how far a step goes."""
+        return {"recent": self.recent, "step": self.viewer.step_frames}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -96,12 +105,22 @@ class FilmsPage(PageFrame):
             self.recent = msgspec.convert(values.get("recent", []), list[str])
         except msgspec.ValidationError:
             return
+        step = values.get("step")
+        self.viewer.step_frames = step if isinstance(step, int) and 2 <= step <= MOST_STEP else STEP_FRAMES
         self.start.show_recent(self.recent)
 
     def closed(self) -> None:
         """Let go of what is read."""
-        self._stop()
+        self._stop_all()
+        self.live.closed()
         self.viewer.clear()
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        exporting = self.deeds.exporting
+        if not exporting.busy:
+            return []
+        return [PageWork(exporting.doing, "The file is not written.", exporting.cancel, lambda: exporting.busy)]
 
     @property
     def viewing(self) -> bool:
@@ -119,6 +138,24 @@ class FilmsPage(PageFrame):
         self._leave()
         self._wish = path
         self.opening.open(path)
+
+    def open_sample(self) -> None:
+        """See the sample, a file that the worker writes once."""
+        self._leave()
+        self.asking.ask("Making the sample video", "film-sample", str, lambda path: self.open_paths([path]))
+
+    def show_camera(self) -> None:
+        """See a camera live."""
+        self._leave()
+        self.viewer.player.halt()
+        self.places.setCurrentWidget(self.live)
+        self.live.open()
+        self.follow()
+
+    def loop_file(self) -> None:
+        """Choose a video that stands in the place of a camera."""
+        self._ask("Loop a video", QFileDialog.FileMode.ExistingFile, VIDEOS,
+                  lambda paths: self.live.start_file(paths[0]))  # fmt: skip
 
     def step(self, by: int) -> None:
         """Open the next film of the list."""
@@ -138,12 +175,11 @@ class FilmsPage(PageFrame):
 
     def ask_files(self) -> None:
         """Choose files to open."""
-        kinds = f"Videos ({' '.join(f'*{one}' for one in VIDEO_SUFFIXES)})"
-        self._ask("Open videos", QFileDialog.FileMode.ExistingFiles, kinds)
+        self._ask("Open videos", QFileDialog.FileMode.ExistingFiles, VIDEOS, self.open_paths)
 
     def ask_folder(self) -> None:
         """Choose a folder to open."""
-        self._ask("Open a folder of videos or pictures", QFileDialog.FileMode.Directory, "")
+        self._ask("Open a folder of videos or pictures", QFileDialog.FileMode.Directory, "", self.open_paths)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -153,14 +189,17 @@ class FilmsPage(PageFrame):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.open_paths(paths)
+            live = self.places.currentWidget() is self.live
+            (self.live.start_file(paths[0]) if live else self.open_paths(paths))
 
-    def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str) -> None:
+    def _ask(
+        self, title: str, mode: QFileDialog.FileMode, filters: str, then: Callable[[Sequence[str]], object]
+    ) -> None:
         dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
         dialog.setFileMode(mode)
         if filters:
             dialog.setNameFilters([filters, "All files (*)"])
-        dialog.accepted.connect(lambda: self.open_paths(dialog.selectedFiles()))
+        dialog.accepted.connect(lambda: then(dialog.selectedFiles()))
         dialog.finished.connect(lambda _: dialog.deleteLater())
         dialog.open()
 
@@ -189,9 +228,10 @@ class FilmsPage(PageFrame):
         self.places.setCurrentWidget(self.looking)
         self.viewer.canvas.setFocus()
         self.note(opened.facts.notes)
-        self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
-        self.start.show_recent(self.recent)
-        self.changed.emit()
+        if Path(opened.path).exists():  # what a camera saw is no file
+            self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
+            self.start.show_recent(self.recent)
+            self.changed.emit()
         self.film_opened.emit(opened.path)
         self.follow()
 
@@ -228,19 +268,42 @@ class FilmsPage(PageFrame):
         self._stop()
         self.banner.dismiss()
 
+    def _kept(self, opened: Opened) -> None:
+        """A camera was stopped: its last seconds are seen as a film."""
+        self.files.clear()
+        self.files.hide()
+        self._opened(opened)
+
+    def _left_live(self) -> None:
+        self.places.setCurrentWidget(self.looking if self.path else self.start)
+        self.follow()
+
     def _stop(self) -> None:
         self.opening.cancel()
         self.asking.cancel()
+
+    def _stop_all(self) -> None:
+        self._stop()
+        self.deeds.exporting.cancel()
+
+    def _tell(self, who: str, doing: str, share: float = -1.0) -> None:
+        self._doing[who] = (doing, share)
+        under_way = [one for one in self._doing.values() if one[0]]
+        self.working.tell([one[0] for one in under_way], under_way[0][1] if len(under_way) == 1 else -1.0)
 
     # Building
 
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "next": lambda: self.step(1),
-            "previous": lambda: self.step(-1), "close": self.close_films,
+            "previous": lambda: self.step(-1), "close": self.close_films, "sample": self.open_sample,
+            "camera": self.show_camera,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"films.{name}", do) for name, do in doing.items()}
-        self.top.add(self.acts["folder"])
+        self.acts |= self.deeds.acts
+        self.acts["facts"].setProperty(SHORT, "Facts")
+        for name in ("folder", "camera", "export", "facts"):
+            self.top.add(self.acts[name])
         self.top.add_rare(self.acts["close"])
         self.top.add(self.acts["file"], primary=True)
 
@@ -253,8 +316,13 @@ class FilmsPage(PageFrame):
         self.opening.grown.connect(self.viewer.grow)
         self.opening.indexed.connect(self._indexed)
         self.opening.failed.connect(self.failed_with)
-        self.opening.progress.connect(lambda doing, share: self.working.tell([doing, self.asking.doing], share))
-        self.asking.changed.connect(lambda doing: self.working.tell([doing]))
+        self.opening.progress.connect(lambda doing, share: self._tell("opening", doing, share))
+        self.deeds.exporting.progress.connect(lambda doing, share: self._tell("exporting", doing, share))
+        self.asking.changed.connect(lambda doing: self._tell("asking", doing, self.asking.fraction))
+        self.live.left.connect(self._left_live)
+        self.live.kept.connect(self._kept)
+        self.live.failed.connect(self.failed_with)
+        self.live.file_wanted.connect(self.loop_file)
         self.viewer.failed.connect(self.failed_with)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
@@ -264,6 +332,8 @@ class FilmsPage(PageFrame):
         for name in ("close", "next", "previous"):
             self.acts[name].setEnabled(viewing and (many if name in ("next", "previous") else True))
             self.acts[name].setVisible(viewing)
+        self.acts["camera"].setVisible(self.places.currentWidget() is not self.live)
+        self.deeds.follow()
         facts = self.viewer.facts
         told = f"{Path(self.path).name}   ·   {telling.line(facts)}" if viewing and facts is not None else ""
         self.top.tell(told, least_px=TITLE_PX)

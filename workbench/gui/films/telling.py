@@ -40,7 +40,9 @@ def costs(decode_ms: float, inference_ms: float, draw_ms: float, late: float) ->
 
 def live_costs(inference_ms: float, draw_ms: float) -> str:
     """What a live picture took."""
-    return "  ·  ".join([*([f"inference {inference_ms:.1f} ms"] if inference_ms >= 0 else []), f"draw {draw_ms:.1f} ms"])
+    return "  ·  ".join(
+        [*([f"inference {inference_ms:.1f} ms"] if inference_ms >= 0 else []), f"draw {draw_ms:.1f} ms"]
+    )
 
 
 def rate(facts: VideoFacts, index: FrameIndex | None) -> str:

@@ -51,6 +51,8 @@ class FilmViewer(QWidget):
         super().__init__()
         self.path = ""
         self.facts: VideoFacts | None = None
+        self.open_source: OpenSource | None = None
+        """Opens another reader of the film that is seen."""
         self.step_frames = STEP_FRAMES
         self._inference_ms = -1.0
         self._decode_ms = 0.0
@@ -79,7 +81,7 @@ class FilmViewer(QWidget):
     ) -> None:
         """Another film at its first frame, seen whole; `first` is that frame, where it is there already."""
         self.player.close()
-        self.path, self.facts = path, facts
+        self.path, self.facts, self.open_source = path, facts, open_source
         size = QSize(facts.width, facts.height)
         self.canvas.open(size)
         self.scene.show(index)
@@ -99,7 +101,7 @@ class FilmViewer(QWidget):
         """Show nothing."""
         self.player.close()
         self.thumbnails.open(None, QSize())
-        self.path, self.facts = "", None
+        self.path, self.facts, self.open_source = "", None, None
         self.canvas.open(QSize(0, 0))
         self.scene.show(None)
         self._able()

@@ -1,0 +1,108 @@
+"""What is done with the film that is seen, beyond playing it: go to a frame, take frames and stretches away, facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QInputDialog
+
+from workbench.gui.actions import make_action
+from workbench.gui.films import telling
+from workbench.gui.films.exporting import Exporting, Film
+from workbench.gui.films.factspanel import FactsPanel
+from workbench.gui.films.goto import GoTo
+
+if TYPE_CHECKING:
+    from workbench.gui.films.page import FilmsPage
+
+MOST_STEP = 10_000
+
+
+class Deeds:
+    """Actions of the page and of its viewer, with the panel of facts."""
+
+    def __init__(self, page: FilmsPage) -> None:
+        self.page = page
+        self.exporting = Exporting(page)
+        self.panel = FactsPanel()
+        self.panel.hide()
+        page.add_panel(self.panel)
+        viewer = page.viewer
+        self.acts = {
+            "export": make_action(page, "films.export", self.export),
+            "facts": make_action(page, "films.facts", self.show_facts, checkable=True),
+        }
+        doing = {"go": self.go, "step": self.ask_step, "copy": self.copy_frame, "save": self.save_frame}
+        self.frame_acts = {name: make_action(viewer, f"view.film.{name}", do) for name, do in doing.items()}
+        viewer.menu.addSeparator()
+        viewer.menu.addActions(list(self.frame_acts.values()))
+        self.exporting.failed.connect(page.failed_with)
+        self.exporting.written.connect(lambda words: page.note([words]))
+
+    @property
+    def film(self) -> Film | None:
+        """What is seen, to be read anew."""
+        page, viewer = self.page, self.page.viewer
+        index, source = viewer.scene.index, viewer.open_source
+        if viewer.facts is None or index is None or source is None or not len(index):
+            return None
+        return Film(page.path, source, viewer.facts, index)
+
+    def export(self) -> None:
+        """Ask where the stretch, or the whole film, is written to."""
+        if self.film is not None:
+            self.exporting.ask(self.film, self.page.viewer.player.stretch())
+
+    def copy_frame(self) -> None:
+        """Put the frame on screen on the clipboard."""
+        if self.film is not None:
+            self.exporting.copy_frame(self.film, self.page.viewer.scene.frame)
+
+    def save_frame(self) -> None:
+        """Ask where the frame on screen is written to."""
+        if self.film is not None:
+            self.exporting.ask_frame(self.film, self.page.viewer.scene.frame)
+
+    def go(self) -> None:
+        """Ask for a frame or a time, and go there."""
+        index = self.page.viewer.scene.index
+        if index is None or not len(index):
+            return
+        dialog = GoTo(self.page, index)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self.page.viewer.go(dialog.frame))
+        dialog.open()
+
+    def ask_step(self) -> None:
+        """Ask how many frames Shift and an arrow key go."""
+        dialog = QInputDialog(self.page)
+        dialog.setInputMode(QInputDialog.InputMode.IntInput)
+        dialog.setWindowTitle("Frames of a step")
+        dialog.setLabelText("Shift and an arrow key go by so many frames:")
+        dialog.setIntRange(2, MOST_STEP)
+        dialog.setIntValue(self.page.viewer.step_frames)
+        dialog.intValueSelected.connect(self._set_step)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def _set_step(self, frames: int) -> None:
+        self.page.viewer.step_frames = frames
+        self.page.changed.emit()
+
+    def show_facts(self) -> None:
+        """Show the panel of facts, or hide it."""
+        self.panel.setVisible(self.acts["facts"].isChecked() and self.page.viewing)
+
+    def follow(self) -> None:
+        """Enable what can be done now, and tell the facts of what is seen."""
+        page, viewing = self.page, self.page.viewing
+        for action in self.acts.values():
+            action.setVisible(viewing)
+            action.setEnabled(viewing)
+        for action in self.frame_acts.values():
+            action.setEnabled(viewing)
+        self.show_facts()
+        facts = page.viewer.facts
+        if viewing and facts is not None:
+            self.panel.show_rows(telling.rows(facts, page.viewer.scene.index, complete=page.index_complete))
