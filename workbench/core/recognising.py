@@ -32,6 +32,8 @@ class RecogniserFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
     recipe: str = ""
     classes: tuple[str, ...] = ()
+    image_px: int = 0
+    """The edge of the pictures it takes; 0 where that is not known."""
 
     @property
     def fixed(self) -> bool:

@@ -37,12 +37,13 @@ def classifying(recipes: Mapping[str, Recipe]) -> frozenset[str]:
 def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | None:
     """What recognises in a folder; None where nothing does. `recipes` are the ids of those whose models classify."""
     if folder == SHIPPED and (folder / OWN).is_file():
-        return RecogniserFacts(SHIPPED_NAME, SHIPPED_TITLE, "image-language", SHIPPED_NOTE)
+        return RecogniserFacts(SHIPPED_NAME, SHIPPED_TITLE, "image-language", SHIPPED_NOTE, image_px=_edge(folder))
     card = _json(folder / "workbench.json")
     config = card.get("config")
     if (folder / OWN).is_file():
         run = folder.parent.name if folder.name == "model" else folder.name
-        return RecogniserFacts(str(folder), f"Image-language model  ·  {run}", "image-language", STILLS_NOTE)
+        return RecogniserFacts(str(folder), f"Image-language model  ·  {run}", "image-language", STILLS_NOTE,
+                               image_px=_edge(folder))  # fmt: skip
     recipe = str(config.get("recipe", "")) if isinstance(config, dict) else ""
     if recipe in recipes:
         run = folder.parent.name if folder.name == "model" else folder.name
@@ -51,14 +52,22 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
     about = _json(folder / "config.json")
     kind = str(about.get("model_type", ""))
     if kind in IMAGE_LANGUAGE:
-        return RecogniserFacts(str(folder), folder.name, "image-language", STILLS_NOTE)
+        return RecogniserFacts(str(folder), folder.name, "image-language", STILLS_NOTE, image_px=_edge(folder))
     named = about.get("architectures")
     heads = [str(one) for one in named] if isinstance(named, list) else []
     if kind in CLASSIFIERS and any(one.endswith("ForVideoClassification") for one in heads):
         labels = about.get("id2label")
         classes = tuple(map(str, labels.values())) if isinstance(labels, dict) else ()
-        return RecogniserFacts(str(folder), folder.name, "video-classifier", "", "", classes)
+        return RecogniserFacts(str(folder), folder.name, "video-classifier", "", "", classes, _edge(folder))
     return None
+
+
+def _edge(folder: Path) -> int:
+    """The edge of a model's pictures by its configuration; 0 where that does not say."""
+    about = _json(folder / "vision" / "config.json") or _json(folder / "config.json")
+    vision = about.get("vision_config")
+    found = (vision if isinstance(vision, dict) else about).get("image_size")
+    return found if isinstance(found, int) else 0
 
 
 def classes_of(card: dict[str, Any]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from workbench.gui.films import telling
 from workbench.gui.films.deeds import MOST_STEP, Deeds
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
+from workbench.gui.films.recognising import Recognising
 from workbench.gui.films.start import start_place
 from workbench.gui.films.viewer import STEP_FRAMES, FilmViewer
 from workbench.gui.link import Link
@@ -85,6 +86,7 @@ class FilmsPage(PageFrame):
         self.column.addLayout(self._beside, 1)
         self.deeds = Deeds(self)
         self._make_actions()
+        self.recognising = Recognising(self)
         self._wire()
         self.start.show_recent([])
         self.follow()
@@ -97,7 +99,7 @@ class FilmsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The videos of late, by path, and how far a step goes."""
-        return {"recent": self.recent, "step": self.viewer.step_frames}
+        return {"recent": self.recent, "step": self.viewer.step_frames, "recognising": self.recognising.values()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -105,6 +107,8 @@ class FilmsPage(PageFrame):
             self.recent = msgspec.convert(values.get("recent", []), list[str])
         except msgspec.ValidationError:
             return
+        kept = values.get("recognising")
+        self.recognising.set_values(kept if isinstance(kept, dict) else {})
         step = values.get("step")
         self.viewer.step_frames = step if isinstance(step, int) and 2 <= step <= MOST_STEP else STEP_FRAMES
         self.start.show_recent(self.recent)
@@ -112,6 +116,7 @@ class FilmsPage(PageFrame):
     def closed(self) -> None:
         """Let go of what is read."""
         self._stop_all()
+        self.recognising.closed()
         self.live.closed()
         self.viewer.clear()
 
@@ -319,6 +324,7 @@ class FilmsPage(PageFrame):
         self.opening.progress.connect(lambda doing, share: self._tell("opening", doing, share))
         self.deeds.exporting.progress.connect(lambda doing, share: self._tell("exporting", doing, share))
         self.asking.changed.connect(lambda doing: self._tell("asking", doing, self.asking.fraction))
+        self.recognising.remembered.connect(self.changed)
         self.live.left.connect(self._left_live)
         self.live.kept.connect(self._kept)
         self.live.failed.connect(self.failed_with)

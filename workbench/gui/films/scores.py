@@ -94,11 +94,11 @@ def paint(painter: QPainter, room: QRectF, series: Series, x_of: Callable[[float
         for at in reversed(series.drawn):
             colour = QColor(series.colour(series.classes[at]))
             ys = plot.bottom() - np.clip(high[:, at], 0, 1) * plot.height()
-            line = QPolygonF([QPointF(x, y) for x, y in zip(places, ys, strict=True)])
+            points = [QPointF(x, y) for x, y in zip(places, ys, strict=True)]
             painter.setPen(QPen(colour, theme().pixels(1.75)))
-            if len(line) == 1:
-                painter.drawEllipse(line[0], 2, 2)
-            painter.drawPolyline(line)
+            if len(points) == 1:
+                painter.drawEllipse(points[0], 2, 2)
+            painter.drawPolyline(QPolygonF(points))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
         _paint_band(painter, QRectF(room.left(), room.bottom() - band, room.width(), band), series, x_of, threshold,
                     range(first, last))  # fmt: skip
@@ -152,10 +152,9 @@ class ScoreStrip(FilmStrip):
         self.series, self.threshold = Series(), 0.5
         self.setFixedHeight(theme().pixels(HEIGHT_PX))
 
-    def show_scores(self, found: Recognised, threshold: float) -> None:
+    def show_series(self, series: Series, threshold: float) -> None:
         """Draw what was recognised so far."""
-        self.series.take(found)
-        self.threshold = threshold
+        self.series, self.threshold = series, threshold
         self.redraw()
 
     def set_threshold(self, threshold: float) -> None:

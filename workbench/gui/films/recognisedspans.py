@@ -1,0 +1,129 @@
+"""What was recognised as labelled spans, and labelled spans as data to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+import numpy as np
+from PySide6.QtCore import QObject
+
+from workbench.core.problem import InputError
+from workbench.core.recognising import FoundSpan, spans_above
+from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten
+from workbench.core.words import count
+
+if TYPE_CHECKING:
+    from workbench.gui.films.recognising import Recognising
+
+RECIPE, SLOT = "dist-image-to-video", "clips"
+NOTE = "recognised"
+
+
+class Labels(Protocol):
+    """The labelled spans of the film that is open."""
+
+    def names(self) -> list[str]:
+        """The labels there are."""
+
+    def spans(self) -> list[LabelledSpan]:
+        """All spans."""
+
+    def add_spans(self, spans: Sequence[LabelledSpan]) -> object:
+        """Lay spans on the tracks of their labels, as one edit."""
+
+
+class RecognisedSpans(QObject):
+    """Nothing of it is at hand before `labels` is set."""
+
+    def __init__(self, owner: Recognising) -> None:
+        super().__init__(owner)
+        self._owner = owner
+        self.labels: Labels | None = None
+
+    def use(self, labels: Labels) -> None:
+        """Where spans go from now on."""
+        self.labels = labels
+        self._owner.follow()
+
+    def found(self) -> list[FoundSpan]:
+        """Stretches above the threshold."""
+        return spans_above(self._owner.found, max(self._owner.panel.threshold.value() / 100, 1e-6))
+
+    def here(self) -> FoundSpan | None:
+        """The stretch between in and out point with its likeliest class, or the recognised one on screen."""
+        scene, series = self._owner.page.viewer.scene, self._owner.strip.series
+        if scene.selection_s is None:
+            return next((one for one in self.found() if one.start_s <= scene.time_s < one.end_s), None)
+        start_s, end_s = scene.selection_s
+        inside = [at for at, (left, right) in enumerate(series.cells) if left < end_s and right > start_s]
+        if not inside:
+            return None
+        mean = series.rows[inside].mean(0)
+        best = int(np.argmax(mean))
+        return FoundSpan(series.classes[best], start_s, end_s, float(mean[best]))
+
+    def select(self, time_s: float) -> None:
+        """The recognised stretch at a time becomes the one between in and out point."""
+        found = next((one for one in self.found() if one.start_s <= time_s < one.end_s), None)
+        if found is not None:
+            scene = self._owner.page.viewer.scene
+            scene.select(scene.snapped_s(found.start_s), scene.snapped_s(found.end_s))
+
+    def label_span(self) -> None:
+        """Make a label of the stretch here."""
+        found = self.here()
+        if found is None:
+            words = "No class reaches the threshold here; choose a stretch with I and O, or lower it."
+            self._owner.page.note([words])
+        else:
+            self._label([found])
+
+    def label_all(self) -> None:
+        """Make labels of all stretches above the threshold."""
+        found = self.found()
+        if found:
+            self._label(found)
+        else:
+            self._owner.page.note(["No class reaches the threshold anywhere; lower it."])
+
+    def _label(self, found: Sequence[FoundSpan]) -> None:
+        snapped = self._owner.page.viewer.scene.snapped_s
+        spans = [
+            LabelledSpan(one.label, snapped(one.start_s), snapped(one.end_s), round(one.score, 4), NOTE)
+            for one in found
+        ]
+        if self.labels is not None:
+            self.labels.add_spans([one for one in spans if one.end_s is not None and one.end_s > one.start_s])
+        self._owner.follow()
+
+    def take_names(self) -> None:
+        """The labels become the classes to look for."""
+        names = self.labels.names() if self.labels is not None else []
+        if names:
+            self._owner.panel.classes.setPlainText("\n".join(names))
+
+    def train(self) -> None:
+        """Write the labels as clips and open the recipe with them as its data."""
+        owner = self._owner
+        spans = self.labels.spans() if self.labels is not None else []
+        names = {one.label for one in spans}
+        if len(names) < 2:
+            there = f"{count(len(spans), 'span')} of {count(len(names), 'class', 'classes')}"
+            problem = InputError(
+                "There is too little to learn from.", expected="labelled spans of two classes or more", received=there,
+                fix="Label more spans of this video.",
+            )  # fmt: skip
+            owner.page.failed_with(problem.record())
+            return
+        out = owner.page.link.home.edits / "clips" / f"{Path(owner.page.path).stem}.csv"
+        facts = owner.panel.facts
+        knobs = {"backbone": facts.path} if facts is not None and facts.family == "image-language" else {}
+
+        def then(done: LabelsWritten) -> None:
+            owner.recipe_wanted.emit(RECIPE, {SLOT: done.path}, knobs)
+
+        videos = [msgspec.to_builtins(AnnotatedVideo(owner.page.path, spans))]
+        owner.asking.ask("Writing clips", "labels-clips", LabelsWritten, then, videos=videos, out=str(out))
