@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFrame,
     QPlainTextEdit,
@@ -78,8 +77,7 @@ class RecognisePanel(QScrollArea):
         self.heading = words("On this frame", "heading")
         self.ranking = Ranking()
         self.look = QCheckBox("Show where it looks")
-        self.looks = QComboBox()
-        self.looks.setAccessibleName("Where it looks")
+        self.looks = chooser("Where it looks")
         self.looks.addItem("for the likeliest class", "class")
         self.looks.addItem("at all (attention)", "attention")
         self.looks.setToolTip("What speaks for the likeliest class of this frame, or the attention itself")
@@ -118,7 +116,8 @@ class RecognisePanel(QScrollArea):
         column.addLayout(row(self.run, self.stop))
         for widget in (self.bar, self.progress, self.heading, self.ranking):
             column.addWidget(widget)
-        column.addLayout(row(self.look, self.looks))
+        column.addWidget(self.look)
+        column.addWidget(self.looks)
         column.addWidget(self.labelled)
         column.addLayout(row(self.span, self.spans))
         column.addWidget(self.train)
