@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from workbench.core.command import Command, Place
 from workbench.core.filmcommands import FILM_PLACES, FILMS
+from workbench.core.filmlabelcommands import FILM_LABELS
 from workbench.core.recognisecommands import RECOGNISING
 
 __all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
@@ -339,7 +340,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.previous", "Previous segment", "Mark the segment before", "P"),
     Command("view.sound.undo", "Undo", "Take the last edit of the tiers back", "Ctrl+Z", "mdi6.undo"),
     Command("view.sound.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
-    *FILMS, *RECOGNISING,
+    *FILMS,
+    *FILM_LABELS,
+    *RECOGNISING,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
     Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
     Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),

@@ -16,9 +16,10 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
-from workbench.worker import medical, slides, speech, video, videolabels
+from workbench.worker import medical, slides, speech, video
 from workbench.worker.films import INSPECTORS as FILMS
 from workbench.worker.questions import as_asked
+from workbench.worker.videolabels import INSPECTORS as FILM_LABELS
 
 if TYPE_CHECKING:
     from workbench.engine.text.examples import Loaded, QuestionAnswer, TaggedSentence
@@ -255,6 +256,6 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
 
 _INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS, **FILMS, **videolabels.INSPECTORS,
-    **video.INSPECTORS,
+    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS,
+    **FILMS, **FILM_LABELS, **video.INSPECTORS,
 }  # fmt: skip

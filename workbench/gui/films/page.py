@@ -23,8 +23,10 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
 from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.labelling import FilmLabelling
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
+from workbench.gui.films.recognisedspans import FilmLabels
 from workbench.gui.films.recognising import Recognising
 from workbench.gui.films.start import start_place
 from workbench.gui.films.viewer import STEP_FRAMES, FilmViewer
@@ -86,6 +88,8 @@ class FilmsPage(PageFrame):
         self.column.addLayout(self._beside, 1)
         self.deeds = Deeds(self)
         self.recognising = Recognising(self)
+        self.labelling = FilmLabelling(self)
+        self.recognising.labelling.use(FilmLabels(self.labelling))
         self._make_actions()
         self._wire()
         self.start.show_recent([])

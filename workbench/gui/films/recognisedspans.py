@@ -12,10 +12,12 @@ from PySide6.QtCore import QObject
 
 from workbench.core.problem import InputError
 from workbench.core.recognising import FoundSpan, spans_above
-from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten
+from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten, spans_of, tracks_of
 from workbench.core.words import count
+from workbench.gui.films.spanedits import TracksEdit
 
 if TYPE_CHECKING:
+    from workbench.gui.films.labelling import FilmLabelling
     from workbench.gui.films.recognising import Recognising
 
 RECIPE, SLOT = "dist-image-to-video", "clips"
@@ -27,6 +29,9 @@ class Labels(Protocol):
 
     def names(self) -> list[str]:
         """The labels there are."""
+
+    def colour(self, name: str) -> str:
+        """The colour of a label; empty for a word that is none."""
 
     def spans(self) -> list[LabelledSpan]:
         """All spans."""
@@ -46,6 +51,8 @@ class RecognisedSpans(QObject):
     def use(self, labels: Labels) -> None:
         """Where spans go from now on."""
         self.labels = labels
+        for one in (self._owner.strip, self._owner.live.strip):
+            one.own_colour = labels.colour
         self._owner.follow()
 
     def found(self) -> list[FoundSpan]:
@@ -127,3 +134,39 @@ class RecognisedSpans(QObject):
 
         videos = [msgspec.to_builtins(AnnotatedVideo(owner.page.path, spans))]
         owner.asking.ask("Writing clips", "labels-clips", LabelsWritten, then, videos=videos, out=str(out))
+
+
+class FilmLabels:
+    """The page's tracks of labelled spans, as what `Labels` says."""
+
+    def __init__(self, labelling: FilmLabelling) -> None:
+        self._labelling = labelling
+
+    def names(self) -> list[str]:
+        """The tracks, then the other words of the vocabulary."""
+        strip = self._labelling.strip
+        return list(dict.fromkeys([*(tier.name for tier in strip.doc.tiers), *(one.name for one in strip.vocabulary)]))
+
+    def colour(self, name: str) -> str:
+        """The colour of a label; empty for a word that is none."""
+        strip = self._labelling.strip
+        return strip.colour_of(name) if any(one.name == name for one in strip.vocabulary) else ""
+
+    def spans(self) -> list[LabelledSpan]:
+        """All spans."""
+        return spans_of(self._labelling.strip.doc)
+
+    def add_spans(self, spans: Sequence[LabelledSpan]) -> None:
+        """Lay spans on the tracks of their labels, as one edit; those of one label that overlap become one."""
+        labelling, strip = self._labelling, self._labelling.strip
+        if not labelling.ready:
+            return
+        tracks = [tier.name for tier in strip.doc.tiers]
+        doc, joined = tracks_of([*spans_of(strip.doc), *spans], tracks)
+        strip.document.push(
+            TracksEdit(strip.doc, doc.tiers, strip.told, f"Label {count(len(spans), 'recognised span')}")
+        )
+        for name in dict.fromkeys(one.label for one in spans):
+            labelling.panel.label_made.emit(name)
+        labelling.panel.show()
+        labelling.page.note([f"{count(len(spans), 'span')} labelled; Undo takes it back.", *joined])

@@ -31,7 +31,7 @@ NONE = (
     "classifier, or train a model of your own."
 )
 HOW = "What may happen, one a line: a red circle"
-FIRST_CLASSES = "a red circle\na green square\na blue triangle"
+FIRST_CLASSES = "a red circle\na green circle\na blue circle\na cyan circle\na purple circle"
 """What the shipped model knows; a start that is seen to work."""
 
 

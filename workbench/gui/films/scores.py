@@ -29,6 +29,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def no_label(_name: str) -> str:
+    """No class has the colour of a label."""
+    return ""
+
+
 class Series:
     """Scores (n, K) of windows in the order of time, growing."""
 
@@ -37,6 +42,7 @@ class Series:
         self.windows: list[tuple[float, float]] = []
         self.cells: list[tuple[float, float]] = []
         self.rows: Floats = np.zeros((0, len(self.classes)), np.float32)
+        self.own_colour: Callable[[str], str] = no_label
         self.drawn: list[int] = []
         """The classes that are drawn, the likeliest one first."""
 
@@ -63,7 +69,9 @@ class Series:
         return [(self.classes[one], float(self.rows[at, one])) for one in order]
 
     def colour(self, name: str) -> str:
-        """The colour of a class; grey for one that is not drawn, and for something else."""
+        """The colour of a class: its label's own, else one of the palette; grey for one that is not drawn."""
+        if label := self.own_colour(name):
+            return label
         if name in self.classes and (at := self.classes.index(name)) in self.drawn:
             return tokens().categories[self.drawn.index(at) % len(tokens().categories)]
         return tokens().dim
@@ -150,11 +158,14 @@ class ScoreStrip(FilmStrip):
     def __init__(self, scene: FilmScene) -> None:
         super().__init__(scene, "What the model recognises")
         self.series, self.threshold = Series(), 0.5
+        self.own_colour: Callable[[str], str] = no_label
+        """The colour of a class that is a label; empty for others."""
         self.setFixedHeight(theme().pixels(HEIGHT_PX))
 
     def show_series(self, series: Series, threshold: float) -> None:
         """Draw what was recognised so far."""
         self.series, self.threshold = series, threshold
+        series.own_colour = self.own_colour
         self.redraw()
 
     def set_threshold(self, threshold: float) -> None:
@@ -193,6 +204,7 @@ class LiveStrip(QWidget):
         self.setFixedHeight(theme().pixels(HEIGHT_PX))
         self.series, self.threshold = Series(), 0.5
         self._found = Recognised()
+        self.own_colour: Callable[[str], str] = no_label
         self.now_s = 0.0
         theme().follow(self, self.update)
 
@@ -214,6 +226,7 @@ class LiveStrip(QWidget):
             found.classes, [found.windows[at] for at in keep] + [(start, time_s)],
             [found.scores[at] for at in keep] + [list(scores)],
         )  # fmt: skip
+        self.series.own_colour = self.own_colour
         self.series.take(self._found)
         self.now_s = time_s
         self.update()
