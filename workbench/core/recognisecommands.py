@@ -11,7 +11,7 @@ RECOGNISING: tuple[Command, ...] = (
             "Ctrl+R"),
     Command("films.recognise-stop", "Stop recognising", "End the work; what was recognised until then stays", "Ctrl+."),
     Command("films.recognise-look", "Show where it looks", "Lay over the frame what the model looks at",
-            "Ctrl+Alt+T"),
+            "Ctrl+Alt+W"),
     Command("films.recognise-span", "Label this span", "Make a labelled span of the stretch between in and out point, "
             "or of the recognised one on screen", "Ctrl+Alt+R"),
     Command("films.recognise-spans", "Label all spans", "Make labelled spans of every stretch above the threshold"),

@@ -23,6 +23,7 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
 from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
@@ -90,6 +91,7 @@ class FilmsPage(PageFrame):
         self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)
         self.recognising.labelling.use(FilmLabels(self.labelling))
+        self.finding = Finding(self)
         self._make_actions()
         self._wire()
         self.start.show_recent([])
@@ -103,7 +105,8 @@ class FilmsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The videos of late, by path, and how far a step goes."""
-        return {"recent": self.recent, "step": self.viewer.step_frames, "recognising": self.recognising.values()}
+        return {"recent": self.recent, "step": self.viewer.step_frames, "recognising": self.recognising.values(),
+                "finding": self.finding.values()}  # fmt: skip
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -111,8 +114,9 @@ class FilmsPage(PageFrame):
             self.recent = msgspec.convert(values.get("recent", []), list[str])
         except msgspec.ValidationError:
             return
-        kept = values.get("recognising")
-        self.recognising.set_values(kept if isinstance(kept, dict) else {})
+        for part, name in ((self.recognising, "recognising"), (self.finding, "finding")):
+            kept = values.get(name)
+            part.set_values(kept if isinstance(kept, dict) else {})
         step = values.get("step")
         self.viewer.step_frames = step if isinstance(step, int) and 2 <= step <= MOST_STEP else STEP_FRAMES
         self.start.show_recent(self.recent)
@@ -121,6 +125,7 @@ class FilmsPage(PageFrame):
         """Let go of what is read."""
         self._stop_all()
         self.recognising.closed()
+        self.finding.closed()
         self.live.closed()
         self.viewer.clear()
 
@@ -329,6 +334,7 @@ class FilmsPage(PageFrame):
         self.deeds.exporting.progress.connect(lambda doing, share: self._tell("exporting", doing, share))
         self.asking.changed.connect(lambda doing: self._tell("asking", doing, self.asking.fraction))
         self.recognising.remembered.connect(self.changed)
+        self.finding.remembered.connect(self.changed)
         self.live.left.connect(self._left_live)
         self.live.kept.connect(self._kept)
         self.live.failed.connect(self.failed_with)

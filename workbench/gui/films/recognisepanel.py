@@ -25,7 +25,7 @@ from workbench.gui.films.scores import Ranking
 from workbench.gui.sidepanel import chooser, row, words
 from workbench.gui.theme import theme
 
-WIDTH_PX, CLASSES_PX = 300, 96
+WIDTH_PX, CLASSES_PX = 300, 88
 NONE = (
     "Nothing recognises here yet. Choose the folder of a CLIP or SigLIP model, of a VideoMAE, TimeSformer or ViViT "
     "classifier, or train a model of your own."
@@ -192,4 +192,5 @@ def _seconds(name: str, low: float, high: float, value: float) -> QDoubleSpinBox
     box.setPrefix(f"{name} ")
     box.setSuffix(" s")
     box.setAccessibleName(f"{name} in seconds")
+    box.setMinimumWidth(theme().pixels(110))  # two stand beside each other
     return box

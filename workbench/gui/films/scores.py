@@ -250,7 +250,7 @@ class LiveStrip(QWidget):
 class Ranking(QWidget):
     """The likeliest classes of the frame on screen: a bar and a number each."""
 
-    ROW_PX, ROWS = 22, 6
+    ROW_PX, ROWS = 22, 4
 
     def __init__(self) -> None:
         super().__init__()
