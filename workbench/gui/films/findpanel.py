@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from workbench.core.recognising import Hit
@@ -70,13 +71,15 @@ class FindPanel(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(8))
-        for widget in (words("Find in a folder", "heading"), self.model, self.note):
+        upper: tuple[QWidget, ...] = (words("Find in a folder", "heading"), self.model, self.note)
+        for widget in upper:
             column.addWidget(widget)
         column.addLayout(row(self.folder))
-        for widget in (self.where, self.none):
-            column.addWidget(widget)
+        column.addWidget(self.where)
+        column.addWidget(self.none)
         column.addLayout(row(self.index, self.stop))
-        for widget in (self.bar, self.progress, self.failed, self.text, self.told):
+        lower: tuple[QWidget, ...] = (self.bar, self.progress, self.failed, self.text, self.told)
+        for widget in lower:
             column.addWidget(widget)
         column.addWidget(self.hits, 1)
         self.say("", -1.0)
