@@ -28,6 +28,7 @@ from workbench.core.problem import InputError
 from workbench.engine import backbone_folders, backbones
 from workbench.engine.backbone_folders import fault
 
+from .framing import as_pixels, preparation
 from .texttowers import SentenceTexts, TowerTexts, json_of, read_tokenizer
 
 STARTER = "starter:mini-image-language"
@@ -85,20 +86,7 @@ class ImageLanguage(nn.Module):
         The shorter edge becomes S = image_px, the middle is cut out; where the model's own preprocessing stretches
         pictures to a square (`stretches`), so does this. Then the mean is taken off and the spread divided by.
         """
-        pixels = torch.as_tensor(frames).to(self.mean.device)
-        if pixels.dtype != torch.uint8 or pixels.ndim not in {4, 5} or pixels.shape[-1] != 3:
-            raise ValueError(
-                f"frames are uint8 (B, T, H, W, 3) or (N, H, W, 3), not {pixels.dtype} {tuple(pixels.shape)}"
-            )
-        pixels = pixels.reshape(-1, *pixels.shape[-3:]).permute(0, 3, 1, 2)
-        height, width, edge = *pixels.shape[-2:], self.image_px
-        if (height, width) != (edge, edge):
-            short = min(height, width)
-            size = (edge, edge) if self.stretches else (round(height * edge / short), round(width * edge / short))
-            pixels = functional.interpolate(pixels.contiguous(), size, mode="bicubic", antialias=True)
-            top, left = (size[0] - edge) // 2, (size[1] - edge) // 2
-            pixels = pixels[:, :, top : top + edge, left : left + edge]
-        return (pixels.float() / 255 - self.mean) / self.std
+        return as_pixels(frames, self.image_px, self.mean, self.std, stretches=self.stretches)
 
     def embedded(self, pixels: Tensor) -> Tensor:
         """What goes into the first block, (N, 1 + P, C); (N, P, C) without a class token. pixels (N, 3, S, S)."""
@@ -157,6 +145,21 @@ def build(
         return _own(CLIPVisionModel(config), shape)
     finally:
         torch.set_rng_state(chance)
+
+
+def text_width(address: str) -> int:
+    """Channels of a sentence encoder's vectors, by its config.json; raises InputError on field 'backbone'."""
+    folder = backbones.resolve(address)
+    found = json_of(folder / "config.json").get("hidden_size")
+    if isinstance(found, int):
+        return found
+    raise fault(
+        "This text encoder does not say how wide its vectors are.",
+        expected="hidden_size in config.json, as of BERT and its like",
+        received=str(found),
+        fix=f"Choose {MINILM}, or another sentence encoder.",
+        place=folder,
+    )
 
 
 def load(address: str | Path, *, fresh: bool = False, seed: int = 0) -> ImageLanguage:
@@ -273,9 +276,10 @@ def _read_published(folder: Path, *, fresh: bool, seed: int) -> ImageLanguage:
     """A CLIP or SigLIP folder as save_pretrained writes it."""
     kind = _published_kind(folder)
     model: Any = backbones.load_encoder(folder, fresh=fresh, seed=seed if fresh else None)
-    mean, std, stretches = _preparation(folder, siglip=kind == "siglip")
-    tokenizer = read_tokenizer(folder)
     siglip = kind == "siglip"
+    usual = ((0.5,) * 3, (0.5,) * 3) if siglip else (CLIP_MEAN, CLIP_STD)
+    mean, std, stretches = preparation(folder, *usual, stretches=siglip)
+    tokenizer = read_tokenizer(folder)
     if siglip:
         width, vision_dim = model.config.text_config.projection_size, model.config.vision_config.hidden_size
         projections: tuple[nn.Module, nn.Module] = nn.Identity(), nn.Identity()
@@ -323,21 +327,3 @@ def _published_kind(folder: Path) -> str:
                 place=folder,
             )
     return kind
-
-
-def _preparation(folder: Path, *, siglip: bool) -> tuple[Sequence[float], Sequence[float], bool]:
-    """Mean, spread, and whether pictures are stretched to a square, by preprocessor_config.json where it is there."""
-    path = folder / "preprocessor_config.json"
-    told = json_of(path) if path.is_file() else {}
-    default = ((0.5,) * 3, (0.5,) * 3) if siglip else (CLIP_MEAN, CLIP_STD)
-    mean, std = told.get("image_mean", default[0]), told.get("image_std", default[1])
-    for one in (mean, std):
-        if not (
-            isinstance(one, list | tuple) and len(one) == 3 and all(isinstance(value, int | float) for value in one)
-        ):
-            raise fault(
-                "preprocessor_config.json does not say how pictures are normalised.",
-                expected="image_mean and image_std of three numbers", received=str(one)[:80],
-                fix="Restore the file from where the model came.", place=path,
-            )  # fmt: skip
-    return mean, std, not told.get("do_center_crop", not siglip)
