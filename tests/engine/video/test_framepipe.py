@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import random
 import sys
 import textwrap
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -17,6 +20,7 @@ from workbench.core import framepipe
 from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.video import FrameIndex, FrameTold
+from workbench.engine.video import avframes
 
 
 def pixels(found: tuple[FrameTold, bytes] | None) -> np.ndarray:
@@ -81,6 +85,28 @@ def test_that_the_next_frames_come_in_one_go_and_end_with_the_video(tmp_path: Pa
         assert rest[-1][0].last
         assert not rest[0][0].last
         assert list(reader.following(3)) == []
+
+
+def test_that_a_growing_index_tells_only_times_that_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(avframes, "TELL_EVERY_S", -1.0)
+    monkeypatch.setattr(avframes, "GROWS_BY", 1.0)
+    path = film(tmp_path / "b.mp4", frames=60, between=3)
+    out = io.BytesIO()
+    avframes.index(av, str(path), out, growing=True)
+    lines = [msgspec.json.decode(one) for one in out.getvalue().splitlines()]
+    whole = lines[-1]
+    times: list[int] = []
+    keys: list[int] = []
+    for line in lines[:-1]:
+        keys += [one + len(times) for one in line.get("more_keys", [])]
+        times += line.get("more", [])
+    assert 40 < len(times) < 60
+    assert times == whole["times"][: len(times)]
+    assert keys == [one for one in whole["keys"] if one < len(times)]
+    # Through the process, as much of it as is told in its time.
+    grown: list[FrameIndex] = []
+    _, index = read_index(path, grown=grown.append)
+    assert all(one.times == index.times[: len(one)] for one in grown)
 
 
 def test_that_numbers_and_times_of_frames_belong_together() -> None:

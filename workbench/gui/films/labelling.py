@@ -56,11 +56,18 @@ class FilmLabelling(QObject):
         self.last = ""
         """The label that was given last."""
         self._number = 0
+        self._known = ("", 0)
+        """The film that the spans are of, and how many frames of it are known."""
+        self._begun_s: dict[str, float] = {}
+        """When the frame ends with which a label's span began."""
+        self._here_s = (0.0, 0.0)
+        """When the frame on screen begins and ends; of the film before, while another one comes."""
         self._words = self.link.home.edits / "films" / "vocabulary.json"
         self.strip = SpanStrip(self.viewer.scene)
         self.panel = SpanPanel(self.strip)
         self.asking = Asking(self.link, self, failed=page.failed_with)
         self.autosave = Autosave(self.link, self._taken, self)
+        self._keeping = Autosave(self.link, self._taken_words, self)
         self._make_actions()
         self.viewer.add_strip(self.strip)
         page.add_panel(self.panel)
@@ -71,11 +78,31 @@ class FilmLabelling(QObject):
 
     # The film
 
-    def _opened(self) -> None:
-        """Another film is seen, or none: put the spans of the one before on disk and look for this one's."""
-        self.end_all()
+    def _shown(self) -> None:
+        """The scene has another film by now, or more of the same."""
+        known, now = self._known, (self.viewer.path, self.viewer.scene.frames)
+        self._known = now
+        if known[0] != now[0] or (self.viewer.scene.frame == 0 and now[1] <= known[1]):
+            self._leave()
+        self.follow()
+
+    def _moved(self) -> None:
+        scene = self.viewer.scene
+        if self.strip.open and scene.frames and self._known == (self.viewer.path, scene.frames):
+            self._here_s = scene.time_s, scene.end_s(scene.frame)
+
+    def _leave(self) -> None:
+        """Nothing that was begun is lost with the film, and all is on disk."""
+        for label, start_s in list(self.strip.open.items()):
+            del self.strip.open[label]
+            self.strip.put(label, min(start_s, self._here_s[0]), max(self._begun_s[label], self._here_s[1]), long=True)
+        self._keeping.flush()
         self.autosave.flush()
         self.autosave.forget()
+
+    def _opened(self) -> None:
+        """Another film is seen, or none: look for its spans."""
+        self._leave()
         self._number += 1
         self.place = None
         self.strip.show_spans(TiersDoc())
@@ -145,22 +172,16 @@ class FilmLabelling(QObject):
             self.strip.put(label, *scene.selection_s)
         else:
             self.strip.begin(label)
+            # Played backwards, the frame it began with is its last one.
+            self._begun_s[label] = scene.end_s(scene.frame)
+            self._moved()
         self._tell_open()
 
     def end(self, label: str) -> None:
         """The span under way ends with the frame on screen."""
         start_s, scene = self.strip.open.pop(label), self.viewer.scene
-        here_s = scene.time_s
-        if here_s >= start_s:
-            self.strip.put(label, start_s, scene.end_s(scene.frame))
-        elif scene.index is not None:  # it was played backwards: the frame it began with is the last one
-            self.strip.put(label, here_s, scene.end_s(scene.index.frame_at(start_s)))
-
-    def end_all(self) -> None:
-        """Nothing that was begun is lost with the film."""
-        for label in list(self.strip.open):
-            self.end(label)
-        self._tell_open()
+        end_s = max(self._begun_s[label], scene.end_s(scene.frame))
+        self.strip.put(label, min(start_s, scene.time_s), end_s)
 
     def _again(self) -> None:
         if self.last:
@@ -207,8 +228,11 @@ class FilmLabelling(QObject):
         self.strip.show_vocabulary(vocabulary)
         self.panel.refresh()
         if changed and keep:
-            raw = msgspec.json.encode(vocabulary)
-            self.link.background(lambda: write_whole(self._words, raw), failed=self.page.failed_with, owner=self)
+            self._keeping.touch()
+
+    def _taken_words(self) -> Callable[[], object]:
+        raw = msgspec.json.encode(self.strip.vocabulary)
+        return lambda: write_whole(self._words, raw)
 
     # Files
 
@@ -370,7 +394,8 @@ class FilmLabelling(QObject):
         strip.resized.connect(self.viewer.fit_strips)
         self.autosave.told.connect(lambda _: self._tell_open())
         self.viewer.opened.connect(self._opened)
-        self.viewer.scene.shown.connect(self.follow)
+        self.viewer.scene.shown.connect(self._shown)
+        self.viewer.scene.moved.connect(self._moved)
 
     def follow(self) -> None:
         """Enable what can be done now."""

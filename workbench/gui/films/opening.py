@@ -109,8 +109,8 @@ class Opening(QObject):
 
     def _index(self, number: int, path: Path, begun: _Begun) -> None:
         def grown(index: FrameIndex) -> None:
-            if begun.is_set():  # the film is shown before its frames are counted
-                self._tell(number, self.grown, index)
+            begun.wait()  # the film is shown before its frames are counted
+            self._tell(number, self.grown, index)
 
         def tell(frames: int, done_s: float) -> None:
             share = min(done_s / begun.duration_s, 1.0) if begun.duration_s > 0 else -1.0

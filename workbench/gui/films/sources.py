@@ -92,7 +92,7 @@ def pictures_in(folder: Path) -> list[Path]:
             "There is no picture in this folder.", expected=f"files such as {', '.join(PICTURE_SUFFIXES[:4])}",
             received=str(folder), fix="Choose another folder, or a video file.", field="path", place=folder.name,
         )  # fmt: skip
-    return sorted(found, key=lambda one: natural(one.name))
+    return sorted(found, key=lambda one: (natural(one.name), one.name))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -104,7 +104,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
             digits += sign
             continue
         if digits:
-            parts.append((0, int(digits), digits))
+            parts.append((0, int(digits), ""))
             digits = ""
         if sign:
             parts.append((1, 0, sign))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -15,7 +15,9 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QTableView,
+    QTabWidget,
     QVBoxLayout,
+    QWidget,
 )
 
 from workbench.core.audio import Segment, TiersDoc
@@ -28,7 +30,7 @@ from workbench.gui.sidepanel import row, words
 from workbench.gui.sounds.canvas import clock
 from workbench.gui.theme import Tokens, theme, tokens
 
-WIDTH_PX, TOTALS_PX = 300, 132
+WIDTH_PX = 320
 REFRESH_MS = 60
 """Lists are told anew no faster: a drag changes spans with every pixel."""
 Index = QModelIndex | QPersistentModelIndex
@@ -88,6 +90,10 @@ def _table(model: Rows, name: str) -> QTableView:
     view.setShowGrid(False)
     view.setWordWrap(False)
     view.setTabKeyNavigation(False)
+    gap = theme().pixels(4)
+    view.setIconSize(QSize(2 * gap, 2 * gap))
+    # Four columns in a narrow panel: room goes to the label.
+    view.setStyleSheet(f"QTableView::item {{ padding: 0 {gap}px; }} QHeaderView::section {{ padding: {gap}px; }}")
     view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     view.verticalHeader().hide()
     view.verticalHeader().setDefaultSectionSize(theme().pixels(22))
@@ -100,6 +106,16 @@ def _table(model: Rows, name: str) -> QTableView:
     # Widths are measured on a few rows: of thousands it would take seconds.
     header.setResizeContentsPrecision(20)
     return view
+
+
+def _page(*widgets: QWidget) -> QWidget:
+    found = QWidget()
+    column = QVBoxLayout(found)
+    column.setContentsMargins(0, theme().pixels(6), 0, 0)
+    column.setSpacing(theme().pixels(6))
+    for widget in widgets:
+        column.addWidget(widget, 1 if isinstance(widget, QTableView) else 0)
+    return found
 
 
 class SpanPanel(QFrame):
@@ -127,17 +143,19 @@ class SpanPanel(QFrame):
         self.filter.setPlaceholderText("Filter: label or note")
         self.filter.setAccessibleName("Filter the spans")
         self.filter.setClearButtonEnabled(True)
-        self.spans = Rows(("Label", "From", "To", "Length"), right=(1, 2, 3))
+        self.spans = Rows(("Label", "From", "To", "Seconds"), right=(1, 2, 3))
         self.list = _table(self.spans, "Spans")
         self.places: list[tuple[int, int]] = []
         """Track and number of the span in each row."""
+        self._note_of = (0, -1)
         self.note = QLineEdit()
         self.note.setPlaceholderText("Note to the marked span")
         self.note.setAccessibleName("Note")
         self.sums = Rows(("Key", "Label", "Spans", "Total"), right=(2, 3))
         self.sums.coloured = 1
         self.totals = _table(self.sums, "Spans of each label")
-        self.totals.setFixedHeight(px(TOTALS_PX))
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
         self.key, self.remove = QPushButton("Key…"), QPushButton("Remove")
         self.key.setToolTip("Give the chosen label another number key")
         self.remove.setToolTip("Remove the chosen label and all its spans from this video; Undo brings them back")
@@ -166,12 +184,15 @@ class SpanPanel(QFrame):
         adding.addWidget(self.add)
         column.addLayout(adding)
         column.addWidget(self.how)
-        for widget in (self.filter, self.list, self.note, self.summary, self.totals):
-            column.addWidget(widget, 1 if widget is self.list else 0)
-        column.addLayout(row(self.key, self.remove))
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.summary)
         column.addLayout(row(self.open, self.save, self.clips))
         column.addWidget(self.saved)
-        self.list.setMinimumHeight(px(60))
+        self.pages.addTab(_page(self.filter, self.list, self.note), "Spans")
+        buttons = QWidget()
+        buttons.setLayout(row(self.key, self.remove))
+        sums = _page(self.totals, buttons)
+        self.pages.addTab(sums, "Totals")
 
     def _wire(self) -> None:
         self.new.returnPressed.connect(self._make)
@@ -179,7 +200,7 @@ class SpanPanel(QFrame):
         self.filter.textChanged.connect(lambda _: self.refresh())
         self.list.clicked.connect(lambda index: self.strip.mark(*self.places[index.row()]))
         self.list.activated.connect(lambda index: self.strip.mark(*self.places[index.row()]))
-        self.note.editingFinished.connect(lambda: self.strip.note(self.note.text().strip()))
+        self.note.editingFinished.connect(self._take_note)
         self.key.clicked.connect(lambda _=False: self._ask_key())
         self.remove.clicked.connect(lambda: self.label_removed.emit(self.chosen()) if self.chosen() else None)
         self.totals.selectionModel().selectionChanged.connect(lambda *_: self._able())
@@ -237,6 +258,7 @@ class SpanPanel(QFrame):
         self.note.setEnabled(one is not None)
         if not self.note.hasFocus() or one is None:
             self.note.setText(one.text if one is not None else "")
+            self._note_of = place
         self.keys.light(self.strip.doc.tiers[self.strip.track].name if one is not None else "")
 
     def chosen(self) -> str:
@@ -250,6 +272,12 @@ class SpanPanel(QFrame):
         self.remove.setEnabled(there)
 
     # Hands
+
+    def _take_note(self) -> None:
+        # What is written is of the span that it was shown for, whichever is marked by now.
+        if self.note.isModified() and self._note_of == (self.strip.track, self.strip.marked):
+            self.note.setModified(False)
+            self.strip.note(self.note.text().strip())
 
     def _make(self) -> None:
         name = " ".join(self.new.text().split())
@@ -281,7 +309,7 @@ def listed(doc: TiersDoc, wanted: Sequence[str]) -> list[tuple[int, int]]:
 
 def _spoken(doc: TiersDoc, track: int, index: int) -> tuple[str, ...]:
     one: Segment = doc.tiers[track].segments[index]
-    return doc.tiers[track].name, clock(one.start_s, 0.01), clock(one.end_s, 0.01), f"{one.end_s - one.start_s:.2f} s"
+    return doc.tiers[track].name, clock(one.start_s, 0.01), clock(one.end_s, 0.01), f"{one.end_s - one.start_s:.2f}"
 
 
 def _summed(name: str, at: int, known: tuple[int, float]) -> tuple[str, ...]:

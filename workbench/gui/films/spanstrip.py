@@ -84,9 +84,9 @@ class SpanStrip(FilmStrip):
         self.document.push(TiersEdit(self.doc, change, self.told, text=text, drag=drag))
         return True
 
-    def put(self, label: str, start_s: float, end_s: float) -> None:
-        """Label a stretch."""
-        low, high = sorted((max(start_s, 0.0), min(end_s, self.scene.duration_s)))
+    def put(self, label: str, start_s: float, end_s: float, *, long: bool = False) -> None:
+        """Label a stretch; a `long` one may end after the scene, which shows another film by now."""
+        low, high = sorted((max(start_s, 0.0), end_s if long else min(end_s, self.scene.duration_s)))
         step = spanedits.put(self.doc, label, low, high, self.told)
         if step is not None:
             self.document.push(step)

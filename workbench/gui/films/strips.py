@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.sounds.canvas import clock, ticks
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import DARK, theme, tokens
 
 LEFT_PX = 72
 """Room for a strip's name and scale, the same in every strip, so that all times lie below each other."""
@@ -30,6 +30,10 @@ class FilmStrip(QWidget):
     """Somebody goes to this frame with the mouse; whoever plays shows it."""
     pointed = Signal(float)
     """The time under the pointer, in seconds."""
+    dark = False
+    """Whether the ground is dark in both themes."""
+    hidden_px = 0
+    """So much of the strip lies under a scroll bar: time runs on below it, as in the strips above."""
 
     def __init__(self, scene: FilmScene, name: str) -> None:
         super().__init__()
@@ -57,7 +61,7 @@ class FilmStrip(QWidget):
     def room(self) -> QRectF:
         """Where time runs."""
         left = theme().pixels(LEFT_PX)
-        return QRectF(left, 0, max(self.width() - left - 1, 1), self.height())
+        return QRectF(left, 0, max(self.width() + self.hidden_px - left - 1, 1), self.height())
 
     def x_of(self, time_s: float) -> float:
         """The pixel of a time."""
@@ -126,7 +130,7 @@ class FilmStrip(QWidget):
             painter.setPen(QPen(QColor(now.accent), 1))
             painter.drawLines([QLineF(x, 0, x, self.height()) for x in (left, right)])
         x = self.x_of(self.scene.time_s)
-        painter.setPen(QPen(QColor(now.warning), theme().pixels(1.5)))
+        painter.setPen(QPen(QColor(DARK.warning if self.dark else now.warning), theme().pixels(1.5)))
         painter.drawLine(QLineF(x, 0, x, self.height()))
         painter.setClipping(False)
         if self.hasFocus():

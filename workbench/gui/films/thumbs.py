@@ -15,7 +15,7 @@ from workbench.core.video import FrameIndex
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.sources import FrameSource, OpenSource, picture_of
 from workbench.gui.films.strips import FilmStrip
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import DARK, theme, tokens
 
 HIGH_PX = 52
 KEPT = 600
@@ -82,6 +82,8 @@ class ThumbReader(QObject):
 class Thumbnails(FilmStrip):
     """Frames beside one another, each where its time begins."""
 
+    dark = True
+
     def __init__(self, scene: FilmScene) -> None:
         super().__init__(scene, "Timeline")
         self.setFixedHeight(theme().pixels(HIGH_PX))
@@ -143,13 +145,13 @@ class Thumbnails(FilmStrip):
         room, now = self.room, tokens()
         self.paint_name(painter, "frames")
         painter.setClipRect(room)
-        painter.fillRect(QRectF(room), QColor(now.raised))
+        painter.fillRect(QRectF(room), QColor(DARK.raised))
         wide = self._wide()
         for left, frame in self.slots():
             image = self._kept.get(frame)
-            place = QRectF(left, 0, wide, self.height())
+            place = QRectF(left, 0, wide - 1, self.height())
             if image is None:
-                painter.setPen(QColor(now.line))
+                painter.setPen(QColor(DARK.line))
                 painter.drawRect(place)
             else:
                 painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)

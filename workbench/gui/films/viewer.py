@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QHideEvent
+from PySide6.QtGui import QAction, QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QScrollArea, QScrollBar, QVBoxLayout, QWidget
 
 from workbench.core.video import FrameIndex, VideoFacts
@@ -104,6 +104,7 @@ class FilmViewer(QWidget):
         self.path, self.facts, self.open_source = "", None, None
         self.canvas.open(QSize(0, 0))
         self.scene.show(None)
+        self._tell()
         self._able()
         self.opened.emit()
 
@@ -133,7 +134,17 @@ class FilmViewer(QWidget):
         if shown:
             wanted = sum(max(one.minimumHeight(), one.minimumSizeHint().height()) for one in shown)
             most = min(theme().pixels(MOST_STRIPS_PX), round(STRIPS_SHARE * self.height()))
-            self.strip_area.setFixedHeight(min(wanted, max(most, theme().pixels(24))) + 2)
+            self.strip_area.setFixedHeight(min(wanted, max(most, theme().pixels(24))))
+            self._line_up()
+
+    def _line_up(self) -> None:
+        """Times lie below each other, also where a scroll bar takes room from the strips."""
+        bar = self.strip_area.verticalScrollBar()
+        taken = bar.sizeHint().width() if bar.maximum() > bar.minimum() else 0
+        for one in self._strips:
+            if isinstance(one, FilmStrip) and one.hidden_px != taken:
+                one.hidden_px = taken
+                one.redraw()
 
     def tell_inference(self, ms: float) -> None:
         """How long a model took for what is on screen; negative where none is at work."""
@@ -161,6 +172,10 @@ class FilmViewer(QWidget):
         if self.scene.selection_s is not None:
             start_s, end_s = self.scene.selection_s
             self.scene.look(start_s, end_s - start_s)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_strips()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self.player.halt(settle=False)
@@ -268,6 +283,8 @@ class FilmViewer(QWidget):
         self.strip_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.strip_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.strip_area.setWidget(inner)
+        self.strip_area.setStyleSheet("QScrollArea { border: none; }")
+        self.strip_area.verticalScrollBar().rangeChanged.connect(lambda *_: self._line_up())
         self.strip_area.hide()
         self.costs.setProperty("role", "dim")
         self.costs.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -1,0 +1,146 @@
+"""Live pictures: a looped file, the bounded ring, a camera that goes away."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QImage
+
+from tests.engine.video.films import film
+from workbench.core.problem import KnownTrouble, ProblemRecord
+from workbench.gui.films import camera
+from workbench.gui.films.live import KeptReader, LoopedFile, Ring
+from workbench.gui.films.sources import picture_of
+
+WITHIN_MS = 30_000
+
+
+def plain(shade: int, wide: int = 32, high: int = 24) -> QImage:
+    image = QImage(wide, high, QImage.Format.Format_RGB888)
+    image.fill(Qt.GlobalColor.black if not shade else Qt.GlobalColor.white)
+    return image
+
+
+class Device(QObject):
+    """A camera that the test speaks for."""
+
+    arrived = Signal(object, float)
+    ended = Signal(object)
+    name = "test camera"
+    running = False
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+
+@pytest.fixture
+def page(qtbot, open_window):
+    page = open_window().open_page("films")
+    yield page
+    page.closed()
+
+
+def test_that_a_ring_keeps_the_last_seconds_and_no_more_bytes_than_it_may():
+    ring = Ring(seconds=3.0)
+    for second in range(10):
+        ring.put(plain(second % 2), float(second))
+        assert ring.settle()
+    kept = ring.pictures()
+    assert [one.time_s for one in kept] == [6.0, 7.0, 8.0, 9.0]
+    assert ring.bytes == sum(len(one.data) for one in kept)
+    ring.close()
+    assert ring.join()
+    small = Ring(most_bytes=2 * len(kept[0].data) + 10)
+    for second in range(6):
+        small.put(plain(0), second / 30)
+        assert small.settle()
+    assert 1 <= len(small.pictures()) <= 2
+    small.close()
+    assert small.join()
+
+
+def test_that_what_was_kept_is_a_film_with_its_own_times():
+    ring = Ring()
+    for at, time_s in enumerate((2.0, 2.1, 2.1, 2.5)):
+        ring.put(plain(at % 2), time_s)
+        assert ring.settle()
+    ring.close()
+    reader = KeptReader(ring.pictures())
+    assert reader.facts.frames == 4 and reader.facts.width == 32
+    assert [round(reader.index.time_s(at), 3) for at in range(4)] == [0.0, 0.1, 0.1, 0.5]
+    assert len(set(reader.index.times)) == 4
+    for at in (3, 0, 2, 1):
+        reader.ask(reader.index.times[at], width=16, height=12)
+        told, pixels = reader.take()
+        assert told.time == reader.index.times[at] and len(pixels) == 16 * 12 * 3
+        assert abs(pixels[0] - 255 * (at % 2)) < 8
+    assert picture_of((told, pixels)).image.width() == 16
+
+
+def test_that_a_file_stands_in_for_a_camera_again_and_again(tmp_path: Path, qtbot):
+    source = LoopedFile(film(tmp_path / "short.mp4", frames=4, rate=50))
+    times: list[float] = []
+    source.arrived.connect(lambda image, time_s: times.append(time_s))
+    source.start()
+    qtbot.waitUntil(lambda: source.rounds >= 2 and len(times) >= 3, timeout=WITHIN_MS)
+    source.stop()
+    assert source.join() and times == sorted(times)
+
+
+def test_that_a_file_that_cannot_be_read_ends_the_view_with_a_word(tmp_path: Path, qtbot):
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(b"nothing" * 99)
+    source = LoopedFile(path)
+    told: list[ProblemRecord] = []
+    source.ended.connect(told.append)
+    source.start()
+    qtbot.waitUntil(lambda: bool(told), timeout=WITHIN_MS)
+    assert told[0].place == "broken.mp4" and source.join()
+
+
+def test_that_an_unplugged_camera_is_told_and_its_last_pictures_are_a_film(page, qtbot):
+    page.show_camera()
+    device = Device()
+    page.live.start(device)
+    seen: list[float] = []
+    page.live.arrived.connect(lambda image, time_s: seen.append(time_s))
+    for at in range(5):
+        device.arrived.emit(plain(at % 2, 64, 48), at / 10)
+        assert page.live.ring.settle()
+    assert seen == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert page.live.canvas.image.width() == 64 and "10 pictures/s" in page.live.readout.whole
+    device.ended.emit(ProblemRecord("The camera has gone away.", fix="Plug it in and start it again."))
+    assert not device.running and not page.live.running
+    # What is still on its way from a device that is gone is not shown.
+    device.arrived.emit(plain(1), 9.0)
+    assert seen[-1] == 0.4
+    assert page.banner.record is not None and "gone away" in page.banner.record.what
+    assert page.viewing and page.viewer.scene.frames == 5
+    assert page.recent == []
+    page.viewer.go(3)
+    qtbot.waitUntil(lambda: page.viewer.player.on_screen == 3, timeout=WITHIN_MS)
+
+
+def test_that_leaving_keeps_nothing_and_goes_back(page):
+    page.show_camera()
+    device = Device()
+    page.live.start(device)
+    device.arrived.emit(plain(1), 0.0)
+    page.live.leave.click()
+    assert not device.running and page.live.ring is None and not page.viewing
+    assert page.places.currentWidget() is page.start
+
+
+def test_that_without_qt_multimedia_cameras_are_said_to_be_lacking(page, qtbot, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PySide6.QtMultimedia", None)
+    with pytest.raises(KnownTrouble, match="Qt Multimedia"):
+        camera.cameras()
+    page.show_camera()
+    qtbot.waitUntil(lambda: "not installed" in page.live.readout.whole, timeout=WITHIN_MS)
+    assert not page.live.begin.isEnabled() and page.live.file.isEnabled()
