@@ -43,7 +43,7 @@ class DistSizes:
     temporal: int = 96
     repeats: int = 2
     shared: int = 512
-    """Width of the space that images and texts share."""
+    """Width of the space that images and texts share; 0 leaves the D features, for a head of the caller's."""
     taps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ class Pooling(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """A clip as DiST describes it: `features` (B, shared), and where the spatial query looked, (B, T, h, w)."""
+    """A clip as DiST describes it: `features` (B, shared, or D where that is 0), and where the spatial query looked, (B, T, h, w)."""
 
     features: Tensor
     attention: Tensor
@@ -212,7 +212,7 @@ class Dist(nn.Module):
         self.pooling = Pooling(sizes.integration, sizes.seen, sizes.repeats)
         self.space = nn.Linear(sizes.channels, sizes.integration)
         self.norm = nn.LayerNorm(sizes.integration)
-        self.project = nn.Linear(sizes.integration, sizes.shared, bias=False)
+        self.project = nn.Linear(sizes.integration, sizes.shared, bias=False) if sizes.shared else nn.Identity()
         begin(self)
         loose = [self.pooling.space_query, self.pooling.time_query, self.pooling.places]
         for one in (*loose, *(layer.cls for layer in self.layers)):
@@ -228,7 +228,7 @@ class Dist(nn.Module):
         if len(hidden) != sizes.blocks or pixels.shape[1] != sizes.frames:
             raise ValueError(f"{sizes.blocks} blocks and {sizes.frames} frames are read, not {len(hidden)} and "
                              f"{pixels.shape[1]}")  # fmt: skip
-        seen = [one.detach().unflatten(0, (len(pixels), sizes.seen)) for one in hidden]
+        seen = [one.detach().view(len(pixels), sizes.seen, *one.shape[1:]) for one in hidden]
         time = self.stem(pixels.transpose(1, 2))
         mixed = rest = torch.zeros(())
         for at, layer in zip(sizes.read, self.layers, strict=True):
