@@ -45,6 +45,8 @@ class DistSizes:
     shared: int = 512
     """Width of the space that images and texts share; 0 leaves the D features, for a head of the caller's."""
     taps: tuple[int, ...] = ()
+    spread: float = 0.02
+    """Deviation of the first weights: the paper's. Networks far narrower than the paper's need more to say anything."""
 
     def __post_init__(self) -> None:
         if self.frames % self.gamma:
@@ -69,15 +71,15 @@ class DistSizes:
         return self.taps or tuple(range(self.blocks))
 
 
-def begin(module: nn.Module) -> None:
-    """Weights from a normal distribution of deviation 0.02, cut off; biases 0."""
+def begin(module: nn.Module, spread: float = 0.02) -> None:
+    """Weights from a normal distribution of deviation `spread`, cut off; biases 0."""
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv3d)):
-            nn.init.trunc_normal_(part.weight, std=0.02)
+            nn.init.trunc_normal_(part.weight, std=spread)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if isinstance(part, nn.MultiheadAttention):
-            nn.init.trunc_normal_(part.in_proj_weight, std=0.02)
+            nn.init.trunc_normal_(part.in_proj_weight, std=spread)
             nn.init.zeros_(part.in_proj_bias)
 
 
@@ -213,7 +215,7 @@ class Dist(nn.Module):
         self.space = nn.Linear(sizes.channels, sizes.integration)
         self.norm = nn.LayerNorm(sizes.integration)
         self.project = nn.Linear(sizes.integration, sizes.shared, bias=False) if sizes.shared else nn.Identity()
-        begin(self)
+        begin(self, sizes.spread)
         loose = [self.pooling.space_query, self.pooling.time_query, self.pooling.places]
         for one in (*loose, *(layer.cls for layer in self.layers)):
             nn.init.trunc_normal_(one, std=0.02)  # type: ignore[arg-type]

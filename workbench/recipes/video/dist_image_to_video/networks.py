@@ -146,6 +146,7 @@ def sizes_of(seer: ImageLanguage, params: DistImageToVideo) -> DistSizes:
         channels=seer.width, blocks=seer.layers, patch=seer.patch, grid=seer.image_px // seer.patch,
         frames=params.frames, gamma=params.gamma, integration=params.integration, temporal=params.temporal,
         repeats=params.repeats, shared=0, taps=taps_of(params.taps, seer.layers),
+        spread=params.spread,
     )  # fmt: skip
 
 
