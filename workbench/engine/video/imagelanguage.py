@@ -290,8 +290,8 @@ def _read_published(folder: Path, *, fresh: bool, seed: int) -> ImageLanguage:
         projections = model.visual_projection, model.text_projection
     texts = TowerTexts(model.text_model, projections[1], tokenizer, pads_to_longest=not siglip)
     return ImageLanguage(
-        model.vision_model, texts, projections[0], dim=width, logit_scale=float(model.logit_scale),
-        logit_bias=float(model.logit_bias) if siglip else None, mean=mean, std=std, stretches=stretches,
+        model.vision_model, texts, projections[0], dim=width, logit_scale=model.logit_scale.item(),
+        logit_bias=model.logit_bias.item() if siglip else None, mean=mean, std=std, stretches=stretches,
     )  # fmt: skip
 
 
