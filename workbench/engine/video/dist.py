@@ -196,7 +196,7 @@ class Pooling(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """A clip as DiST describes it: `features` (B, shared, or D where that is 0), and where the spatial query looked, (B, T, h, w)."""
+    """A clip as DiST describes it: `features` (B, shared or D), and the spatial query's weights (B, T, h, w)."""
 
     features: Tensor
     attention: Tensor

@@ -13,6 +13,7 @@ from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.engine.video import motions
+from workbench.engine.video.sprites import SHAPES
 
 from .recipe import SPRITES, DistImageToVideo
 
@@ -69,7 +70,7 @@ def generated(job: Job, params: DistImageToVideo) -> Data:
     for at, (part, seed) in enumerate(seeds_of(job.seed).items()):
         job.progress(at, len(counts))
         parts[part] = _part(motions.clips(counts[part], seed, frames=params.frames, size=params.size))
-    return Data(**parts, tasks={MOTION: motions.MOTIONS, SHAPE: motions.SHAPES})
+    return Data(**parts, tasks={MOTION: motions.MOTIONS, SHAPE: SHAPES})
 
 
 def _part(found: motions.ClipSet) -> Part:
@@ -96,7 +97,7 @@ def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
 
         return preview_folder(address)
     found = motions.clips(48, ASKED_SEED, frames=2, size=16)
-    rows = [[text, motions.MOTIONS[m], motions.SHAPES[s]]
+    rows = [[text, motions.MOTIONS[m], SHAPES[s]]
             for text, m, s in zip(found.captions[:8], found.motion, found.shape, strict=False)]  # fmt: skip
     counts = {name: int((found.motion == at).sum()) for at, name in enumerate(motions.MOTIONS)}
     detail = "eight motions in four pairs, each the other backwards; six shapes; other backdrops in the test"

@@ -1,9 +1,9 @@
-"""A person's own clips: class folders, or a list of labelled stretches; divided by video where nobody has divided them."""
+"""A person's own clips: class folders, or a list of labelled stretches; divided by video where nobody did."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,19 +83,12 @@ def own_clips(job: Job, address: str, params: DistImageToVideo, edge: int) -> Da
                 fix="Add videos, or name the parts in the list.", field="clips",
             )  # fmt: skip
         job.phase(f"reading {part} clips")
-        made[part] = _part(chosen, classes, params.frames, edge, job.progress, job.log)
+        found, kept, notes = load_readable(chosen, params.frames, edge, tell=job.progress)
+        for one in notes:
+            job.log(one)
+        labels = np.array([classes.index(one.label) for one in kept], np.int64)
+        made[part] = Part(found, {CLASS: labels}, tuple(name_of(one) for one in kept))
     return Data(made["train"], made["validation"], made["test"], {CLASS: tuple(classes)})
-
-
-def _part(
-    specs: Sequence[ClipSpec], classes: Sequence[str], frames: int, edge: int, tell: Callable[[int, int], None],
-    log: Callable[[str], None],
-) -> Part:  # fmt: skip
-    found, kept, notes = load_readable(specs, frames, edge, tell=tell)
-    for one in notes:
-        log(one)
-    labels = np.array([classes.index(one.label) for one in kept], np.int64)
-    return Part(found, {CLASS: labels}, tuple(name_of(one) for one in kept))
 
 
 def name_of(spec: ClipSpec) -> str:

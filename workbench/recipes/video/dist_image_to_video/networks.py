@@ -12,7 +12,7 @@ from workbench.engine.video.dist import Dist, DistSizes, TextLogits, begin
 from workbench.engine.video.imagelanguage import ImageLanguage
 from workbench.engine.video.stadapter import StAdapters
 
-from .recipe import ADAPTER, BLIND, DIST, FULL, MEAN, PATCHES, TOKENS, DistImageToVideo
+from .recipe import ADAPTER, BLIND, DIST, FULL, PATCHES, TOKENS, DistImageToVideo
 
 GRADIENT = (ADAPTER, FULL)
 """Arms whose gradients go through the image encoder."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.engine.video.dist import soft_loss
 
@@ -19,10 +19,12 @@ from .recipe import DistImageToVideo
 class Naming:
     """Clips to learn from, for fit."""
 
+    model: nn.Module
+
     def __init__(
         self, model: Recogniser, clips: Part, tasks: Mapping[str, Sequence[str]], params: DistImageToVideo
     ) -> None:  # fmt: skip
-        self.model, self.clips, self.params = model, clips, params
+        self.model, self.network, self.clips, self.params = model, model, clips, params
         self.counts = {name: len(names) for name, names in tasks.items()}
         self.mirrors = Mirrors.of(tasks)
         self.frames = torch.from_numpy(clips.frames)
@@ -38,7 +40,7 @@ class Naming:
         at = torch.tensor(indices)
         labels = {name: one[at] for name, one in self.labels.items()}
         frames, labels = altered(self.frames[at], labels, self.params, self.mirrors)
-        return {"frames": frames, "labels": labels, **packed(drawn(len(at), self.model.seer.image_px, self.params))}
+        return {"frames": frames, "labels": labels, **packed(drawn(len(at), self.network.seer.image_px, self.params))}
 
     def weight(self, batch: dict[str, Any]) -> float:
         """Clips in the batch."""
@@ -47,7 +49,7 @@ class Naming:
     def loss(self, batch: dict[str, Any]) -> Tensor:
         """The sum over clips and tasks."""
         blend = unpacked(batch)
-        logits, _ = self.model(blended(prepared(self.model, batch["frames"]), blend))
+        logits, _ = self.model(blended(prepared(self.network, batch["frames"]), blend))
         each = [
             soft_loss(logits[name], targets(one, self.counts[name], self.params.smoothing, blend))
             for name, one in batch["labels"].items()
@@ -56,7 +58,7 @@ class Naming:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """New weights at the rate, the encoder's own at a share of it."""
-        return self.model.groups(self.params)
+        return self.network.groups(self.params)
 
 
 def prepared(model: Recogniser, frames: Tensor) -> Tensor:

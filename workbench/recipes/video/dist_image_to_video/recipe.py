@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.core.claim import Better, Claim, Gate
+from workbench.core.claim import Better, Claim
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.kinds import ClipFolder, Clips, Confusion, Curve, Outcomes, Sample, Slot, Table
@@ -110,10 +110,21 @@ CLAIM = Claim(
         _joint("… than a temporal transformer over the encoder's frames", TOKENS),
         _joint("… than its own networks without what the encoder saw", BLIND),
         _joint("… and better than a transformer over all patches of all frames", PATCHES, by=0.0, asserted=False),
-        Better("Motion gains from space: DiST names it better than without", "motion_accuracy", DIST, BLIND,
-               items="outcomes_motion"),
-        Better("Appearance is not paid for motion: DiST names shapes no more than 5 points worse than the mean over "
-               "frames", "shape_accuracy_5_ahead", DIST, MEAN, items="outcomes_shape_5_ahead"),
+        Better(
+            "Motion gains from space: DiST names it better than without",
+            "motion_accuracy",
+            DIST,
+            BLIND,
+            items="outcomes_motion",
+        ),
+        Better(
+            "Appearance is not paid for motion: DiST names shapes no more than 5 points worse than the mean over "
+            "frames",
+            "shape_accuracy_5_ahead",
+            DIST,
+            MEAN,
+            items="outcomes_shape_5_ahead",
+        ),
         _joint("DiST against ST-adapters, whose gradients go through the encoder", ADAPTER, by=0.0, asserted=False),
         _joint("DiST against full fine-tuning", FULL, by=0.0, asserted=False),
         _costs("A training step takes at most half as long as full fine-tuning's", "time_share_of_full", FULL, 0.5),
@@ -128,7 +139,9 @@ CLAIM = Claim(
     tab=VIDEO,
     title="Space and time apart (DiST)",
     paper=Paper(
-        "Disentangling Spatial and Temporal Learning for Efficient Image-to-Video Transfer Learning", 2023, "2309.07911",
+        "Disentangling Spatial and Temporal Learning for Efficient Image-to-Video Transfer Learning",
+        2023,
+        "2309.07911",
         "A frozen image encoder tells what is there, a narrow network beside it what moves; no gradient enters it.",
     ),
     reads={

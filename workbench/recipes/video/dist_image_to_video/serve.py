@@ -91,7 +91,8 @@ def asked_frames(inputs: dict[str, Any], frames: int, edge: int) -> tuple[NDArra
 def chosen(clip: NDArray[np.uint8], frames: int) -> NDArray[np.uint8]:
     """The middle frame of each of `frames` equal segments of a clip (T, H, W, 3)."""
     at = ((np.arange(frames) + 0.5) * len(clip) / frames).astype(int)
-    return clip[at]
+    found: NDArray[np.uint8] = clip[at]
+    return found
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
@@ -102,7 +103,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
             "The clip cannot be read.", expected="a .npy of frames (T, H, W, 3) uint8", received=str(error)[:120],
             fix="Choose another file.", field="clip", place=str(path),
         ) from None  # fmt: skip
-    shape = getattr(found, "shape", ())
+    shape: tuple[int, ...] = getattr(found, "shape", ())
     if len(shape) != 4 or shape[-1] != 3 or 0 in shape or found.dtype != np.uint8:
         raise InputError(
             "These are no frames of a clip.", expected="(T, H, W, 3) uint8",
