@@ -23,11 +23,9 @@ from workbench.engine.video.costs import Cost
 from . import show
 from .data import SHAPE, Data, Part, load
 from .networks import GRADIENT, Recogniser
-from .objective import Naming, prepared
+from .objective import TOGETHER, Naming, prepared
 from .recipe import ADAPTER, ARMS, DIST, FULL, DistImageToVideo
 
-TOGETHER = 64
-"""Clips at once where nothing is learned."""
 WATCHED = 6
 """Validation clips whose attention is shown while training goes on."""
 ALLOWED = 0.05
@@ -98,7 +96,8 @@ def train(job: Job, params: DistImageToVideo) -> None:
     classes = "; ".join(f"{name}: {len(names)}" for name, names in data.tasks.items())
     job.log(f"{len(data.train)} clips to learn from, {len(data.validation)} to choose, {len(data.test)} to test; "
             f"classes of {classes}. {learning:,} numbers learn, {frozen:,} of the encoder do not.")  # fmt: skip
-    objective = Naming(model, data.train, data.tasks, params)
+    job.phase("looking at the clips")
+    objective = Naming(model, data.train, data.tasks, params, keep=params.keep_features)
 
     def evaluate(step: int) -> float:
         found = said(model, data.validation.frames, place)

@@ -90,29 +90,37 @@ class Recogniser(nn.Module):
             _learn_blocks(seer)
         self.new["head"] = Head(width, texts, learned=params.classes == "learned vectors")
 
-    def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Prepared frames (B, F, 3, S, S) to each task's logits, and where the spatial query looked (B, T, h, w)."""
+    def forward(
+        self, pixels: Tensor, hidden: Sequence[Tensor] | None = None
+    ) -> tuple[dict[str, Tensor], Tensor | None]:  # fmt: skip
+        """Prepared frames (B, F, 3, S, S) to each task's logits, and where the spatial query looked (B, T, h, w).
+
+        `hidden` is what `seen` gave for these clips, where that is known already.
+        """
         attention = None
+        hidden = self.seen(pixels) if hidden is None else hidden
         if "dist" in self.new:
-            seen = self.new["dist"](pixels, self._hidden(pixels[:, :: self.sizes.gamma]))
-            features, attention = seen.features, seen.attention
+            found = self.new["dist"](pixels, [one.flatten(0, 1) for one in hidden])
+            features, attention = found.features, found.attention
         else:
-            last = self._hidden(pixels)[-1].unflatten(0, (len(pixels), self.frames))  # type: ignore[no-untyped-call]
-            if self.arm != PATCHES:
-                last = last[:, :, :1]
+            last = hidden[-1]
             held = self.new["norm"](last)
             features = self.new["time"](held) if "time" in self.new else held.mean((1, 2))
         return self.new["head"](features), attention
 
-    def _hidden(self, pixels: Tensor) -> Sequence[Tensor]:
-        flat = pixels.flatten(0, 1)
-        if self.arm in GRADIENT:
-            return self.seer.hidden(flat)
+    def seen(self, pixels: Tensor) -> list[Tensor]:
+        """What this arm takes from the encoder: for DiST each block's output (B, T, 1 + h · w, C), else the last one's
+        for every frame, the class token alone where patches are not read."""
+        shown = pixels[:, :: self.sizes.gamma] if "dist" in self.new else pixels
+        flat = shown.flatten(0, 1)
         if self.arm == BLIND:
-            rows = flat.new_zeros(len(flat), 1 + self.sizes.grid**2, self.seer.width)
+            rows = flat.new_zeros(*shown.shape[:2], 1 + self.sizes.grid**2, self.seer.width)
             return [rows] * self.seer.layers
-        with torch.no_grad():
-            return self.seer.hidden(flat)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.arm in GRADIENT):
+            found = [one.view(*shown.shape[:2], *one.shape[1:]) for one in self.seer.hidden(flat)]
+        if "dist" in self.new:
+            return found
+        return [found[-1] if self.arm == PATCHES else found[-1][:, :, :1]]
 
     def groups(self, params: DistImageToVideo) -> list[dict[str, Any]]:
         """Optimizer groups: new weights at the rate, the encoder's own at a share of it; only matrices decay."""

@@ -12,23 +12,36 @@ from workbench.engine.video.dist import soft_loss
 
 from .alter import Blend, Mirrors, altered, blended, drawn, targets
 from .data import Part
-from .networks import Recogniser
-from .recipe import DistImageToVideo
+from .networks import GRADIENT, Recogniser
+from .recipe import BLIND, DIST, PATCHES, DistImageToVideo
+
+KEPT_BYTES = 1 << 30
+"""Of frozen features that are kept in memory."""
+TOGETHER = 64
+"""Clips at once where nothing is learned."""
 
 
 class Naming:
-    """Clips to learn from, for fit."""
+    """Clips to learn from, for fit.
+
+    With `keep`, what a frozen encoder says of clips that are never altered is computed once, for every arm alike, as
+    long as it fits into KEPT_BYTES.
+    """
 
     model: nn.Module
 
     def __init__(
-        self, model: Recogniser, clips: Part, tasks: Mapping[str, Sequence[str]], params: DistImageToVideo
+        self, model: Recogniser, clips: Part, tasks: Mapping[str, Sequence[str]], params: DistImageToVideo, *,
+        keep: bool = False,
     ) -> None:  # fmt: skip
         self.model, self.network, self.clips, self.params = model, model, clips, params
         self.counts = {name: len(names) for name, names in tasks.items()}
         self.mirrors = Mirrors.of(tasks)
         self.frames = torch.from_numpy(clips.frames)
         self.labels = {name: torch.from_numpy(one) for name, one in clips.labels.items()}
+        self.known: list[Tensor] | None = None
+        if keep and self._can_keep():
+            self.known = self._seen()
 
     @property
     def examples(self) -> int:
@@ -40,7 +53,8 @@ class Naming:
         at = torch.tensor(indices)
         labels = {name: one[at] for name, one in self.labels.items()}
         frames, labels = altered(self.frames[at], labels, self.params, self.mirrors)
-        return {"frames": frames, "labels": labels, **packed(drawn(len(at), self.network.seer.image_px, self.params))}
+        batch = {"frames": frames, "labels": labels, **packed(drawn(len(at), self.network.seer.image_px, self.params))}
+        return batch if self.known is None else {**batch, "hidden": [one[at] for one in self.known]}
 
     def weight(self, batch: dict[str, Any]) -> float:
         """Clips in the batch."""
@@ -49,7 +63,8 @@ class Naming:
     def loss(self, batch: dict[str, Any]) -> Tensor:
         """The sum over clips and tasks."""
         blend = unpacked(batch)
-        logits, _ = self.model(blended(prepared(self.network, batch["frames"]), blend))
+        pixels = blended(prepared(self.network, batch["frames"]), blend)
+        logits, _ = self.model(pixels, batch.get("hidden"))
         each = [
             soft_loss(logits[name], targets(one, self.counts[name], self.params.smoothing, blend))
             for name, one in batch["labels"].items()
@@ -59,6 +74,22 @@ class Naming:
     def parameter_groups(self) -> list[dict[str, Any]]:
         """New weights at the rate, the encoder's own at a share of it."""
         return self.network.groups(self.params)
+
+    def _can_keep(self) -> bool:
+        network, params = self.network, self.params
+        changed = params.flip or params.crop < 1 or params.jitter or params.grey or params.mixup or params.cutmix
+        tokens = 1 + network.sizes.grid**2
+        rows = {DIST: network.sizes.seen * tokens * network.seer.layers, PATCHES: network.frames * tokens}
+        count = len(self.clips) * rows.get(network.arm, network.frames) * network.seer.width
+        return not changed and network.arm not in (*GRADIENT, BLIND) and 4 * count <= KEPT_BYTES
+
+    @torch.no_grad()
+    def _seen(self) -> list[Tensor]:
+        found = []
+        for at in range(0, len(self.frames), TOGETHER):
+            pixels = prepared(self.network, self.frames[at : at + TOGETHER])
+            found.append([one.cpu() for one in self.network.seen(pixels)])
+        return [torch.cat(one) for one in zip(*found, strict=True)]
 
 
 def prepared(model: Recogniser, frames: Tensor) -> Tensor:

@@ -37,10 +37,10 @@ class DistImageToVideo(Training):
     integration: int = knob(64, "Width of the integration branch; up to 64, or a multiple of it", low=32, high=768,
                             when=_OURS)  # fmt: skip
     temporal: int = knob(24, "Width of the temporal encoder", low=8, high=192, when=_OURS)
-    repeats: int = knob(2, "How often the pooling looks at space, then at time", low=1, high=4, label="Pooling",
+    repeats: int = knob(1, "How often the pooling looks at space, then at time", low=1, high=4, label="Pooling",
                         when=_OURS)  # fmt: skip
     learning_rate: float = knob(2e-3, "Step size at its peak", low=1e-7, high=1.0, log=True)
-    epochs: int = knob(16, "Passes over the training clips", low=1, high=1000)
+    epochs: int = knob(12, "Passes over the training clips", low=1, high=1000)
     batch: int = knob(40, "Clips per step", low=1, high=4096, unit="clips")
     classes: Literal["names", "learned vectors"] = knob(
         "names", "What a clip is compared with: the frozen text encoder's vectors of the class names, or learned ones",
@@ -69,7 +69,10 @@ class DistImageToVideo(Training):
                          label="Shuffle frames at test")  # fmt: skip
     compare: bool = knob(True, "Measure a training step of every method on this machine, for the table of costs",
                          more=True, label="Compare costs")  # fmt: skip
-    clips: int = knob(800, "Generated clips to learn from", low=16, high=1_000_000, unit="clips", more=True)
+    keep_features: bool = knob(
+        True, "Compute what a frozen encoder says of unaltered clips once, where a gigabyte holds it", more=True,
+    )  # fmt: skip
+    clips: int = knob(2000, "Generated clips to learn from", low=16, high=1_000_000, unit="clips", more=True)
     validation: int = knob(160, "Generated clips that choose the best step; of a folder, this many at most", low=8,
                            high=100_000, unit="clips", more=True)  # fmt: skip
     test: int = knob(400, "Generated clips that are only tested on", low=8, high=1_000_000, unit="clips", more=True)
