@@ -367,6 +367,21 @@ def test_that_full_fine_tuning_comes_back_with_its_own_encoder(
     assert '"memory_share_of_full":1.0' in results
 
 
+def test_that_a_still_classifier_is_made_once_and_goes_with_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    knobs = {"encoder": "still classifier", "stills": 72, "arm": MEAN, "compare": False, "evaluations": 1}
+    first, second = (_run(tmp_path / "home", **knobs) for _ in range(2))
+    told = "The encoder tells"
+    assert told in (first / "events.jsonl").read_text()
+    assert told not in (second / "events.jsonl").read_text()
+    kept = [load_file(one / "model" / method.WEIGHTS) for one in (first, second)]
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+    found = [serve.answer(_asked(), one / "model", {"clips": SPRITES.address}) for one in (first, second)]
+    assert found[0].answers[0].scores == found[1].answers[0].scores
+
+
 def test_that_own_videos_are_learned_and_a_stretch_of_one_is_named(
     seer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

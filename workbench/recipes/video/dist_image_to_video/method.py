@@ -24,12 +24,13 @@ from . import show
 from .data import SHAPE, Data, Part, load
 from .networks import GRADIENT, Recogniser
 from .objective import TOGETHER, Naming, prepared
-from .recipe import ADAPTER, ARMS, DIST, FULL, DistImageToVideo
+from .recipe import ADAPTER, ARMS, DIST, FULL, STILLS, DistImageToVideo
+from .stills import classifier
 
 WATCHED = 6
 """Validation clips whose attention is shown while training goes on."""
 ALLOWED = 0.05
-WEIGHTS = "recogniser.safetensors"
+WEIGHTS, ENCODER = "recogniser.safetensors", "encoder"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,13 @@ class Said:
         """For each task, which clips are named right; under 'joint' which are in all tasks."""
         found = {name: self.scores[name].argmax(1) == truth for name, truth in part.labels.items()}
         return {**found, "joint": np.logical_and.reduce(list(found.values()))}
+
+
+def settled(job: Job, params: DistImageToVideo) -> DistImageToVideo:
+    """The knobs with the encoder's folder in them: a still classifier is made first, where it is asked for."""
+    if params.encoder == STILLS:
+        return params.replace(backbone=str(classifier(job, params.stills)))
+    return params
 
 
 def made(params: DistImageToVideo, tasks: Mapping[str, Sequence[str]], seed: int) -> Recogniser:
@@ -87,6 +95,7 @@ def shuffled(frames: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 def train(job: Job, params: DistImageToVideo) -> None:
     """Load, train, test, weigh, save: the whole course of a run."""
     place = place_of(job)
+    params = settled(job, params)
     edge = imagelanguage.load(params.backbone).image_px
     data = load(job, params, edge)
     model = made(params, data.tasks, job.seed)
@@ -192,6 +201,8 @@ def save(job: Job, model: Recogniser, data: Data, params: DistImageToVideo) -> N
     job.phase("saving the model")
     tensors = {name: one.detach().cpu().contiguous() for name, one in model.saved().items()}
     save_file(tensors, job.model_folder() / WEIGHTS)
+    if params.encoder == STILLS:
+        imagelanguage.save(model.seer, job.model_folder() / ENCODER)  # not a backbone that anyone could choose
     facts: dict[str, Any] = {
         "tasks": {name: list(classes) for name, classes in data.tasks.items()}, "knobs": values_of(params),
         "frames": params.frames, "edge": model.seer.image_px, "dim": model.seer.dim,

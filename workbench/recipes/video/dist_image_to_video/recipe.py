@@ -18,6 +18,7 @@ DIST, BLIND, MEAN, TOKENS, PATCHES, ADAPTER, FULL = (
     "ST-adapter", "full fine-tuning",
 )  # fmt: skip
 ARMS = (MEAN, TOKENS, PATCHES, BLIND, DIST, ADAPTER, FULL)
+STILLS = "still classifier"
 _OURS = {"arm": (DIST, BLIND)}
 
 
@@ -29,8 +30,14 @@ class DistImageToVideo(Training):
         "ST-adapter", "full fine-tuning",
     ] = knob(DIST, "What learns: DiST's networks beside the frozen encoder, or what they are compared with",
              label="Method")  # fmt: skip
+    encoder: Literal["image-language model", "still classifier"] = knob(
+        "image-language model", "What sees the frames: a pretrained model, or a small one that learns shapes and "
+        "colours from generated stills, and forgets where they are", more=True,
+    )  # fmt: skip
     backbone: str = knob("starter:mini-image-language", "The image-language encoder: a CLIP or SigLIP folder",
-                         widget="backbone")  # fmt: skip
+                         widget="backbone", when={"encoder": ("image-language model",)})  # fmt: skip
+    stills: int = knob(6000, "Stills that the still classifier learns from", low=36, high=1_000_000, more=True,
+                       when={"encoder": ("still classifier",)})  # fmt: skip
     frames: int = knob(8, "Frames of a clip", low=2, high=64, unit="frames")
     gamma: int = knob(2, "The encoder sees every gamma-th frame, the temporal network sees all", low=1, high=4,
                       label="Frame ratio", when=_OURS)  # fmt: skip

@@ -137,14 +137,15 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Recogniser:
     from workbench.engine.devices import choose
     from workbench.engine.video import imagelanguage
 
-    from .method import WEIGHTS
+    from .method import ENCODER, WEIGHTS
     from .networks import Recogniser as Network
-    from .recipe import DistImageToVideo
+    from .recipe import STILLS, DistImageToVideo
 
     params = check(DistImageToVideo, card["knobs"])
     # The vectors of the classes are saved with the head: the text encoder is not needed.
     blank = {name: torch.zeros(len(names), card["dim"]) for name, names in card["tasks"].items()}
-    network = Network(imagelanguage.load(params.backbone), blank, params)
+    address = str(folder / ENCODER) if params.encoder == STILLS else params.backbone
+    network = Network(imagelanguage.load(address), blank, params)
     kept = load_file(folder / WEIGHTS)
     lacking, unknown = network.load_state_dict(kept, strict=False)
     wanted = set(network.saved())
