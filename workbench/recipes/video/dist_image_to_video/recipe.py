@@ -167,7 +167,7 @@ CLAIM = Claim(
         "clips": Clips, "costs": Table, "predictions": Table, "outcomes_joint": Outcomes, "outcomes_motion": Outcomes,
         "outcomes_shape": Outcomes, "outcomes_shape_5_ahead": Outcomes,
     },
-    layout=(("loss", "accuracy"), ("clips",), ("accuracies", "costs"), ("confusion", "appearance"), ("predictions",)),
+    layout=(("loss", "accuracy"), ("clips", "confusion"), ("costs",), ("accuracies", "appearance"), ("predictions",)),
     presets={
         "smoke": DESK.replace(
             clips=32, validation=8, test=16, epochs=2, batch=8, integration=32, temporal=8, repeats=1, evaluations=2,

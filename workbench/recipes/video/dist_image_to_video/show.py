@@ -30,16 +30,16 @@ def accuracies(
     job: Job, data: Data, right: Mapping[str, NDArray[np.bool_]], mixed: Mapping[str, float]
 ) -> None:  # fmt: skip
     """Each task's accuracy on test clips, with the frames in order and shuffled, and what guessing gives."""
-    columns = [Column("named", "text"), Column("test accuracy", best="high"), Column("frames shuffled"),
-               Column("most frequent class")]  # fmt: skip
+    columns = [Column("task", "text"), Column("in order", best="high"), Column("shuffled"), Column("by guessing")]
     rows: list[list[Any]] = []
     chance = {name: float(np.bincount(truth).max() / len(truth)) for name, truth in data.test.labels.items()}
     for name, one in right.items():
         if name == "joint" and len(data.tasks) == 1:
             continue
-        label = "all of them" if name == "joint" else name
+        label = "all at once" if name == "joint" else name
         rows.append([label, round(float(one.mean()), 4), _rounded(mixed.get(name)), _rounded(chance.get(name))])
-    caption = f"Share of {len(data.test)} test clips that are named right."
+    caption = f"Share of {len(data.test)} test clips named right, frames in order and shuffled; guessing: always the "
+    caption += "most frequent class."
     if CLASS not in data.tasks:
         caption += " Without the order of frames no more than half of the motions can be named: they come in pairs "
         caption += "that only time's direction tells apart."
