@@ -130,7 +130,7 @@ class Classifier:
 
     def scores(self, clips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities (B, K) for clips (B, T, H, W, 3)."""
-        return np.asarray(self.model.scores(clips), np.float32)
+        return np.asarray(self.model.scores(clips).cpu(), np.float32)
 
 
 class RunRecogniser:
