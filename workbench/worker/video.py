@@ -86,6 +86,8 @@ def _recognise(arguments: dict[str, Any], context: ApplyContext) -> Recognised:
         if found.complete or time.monotonic() >= until:
             break
         context.partial(_even(found), found.reached, found.total, words)
+    if found.complete:
+        film.close()  # its decoder holds many frames
     return _even(found)
 
 

@@ -1,4 +1,4 @@
-"""Films whose colour changes at known times, and a recogniser that knows colours: what it says can be told beforehand."""
+"""Films whose colour changes at known times, and a recogniser that knows colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 RGB = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 
 
-def colour_film(path: Path, parts: Sequence[tuple[str, int]], *, rate: int = 10, size: tuple[int, int] = (64, 48)) -> Path:
+def colour_film(
+    path: Path, parts: Sequence[tuple[str, int]], *, rate: int = 10, size: tuple[int, int] = (64, 48)
+) -> Path:
     """A film of plain colours, each for so many frames, whose every frame can be decoded alone."""
     with av.open(str(path), "w") as container:
         # A damaged PNG cannot be decoded at all; other decoders paint over what is missing.

@@ -143,7 +143,9 @@ def keyed(frames: np.ndarray) -> np.ndarray:
     return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_that_features_are_kept_by_content_and_go_on_where_they_were_interrupted(tmp_path, film_path, monkeypatch) -> None:
+def test_that_features_are_kept_by_content_and_go_on_where_they_were_interrupted(
+    tmp_path, film_path, monkeypatch
+) -> None:
     monkeypatch.setattr(retrieval, "PART_S", 1.0)
     vault = retrieval.Vault(tmp_path / "cache", "m", 5.0)
     content = retrieval.content_key(film_path, tmp_path / "keys")
@@ -195,7 +197,7 @@ def test_that_videos_are_ranked_by_their_best_moment(tmp_path, film_path) -> Non
     only_red = np.tile(np.array([[1, 0, 0]], np.float32), (6, 1))
     gallery = retrieval.Gallery.of([(Path("red"), only_red), (film_path, rows), (Path("lost"), lost)], 2.0)
     hits = gallery.ranked(np.array([0, 0, 1], np.float32), 10)
-    assert [path for path, _, _ in hits][0] == film_path and 2.0 <= hits[0][1] < 3.0 and hits[0][2] > 0.9
+    assert hits[0][0] == film_path and 2.0 <= hits[0][1] < 3.0 and hits[0][2] > 0.9
     assert hits[-1][0] == Path("red") or hits[-1][2] <= 0
     assert len(gallery.ranked(np.array([1, 0, 0], np.float32), 1)) == 1
     film.close()
