@@ -102,8 +102,8 @@ def test_that_templates_are_averaged_and_a_single_class_has_something_to_be_weig
     frames = np.random.default_rng(93).integers(0, 255, (2, 3, 32, 40, 3), dtype=np.uint8)
     one = ZeroShot(model, ["a red circle"]).scores(frames)
     assert one.shape == (2, 1) and np.all(one > 0) and np.all(one < 1)
-    many = ZeroShot(model, [f"class {at}" for at in range(500)]).scores(frames)
-    assert many.shape == (2, 500) and np.allclose(many.sum(1), 1, atol=1e-4)
+    many = ZeroShot(model, [f"class {at}" for at in range(40)]).scores(frames)
+    assert many.shape == (2, 40) and np.allclose(many.sum(1), 1, atol=1e-4)
 
 
 def test_that_attention_is_followed_through_the_layers_as_the_papers_say() -> None:
