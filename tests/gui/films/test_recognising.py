@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPoint, QRectF, Signal
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from tests.engine.video.films import film
+from workbench.core.problem import InputError
 from workbench.core.recognising import (
     FailedVideo,
     FeaturesDone,
@@ -21,9 +22,10 @@ from workbench.core.recognising import (
     RecogniserFacts,
     Saliency,
 )
-from workbench.core.spans import LabelsWritten, spans_of
+from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten, spans_of
 from workbench.core.videorecognisers import SHIPPED_NOTE
 from workbench.gui.films.lookmap import whole_frame
+from workbench.gui.films.recognisedspans import parted
 from workbench.gui.films.scores import LIVE_S, LiveStrip, Series, paint, told
 from workbench.gui.theme import theme, tokens
 from workbench.runner.scripted import WAITING
@@ -146,7 +148,8 @@ def test_that_labels_open_the_recipe_with_clips_and_the_model_in_its_form(page, 
     work.recipe_wanted.connect(lambda *asked: wanted.append(asked))
     recognised(page, scripted, qtbot, ROWS)
     work.acts["recognise-train"].trigger()
-    assert page.banner.record is not None and "too little to learn from" in page.banner.record.what
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert "too little to learn from" in page.banner.record.what and not wanted
     asked = []
 
     def written(arguments):
@@ -154,13 +157,31 @@ def test_that_labels_open_the_recipe_with_clips_and_the_model_in_its_form(page, 
         return LabelsWritten(arguments["out"], 2)
 
     scripted.answers["labels-clips"] = written
-    work.acts["recognise-spans"].trigger()
+    for start_s, label in ((0.0, AB[0]), (0.4, AB[0]), (0.8, AB[1]), (1.2, AB[0])):
+        page.labelling.strip.put(label, start_s, start_s + 0.3)
     work.acts["recognise-train"].trigger()
     qtbot.waitUntil(lambda: bool(wanted), timeout=WITHIN_MS)
     recipe, inputs, knobs = wanted[0]
     assert recipe == "dist-image-to-video" and inputs["clips"] == asked[0]["out"] and inputs["clips"].endswith(".csv")
     assert knobs == {"backbone": "starter:mini-image-language"}
-    assert [one["label"] for one in asked[0]["videos"][0]["spans"]] == [AB[0], AB[1]]
+    parts = {one["split"]: [span["label"] for span in one["spans"]] for one in asked[0]["videos"]}
+    assert parts == {"train": [AB[0], AB[1]], "validation": [AB[0]], "test": [AB[0]]}
+
+
+def test_that_spans_are_divided_by_time_only_where_videos_are_too_few():
+    def video(name: str, labels: str) -> AnnotatedVideo:
+        return AnnotatedVideo(name, [LabelledSpan(one, at, at + 0.5) for at, one in enumerate(labels)])
+
+    many = [video(name, "ab") for name in "uvw"]
+    assert parted(many) == many
+    made = parted([video("u", "a" * 10 + "b" * 4 + "c")])
+    counts = {one.split: [span.label for span in one.spans] for one in made}
+    assert {part: "".join(sorted(labels)) for part, labels in counts.items()} == {
+        "train": "aaaaaabbc", "validation": "aab", "test": "aab"}  # fmt: skip
+    assert all(one.start_s >= 8 for group in made if group.split == "test" for one in group.spans)
+    for few in ([video("u", "aaaa")], [video("u", "aabb")], []):
+        with pytest.raises(InputError, match="too little"):
+            parted(few)
 
 
 def test_that_where_it_looks_lies_over_the_frame_and_goes_with_the_switch(page, scripted, qtbot):

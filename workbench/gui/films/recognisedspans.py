@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 
 from workbench.core.problem import InputError
 from workbench.core.recognising import FoundSpan, spans_above
 from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten, spans_of, tracks_of
 from workbench.core.words import count
-from workbench.gui.films.spanedits import TracksEdit
+from workbench.gui.films.labelling import FilmLabelling, name_of
+from workbench.gui.films.spanedits import TracksEdit, kept_path
+from workbench.gui.sounds import tieredits
 
 if TYPE_CHECKING:
-    from workbench.gui.films.labelling import FilmLabelling
     from workbench.gui.films.recognising import Recognising
 
 RECIPE, SLOT = "dist-image-to-video", "clips"
+PARTS = 3
 NOTE = "recognised"
 
 
@@ -33,11 +36,11 @@ class Labels(Protocol):
     def colour(self, name: str) -> str:
         """The colour of a label; empty for a word that is none."""
 
-    def spans(self) -> list[LabelledSpan]:
-        """All spans."""
-
     def add_spans(self, spans: Sequence[LabelledSpan]) -> object:
         """Lay spans on the tracks of their labels, as one edit."""
+
+    def gather(self) -> Callable[[], list[AnnotatedVideo]]:
+        """What reads the labels of all films in the list, to be called off the GUI thread."""
 
 
 class RecognisedSpans(QObject):
@@ -113,27 +116,61 @@ class RecognisedSpans(QObject):
             self._owner.panel.classes.setPlainText("\n".join(names))
 
     def train(self) -> None:
-        """Write the labels as clips and open the recipe with them as its data."""
-        owner = self._owner
-        spans = self.labels.spans() if self.labels is not None else []
-        names = {one.label for one in spans}
-        if len(names) < 2:
-            there = f"{count(len(spans), 'span')} of {count(len(names), 'class', 'classes')}"
-            problem = InputError(
-                "There is too little to learn from.", expected="labelled spans of two classes or more", received=there,
-                fix="Label more spans of this video.",
-            )  # fmt: skip
-            owner.page.failed_with(problem.record())
+        """Write the labels of the films in the list as clips and open the recipe with them as its data."""
+        owner, labels = self._owner, self.labels
+        if labels is None:
             return
         out = owner.page.link.home.edits / "clips" / f"{Path(owner.page.path).stem}.csv"
         facts = owner.panel.facts
         knobs = {"backbone": facts.path} if facts is not None and facts.family == "image-language" else {}
+        gather = labels.gather()
 
-        def then(done: LabelsWritten) -> None:
+        def written(done: LabelsWritten) -> None:
             owner.recipe_wanted.emit(RECIPE, {SLOT: done.path}, knobs)
 
-        videos = [msgspec.to_builtins(AnnotatedVideo(owner.page.path, spans))]
-        owner.asking.ask("Writing clips", "labels-clips", LabelsWritten, then, videos=videos, out=str(out))
+        def ask(videos: list[AnnotatedVideo]) -> None:
+            owner.asking.ask("Writing clips", "labels-clips", LabelsWritten, written,
+                             videos=msgspec.to_builtins(videos), out=str(out))  # fmt: skip
+
+        owner.asking.work("Reading labels", lambda: parted(gather()), ask)
+
+
+def parted(videos: Sequence[AnnotatedVideo]) -> list[AnnotatedVideo]:
+    """Labelled videos as they are where every class is in PARTS of them; else each class's spans, in their order,
+    divided into training, validation and test: what is told of such a test holds for these videos only.
+
+    Raises InputError where there are fewer than two classes, or no class has a span for each part.
+    """
+    places: dict[str, list[tuple[str, LabelledSpan]]] = {}
+    for video in videos:
+        for one in video.spans:
+            if one.end_s != one.start_s:
+                places.setdefault(one.label, []).append((video.name, one))
+    longest = max(map(len, places.values()), default=0)
+    if len(places) < 2 or longest < PARTS:
+        there = f"{count(sum(map(len, places.values())), 'span')} of {count(len(places), 'class', 'classes')}"
+        raise InputError(
+            "There is too little to learn from.",
+            expected=f"two classes, and {PARTS} spans of one at least: to train on, to choose by, to test on",
+            received=there, fix="Label more spans, of this video or of others in the list.",
+        )  # fmt: skip
+    if all(len({name for name, _ in rows}) >= PARTS for rows in places.values()):
+        return list(videos)
+    made: dict[tuple[str, str], AnnotatedVideo] = {}
+    for rows in places.values():
+        for at, (name, one) in enumerate(sorted(rows, key=lambda row: (row[0], row[1].start_s))):
+            part = _part(at, len(rows))
+            made.setdefault((name, part), AnnotatedVideo(name, [], split=part)).spans.append(one)
+    return list(made.values())
+
+
+def _part(at: int, of: int) -> str:
+    """The last fifth of a class's spans is the test, what comes before it chooses; a span alone is learned from."""
+    test = max(1, round(0.2 * of)) if of > 1 else 0
+    validation = max(1, round(0.15 * of)) if of > test + 1 else 0
+    if at >= of - test:
+        return "test"
+    return "validation" if at >= of - test - validation else "train"
 
 
 class FilmLabels:
@@ -152,9 +189,21 @@ class FilmLabels:
         strip = self._labelling.strip
         return strip.colour_of(name) if any(one.name == name for one in strip.vocabulary) else ""
 
-    def spans(self) -> list[LabelledSpan]:
-        """All spans."""
-        return spans_of(self._labelling.strip.doc)
+    def gather(self) -> Callable[[], list[AnnotatedVideo]]:
+        """What reads the labels of all films in the list, to be called off the GUI thread."""
+        page, edits = self._labelling.page, self._labelling.link.home.edits
+        here, spans = page.path, spans_of(self._labelling.strip.doc)
+        rows = [page.files.item(at).data(Qt.ItemDataRole.UserRole) for at in range(page.files.count())]
+
+        def read() -> list[AnnotatedVideo]:
+            videos = [AnnotatedVideo(here, spans)]
+            for path in (str(one) for one in rows if str(one) != here):
+                with contextlib.suppress(OSError):
+                    doc = tieredits.kept(kept_path(edits, name_of(Path(path))))
+                    videos += [AnnotatedVideo(path, spans_of(doc))] if doc is not None else []
+            return videos
+
+        return read
 
     def add_spans(self, spans: Sequence[LabelledSpan]) -> None:
         """Lay spans on the tracks of their labels, as one edit; those of one label that overlap become one."""
