@@ -41,6 +41,10 @@ def test_that_a_video_is_classified_and_a_folder_found_in_by_words(
     shown = workbench("video", "classify", str(folder / "two.mp4"), *words, *at_home)
     assert "a blue square" in shown.out and "generated sprites only" in shown.err
 
+    captions = ("--captions", "a red circle,a blue square", "--json")
+    (fits,) = workbench("video", "caption", str(folder / "two.mp4"), *captions, *at_home).lines
+    assert [text for text, _ in fits["captions"]] == ["a blue square", "a red circle"]
+
     done = workbench("video", "features", str(folder), "--json", *at_home)
     assert done.lines[0]["ready"] == 2 and done.lines[0]["made"] == 8 and "no.mp4" in done.err
     (hits,) = workbench("video", "find", str(folder), "a blue square", "--json", *at_home).lines
@@ -54,6 +58,7 @@ def test_that_a_video_is_classified_and_a_folder_found_in_by_words(
         (("classify", "one.mp4", "--classes", "a", "--model", "nobody"), "no such model"),
         (("classify", "one.mp4", "--classes", "a", "--threshold", "7"), "threshold cannot be"),
         (("find", ".", " "), "nothing to look for"),
+        (("caption", "one.mp4"), "no captions to choose from"),
     ],
 )
 def test_that_what_cannot_be_asked_is_told_before_a_worker_starts(

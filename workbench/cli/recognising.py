@@ -1,4 +1,4 @@
-"""`video classify`, `video features`, `video find`: what happens when, and videos of a folder found by words."""
+"""`video classify`, `caption`, `features`, `find`: what happens when, and videos of a folder found by words."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.problem import InputError, Problem
 from workbench.core.recognising import (
+    Captioned,
+    CaptionWish,
     FeaturesDone,
     FeaturesWish,
     FindWish,
@@ -133,6 +135,30 @@ def find(asked: Namespace) -> int:
     return 0
 
 
+def caption(asked: Namespace) -> int:
+    """`video caption FILE --captions a,b`: which words fit a video, or a stretch of it, best."""
+    problems: list[Problem] = list(asked.problems)
+    home = open_home(asked.home)
+    facts = _model(home, asked, problems)
+    captions: tuple[str, ...] = ()
+    try:
+        captions = class_names(asked.captions.split(","))
+    except InputError as problem:
+        problems.append(InputError("There are no captions to choose from.", expected="--captions A,B,C",
+                                   received="nothing", fix=problem.fix, field="--captions"))  # fmt: skip
+    stop_at(problems)
+    wish = CaptionWish(_full(asked.path), facts.path if facts else "", captions, asked.start, asked.end,
+                       device=asked.device)  # fmt: skip
+    with runner_of(home) as runner:
+        raw = answer(runner.inspect("video-captions", **msgspec.to_builtins(wish)), WITHIN_S)
+    found = msgspec.json.decode(raw, type=Captioned)
+    if asked.json:
+        json_line(found)
+    else:
+        table([[f"{score:.3f}", text] for text, score in found.captions], ["cosine", "caption"])
+    return 0
+
+
 def _featured(runner: Runner, asked: Namespace, facts: RecogniserFacts | None) -> FeaturesDone | None:
     """The features of a folder; None where somebody stopped it. Videos that gave none are told."""
     stop = threading.Event()
@@ -202,6 +228,15 @@ def classify_arguments(deed: Parser) -> None:
     deed.add_argument("--threshold", type=float, default=0.5, metavar="P", help="below it a window is something else")
 
 
+def caption_arguments(deed: Parser) -> None:
+    """The flags of `video caption`."""
+    deed.add_argument("path", type=Path, metavar="FILE", help="a video")
+    deed.add_argument("--captions", default="", metavar="A,B,C", help="what it may show, in words")
+    _model_arguments(deed)
+    deed.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="only from so many seconds on")
+    deed.add_argument("--to", dest="end", type=float, default=0.0, metavar="S", help="only up to there")
+
+
 def features_arguments(deed: Parser) -> None:
     """The flags of `video features`."""
     deed.add_argument("path", type=Path, metavar="FOLDER", help="a folder with videos at any depth")
@@ -219,5 +254,6 @@ def find_arguments(deed: Parser) -> None:
 def add(deeds: Any, command: Callable[..., object]) -> None:
     """The deeds of this module below `video`."""
     command(deeds, "classify", classify, "what happens when in a video", classify_arguments)
+    command(deeds, "caption", caption, "which of some captions fits a video best", caption_arguments)
     command(deeds, "features", features, "image vectors of a folder's videos, computed once", features_arguments)
     command(deeds, "find", find, "videos of a folder by what they show", find_arguments)

@@ -351,7 +351,7 @@ def test_that_a_folder_is_looked_through_found_in_and_a_hit_opens_at_its_moment(
     find.panel.text.setText("a red circle")
     qtbot.waitUntil(lambda: find.panel.hits.count() == 2, timeout=WITHIN_MS)
     assert asked[0]["text"] == "a red circle" and "1 not looked through" in find.panel.told.whole
-    assert find.panel.hits.item(0).text() == "clip.mp4\nat 0:00.800  ·  cosine 0.500"
+    assert find.panel.hits.item(0).text() == "clip.mp4\n0:00.800  ·  0.500"
     qtbot.waitUntil(lambda: not find.thumbs.running, timeout=WITHIN_MS)
     icons = [find.panel.hits.item(at).icon().pixmap(96, 60).toImage() for at in range(2)]
     assert icons[0].pixelColor(48, 30) != icons[1].pixelColor(48, 30)

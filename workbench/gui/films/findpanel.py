@@ -117,8 +117,8 @@ class FindPanel(QFrame):
         for hit in hits:
             path = Path(hit.path)
             name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-            item = QListWidgetItem(QIcon(blank), f"{name}\nat {clock(hit.time_s)}  ·  cosine {hit.score:.3f}")
-            item.setToolTip(f"{hit.path}\nthe moment that fits best: {clock(hit.time_s)}")
+            item = QListWidgetItem(QIcon(blank), f"{name}\n{clock(hit.time_s)}  ·  {hit.score:.3f}")
+            item.setToolTip(f"{hit.path}\nfits best at {clock(hit.time_s)}, cosine {hit.score:.3f}")
             item.setData(Qt.ItemDataRole.UserRole, hit)
             self.hits.addItem(item)
 
