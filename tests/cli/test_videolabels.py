@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tests.engine.video.films import film
-from workbench.core.spans import AnnotatedVideo, LabelledSpan, LabelsWritten, content_digest
+from workbench.core.spans import AnnotatedVideo, LabelFile, LabelledSpan, LabelsWritten, content_digest
 from workbench.engine.video.clipsets import ClipSpec, read_list
 from workbench.runner.local import LocalRunner
 from workbench.store.home import Home
@@ -49,9 +49,14 @@ def test_that_spans_are_shown_checked_and_converted(
     # What a window writes as training data is what recipes read.
     spans = [LabelledSpan("jump", 0.5, 1.25), LabelledSpan("clap", 1.0, 1.0)]
     videos = msgspec.to_builtins([AnnotatedVideo(str(video), spans)])
+    (tmp_path / "two.csv").write_text("path,label\na.mp4,run\nb.mp4,run\n", encoding="utf-8")
     raw = runner.inspect("labels-clips", videos=videos, out=str(tmp_path / "clips.csv")).result(60)
     written = msgspec.json.decode(raw, type=LabelsWritten)
     assert (written.spans, len(written.notes)) == (1, 1)
     assert read_list(tmp_path / "clips.csv") == [ClipSpec(str(video), 0.5, 1.25, "jump")]
+    raw = runner.inspect("labels", path=str(tmp_path / "clips.csv"), of="elsewhere/one.mkv").result(60)
+    assert msgspec.json.decode(raw, type=LabelFile).videos == [AnnotatedVideo("one.mp4", [spans[0]])]
+    raw = runner.inspect("labels", path=str(tmp_path / "two.csv"), of="nothing.mp4").result(60)
+    assert msgspec.json.decode(raw, type=LabelFile).videos == [AnnotatedVideo("a.mp4"), AnnotatedVideo("b.mp4")]
     digest = msgspec.json.decode(runner.inspect("video-digest", path=str(video)).result(60))
     assert digest == content_digest(video)

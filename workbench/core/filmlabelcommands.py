@@ -15,6 +15,7 @@ FILM_LABELS: tuple[Command, ...] = (
             "videos, which recipes train on", "Ctrl+Alt+T"),
     Command("view.film.span-last", "Label again", "Label the stretch, or begin and end a span, with the label "
             "given last", "Return"),
+    Command("view.film.span-label", "Another label…", "Give the marked span another label", "Shift+Return"),
     Command("view.film.span-split", "Split span", "Cut the marked span at the frame on screen", "S",
             "mdi6.content-cut"),
     Command("view.film.span-join", "Join spans", "Join the marked span with the next of its label", "M",

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 
 class LabelsAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of annotations, in a format or the one it looks like; of one video where its file is given."""
+    """A file of annotations, in a format or the one it looks like.
+
+    With `video`, a file, only its own annotations, those outside it left out and told. With `of`, a file's name, only
+    the spans of that one, where there are such: data sets hold those of thousands.
+    """
 
     path: str
     format: str = ""
     labels_from: Literal["tier", "value"] = "tier"
     video: str = ""
+    of: str = ""
 
 
 class LabelsExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +65,11 @@ def read(asked: LabelsAt) -> LabelFile:
     from workbench.engine.video.labelfiles import read_labels
 
     file = read_labels(Path(asked.path), asked.format, labels_from=asked.labels_from)
+    if asked.of:
+        one = file.of(Path(asked.of))
+        others = [AnnotatedVideo(each.name) for each in file.videos] if len(file.videos) > 1 else file.videos
+        file.videos = [one] if one is not None else others
+        return file
     if not asked.video:
         return file
     film = Path(asked.video)

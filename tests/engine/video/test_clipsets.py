@@ -229,6 +229,25 @@ def test_that_lists_of_every_make_name_the_same_clips(
     assert [("1 clip" in one, "gone" in one) for one in told] == ([(True, True)] if write is _kinetics else [])
 
 
+def test_that_videos_are_found_in_folders_beside_their_lists_as_data_sets_lie(tmp_path: Path) -> None:
+    lists = tmp_path / "ucfTrainTestlist"
+    lists.mkdir()
+    for name in ("UCF-101/ApplyEyeMakeup/one.mp4", "UCF-101/Archery/two.mp4", "too/deep/to/be/one.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = read_list(_ucf(lists))
+    assert [Path(one.path).relative_to(tmp_path).as_posix() for one in found] == [
+        "UCF-101/ApplyEyeMakeup/one.mp4", "UCF-101/Archery/two.mp4"
+    ]  # fmt: skip
+    # The name of a file alone could be that of any video nearby.
+    (lists / "names.csv").write_text("path,label\none.mp4,run\n")
+    with pytest.raises(InputError, match="None of the videos"):
+        read_list(lists / "names.csv")
+    (tmp_path / "UCF-101" / "78687.webm").write_bytes(b"x")
+    (lists / "train.json").write_text('[{"id": "78687", "label": "x", "template": "Holding [something]"}]')
+    assert Path(read_list(lists / "train.json")[0].path).name == "78687.webm"
+
+
 def test_that_class_folders_are_lists_with_and_without_splits(tmp_path: Path) -> None:
     for part in ("train/jump/a.mp4", "train/run/b.webm", "val/jump/c.MP4", "val/run/readme.txt"):
         path = tmp_path / "split" / part
@@ -255,6 +274,7 @@ def test_that_a_written_list_is_read_as_it_was(tmp_path: Path) -> None:
 
 
 def test_that_a_list_without_its_videos_says_so(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
     with pytest.raises(InputError, match="None of the videos") as told:
-        read_list(_kinetics(tmp_path))
+        read_list(_kinetics(tmp_path / "lists"))
     assert (told.value.place, told.value.received) == ("train.csv", "one, gone, two")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from tests.engine.video.films import film
 from workbench.core.audio import Segment, Tier, TiersDoc
@@ -194,7 +195,7 @@ def test_that_keys_label_while_playing_or_the_stretch_and_all_is_there_again(pag
     moved = shutil.copy(clip, tmp_path / "renamed.mp4")
     open_and_wait(qtbot, page, Path(moved))
     assert spans(strip, 1) == [(1.0, 1.4), (1.6, 1.64)]
-    assert "labels of last time" in page.banner._what.text()
+    assert labelling.panel.saved.whole == "your labels of last time"
     QTest.keyClick(viewer.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert spans(strip, 1) == [(1.0, 1.4), (1.6, 1.64)]  # of another time
     strip.mark(1, 0)
@@ -228,18 +229,20 @@ def test_that_files_of_annotations_come_beside_what_is_there_and_the_rest_is_tol
         LabelledSpan("clap", 1.2, 1.2),
         LabelledSpan("run", 1.5, 9.0),
     ]
-    labelling._take("a.csv", LabelFile("csv", [AnnotatedVideo("", spans_read)], ("rest",), notes=("something odd",)))
+    labelling.exchange.take(
+        "a.csv", LabelFile("csv", [AnnotatedVideo("", spans_read)], ("rest",), notes=("something odd",))
+    )
     doc = labelling.strip.doc
     assert [(tier.name, tier.kind) for tier in doc.tiers] == [("run", "segments"), ("clap", "points")]
     assert spans(labelling.strip) == [(0.2, 1.0)]
     told = page.banner._what.text()
     for words in ("2 spans from a.csv", "1 annotation outside the video", "1 span overlapped", "something odd"):
         assert words.lower() in told.lower()
-    assert [one.name for one in labelling.strip.vocabulary] == ["rest", "run", "clap"]
+    assert [one.name for one in labelling.strip.vocabulary] == ["run", "clap", "rest"]
     labelling.strip.document.undo()
     assert spans(labelling.strip) == [(0.2, 0.6)] and len(doc.tiers) == 1
     foreign = LabelFile("activitynet", [AnnotatedVideo("x", spans_read), AnnotatedVideo("y", spans_read)])
-    labelling._take("b.json", foreign)
+    labelling.exchange.take("b.json", foreign)
     assert page.banner.record.received == "2 videos: x, y …"
     assert spans(labelling.strip) == [(0.2, 0.6)]
 
@@ -249,7 +252,7 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
     labelling = page.labelling
     labelling.strip.put("run", 0.2, 0.6)
     scripted.answers["labels-export"] = lambda asked: LabelsWritten(asked["out"], 1, ("1 note lost",))
-    labelling.write(tmp_path / "a.eaf", "eaf")
+    labelling.exchange.write(tmp_path / "a.eaf", "eaf")
     qtbot.waitUntil(lambda: "1 note lost" in page.banner._what.text(), timeout=WITHIN_MS)
     asked = {}
 
@@ -258,10 +261,33 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
         return LabelsWritten(arguments["out"], 1)
 
     scripted.answers["labels-clips"] = clips
-    labelling.write_clips(tmp_path / "clips.csv")
+    labelling.exchange.write_clips(tmp_path / "clips.csv")
     qtbot.waitUntil(lambda: "clips.csv" in page.banner._what.text(), timeout=WITHIN_MS)
     (video,) = asked["videos"]
     assert video["name"] == str(clip) and video["spans"][0]["label"] == "run"
+
+
+def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_another_label(page, clip, qtbot, scripted):
+    open_and_wait(qtbot, page, clip)
+    labelling = page.labelling
+    for name in ("run", "jump"):
+        labelling._make_label(name)
+    asked = {}
+
+    def labels(arguments):
+        asked.update(arguments)
+        return LabelFile("csv", [AnnotatedVideo("", [LabelledSpan("run", 0.2, 0.6)])])
+
+    scripted.answers["labels"] = labels
+    labelling.exchange.read("/data/a.csv")
+    qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
+    assert asked == {"path": "/data/a.csv", "of": "clip.mp4"}
+    labelling.strip.mark(0, 0)
+    labelling.acts["label"].trigger()
+    menu = QApplication.activePopupWidget()
+    menu.actions()[1].trigger()
+    menu.close()
+    assert spans(labelling.strip, 1) == [(0.2, 0.6)] and spans(labelling.strip) == []
 
 
 def test_that_labels_are_removed_and_rekeyed_from_the_panel(page, clip, qtbot):
@@ -279,4 +305,4 @@ def test_that_labels_are_removed_and_rekeyed_from_the_panel(page, clip, qtbot):
     panel.remove.click()
     assert [tier.name for tier in labelling.strip.doc.tiers] == ["a", "c"] and panel.keys.names == ["c", "a"]
     labelling.strip.document.undo()
-    assert [tier.name for tier in labelling.strip.doc.tiers] == ["a", "b", "c"]
+    assert [tier.name for tier in labelling.strip.doc.tiers] == ["a", "b", "c"] and panel.keys.names == ["c", "a", "b"]

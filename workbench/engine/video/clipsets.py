@@ -33,7 +33,7 @@ SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "
           "validation": "validation", "validate": "validation", "test": "test", "testing": "test"}  # fmt: skip
 MOST_READERS = 4
 """Videos decoded at once."""
-MOST_TOLD = 3
+MOST_TOLD, MOST_BESIDE = 3, 50
 
 
 class ClipSpec(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,6 +60,8 @@ def read_list(path: Path, tell: Callable[[str], object] | None = None) -> list[C
     if path.is_dir():
         return _of_folders(path)
     file = read_labels(path)
+    for kept in (_below, _folders_beside):  # videos may have come since
+        kept.cache_clear()
     specs, told = _located(path, file)
     for note in (*file.notes, *told):
         if tell is not None:
@@ -140,7 +142,7 @@ def _located(path: Path, file: LabelFile) -> tuple[list[ClipSpec], list[str]]:
 
 def find_video(folder: Path, name: str) -> Path | None:
     """The video of a name as annotations give it: a path, a path below the folder, or a name with or without ending
-    anywhere below it."""
+    anywhere below it, or in a folder beside it (UCF-101's lists and Something-Something's labels lie so)."""
     if not name:
         return None
     named = Path(name.replace("\\", "/"))
@@ -148,8 +150,28 @@ def find_video(folder: Path, name: str) -> Path | None:
         with contextlib.suppress(OSError, ValueError):
             if place.is_file() and (place is not named or named.is_absolute()):
                 return place
-    there = _below(folder, folder.stat().st_mtime_ns)
-    return there.get(named.name.lower()) or there.get(named.name.lower().removeprefix("v_"))
+    names = (named.name.lower(), named.name.lower().removeprefix("v_"))
+    there = _below(folder)
+    return there.get(names[0]) or there.get(names[1]) or _beside(folder, named)
+
+
+def _beside(folder: Path, named: Path) -> Path | None:
+    """A path below one of the folders beside a list's, or an id in one; a mere file name could be any video's."""
+    endings = ("",) if named.suffix.lower() in VIDEO_SUFFIXES else VIDEO_SUFFIXES
+    if named.is_absolute() or (endings == ("",) and len(named.parts) < 2):
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        for one in _folders_beside(folder.resolve().parent):
+            for ending in endings:
+                place = one / f"{named}{ending}"
+                if place.is_file():
+                    return place
+    return None
+
+
+@functools.lru_cache(maxsize=4)
+def _folders_beside(parent: Path) -> tuple[Path, ...]:
+    return tuple(one for one in sorted(parent.iterdir())[:MOST_BESIDE] if one.is_dir())
 
 
 def _trimmed(folder: Path, name: str, start_s: float, end_s: float | None) -> Path | None:
@@ -160,7 +182,7 @@ def _trimmed(folder: Path, name: str, start_s: float, end_s: float | None) -> Pa
 
 
 @functools.lru_cache(maxsize=4)
-def _below(folder: Path, changed: int) -> dict[str, Path]:
+def _below(folder: Path) -> dict[str, Path]:
     """Every video below a folder by its name with and without ending; of several the first by path."""
     found: dict[str, Path] = {}
     for one in sorted(folder.rglob("*")):

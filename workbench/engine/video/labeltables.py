@@ -19,14 +19,14 @@ from workbench.engine.video.labelreading import Gathering, number, seconds, tabl
 
 Rows = list[tuple[int, list[str]]]
 _NAMES = {
-    "label": ("label", "class", "action", "classname", "class_name", "tag", "name"),
+    "label": ("label", "class", "action", "classname", "class_name", "tag"),
     "start": ("start_s", "start", "start (s)", "time_start", "begin", "begin_s", "start_time", "t_start", "t-start"),
     "end": ("end_s", "end", "end (s)", "stop (s)", "time_end", "stop", "stop_s", "end_time", "t_end", "t-end"),
     "path": ("path", "video", "file", "filename", "file_name", "clip_path", "video_path", "video_id", "video-id",
              "youtube_id", "videopath", "clip_name"),
     "score": ("score", "confidence", "probability"),
     "note": ("note", "comment", "notes", "text"),
-    "split": ("split", "subset", "tag_split"),
+    "split": ("split", "subset"),
 }  # fmt: skip
 CSV_COLUMNS = ("label", "start_s", "end_s", "score", "note")
 KINETICS_COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")

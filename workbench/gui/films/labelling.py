@@ -5,30 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtWidgets import QMenu
 
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import ProblemRecord
-from workbench.core.spans import (
-    LABEL_FORMATS,
-    LABEL_SUFFIXES,
-    AnnotatedVideo,
-    LabelFile,
-    LabelsWritten,
-    content_digest,
-    counted,
-    spans_of,
-    tracks_of,
-    within,
-)
 from workbench.gui.actions import make_action
-from workbench.gui.asking import Asking
 from workbench.gui.autosave import Autosave
 from workbench.gui.films import spanedits
+from workbench.gui.films.labelexchange import LabelExchange, name_of
 from workbench.gui.films.spanedits import Label
 from workbench.gui.films.spanpanel import SpanPanel
 from workbench.gui.films.spanstrip import SpanStrip
@@ -39,9 +27,7 @@ from workbench.gui.topline import SHORT
 if TYPE_CHECKING:
     from workbench.gui.films.page import FilmsPage
 
-ENDINGS = {"csv": ".csv", "activitynet": ".json", "eaf": ".eaf", "elan-tab": ".txt", "boris": ".tsv",
-           "kinetics": ".csv", "charades-sta": ".txt", "srt": ".srt"}  # fmt: skip
-"""What can be written of one video's spans; lists of whole videos are the command line's."""
+__all__ = ["FilmLabelling", "name_of"]
 NUDGE_MANY = 10
 
 
@@ -55,7 +41,9 @@ class FilmLabelling(QObject):
         """Where the spans of the film that is seen are kept; None where they cannot be, or are not read yet."""
         self.last = ""
         """The label that was given last."""
-        self._number = 0
+        self.number = 0
+        self._restored_now = False
+        self._trouble: ProblemRecord | None = None
         self._known = ("", 0)
         """The film that the spans are of, and how many frames of it are known."""
         self._begun_s: dict[str, float] = {}
@@ -65,7 +53,7 @@ class FilmLabelling(QObject):
         self._words = self.link.home.edits / "films" / "vocabulary.json"
         self.strip = SpanStrip(self.viewer.scene)
         self.panel = SpanPanel(self.strip)
-        self.asking = Asking(self.link, self, failed=page.failed_with)
+        self.exchange = LabelExchange(self)
         self.autosave = Autosave(self.link, self._taken, self)
         self._keeping = Autosave(self.link, self._taken_words, self)
         self._make_actions()
@@ -103,11 +91,11 @@ class FilmLabelling(QObject):
     def _opened(self) -> None:
         """Another film is seen, or none: look for its spans."""
         self._leave()
-        self._number += 1
-        self.place = None
+        self.number += 1
+        self.place, self._restored_now, self._trouble = None, False, None
         self.strip.show_spans(TiersDoc())
         self.strip.setEnabled(False)
-        number, path, edits = self._number, self.viewer.path, self.link.home.edits
+        number, path, edits = self.number, self.viewer.path, self.link.home.edits
         self.follow()
         if not path:
             return
@@ -119,14 +107,21 @@ class FilmLabelling(QObject):
             return None, None  # what a camera saw is no file
 
         def then(found: tuple[Path | None, TiersDoc | None]) -> None:
-            if number == self._number:
+            if number == self.number:
                 self._restored(*found)
 
         def failed(record: ProblemRecord) -> None:
-            if number == self._number:
-                self.page.failed_with(record)
+            if number == self.number:
+                self._trouble = record
+                self._tell_trouble()
 
         self.link.background(read, then=then, failed=failed, owner=self)
+
+    def _tell_trouble(self) -> None:
+        """Once the page has said what it found in the file, for that takes the place of what was said before."""
+        if self._trouble is not None and self.page.index_complete:
+            trouble, self._trouble = self._trouble, None
+            self.page.failed_with(trouble)
 
     def _restored(self, place: Path | None, doc: TiersDoc | None) -> None:
         self.place = place
@@ -134,11 +129,12 @@ class FilmLabelling(QObject):
         if doc is not None:
             self.strip.show_spans(doc)
             for tier in doc.tiers:
-                self._learn(tier.name)
+                self.learn(tier.name)
             if any(tier.segments for tier in doc.tiers):
                 self.panel.show()
-                self.page.note(["Your labels of last time are shown again."])
+                self._restored_now = True
         self.panel.refresh()
+        self._tell_open()
         self.follow()
 
     @property
@@ -153,6 +149,8 @@ class FilmLabelling(QObject):
         return lambda: tieredits.keep(place, doc)
 
     def _edited(self) -> None:
+        for tier in self.strip.doc.tiers:  # a label that was removed comes back with its spans
+            self.learn(tier.name)
         if self.place is not None:
             self.autosave.touch()
         elif self.viewer.path:
@@ -189,9 +187,22 @@ class FilmLabelling(QObject):
         elif self.strip.vocabulary:
             self.press(self.strip.vocabulary[0].name)
 
+    def _ask_label(self) -> None:
+        """Offer the labels for the marked span."""
+        menu = QMenu(self.viewer)
+        for one in self.strip.vocabulary:
+            action = menu.addAction(one.name.replace("&", "&&"))
+            action.triggered.connect(lambda _=False, name=one.name: self.strip.relabel(name))
+        menu.aboutToHide.connect(menu.deleteLater)
+        span = self.strip.span()
+        if span is not None:
+            corner = self.strip.box(self.strip.track, span).bottomLeft().toPoint()
+            menu.popup(self.strip.mapToGlobal(corner))
+
     def _tell_open(self) -> None:
         open_now = ", ".join(self.strip.open)
-        self.panel.saved.set_whole(f"Labelling {open_now} …" if open_now else self.autosave.words())
+        words = self.autosave.words() or ("your labels of last time" if self._restored_now else "")
+        self.panel.saved.set_whole(f"Labelling {open_now} …" if open_now else words)
         self.strip.update()
 
     def _loop(self) -> None:
@@ -206,15 +217,16 @@ class FilmLabelling(QObject):
 
     # The vocabulary
 
-    def _learn(self, name: str) -> None:
+    def learn(self, name: str) -> None:
+        """A label is in the vocabulary from now on."""
         self._show_vocabulary(spanedits.with_label(self.strip.vocabulary, name), keep=True)
 
     def _make_label(self, name: str) -> None:
-        self._learn(name)
+        self.learn(name)
         self.last = name
 
     def _key(self, name: str, number: int) -> None:
-        self._learn(name)
+        self.learn(name)
         self._show_vocabulary(spanedits.keyed(self.strip.vocabulary, name, number), keep=True)
 
     def _remove_label(self, name: str) -> None:
@@ -234,128 +246,13 @@ class FilmLabelling(QObject):
         raw = msgspec.json.encode(self.strip.vocabulary)
         return lambda: write_whole(self._words, raw)
 
-    # Files
-
-    def ask_open(self) -> None:
-        """Choose a file of annotations."""
-        kinds = f"Annotations ({' '.join(f'*{one}' for one in LABEL_SUFFIXES)})"
-        dialog = QFileDialog(self.page, "Open labels", str(Path(self.page.path).parent))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([kinds, "All files (*)"])
-        dialog.fileSelected.connect(self.read)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
-
-    def read(self, path: str) -> None:
-        """Put the annotations of a file beside the spans that are there."""
-        number = self._number
-
-        def then(file: LabelFile) -> None:
-            if number == self._number:
-                self._take(Path(path).name, file)
-
-        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path)
-
-    def _take(self, name: str, file: LabelFile) -> None:
-        page, scene = self.page, self.viewer.scene
-        if not page.index_complete:
-            page.note(["The video is still being read to its end: open the labels again in a moment."])
-            return
-        found, notes = file.of(Path(page.path)), list(file.notes)
-        if found is None and len(file.videos) == 1:
-            found = file.videos[0]
-            notes.insert(0, f"These are annotations of {found.name}.")
-        if found is None:
-            names = ", ".join([one.name for one in file.videos][:3])
-            page.failed_with(ProblemRecord(
-                "This file has no annotations of this video.", expected=Path(page.path).name,
-                received=f"{counted(len(file.videos), 'video')}: {names} …", severity="input", place=name,
-                fix="Open the video that they are of, or rename this one.",
-            ))  # fmt: skip
-            return
-        kept, outside = within(found.spans, scene.duration_s)
-        doc, joined = tracks_of([*spans_of(self.strip.doc), *kept], [tier.name for tier in self.strip.doc.tiers])
-        self.strip.document.push(spanedits.TracksEdit(self.strip.doc, doc.tiers, self.strip.told, f"Labels of {name}"))
-        for label in (*file.labels, *(tier.name for tier in doc.tiers)):
-            self._learn(label)
-        self.panel.show()
-        page.note([f"{counted(len(kept), 'span')} from {name}", *outside, *joined, *notes])
-
-    def ask_save(self) -> None:
-        """Ask where to and as what."""
-        if not self.ready:
-            return
-        kinds = {f"{LABEL_FORMATS[form]} (*{ending})": form for form, ending in ENDINGS.items()}
-        dialog = QFileDialog(self.page, "Save labels as", str(Path(self.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(kinds))
-        dialog.selectFile(f"{Path(self.page.path).stem}-labels")
-
-        def chosen(name: str) -> None:
-            form = kinds[dialog.selectedNameFilter()]
-            ending = ENDINGS[form]
-            self.write(Path(name) if Path(name).suffix.lower() == ending else Path(name + ending), form)
-
-        dialog.fileSelected.connect(chosen)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
-
-    def write(self, out: Path, form: str) -> None:
-        """Write the spans of the film in a format."""
-        # A table of one video's spans, beside it, needs no column of its name.
-        name = "" if form in ("csv", "srt", "elan-tab") else Path(self.page.path).name
-        video = AnnotatedVideo(name, spans_of(self.strip.doc), self.viewer.scene.duration_s)
-        file = LabelFile(form, [video], tuple(tier.name for tier in self.strip.doc.tiers))
-        self.asking.ask(f"Writing {out.name}", "labels-export", LabelsWritten, self._written,
-                        file=msgspec.to_builtins(file), out=str(out), format=form)  # fmt: skip
-
-    def _written(self, done: LabelsWritten) -> None:
-        self.page.note([f"{counted(done.spans, 'span')} written to {done.path}", *done.notes])
-
-    def ask_clips(self) -> None:
-        """Ask where to write the list of clips."""
-        if not self.ready:
-            return
-        dialog = QFileDialog(self.page, "Spans as training data", str(Path(self.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["List of clips (*.csv)"])
-        dialog.selectFile("clips.csv")
-        dialog.fileSelected.connect(
-            lambda name: self.write_clips(Path(name) if name.lower().endswith(".csv") else Path(f"{name}.csv"))
-        )
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
-
-    def write_clips(self, out: Path) -> None:
-        """Write the spans of this film, and of all others in the list, as clips that recipes read."""
-        here, spans, edits = self.page.path, spans_of(self.strip.doc), self.link.home.edits
-        others = [path for path in self._listed() if path != here]
-
-        def gather() -> list[Any]:
-            videos = [AnnotatedVideo(here, spans)]
-            for path in others:
-                with contextlib.suppress(OSError):
-                    doc = tieredits.kept(spanedits.kept_path(edits, name_of(Path(path))))
-                    videos += [AnnotatedVideo(path, spans_of(doc))] if doc is not None else []
-            found: list[Any] = msgspec.to_builtins(videos)
-            return found
-
-        def ask(videos: list[Any]) -> None:
-            self.asking.ask(f"Writing {out.name}", "labels-clips", LabelsWritten, self._written, videos=videos,
-                            out=str(out))  # fmt: skip
-
-        self.link.background(gather, then=ask, failed=self.page.failed_with, owner=self)
-
-    def _listed(self) -> list[str]:
-        files = self.page.files
-        return [str(files.item(at).data(Qt.ItemDataRole.UserRole)) for at in range(files.count())]
-
     # Building
 
     def _make_actions(self) -> None:
         strip = self.strip
         inner: dict[str, Callable[[], object]] = {
-            "last": self._again, "split": strip.split, "join": strip.join, "delete": strip.delete,
+            "last": self._again, "label": self._ask_label, "split": strip.split, "join": strip.join,
+            "delete": strip.delete,
             "next": lambda: strip.step(1), "previous": lambda: strip.step(-1), "loop": self._loop,
             "earlier": lambda: strip.nudge(-1), "later": lambda: strip.nudge(1),
             "earlier-ten": lambda: strip.nudge(-NUDGE_MANY), "later-ten": lambda: strip.nudge(NUDGE_MANY),
@@ -365,13 +262,18 @@ class FilmLabelling(QObject):
         self.undo, self.redo = strip.document.actions(self.viewer, ("view.film.undo", "view.film.redo"))
         self.toggle = make_action(self.page, "films.labels", self._toggle, checkable=True)
         self.toggle.setProperty(SHORT, "Labels")
-        files = {"open": self.ask_open, "save": self.ask_save, "clips": self.ask_clips}
+        given = self.exchange
+        files = {"open": given.ask_open, "save": given.ask_save, "clips": given.ask_clips}
         self.files = {name: make_action(self.page, f"films.labels-{name}", do) for name, do in files.items()}
         self.page.top.add(self.toggle)
         for action in self.files.values():
             self.page.top.add_rare(action)
+        self.menu = QMenu(self.strip)
+        self.menu.addActions([*self.acts.values(), self.undo, self.redo])
+        self.strip.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.strip.customContextMenuRequested.connect(lambda at: self.menu.popup(self.strip.mapToGlobal(at)))
         self.viewer.menu.addSeparator()
-        self.viewer.menu.addActions([*self.acts.values(), self.undo, self.redo])
+        self.viewer.menu.addActions(self.menu.actions())
 
     def _toggle(self) -> None:
         self.panel.setVisible(self.toggle.isChecked())
@@ -394,6 +296,7 @@ class FilmLabelling(QObject):
         strip.resized.connect(self.viewer.fit_strips)
         self.autosave.told.connect(lambda _: self._tell_open())
         self.viewer.opened.connect(self._opened)
+        self.page.opening.indexed.connect(lambda _: QTimer.singleShot(0, self, self._tell_trouble))
         self.viewer.scene.shown.connect(self._shown)
         self.viewer.scene.moved.connect(self._moved)
 
@@ -410,16 +313,6 @@ class FilmLabelling(QObject):
         self.toggle.setChecked(self.panel.isVisibleTo(self.page))
         if not self.viewer.path:
             self.panel.hide()
-
-
-def name_of(path: Path) -> str:
-    """What a film's labels are kept under: what the file holds, or the names and sizes of a folder's pictures."""
-    if path.is_dir():
-        import hashlib
-
-        facts = sorted(f"{one.name}:{one.stat().st_size}" for one in path.iterdir() if one.is_file())
-        return hashlib.blake2b("\n".join(facts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    return content_digest(path)
 
 
 def _kept_words(path: Path) -> list[Label]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, QTimer, Signal
@@ -43,20 +43,33 @@ class Rows(QAbstractTableModel):
     def __init__(self, headings: Sequence[str], *, right: Sequence[int] = ()) -> None:
         super().__init__()
         self.headings, self.right = tuple(headings), frozenset(right)
-        self.rows: list[tuple[str, ...]] = []
-        self.colours: list[str] = []
         self.coloured = 0
+        self._count = 0
+        self._row: Callable[[int], tuple[str, ...]] = lambda _: ()
+        self._colour: Callable[[str], str] = lambda _: ""
 
-    def show(self, rows: list[tuple[str, ...]], colours: list[str]) -> None:
-        """Other rows."""
-        if (rows, colours) == (self.rows, self.colours):
+    def show(self, count: int, row: Callable[[int], tuple[str, ...]], colour: Callable[[str], str]) -> None:
+        """Other rows, each asked for when it is seen; as many as before stay where they are."""
+        self._row, self._colour = row, colour
+        if count == self._count:
+            if count:
+                self.dataChanged.emit(self.index(0, 0), self.index(count - 1, len(self.headings) - 1))
             return
         self.beginResetModel()
-        self.rows, self.colours = rows, colours
+        self._count = count
         self.endResetModel()
 
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """All rows in words."""
+        return [self._row(at) for at in range(self._count)]
+
+    def row(self, at: int) -> tuple[str, ...]:
+        """One row in words; empty words where it is gone by now."""
+        return self._row(at) if at < self._count else ("",) * len(self.headings)
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.rows)
+        return 0 if parent.isValid() else self._count
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.headings)
@@ -70,9 +83,9 @@ class Rows(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
         if role in (Role.DisplayRole, Role.ToolTipRole):
-            return self.rows[index.row()][index.column()]
+            return self.row(index.row())[index.column()]
         if role == Role.DecorationRole and index.column() == self.coloured:
-            return QColor(self.colours[index.row()])
+            return QColor(self._colour(self.row(index.row())[self.coloured]))
         return self._side(index.column()) if role == Role.TextAlignmentRole else None
 
     def _side(self, column: int) -> Qt.AlignmentFlag:
@@ -156,6 +169,7 @@ class SpanPanel(QFrame):
         self.totals = _table(self.sums, "Spans of each label")
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
+        self.pages.tabBar().setDrawBase(False)
         self.key, self.remove = QPushButton("Key…"), QPushButton("Remove")
         self.key.setToolTip("Give the chosen label another number key")
         self.remove.setToolTip("Remove the chosen label and all its spans from this video; Undo brings them back")
@@ -230,17 +244,17 @@ class SpanPanel(QFrame):
         self.keys.setVisible(bool(names))
         wanted = self.filter.text().casefold().split()
         self.places = listed(strip.doc, wanted)
-        rows = [_spoken(strip.doc, *place) for place in self.places]
-        self.spans.show(rows, [colours.get(one[0], tokens().dim) for one in rows])
+        doc, places = strip.doc, self.places
+        self.spans.show(len(places), lambda at: _spoken(doc, *places[at]), strip.colour_of)
         known = totals(strip.doc)
         every = [*names, *(name for name in known if name not in names)]
         sums = [_summed(name, at, known.get(name, (0, 0.0))) for at, name in enumerate(every)]
         chosen = self.chosen()
-        self.sums.show(sums, [colours.get(name, tokens().dim) for name in every])
+        self.sums.show(len(sums), lambda at: sums[at], strip.colour_of)
         if chosen in every:
             self.totals.selectRow(every.index(chosen))
         count = sum(len(tier.segments) for tier in strip.doc.tiers)
-        shown = f"{len(rows)} of {counted(count, 'span')}" if wanted else counted(count, "span")
+        shown = f"{len(places):,} of {counted(count, 'span')}" if wanted else counted(count, "span")
         self.summary.set_whole(f"{shown}, {clock(sum(one[1] for one in known.values()), 0.1)} in all")
         self.how.setText(
             "A number key labels the stretch between in and out point; without one it begins a span, and ends it when "
@@ -264,7 +278,7 @@ class SpanPanel(QFrame):
     def chosen(self) -> str:
         """The label whose row of the lower table is chosen; empty for none."""
         found = self.totals.selectionModel().selectedRows() if self.totals.selectionModel() else []
-        return self.sums.rows[found[0].row()][1] if found and found[0].row() < len(self.sums.rows) else ""
+        return self.sums.row(found[0].row())[1] if found and found[0].row() < self.sums.rowCount() else ""
 
     def _able(self) -> None:
         there = bool(self.chosen())
@@ -308,7 +322,10 @@ def listed(doc: TiersDoc, wanted: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _spoken(doc: TiersDoc, track: int, index: int) -> tuple[str, ...]:
-    one: Segment = doc.tiers[track].segments[index]
+    rows: list[Segment] = doc.tiers[track].segments if track < len(doc.tiers) else []
+    if index >= len(rows):  # it was edited, and the list is told anew in a moment
+        return ("",) * 4
+    one = rows[index]
     return doc.tiers[track].name, clock(one.start_s, 0.01), clock(one.end_s, 0.01), f"{one.end_s - one.start_s:.2f}"
 
 

@@ -13,13 +13,14 @@ from workbench.core.audio import Segment, Tier, TiersDoc
 from workbench.gui.films import spanedits
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.spanedits import Label
+from workbench.gui.films.spanpaint import TIGHT_PX, paint_track
 from workbench.gui.films.strips import FilmStrip
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.tieredits import Replaced, TierEdit, TiersEdit
 from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document
 
-ROW_PX, NEAR_PX, TIGHT_PX = 24, 5, 3
+ROW_PX, NEAR_PX = 24, 5
 
 
 class SpanStrip(FilmStrip):
@@ -377,7 +378,9 @@ class SpanStrip(FilmStrip):
         """Where a span is drawn."""
         row = theme().pixels(ROW_PX)
         left, right = self.x_of(one.start_s), self.x_of(one.end_s)
-        return QRectF(left, track * row + 2, max(right - left, 1), row - 4)
+        # An event at a point has no length and is seen all the same.
+        least = theme().pixels(TIGHT_PX) if one.start_s == one.end_s else 1
+        return QRectF(left, track * row + 2, max(right - left, least), row - 4)
 
     def paint_ground(self, painter: QPainter) -> None:
         row, now = theme().pixels(ROW_PX), tokens()
@@ -391,40 +394,10 @@ class SpanStrip(FilmStrip):
             painter.setPen(QColor(now.line))
             painter.drawLine(QLineF(0, at * row, self.width(), at * row))
             painter.setClipRect(QRectF(self.room.left(), at * row, self.room.width(), row))
-            self._paint_track(painter, at, tier, colour)
+            marked = self.marked if at == self.track else -1
+            place = (at * row + 2, row - 4)
+            paint_track(painter, self.room, self.scene, tier, row=place, colour=colour, marked=marked)
             painter.setClipping(False)
-
-    def _paint_track(self, painter: QPainter, at: int, tier: Tier, colour: QColor) -> None:
-        now, scene = tokens(), self.scene
-        first = bisect.bisect_left(tier.segments, scene.start_s, key=lambda one: one.end_s)
-        drawn_to = -1e9
-        for index in range(first, len(tier.segments)):
-            one = tier.segments[index]
-            if one.start_s > scene.start_s + scene.span_s:
-                break
-            box, marked = self.box(at, one), (at, index) == (self.track, self.marked)
-            if box.right() < drawn_to + 0.5 and not marked:  # thousands of spans in one pixel look like one
-                continue
-            drawn_to = box.right()
-            # What the model is less sure of is paler.
-            share = 0.25 + 0.3 * max(0.0, min(one.confidence, 1.0))
-            painter.fillRect(box, QColor(now.blend(colour.name(), share)))
-            if box.width() > TIGHT_PX:
-                painter.setPen(QPen(colour, 1))
-                painter.drawLines([QLineF(x, box.top(), x, box.bottom()) for x in (box.left(), box.right())])
-            if marked:
-                painter.setPen(QPen(QColor(now.text), 1.5))
-                painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
-            self._paint_text(painter, box, one.text or tier.name)
-
-    def _paint_text(self, painter: QPainter, box: QRectF, text: str) -> None:
-        seen = box.intersected(self.room).adjusted(4, 0, -4, 0)
-        size = painter.fontMetrics()
-        if seen.width() < 2 * size.averageCharWidth():
-            return
-        painter.setPen(QColor(tokens().text))
-        words = size.elidedText(text, Qt.TextElideMode.ElideRight, int(seen.width()))
-        painter.drawText(seen, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
 
     def paint_over(self, painter: QPainter) -> None:
         row = theme().pixels(ROW_PX)

@@ -1,0 +1,173 @@
+"""Files of labels on the page of videos: annotations in and out, and spans as a list of clips to train on."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog
+
+from workbench.core.problem import ProblemRecord
+from workbench.core.spans import (
+    LABEL_FORMATS,
+    LABEL_SUFFIXES,
+    AnnotatedVideo,
+    LabelFile,
+    LabelsWritten,
+    content_digest,
+    counted,
+    spans_of,
+    tracks_of,
+    within,
+)
+from workbench.gui.asking import Asking
+from workbench.gui.films import spanedits
+from workbench.gui.sounds import tieredits
+
+if TYPE_CHECKING:
+    from workbench.gui.films.labelling import FilmLabelling
+
+ENDINGS = {"csv": ".csv", "activitynet": ".json", "eaf": ".eaf", "elan-tab": ".txt", "boris": ".tsv",
+           "kinetics": ".csv", "charades-sta": ".txt", "srt": ".srt"}  # fmt: skip
+"""What can be written of one video's spans; lists of whole videos are the command line's."""
+
+
+class LabelExchange(QObject):
+    """The worker reads and writes; what it had to leave out is told above the film."""
+
+    def __init__(self, labelling: FilmLabelling) -> None:
+        super().__init__(labelling)
+        self._of = labelling
+        self.asking = Asking(labelling.link, self, failed=labelling.page.failed_with)
+
+    def ask_open(self) -> None:
+        """Choose a file of annotations."""
+        kinds = f"Annotations ({' '.join(f'*{one}' for one in LABEL_SUFFIXES)})"
+        dialog = QFileDialog(self._of.page, "Open labels", str(Path(self._of.page.path).parent))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([kinds, "All files (*)"])
+        dialog.fileSelected.connect(self.read)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def read(self, path: str) -> None:
+        """Put the annotations of a file beside the spans that are there."""
+        number = self._of.number
+
+        def then(file: LabelFile) -> None:
+            if number == self._of.number:
+                self.take(Path(path).name, file)
+
+        name = Path(self._of.page.path).name
+        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name)
+
+    def take(self, name: str, file: LabelFile) -> None:
+        page, scene = self._of.page, self._of.viewer.scene
+        if not page.index_complete:
+            page.note(["The video is still being read to its end: open the labels again in a moment."])
+            return
+        found, notes = file.of(Path(page.path)), list(file.notes)
+        if found is None and len(file.videos) == 1:
+            found = file.videos[0]
+            notes.insert(0, f"These are annotations of {found.name}.")
+        if found is None:
+            names = ", ".join([one.name for one in file.videos][:3])
+            page.failed_with(ProblemRecord(
+                "This file has no annotations of this video.", expected=Path(page.path).name,
+                received=f"{counted(len(file.videos), 'video')}: {names} …", severity="input", place=name,
+                fix="Open the video that they are of, or rename this one.",
+            ))  # fmt: skip
+            return
+        kept, outside = within(found.spans, scene.duration_s)
+        doc, joined = tracks_of(
+            [*spans_of(self._of.strip.doc), *kept], [tier.name for tier in self._of.strip.doc.tiers]
+        )
+        self._of.strip.document.push(
+            spanedits.TracksEdit(self._of.strip.doc, doc.tiers, self._of.strip.told, f"Labels of {name}")
+        )
+        for label in (*file.labels, *(tier.name for tier in doc.tiers)):
+            self._of.learn(label)
+        self._of.panel.show()
+        page.note([f"{counted(len(kept), 'span')} from {name}", *outside, *joined, *notes])
+
+    def ask_save(self) -> None:
+        """Ask where to and as what."""
+        if not self._of.ready:
+            return
+        kinds = {f"{LABEL_FORMATS[form]} (*{ending})": form for form, ending in ENDINGS.items()}
+        dialog = QFileDialog(self._of.page, "Save labels as", str(Path(self._of.page.path).parent))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(kinds))
+        dialog.selectFile(f"{Path(self._of.page.path).stem}-labels")
+
+        def chosen(name: str) -> None:
+            form = kinds[dialog.selectedNameFilter()]
+            ending = ENDINGS[form]
+            self.write(Path(name) if Path(name).suffix.lower() == ending else Path(name + ending), form)
+
+        dialog.fileSelected.connect(chosen)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def write(self, out: Path, form: str) -> None:
+        """Write the spans of the film in a format."""
+        # A table of one video's spans, beside it, needs no column of its name.
+        name = "" if form in ("csv", "srt", "elan-tab") else Path(self._of.page.path).name
+        video = AnnotatedVideo(name, spans_of(self._of.strip.doc), self._of.viewer.scene.duration_s)
+        file = LabelFile(form, [video], tuple(tier.name for tier in self._of.strip.doc.tiers))
+        self.asking.ask(f"Writing {out.name}", "labels-export", LabelsWritten, self._written,
+                        file=msgspec.to_builtins(file), out=str(out), format=form)  # fmt: skip
+
+    def _written(self, done: LabelsWritten) -> None:
+        self._of.page.note([f"{counted(done.spans, 'span')} written to {done.path}", *done.notes])
+
+    def ask_clips(self) -> None:
+        """Ask where to write the list of clips."""
+        if not self._of.ready:
+            return
+        dialog = QFileDialog(self._of.page, "Spans as training data", str(Path(self._of.page.path).parent))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(["List of clips (*.csv)"])
+        dialog.selectFile("clips.csv")
+        dialog.fileSelected.connect(
+            lambda name: self.write_clips(Path(name) if name.lower().endswith(".csv") else Path(f"{name}.csv"))
+        )
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def write_clips(self, out: Path) -> None:
+        """Write the spans of this film, and of all others in the list, as clips that recipes read."""
+        here, spans, edits = self._of.page.path, spans_of(self._of.strip.doc), self._of.link.home.edits
+        others = [path for path in self._listed() if path != here]
+
+        def gather() -> list[Any]:
+            videos = [AnnotatedVideo(here, spans)]
+            for path in others:
+                with contextlib.suppress(OSError):
+                    doc = tieredits.kept(spanedits.kept_path(edits, name_of(Path(path))))
+                    videos += [AnnotatedVideo(path, spans_of(doc))] if doc is not None else []
+            found: list[Any] = msgspec.to_builtins(videos)
+            return found
+
+        def ask(videos: list[Any]) -> None:
+            self.asking.ask(f"Writing {out.name}", "labels-clips", LabelsWritten, self._written, videos=videos,
+                            out=str(out))  # fmt: skip
+
+        self._of.link.background(gather, then=ask, failed=self._of.page.failed_with, owner=self)
+
+    def _listed(self) -> list[str]:
+        files = self._of.page.files
+        return [str(files.item(at).data(Qt.ItemDataRole.UserRole)) for at in range(files.count())]
+
+
+def name_of(path: Path) -> str:
+    """What a film's labels are kept under: what the file holds, or the names and sizes of a folder's pictures."""
+    if path.is_dir():
+        import hashlib
+
+        facts = sorted(f"{one.name}:{one.stat().st_size}" for one in path.iterdir() if one.is_file())
+        return hashlib.blake2b("\n".join(facts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return content_digest(path)
