@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
@@ -135,6 +137,76 @@ def test_that_leaving_keeps_nothing_and_goes_back(page):
     page.live.leave.click()
     assert not device.running and page.live.ring is None and not page.viewing
     assert page.places.currentWidget() is page.start
+
+
+class Connected(QObject):
+    """What Qt Multimedia's parts have in common here."""
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__()
+        self.parts = parts
+
+
+class Multimedia:
+    """Qt Multimedia as far as a camera needs it, with one device that may be pulled out."""
+
+    plugged: ClassVar = [SimpleNamespace(id=lambda: b"1", description=lambda: "front camera")]
+
+    class QMediaDevices(Connected):
+        videoInputsChanged = Signal()  # noqa: N815 (Qt's name)
+
+        @staticmethod
+        def videoInputs():
+            return list(Multimedia.plugged)
+
+        @staticmethod
+        def defaultVideoInput():
+            return SimpleNamespace(id=lambda: b"1")
+
+    class QCamera(Connected):
+        errorOccurred = Signal(object, str)  # noqa: N815
+        active = False
+
+        def start(self) -> None:
+            self.active = True
+
+        def stop(self) -> None:
+            self.active = False
+
+    class QVideoSink(Connected):
+        videoFrameChanged = Signal(object)  # noqa: N815
+
+    class QMediaCaptureSession(Connected):
+        def setCamera(self, _camera) -> None: ...
+
+        def setVideoSink(self, _sink) -> None: ...
+
+
+def test_that_a_camera_gives_pictures_until_it_is_pulled_out(qtbot, monkeypatch):
+    monkeypatch.setattr(camera, "multimedia", lambda: Multimedia)
+    monkeypatch.setattr(Multimedia, "plugged", list(Multimedia.plugged))
+    assert camera.cameras() == ["front camera"]
+    with pytest.raises(KnownTrouble, match="not there"):
+        camera.Camera("another")
+    source = camera.Camera("front camera")
+    seen: list[QImage] = []
+    told: list[ProblemRecord] = []
+    source.arrived.connect(lambda image, _: seen.append(image))
+    source.ended.connect(told.append)
+    source.start()
+    assert source._camera.active
+    source._sink.videoFrameChanged.emit(SimpleNamespace(toImage=lambda: plain(1)))
+    source._sink.videoFrameChanged.emit(SimpleNamespace(toImage=QImage))  # a frame that cannot be read
+    source._sink.videoFrameChanged.emit(SimpleNamespace(toImage=lambda: plain(1, 2560, 1440)))
+    assert [one.width() for one in seen] == [32, 1280]
+    source._devices.videoInputsChanged.emit()  # another one came or went
+    assert not told
+    Multimedia.plugged.clear()
+    source._devices.videoInputsChanged.emit()
+    source._camera.errorOccurred.emit(None, "no device")
+    assert len(told) == 1 and "unplugged" in told[0].received and not source._camera.active
+    source._sink.videoFrameChanged.emit(SimpleNamespace(toImage=lambda: plain(1)))
+    assert len(seen) == 2
 
 
 def test_that_without_qt_multimedia_cameras_are_said_to_be_lacking(page, qtbot, monkeypatch):

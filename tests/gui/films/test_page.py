@@ -261,6 +261,12 @@ def test_that_a_cut_off_file_and_a_broken_index_give_what_is_there(page, qtbot, 
     lying.write_bytes(bytes(data))
     open_and_wait(qtbot, page, lying)
     assert page.banner.record is None and page.viewer.scene.frames >= 20
+    # What cannot be decoded is said where it would be seen, and is no other frame in its place.
+    qtbot.waitUntil(lambda: page.viewer.canvas.words == "frame 0 cannot be decoded", timeout=WITHIN_MS)
+    page.viewer.go(1)
+    qtbot.waitUntil(lambda: shows(page, 1) and page.viewer.canvas.words == "", timeout=WITHIN_MS)
+    page.viewer.go(2)
+    qtbot.waitUntil(lambda: "the one before" in page.viewer.canvas.words, timeout=WITHIN_MS)
     broken = tmp_path / "broken.avi"
     broken.write_bytes(avi.read_bytes()[:at])
     open_and_wait(qtbot, page, broken)
@@ -349,6 +355,21 @@ def four_hours(path: Path) -> Path:
             packet.time_base = Fraction(1)
             container.mux(packet)
     return path
+
+
+def test_that_another_film_is_opened_in_the_place_of_one_that_is_still_being_read(page, clip, qtbot, tmp_path):
+    long = four_hours(tmp_path / "long.mkv")
+    page.open_film(str(long))
+    page.open_film(str(clip))
+    qtbot.waitUntil(lambda: page.path == str(clip) and page.index_complete, timeout=WITHIN_MS)
+    qtbot.wait(300)
+    assert page.path == str(clip) and page.viewer.scene.frames == 48 and page.banner.record is None
+    page.viewer.player.play(4.0)
+    assert page.viewer.speed.currentText() == "4 ×"
+    page.open_film(str(long))
+    qtbot.waitUntil(lambda: page.path == str(long), timeout=WITHIN_MS)
+    assert not page.viewer.player.playing and page.viewer.speed.currentText() == "1 ×"
+    page.opening.cancel()
 
 
 def test_that_what_is_remembered_comes_back_and_rubbish_does_not(page, clip, qtbot):

@@ -30,6 +30,9 @@ from typing import Any, BinaryIO
 HELD_BYTES = 192 << 20
 """Decoded frames that are kept, for stepping backwards."""
 MOST_FAULTS = 1000
+SPARSE_BEFORE_S, NEAR_S = 0.3, 2.0
+"""On the way to a frame, frames that no other one leans on are not decoded up to so long before it; all of them are
+where somebody steps back, by no more than the second of these."""
 TELL_EVERY_S = 0.1
 GROWS_BY = 1.25
 """A growing index is told anew when it is so many times as long: the work stays in proportion to its length."""
@@ -189,6 +192,7 @@ class Frames:
         self._bytes, self.faults = 0, 0
         self._given: int | None = None
         self._passed: int | None = None
+        self._sparse_to: int | None = None
         self._aspect = float(self._stream.sample_aspect_ratio or 1) or 1.0
         self._restart(None)
 
@@ -219,6 +223,8 @@ class Frames:
         while faults < MOST_FAULTS:
             try:
                 packet = next(packets, None)
+                if packet is not None:
+                    self._sparsely(packet)
                 frames = packet.decode() if packet is not None else []
             except self._av.error.EOFError:
                 return
@@ -230,6 +236,11 @@ class Frames:
                 return
             yield from (frame for frame in frames if frame.pts is not None)
 
+    def _sparsely(self, packet: Any) -> None:
+        """Leave out what no other frame leans on, while the frame that is wanted is far."""
+        sparse = self._sparse_to is not None and packet.pts is not None and packet.pts < self._sparse_to
+        self._stream.codec_context.skip_frame = "NONREF" if sparse else "DEFAULT"
+
     def at(self, moment: int) -> Any:
         """The frame that is shown at a time, or None before the first one."""
         found = self._held.get(moment) or self._go_to(moment)
@@ -238,6 +249,19 @@ class Frames:
 
     def _go_to(self, moment: int) -> Any:
         """Decode up to a time: the frame shown then, or None; the one after it is then ahead."""
+        tick_s = float(self._stream.time_base)
+        back = self._given is not None and 0 <= (self._given - moment) * tick_s < NEAR_S
+        self._sparse_to = None if back else moment - round(SPARSE_BEFORE_S / tick_s)
+        found = self._decode_to(moment)
+        if self._sparse_to is not None and found is not None and found.pts < self._sparse_to:
+            # A frame that stays for long: the one that is shown may have been left out.
+            self._sparse_to = None
+            self._restart(moment)
+            found = self._decode_to(moment)
+        self._sparse_to = None
+        return found
+
+    def _decode_to(self, moment: int) -> Any:
         if self._ahead is None or self._ahead.pts > moment or self._key_between(moment):
             self._restart(moment)
             if self._ahead is None or self._ahead.pts > moment:
@@ -284,7 +308,7 @@ class Frames:
     def _pass(self) -> None:
         """Step over the frame ahead, keeping it; the frame after it is then ahead."""
         frame = self._ahead
-        if self._passed is not None:
+        if self._passed is not None and (self._sparse_to is None or self._passed >= self._sparse_to):
             self._followers[self._passed] = frame.pts
         self._passed = frame.pts
         if frame.pts not in self._held:

@@ -18,10 +18,16 @@ def multimedia() -> Any:
     """Qt Multimedia; raises KnownTrouble where it is not installed. Importing takes a while: off the GUI thread."""
     try:
         from PySide6 import QtMultimedia  # type: ignore[attr-defined,unused-ignore]
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise KnownTrouble(
             "Cameras need Qt Multimedia, which is not installed.", expected="the package PySide6-Addons",
             received=str(error), fix=f"{LACKING}, or loop a video file in the place of a camera.",
+        ) from None  # fmt: skip
+    except ImportError as error:
+        raise KnownTrouble(
+            "Qt Multimedia cannot be loaded.", expected="the libraries of the system that it needs",
+            received=str(error), fix="Install the library that is named (Debian and Ubuntu: apt install libpulse0), "
+            "or loop a video file in the place of a camera.",
         ) from None  # fmt: skip
     return QtMultimedia
 

@@ -65,6 +65,12 @@ class FilmCanvas(QWidget):
         self.words = ""
         self.whole()
 
+    def set_words(self, words: str) -> None:
+        """Say something in the picture's corner."""
+        if words != self.words:
+            self.words = words
+            self.update()
+
     @property
     def overlay(self) -> NDArray[np.float32] | None:
         """A map (h, w) of 0 to 1 over the whole frame, or None; stays until another is set."""
@@ -152,7 +158,7 @@ class FilmCanvas(QWidget):
                 painter.setOpacity(self.overlay_alpha)
                 painter.drawImage(room, self._tint)
                 painter.setOpacity(1.0)
-            self._paint_words(painter)
+        self._paint_words(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(tokens().accent), 1))
             painter.drawRect(QRectF(0.5, 0.5, self.width() - 1, self.height() - 1))

@@ -53,6 +53,7 @@ class LivePlace(QWidget):
         self.canvas = FilmCanvas()
         self.readout, self.costs = Caption(), QLabel()
         self.camera = chooser("Camera")
+        self.camera.setPlaceholderText("No camera")
         self.begin = QPushButton("Start")
         self.begin.setProperty("role", "primary")
         self.begin.setToolTip("Show the chosen camera live")
@@ -171,7 +172,6 @@ class LivePlace(QWidget):
     def _taken(self) -> Opened | None:
         if self.ring is None or self.source is None:
             return None
-        self.ring.settle(1.0)
         pictures = self.ring.pictures()
         if not pictures:
             return None

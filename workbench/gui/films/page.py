@@ -352,4 +352,5 @@ class FilmsPage(PageFrame):
         self.deeds.follow()
         facts = self.viewer.facts
         told = f"{Path(self.path).name}   ·   {telling.line(facts)}" if viewing and facts is not None else ""
-        self.top.tell(told, least_px=TITLE_PX)
+        live = self.places.currentWidget() is self.live
+        self.top.tell("Camera" if live else told, least_px=TITLE_PX)

@@ -26,6 +26,8 @@ class FilmPlayer(QObject):
     """
 
     shown = Signal(int, object)
+    lacking = Signal(int)
+    """The frame that should be on screen cannot be decoded."""
     changed = Signal()
     """Playing began, ended, or has another speed."""
     failed = Signal(object)
@@ -60,13 +62,16 @@ class FilmPlayer(QObject):
             raise RuntimeError("the scene has no film")
         self.reader = FilmReader(open_source, self.scene.index, self)
         self.reader.arrived.connect(self._arrived)
+        self.reader.lacking.connect(self._lacking)
         self.reader.failed.connect(self._failed)
         self.refresh()
 
     def close(self) -> None:
-        """Let the film go."""
-        self.halt()
-        self.on_screen = -1
+        """Let the film go; the next one is played at its own rate."""
+        self.halt(settle=False)
+        self.on_screen, self.speed = -1, 1.0
+        self.beats_shown = self.beats_late = 0
+        self.changed.emit()
         if self.reader is not None:
             self.reader.close()
             self.reader.deleteLater()
@@ -229,6 +234,11 @@ class FilmPlayer(QObject):
         if self.session is None and self.sender() is self.reader:
             self.on_screen = frame
             self.shown.emit(frame, picture)
+
+    def _lacking(self, frame: int) -> None:
+        if self.session is None and self.sender() is self.reader:
+            self.on_screen = frame
+            self.lacking.emit(frame)
 
     def _failed(self, record: ProblemRecord) -> None:
         if self.sender() is self.reader:

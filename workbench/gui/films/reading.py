@@ -14,8 +14,8 @@ from workbench.core.video import FrameIndex
 from workbench.gui.films.schedule import Beat, Schedule
 from workbench.gui.films.sources import FrameSource, OpenSource, Picture, picture_of
 
-AHEAD_BYTES = 96 << 20
-"""Frames read ahead of playing, at most; two of them, however large they are."""
+AHEAD_BYTES, AHEAD_FRAMES = 64 << 20, 48
+"""So much, and so many frames, are read ahead of playing at most; two of them, however large they are."""
 IN_FLIGHT = 2
 """So many frames are asked for before the first of them is taken: the decoder is never idle."""
 Box = tuple[int, int]
@@ -34,6 +34,11 @@ class Session:
         """Frames that were passed over because their time had gone by before they could be decoded."""
         self.complete = self.over = False
         self.end_s = 0.0
+
+    def is_full(self, more: Picture) -> bool:
+        """Whether a further frame has to wait until one is shown."""
+        count = len(self.ready)
+        return count >= AHEAD_FRAMES or (count >= 2 and self.bytes + more.bytes > AHEAD_BYTES)
 
     def begin(self) -> None:
         """Time begins to count, with the first frame on screen."""
@@ -65,9 +70,11 @@ class Session:
 
 
 class FilmReader(QObject):
-    """Reads a film on a thread of its own. `arrived` carries (frame, Picture) for `seek`; playing fills a Session."""
+    """Reads a film on a thread of its own. `arrived` carries (frame, Picture) for `seek`, playing fills a Session."""
 
     arrived = Signal(int, object)
+    lacking = Signal(int)
+    """This frame, which was wished, cannot be decoded."""
     failed = Signal(object)
     """A ProblemRecord; nothing more comes."""
 
@@ -150,7 +157,9 @@ class FilmReader(QObject):
     def _fetch(self, source: FrameSource, frame: int, box: Box) -> None:
         source.ask(self.index.times[min(frame, len(self.index) - 1)], width=box[0], height=box[1])
         found = source.take()
-        if found is not None:
+        if found is None:
+            self._tell(self.lacking, frame)
+        else:
             self._tell(self.arrived, frame, picture_of(found))
 
     def _fill(self, source: FrameSource, session: Session) -> None:
@@ -179,7 +188,7 @@ class FilmReader(QObject):
             return
         picture = picture_of(found)
         with self._turn:
-            while self._mine(session) and session.bytes + picture.bytes > AHEAD_BYTES and len(session.ready) >= 2:
+            while self._mine(session) and session.is_full(picture):
                 self._turn.wait()
             session.ready.append((beat, picture))
             session.bytes += picture.bytes

@@ -60,6 +60,7 @@ def line(facts: VideoFacts) -> str:
     """A film in few words, for beside its name."""
     parts = [f"{facts.width} × {facts.height}", facts.codec]
     parts += [f"{number(facts.frames_per_s, 4)} frames/s"] if facts.frames_per_s else []
+    parts += ["its sound is not played"] if facts.has_sound else []
     return "  ·  ".join(parts)
 
 

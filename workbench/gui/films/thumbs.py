@@ -127,6 +127,11 @@ class Thumbnails(FilmStrip):
         missing = [one for one in coarse_first(list(dict.fromkeys(frames))) if one not in self._kept]
         self.reader.want([(one, index.times[one]) for one in missing])
 
+    @property
+    def waiting(self) -> bool:
+        """Whether pictures in view are still to come."""
+        return self.reader is not None and any(frame not in self._kept for _, frame in self.slots())
+
     def slots(self) -> list[tuple[float, int]]:
         """Where pictures stand (left pixel), and of which frame: a key frame where there are several in a slot."""
         index, scene = self.scene.index, self.scene

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QHideEvent, QResizeEvent
+from PySide6.QtGui import QAction, QHideEvent, QImage, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QScrollArea, QScrollBar, QVBoxLayout, QWidget
 
 from workbench.core.video import FrameIndex, VideoFacts
@@ -55,6 +55,7 @@ class FilmViewer(QWidget):
         """Opens another reader of the film that is seen."""
         self.step_frames = STEP_FRAMES
         self._inference_ms = -1.0
+        self._trouble = ""
         self._decode_ms = 0.0
         self.scene = FilmScene(self)
         self.canvas = FilmCanvas()
@@ -84,6 +85,7 @@ class FilmViewer(QWidget):
         self.path, self.facts, self.open_source = path, facts, open_source
         size = QSize(facts.width, facts.height)
         self.canvas.open(size)
+        self._trouble = ""
         self.scene.show(index)
         if first is not None:
             self._show(0, first)
@@ -103,6 +105,7 @@ class FilmViewer(QWidget):
         self.thumbnails.open(None, QSize())
         self.path, self.facts, self.open_source = "", None, None
         self.canvas.open(QSize(0, 0))
+        self._trouble = ""
         self.scene.show(None)
         self._tell()
         self._able()
@@ -185,7 +188,16 @@ class FilmViewer(QWidget):
 
     def _show(self, frame: int, picture: Picture) -> None:
         self._decode_ms = picture.told.decode_ms
+        index = self.scene.index
+        # Where a frame is damaged, the decoder gives the one before it.
+        other = index is not None and len(index) > 1 and picture.told.time != index.times[frame]
+        self._trouble = f"frame {telling.spaced(frame)} cannot be decoded: this is the one before" if other else ""
         self.canvas.show_frame(picture.image, picture.pixels)
+        self._tell_soon()
+
+    def _lack(self, frame: int) -> None:
+        self._trouble = f"frame {telling.spaced(frame)} cannot be decoded"
+        self.canvas.show_frame(QImage())
         self._tell_soon()
 
     def _tell_soon(self) -> None:
@@ -194,6 +206,8 @@ class FilmViewer(QWidget):
 
     def _tell(self) -> None:
         scene, player = self.scene, self.player
+        speed = f"◀ {-player.speed:g} ×" if player.speed < 0 else f"{player.speed:g} ×" if player.speed != 1 else ""
+        self.canvas.set_words((speed if player.playing else "") or self._trouble)
         self.readout.set_whole(telling.position(scene, self.facts))
         late = player.late_share if player.playing or player.beats_shown else -1.0
         self.costs.setText(
@@ -207,10 +221,6 @@ class FilmViewer(QWidget):
         self.speed.blockSignals(True)
         self.speed.setCurrentIndex(at)
         self.speed.blockSignals(False)
-        self.canvas.words = (
-            f"◀ {-speed:g} ×" if playing and speed < 0 else f"{speed:g} ×" if playing and speed > 1 else ""
-        )
-        self.canvas.update()
         self._tell_soon()
 
     def _scroll(self) -> None:
@@ -310,6 +320,7 @@ class FilmViewer(QWidget):
     def _wire(self) -> None:
         scene, player = self.scene, self.player
         player.shown.connect(self._show)
+        player.lacking.connect(self._lack)
         player.changed.connect(self._show_playing)
         player.failed.connect(self.failed)
         self.canvas.resized.connect(player.refresh)

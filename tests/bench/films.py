@@ -1,0 +1,216 @@
+"""How a 1080p film plays, how soon any frame of ten minutes is seen, and what four hours take in memory.
+
+    python -m tests.bench.films [--seconds 10] [--seeks 40] [--group 250] [--size 1366x768] [--file FILM] [--json]
+
+Everything runs in a window over the page of videos, without a worker. The film is made here: a textured ground that
+moves, H.264 with three B-frames and a key frame every `--group` frames, 60 s of it encoded and repeated to ten
+minutes. `late` is the share of frames that were due and not shown in their time. A seek is timed from the wish to
+the end of the paint of just that frame, over frames drawn at random; `bare_decode_frames_per_s` is what PyAV alone
+decodes of the same film in the same run, on as many threads, which bounds both: on a machine that works on other
+things as well ratios tell more than times. The film of four hours has a small frame a second; memory is the
+window's resident memory with it open and played, less that with a film of a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+GOALS = {"late_share": 0.01, "seek_p95_ms": 150.0}
+PATIENCE_S = 120.0
+WIDE, HIGH, RATE = 1920, 1080, 25
+ENCODED, REPEATED = 60, 10
+"""Seconds that are encoded, and how often they follow each other."""
+
+BARE = """
+import av, sys, time
+with av.open(sys.argv[1]) as container:
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    began, count = time.perf_counter(), 0
+    for _ in container.decode(stream):
+        count += 1
+        if count == 500:
+            break
+    print(count / (time.perf_counter() - began))
+"""
+
+
+def write_film(path: Path, group: int) -> None:
+    """Ten minutes of 1080p; what is encoded is a minute, and the rest are its packets again."""
+    import av
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    coarse = chance.integers(0, 255, (HIGH // 8 + 40, WIDE // 8 + 40, 3), dtype=np.uint8)
+    ground = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = WIDE, HIGH, "yuv420p"
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = group, 3
+        packets = []
+        for number in range(ENCODED * RATE):
+            x, y = number * 3 % 300, number * 2 % 300
+            view = np.ascontiguousarray(ground[y : y + HIGH, x : x + WIDE])
+            packets += stream.encode(av.VideoFrame.from_ndarray(view, "rgb24"))
+        packets += stream.encode()
+        base = packets[0].time_base
+        long = round(ENCODED / base)
+        for turn in range(REPEATED):
+            for one in packets:
+                copy = av.Packet(bytes(one))
+                copy.stream, copy.time_base, copy.is_keyframe = stream, base, one.is_keyframe
+                copy.pts, copy.dts = one.pts + turn * long, one.dts + turn * long
+                container.mux(copy)
+
+
+def write_long(path: Path, seconds: int) -> None:
+    """A small frame a second."""
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuvj420p"
+        picture = np.random.default_rng(1).integers(0, 255, (180, 320, 3), dtype=np.uint8)
+        data = bytes((stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")) + stream.encode())[0])
+        for second in range(seconds):
+            packet = av.Packet(data)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, second, second, Fraction(1)
+            packet.is_keyframe = True
+            container.mux(packet)
+
+
+def resident_mb() -> float:
+    """What this process holds."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+def opened(app: Any, page: Any, path: Path) -> dict[str, float]:
+    """Seconds until the first frame is painted, and until the index is whole."""
+    from tests.bench.compare import serve
+
+    began = time.perf_counter()
+    page.open_paths([str(path)])
+    stall = serve(app, lambda: page.path == str(path) and page.viewer.canvas.draw_ms > 0
+                  and not page.viewer.canvas.image.isNull(), PATIENCE_S)  # fmt: skip
+    found = {"first_picture_s": time.perf_counter() - began}
+    stall = max(stall, serve(app, lambda: page.index_complete, PATIENCE_S))
+    return {**found, "index_s": time.perf_counter() - began, "longest_turn_ms": stall}
+
+
+def played(app: Any, page: Any, seconds: float) -> dict[str, float]:
+    """What became of the frames that were due."""
+    from tests.bench.compare import serve
+
+    player = page.viewer.player
+    costs: list[tuple[float, float]] = []
+    hear = player.shown.connect(lambda _, one: costs.append((one.told.decode_ms, page.viewer.canvas.draw_ms)))
+    player.go(0)
+    serve(app, lambda: player.on_screen == 0, PATIENCE_S)
+    player.play(1.0)
+    serve(app, lambda: player.beats_shown > 0, PATIENCE_S)
+    stall = serve(app, lambda: False, seconds)
+    share, shown = player.late_share, player.beats_shown
+    player.halt()
+    player.shown.disconnect(hear)
+    return {"late_share": share, "shown": shown, "decode_ms": statistics.median(one[0] for one in costs),
+            "draw_ms": statistics.median(one[1] for one in costs), "longest_turn_ms": stall}  # fmt: skip
+
+
+def sought(app: Any, page: Any, seeks: int) -> list[float]:
+    """Milliseconds from the wish for a frame until it is painted."""
+    from tests.bench.compare import serve
+
+    player, chance = page.viewer.player, random.Random(5)
+    serve(app, lambda: not page.viewer.thumbnails.waiting, PATIENCE_S)
+    found = []
+    for _ in range(seeks):
+        frame = chance.randrange(page.viewer.scene.frames)
+        began = time.perf_counter()
+        page.viewer.go(frame)
+        serve(app, lambda frame=frame: player.on_screen == frame, PATIENCE_S)
+        page.viewer.canvas.repaint()
+        found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    """All figures of one machine."""
+    from tests.bench.compare import serve
+    from workbench.app import application, make_window
+    from workbench.runner.scripted import ScriptedRunner
+    from workbench.store.home import open_home
+
+    folder = Path(tempfile.mkdtemp(prefix="bench-films-"))
+    path = asked.file or folder / "film.mp4"
+    if asked.file is None:
+        write_film(path, asked.group)
+    write_long(folder / "minute.mkv", 60)
+    write_long(folder / "hours.mkv", 4 * 3600)
+    app = application()
+    home = open_home(folder / "home")
+    window = make_window(home, demo=False, make_runner=lambda: ScriptedRunner(home, answers={"backbones": []}))
+    window.resize(*(int(one) for one in asked.size.split("x")))
+    window.show()
+    page = window.open_page("films")
+    serve(app, lambda: False, 1.0)
+    report: dict[str, Any] = {"file": path.name, "group": asked.group, "load_average": os.getloadavg()[0],
+                              "cores": os.cpu_count()}  # fmt: skip
+    try:
+        opened(app, page, folder / "minute.mkv")
+        page.viewer.player.play(8.0)
+        serve(app, lambda: not page.viewer.player.playing, 20.0)
+        before = resident_mb()
+        report["four_hours"] = opened(app, page, folder / "hours.mkv")
+        page.viewer.player.play(8.0)
+        serve(app, lambda: False, 8.0)
+        report["four_hours"]["window_grows_mb"] = resident_mb() - before
+        report["opening"] = opened(app, page, path)
+        report["canvas"] = [page.viewer.canvas.width(), page.viewer.canvas.height()]
+        report["playing"] = played(app, page, asked.seconds)
+        waits = sorted(sought(app, page, asked.seeks))
+        report["seek_median_ms"] = statistics.median(waits)
+        report["seek_p95_ms"] = waits[min(len(waits) - 1, round(0.95 * len(waits)))]
+        bare = subprocess.run([sys.executable, "-c", BARE, str(path)], capture_output=True, text=True, check=True)
+        report["bare_decode_frames_per_s"] = float(bare.stdout)
+    finally:
+        window.leave_quietly()
+    return report
+
+
+def main() -> int:
+    """Print the figures."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seconds", type=float, default=10.0)
+    options.add_argument("--seeks", type=int, default=40)
+    options.add_argument("--group", type=int, default=250)
+    options.add_argument("--size", default="1366x768")
+    options.add_argument("--file", type=Path, default=None)
+    options.add_argument("--json", action="store_true")
+    asked = options.parse_args()
+    found = {**measure(asked), "goals": GOALS}
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:28} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
