@@ -102,7 +102,11 @@ SPRITES = Sample(
 )
 
 DESK = DistImageToVideo()
-_ARM = DESK.replace(keep_model=False, compare=False)
+_ARM = DESK.replace(encoder=STILLS, clips=3000, epochs=10, validation=400, keep_model=False, compare=False)
+# Rates of the arms that are judged by what they name.
+_RATES = {MEAN: 2e-3, TOKENS: 2e-3, PATCHES: 2e-3, BLIND: 1.5e-3, DIST: 1.5e-3}
+ADAPTER_COST, FULL_COST = f"{ADAPTER} (cost only)", f"{FULL} (cost only)"
+_COSTS_ONLY = {ADAPTER_COST: _ARM.replace(arm=ADAPTER, max_steps=4), FULL_COST: _ARM.replace(arm=FULL, max_steps=4)}
 
 
 def _joint(text: str, than: str, *, by: float = 0.25, asserted: bool = True) -> Better:
@@ -114,35 +118,24 @@ def _costs(text: str, metric: str, than: str, by: float = 0.0) -> Better:
 
 
 CLAIM = Claim(
-    arms={name: _ARM.replace(arm=name) for name in ARMS},
+    arms={**{name: _ARM.replace(arm=name, learning_rate=rate) for name, rate in _RATES.items()}, **_COSTS_ONLY},
     statements=(
         _joint("DiST names motion and shape together better by 25 points than the mean over frames", MEAN),
         _joint("… than a temporal transformer over the encoder's frames", TOKENS),
         _joint("… than its own networks without what the encoder saw", BLIND),
         _joint("… and better than a transformer over all patches of all frames", PATCHES, by=0.0, asserted=False),
-        Better(
-            "Motion gains from space: DiST names it better than without",
-            "motion_accuracy",
-            DIST,
-            BLIND,
-            items="outcomes_motion",
-        ),
-        Better(
-            "Appearance is not paid for motion: DiST names shapes no more than 5 points worse than the mean over "
-            "frames",
-            "shape_accuracy_5_ahead",
-            DIST,
-            MEAN,
-            items="outcomes_shape_5_ahead",
-        ),
-        _joint("DiST against ST-adapters, whose gradients go through the encoder", ADAPTER, by=0.0, asserted=False),
-        _joint("DiST against full fine-tuning", FULL, by=0.0, asserted=False),
-        _costs("A training step takes at most half as long as full fine-tuning's", "time_share_of_full", FULL, 0.5),
-        _costs("… and at most half of its memory", "memory_share_of_full", FULL, 0.5),
-        _costs("A training step is shorter than with ST-adapters", "time_share_of_adapter", ADAPTER),
-        _costs("… and takes less memory", "memory_share_of_adapter", ADAPTER),
+        Better("Motion gains from space: DiST names it better than without", "motion_accuracy", DIST, BLIND,
+               items="outcomes_motion"),
+        Better("Appearance is not paid for motion: DiST names shapes no more than 5 points worse than the mean over "
+               "frames", "shape_accuracy_5_ahead", DIST, MEAN, items="outcomes_shape_5_ahead"),
+        _costs("A training step takes at most half as long as full fine-tuning's", "time_share_of_full", FULL_COST, 0.5),
+        _costs("… and at most half of its memory", "memory_share_of_full", FULL_COST, 0.5),
+        _costs("A training step is shorter than with ST-adapters", "time_share_of_adapter", ADAPTER_COST),
+        _costs("… and takes less memory", "memory_share_of_adapter", ADAPTER_COST),
     ),
-)
+    seeds=3,
+    note="NOTE",
+)  # fmt: skip
 
 
 @recipe(
