@@ -46,7 +46,8 @@ class DistSizes:
     """Width of the space that images and texts share; 0 leaves the D features, for a head of the caller's."""
     taps: tuple[int, ...] = ()
     spread: float = 0.02
-    """Deviation of the first weights: the paper's. Networks far narrower than the paper's need more to say anything."""
+    """Deviation of the first weights: the paper's. 0 lets it follow from each layer's inputs (torch's own): where
+    networks are far narrower than the paper's, 0.02 says next to nothing."""
 
     def __post_init__(self) -> None:
         if self.frames % self.gamma:
@@ -72,14 +73,16 @@ class DistSizes:
 
 
 def begin(module: nn.Module, spread: float = 0.02) -> None:
-    """Weights from a normal distribution of deviation `spread`, cut off; biases 0."""
+    """Weights from a normal distribution of deviation `spread`, cut off, or as they are for 0; biases 0."""
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv3d)):
-            nn.init.trunc_normal_(part.weight, std=spread)
+            if spread:
+                nn.init.trunc_normal_(part.weight, std=spread)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if isinstance(part, nn.MultiheadAttention):
-            nn.init.trunc_normal_(part.in_proj_weight, std=spread)
+            if spread:
+                nn.init.trunc_normal_(part.in_proj_weight, std=spread)
             nn.init.zeros_(part.in_proj_bias)
 
 
