@@ -21,7 +21,8 @@ from workbench.core.problem import InputError
 HEAD_WIDTH = 64
 """Width of an attention head in the pooling: CLIP's own."""
 CLIP_TEMPERATURE = 0.07
-"""The temperature that CLIP starts from; its reciprocal is the first scale of the logits."""
+"""The temperature that CLIP's own training starts from; cosines are multiplied with its reciprocal. Every published
+CLIP has ended at 100."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,14 +246,14 @@ class Dist(nn.Module):
 
 
 class TextLogits(nn.Module):
-    """Classes as frozen vectors of their names: exp(s) times the cosine, s learned from CLIP's own start."""
+    """Classes as frozen vectors of their names: exp(s) times the cosine; s is learned on from `scale` = exp(s)."""
 
     names: Tensor
 
-    def __init__(self, names: Tensor) -> None:
+    def __init__(self, names: Tensor, scale: float = 1 / CLIP_TEMPERATURE) -> None:
         super().__init__()
         self.register_buffer("names", F.normalize(names.detach().float(), dim=-1))
-        self.scale = nn.Parameter(torch.tensor(math.log(1 / CLIP_TEMPERATURE)))
+        self.scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, dim) to (B, classes)."""

@@ -53,6 +53,8 @@ class DistImageToVideo(Training):
         "names", "What a clip is compared with: the frozen text encoder's vectors of the class names, or learned ones",
         more=True,
     )  # fmt: skip
+    scale: float = knob(100.0, "What cosines with the names are multiplied with at first; 100 in every published CLIP",
+                        low=1.0, high=1000.0, log=True, more=True, when={"classes": ("names",)})  # fmt: skip
     taps: str = knob("all", "Blocks of the encoder that are read: all, or numbers from 1", more=True, when=_OURS,
                      label="Blocks read")  # fmt: skip
     spread: float = knob(
