@@ -21,7 +21,8 @@ from workbench.core.problem import InputError
 HEAD_WIDTH = 64
 """Width of an attention head in the pooling: CLIP's own."""
 CLIP_TEMPERATURE = 0.07
-"""The temperature that CLIP starts from; its reciprocal is the first scale of the logits."""
+"""The temperature that CLIP's own training starts from; cosines are multiplied with its reciprocal. Every published
+CLIP has ended at 100."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,8 @@ class DistSizes:
     """Width of the space that images and texts share; 0 leaves the D features, for a head of the caller's."""
     taps: tuple[int, ...] = ()
     spread: float = 0.02
-    """Deviation of the first weights: the paper's. Networks far narrower than the paper's need more to say anything."""
+    """Deviation of the first weights: the paper's. 0 lets it follow from each layer's inputs (torch's own): where
+    networks are far narrower than the paper's, 0.02 says next to nothing."""
 
     def __post_init__(self) -> None:
         if self.frames % self.gamma:
@@ -72,14 +74,16 @@ class DistSizes:
 
 
 def begin(module: nn.Module, spread: float = 0.02) -> None:
-    """Weights from a normal distribution of deviation `spread`, cut off; biases 0."""
+    """Weights from a normal distribution of deviation `spread`, cut off, or as they are for 0; biases 0."""
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv3d)):
-            nn.init.trunc_normal_(part.weight, std=spread)
+            if spread:
+                nn.init.trunc_normal_(part.weight, std=spread)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if isinstance(part, nn.MultiheadAttention):
-            nn.init.trunc_normal_(part.in_proj_weight, std=spread)
+            if spread:
+                nn.init.trunc_normal_(part.in_proj_weight, std=spread)
             nn.init.zeros_(part.in_proj_bias)
 
 
@@ -242,14 +246,14 @@ class Dist(nn.Module):
 
 
 class TextLogits(nn.Module):
-    """Classes as frozen vectors of their names: exp(s) times the cosine, s learned from CLIP's own start."""
+    """Classes as frozen vectors of their names: exp(s) times the cosine; s is learned on from `scale` = exp(s)."""
 
     names: Tensor
 
-    def __init__(self, names: Tensor) -> None:
+    def __init__(self, names: Tensor, scale: float = 1 / CLIP_TEMPERATURE) -> None:
         super().__init__()
         self.register_buffer("names", F.normalize(names.detach().float(), dim=-1))
-        self.scale = nn.Parameter(torch.tensor(math.log(1 / CLIP_TEMPERATURE)))
+        self.scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, dim) to (B, classes)."""

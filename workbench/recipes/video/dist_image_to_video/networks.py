@@ -21,7 +21,7 @@ GRADIENT = (ADAPTER, FULL)
 class Head(nn.Module):
     """A projection for each task, then cosines with the classes' vectors: those of their names, or learned ones."""
 
-    def __init__(self, width: int, tasks: Mapping[str, Tensor], *, learned: bool) -> None:
+    def __init__(self, width: int, tasks: Mapping[str, Tensor], *, learned: bool, scale: float) -> None:
         super().__init__()
         self.tasks = nn.ModuleDict()
         for name, vectors in tasks.items():
@@ -29,7 +29,7 @@ class Head(nn.Module):
                 self.tasks[name] = nn.Linear(width, len(vectors))
             else:
                 project = nn.Linear(width, vectors.shape[1], bias=False)
-                self.tasks[name] = nn.Sequential(project, TextLogits(vectors))
+                self.tasks[name] = nn.Sequential(project, TextLogits(vectors, scale))
         begin(self)
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ class Recogniser(nn.Module):
             )
         if self.arm == FULL:
             _learn_blocks(seer)
-        self.new["head"] = Head(width, texts, learned=params.classes == "learned vectors")
+        self.new["head"] = Head(width, texts, learned=params.classes == "learned vectors", scale=params.scale)
 
     def forward(
         self, pixels: Tensor, hidden: Sequence[Tensor] | None = None
