@@ -82,6 +82,7 @@ def test_that_scores_are_drawn_as_they_come_and_told_for_the_frame_on_screen(pag
     work.acts["recognise-run"].trigger()
     question(qtbot, scripted)
     assert work.acts["recognise-stop"].isEnabled() and not work.acts["recognise-run"].isEnabled()
+    assert [one.doing for one in page.works()] == ["Recognising clip.mp4"]
     scripted.reach(0.25, "window 1 of 4", part(ROWS[:1], 0, 4))
     qtbot.waitUntil(lambda: len(work.strip.series.windows) == 1)
     assert work.panel.progress.whole == "25 %, window 1 of 4" and not work.strip.isHidden()
@@ -89,7 +90,7 @@ def test_that_scores_are_drawn_as_they_come_and_told_for_the_frame_on_screen(pag
     question(qtbot, scripted)
     scripted.answer(part(ROWS[2:], 2, 4, lost=1, notes=("a note",)))
     qtbot.waitUntil(lambda: not work.errand.running, timeout=WITHIN_MS)
-    assert len(work.strip.series.windows) == 4 and work.found.complete
+    assert len(work.strip.series.windows) == 4 and work.found.complete and not page.works()
     assert "1 window could not be decoded" in page.banner.accessibleName()
     page.viewer.go(25)  # 1.0 s: the third window
     qtbot.waitUntil(lambda: work.panel.ranking.rows[0][0] == AB[1])

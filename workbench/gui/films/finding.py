@@ -19,6 +19,7 @@ from workbench.core.videorecognisers import classifying
 from workbench.core.words import count
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.films.findpanel import THUMB_PX, FindPanel
 from workbench.gui.films.sources import picture_of
 from workbench.gui.sounds.errand import Errand
@@ -99,6 +100,12 @@ class Finding(QObject):
             errand.close()
         for asking in (self.asking, self.searching):
             asking.cancel()
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        doing = f"Looking through {Path(self.folder).name}"
+        work = PageWork(doing, "What is computed stays; it goes on from there.", self.stop, lambda: self.errand.running)
+        return [work] if self.errand.running else []
 
     # The panel
 

@@ -132,9 +132,8 @@ class FilmsPage(PageFrame):
     def works(self) -> list[PageWork]:
         """What would end with the window."""
         exporting = self.deeds.exporting
-        if not exporting.busy:
-            return []
-        return [PageWork(exporting.doing, "The file is not written.", exporting.cancel, lambda: exporting.busy)]
+        writing = PageWork(exporting.doing, "The file is not written.", exporting.cancel, lambda: exporting.busy)
+        return [*self.recognising.works(), *self.finding.works(), *([writing] if exporting.busy else [])]
 
     @property
     def viewing(self) -> bool:

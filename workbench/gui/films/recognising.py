@@ -26,6 +26,7 @@ from workbench.core.videorecognisers import EXPECTED, classifying, facts_of, wha
 from workbench.core.words import count, duration
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.films.livescores import LiveScores
 from workbench.gui.films.lookmap import whole_frame
 from workbench.gui.films.recognisedspans import RECIPE, RecognisedSpans
@@ -139,6 +140,12 @@ class Recognising(QObject):
         self.errand.close()
         self.asking.cancel()
         self.looking.cancel()
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        doing = f"Recognising {Path(self.page.path).name}"
+        work = PageWork(doing, "What was recognised until now is not kept.", self.stop, lambda: self.errand.running)
+        return [work] if self.errand.running else []
 
     # The panel
 
