@@ -11,6 +11,7 @@ from workbench.core.clipcommands import CLIP_PLACES, CLIPS
 from workbench.core.command import Command, Place
 from workbench.core.filmcommands import FILM_PLACES, FILMS
 from workbench.core.filmlabelcommands import FILM_LABELS
+from workbench.core.recognisecommands import RECOGNISING
 
 __all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
 
@@ -344,6 +345,7 @@ COMMANDS: tuple[Command, ...] = (
     *CLIPS,
     *FILMS,
     *FILM_LABELS,
+    *RECOGNISING,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),
     Command("view.curve.axis", "Step or time axis", "Axis of steps or of time", "T"),
     Command("view.curve.log", "Logarithmic height", "Logarithmic height", "L"),

@@ -16,7 +16,7 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
-from workbench.worker import medical, slides, speech
+from workbench.worker import medical, slides, speech, video
 from workbench.worker.films import INSPECTORS as FILMS
 from workbench.worker.questions import as_asked
 from workbench.worker.videolabels import INSPECTORS as FILM_LABELS
@@ -35,8 +35,8 @@ def inspect(what: str, arguments: Mapping[str, Any], context: ApplyContext) -> A
     `data` {address, recipe, params, slot, seen} gives a DataPreview; `examples` (the same, offset,
     limit) an ExamplesPage; `backbones` a list of BackboneInfo; `backbone` {address} the one at that
     address, examined; `devices` a list of dicts; for medical images see worker/medical.py, for
-    slides worker/slides.py, for sounds worker/speech.py, for
-    labelled spans worker/videolabels.py.
+    slides worker/slides.py, for sounds worker/speech.py, for videos worker/video.py, for labelled spans of videos
+    worker/videolabels.py.
     Raises InputError for an unknown question, and whatever is wrong with the data or the backbone.
     """
     if what not in _INSPECTORS:
@@ -257,5 +257,5 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
 _INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
     "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
     **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS,
-    **FILMS, **FILM_LABELS,
+    **FILMS, **FILM_LABELS, **video.INSPECTORS,
 }  # fmt: skip

@@ -21,7 +21,8 @@ from workbench.core.problem import InputError
 HEAD_WIDTH = 64
 """Width of an attention head in the pooling: CLIP's own."""
 CLIP_TEMPERATURE = 0.07
-"""The temperature that CLIP starts from; its reciprocal is the first scale of the logits."""
+"""The temperature that CLIP's own training starts from; cosines are multiplied with its reciprocal. Every published
+CLIP has ended at 100."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +44,11 @@ class DistSizes:
     temporal: int = 96
     repeats: int = 2
     shared: int = 512
-    """Width of the space that images and texts share."""
+    """Width of the space that images and texts share; 0 leaves the D features, for a head of the caller's."""
     taps: tuple[int, ...] = ()
+    spread: float = 0.02
+    """Deviation of the first weights: the paper's. 0 lets it follow from each layer's inputs (torch's own): where
+    networks are far narrower than the paper's, 0.02 says next to nothing."""
 
     def __post_init__(self) -> None:
         if self.frames % self.gamma:
@@ -69,15 +73,17 @@ class DistSizes:
         return self.taps or tuple(range(self.blocks))
 
 
-def begin(module: nn.Module) -> None:
-    """Weights from a normal distribution of deviation 0.02, cut off; biases 0."""
+def begin(module: nn.Module, spread: float = 0.02) -> None:
+    """Weights from a normal distribution of deviation `spread`, cut off, or as they are for 0; biases 0."""
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv3d)):
-            nn.init.trunc_normal_(part.weight, std=0.02)
+            if spread:
+                nn.init.trunc_normal_(part.weight, std=spread)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if isinstance(part, nn.MultiheadAttention):
-            nn.init.trunc_normal_(part.in_proj_weight, std=0.02)
+            if spread:
+                nn.init.trunc_normal_(part.in_proj_weight, std=spread)
             nn.init.zeros_(part.in_proj_bias)
 
 
@@ -194,7 +200,7 @@ class Pooling(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """A clip as DiST describes it: `features` (B, shared), and where the spatial query looked, (B, T, h, w)."""
+    """A clip as DiST describes it: `features` (B, shared or D), and the spatial query's weights (B, T, h, w)."""
 
     features: Tensor
     attention: Tensor
@@ -212,8 +218,8 @@ class Dist(nn.Module):
         self.pooling = Pooling(sizes.integration, sizes.seen, sizes.repeats)
         self.space = nn.Linear(sizes.channels, sizes.integration)
         self.norm = nn.LayerNorm(sizes.integration)
-        self.project = nn.Linear(sizes.integration, sizes.shared, bias=False)
-        begin(self)
+        self.project = nn.Linear(sizes.integration, sizes.shared, bias=False) if sizes.shared else nn.Identity()
+        begin(self, sizes.spread)
         loose = [self.pooling.space_query, self.pooling.time_query, self.pooling.places]
         for one in (*loose, *(layer.cls for layer in self.layers)):
             nn.init.trunc_normal_(one, std=0.02)  # type: ignore[arg-type]
@@ -228,7 +234,7 @@ class Dist(nn.Module):
         if len(hidden) != sizes.blocks or pixels.shape[1] != sizes.frames:
             raise ValueError(f"{sizes.blocks} blocks and {sizes.frames} frames are read, not {len(hidden)} and "
                              f"{pixels.shape[1]}")  # fmt: skip
-        seen = [one.detach().unflatten(0, (len(pixels), sizes.seen)) for one in hidden]
+        seen = [one.detach().view(len(pixels), sizes.seen, *one.shape[1:]) for one in hidden]
         time = self.stem(pixels.transpose(1, 2))
         mixed = rest = torch.zeros(())
         for at, layer in zip(sizes.read, self.layers, strict=True):
@@ -240,14 +246,14 @@ class Dist(nn.Module):
 
 
 class TextLogits(nn.Module):
-    """Classes as frozen vectors of their names: exp(s) times the cosine, s learned from CLIP's own start."""
+    """Classes as frozen vectors of their names: exp(s) times the cosine; s is learned on from `scale` = exp(s)."""
 
     names: Tensor
 
-    def __init__(self, names: Tensor) -> None:
+    def __init__(self, names: Tensor, scale: float = 1 / CLIP_TEMPERATURE) -> None:
         super().__init__()
         self.register_buffer("names", F.normalize(names.detach().float(), dim=-1))
-        self.scale = nn.Parameter(torch.tensor(math.log(1 / CLIP_TEMPERATURE)))
+        self.scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, dim) to (B, classes)."""

@@ -23,9 +23,12 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
 from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
+from workbench.gui.films.recognisedspans import FilmLabels
+from workbench.gui.films.recognising import Recognising
 from workbench.gui.films.start import start_place
 from workbench.gui.films.viewer import STEP_FRAMES, FilmViewer
 from workbench.gui.link import Link
@@ -85,7 +88,10 @@ class FilmsPage(PageFrame):
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
         self.deeds = Deeds(self)
+        self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)
+        self.recognising.labelling.use(FilmLabels(self.labelling))
+        self.finding = Finding(self)
         self._make_actions()
         self._wire()
         self.start.show_recent([])
@@ -99,7 +105,8 @@ class FilmsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The videos of late, by path, and how far a step goes."""
-        return {"recent": self.recent, "step": self.viewer.step_frames}
+        return {"recent": self.recent, "step": self.viewer.step_frames, "recognising": self.recognising.values(),
+                "finding": self.finding.values()}  # fmt: skip
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -107,6 +114,9 @@ class FilmsPage(PageFrame):
             self.recent = msgspec.convert(values.get("recent", []), list[str])
         except msgspec.ValidationError:
             return
+        for part, name in ((self.recognising, "recognising"), (self.finding, "finding")):
+            kept = values.get(name)
+            part.set_values(kept if isinstance(kept, dict) else {})
         step = values.get("step")
         self.viewer.step_frames = step if isinstance(step, int) and 2 <= step <= MOST_STEP else STEP_FRAMES
         self.start.show_recent(self.recent)
@@ -114,15 +124,16 @@ class FilmsPage(PageFrame):
     def closed(self) -> None:
         """Let go of what is read."""
         self._stop_all()
+        self.recognising.closed()
+        self.finding.closed()
         self.live.closed()
         self.viewer.clear()
 
     def works(self) -> list[PageWork]:
         """What would end with the window."""
         exporting = self.deeds.exporting
-        if not exporting.busy:
-            return []
-        return [PageWork(exporting.doing, "The file is not written.", exporting.cancel, lambda: exporting.busy)]
+        writing = PageWork(exporting.doing, "The file is not written.", exporting.cancel, lambda: exporting.busy)
+        return [*self.recognising.works(), *self.finding.works(), *([writing] if exporting.busy else [])]
 
     @property
     def viewing(self) -> bool:
@@ -321,6 +332,8 @@ class FilmsPage(PageFrame):
         self.opening.progress.connect(lambda doing, share: self._tell("opening", doing, share))
         self.deeds.exporting.progress.connect(lambda doing, share: self._tell("exporting", doing, share))
         self.asking.changed.connect(lambda doing: self._tell("asking", doing, self.asking.fraction))
+        self.recognising.remembered.connect(self.changed)
+        self.finding.remembered.connect(self.changed)
         self.live.left.connect(self._left_live)
         self.live.kept.connect(self._kept)
         self.live.failed.connect(self.failed_with)

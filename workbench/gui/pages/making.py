@@ -81,6 +81,7 @@ def _films(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     chooser.chosen.connect(window.open_choice)
     page = FilmsPage(window.link, chooser)
     page.recipes = window.recipes
+    page.recognising.recipe_wanted.connect(lambda name, inputs, values: _fill_recipe(window, name, inputs, values))
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page

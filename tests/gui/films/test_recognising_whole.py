@@ -1,0 +1,110 @@
+"""From a film to a model of one's own and back, with a real worker: spans labelled, trained on, recognised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.fixtures import end_worker
+from workbench.app import make_window
+from workbench.core.filmwriter import VideoWriter
+from workbench.core.spans import LabelledSpan, spans_of
+from workbench.engine.video.clipsets import read_list
+from workbench.engine.video.motions import clips
+from workbench.runner.local import LocalRunner
+
+WITHIN_MS = 120_000
+RATE, EACH = 8, 8
+MOTIONS = ("moves right", "moves left")
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds: a red circle that moves right for one, then left for one, and so on."""
+    path = tmp_path_factory.mktemp("films") / "moving.mp4"
+    with VideoWriter(path, width=32, height=32, frames_per_s=RATE) as writer:
+        for at in range(12):
+            drawn = clips(1, 90 + at, frames=EACH, size=32, motions=(MOTIONS[at % 2],), shapes=("circle",),
+                          colours=("red",))  # fmt: skip
+            for frame in drawn.frames[0]:
+                writer.write(frame.tobytes(), writer.frames / RATE)
+    return path
+
+
+@pytest.fixture
+def window(qtbot, home):
+    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
+    window.resize(1366, 768)
+    window.show()
+    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=WITHIN_MS)
+    yield window
+    window.leave_quietly()
+    end_worker(home)
+    window.deleteLater()
+
+
+@pytest.fixture
+def page(window, moving, qtbot):
+    """The film is open, and the models are listed."""
+    page = window.open_page("films")
+    page.open_paths([str(moving)])
+    qtbot.waitUntil(lambda: page.viewing and page.index_complete and page.labelling.ready, timeout=WITHIN_MS)
+    page.recognising.acts["recognise"].trigger()
+    qtbot.waitUntil(page.recognising.acts["recognise-run"].isEnabled, timeout=WITHIN_MS)
+    yield page
+    page.closed()
+    assert page.opening.join()
+
+
+def run(page, qtbot):
+    """Recognise the film with the chosen model."""
+    work = page.recognising
+    work.acts["recognise-run"].trigger()
+    qtbot.waitUntil(lambda: not work.errand.running, timeout=WITHIN_MS)
+    assert work.found.complete, page.banner.record
+    return work.found
+
+
+def test_that_a_real_worker_names_what_is_in_a_film_and_shows_where(page, qtbot):
+    work = page.recognising
+    work.panel.classes.setPlainText("a red circle\na blue square\na green ring")
+    found = run(page, qtbot)
+    assert len(found.windows) == 23 and found.classes[0] == "a red circle"
+    sure = sum(row[0] == max(row) for row in found.scores)
+    assert sure >= 20
+    work.acts["recognise-look"].trigger()
+    qtbot.waitUntil(lambda: page.viewer.canvas.overlay is not None, timeout=WITHIN_MS)
+
+
+@pytest.mark.slow
+def test_that_labelled_spans_train_a_model_that_recognises_the_film(window, page, qtbot):
+    spans = [LabelledSpan(MOTIONS[at % 2], float(at), at + 1.0) for at in range(12)]
+    work = page.recognising
+    page.labelling.strip.put(MOTIONS[0], 0.0, 1.0)
+    page.recognising.labelling.labels.add_spans(spans[1:])
+    assert len(spans_of(page.labelling.strip.doc)) == 12
+    work.acts["recognise-train"].trigger()
+    qtbot.waitUntil(lambda: window.recipe_page() is not None
+                    and window.recipe_page().recipe.id == "dist-image-to-video", timeout=WITHIN_MS)  # fmt: skip
+    recipe = window.recipe_page()
+    listed = recipe.setup.inputs.inputs()["clips"]
+    assert {one.split for one in read_list(Path(listed))} == {"train", "validation", "test"}
+    recipe.setup.form.set_values({"epochs": 2, "compare": False, "evaluations": 1, "shuffle": False})
+    recipe.run_action.trigger()
+    home = window.link.home
+    qtbot.waitUntil(lambda: any(home.runs.glob("*/model/workbench.json")), timeout=2 * WITHIN_MS)
+
+    window.open_page("films")
+    work.panel.window_s.setValue(1.0)
+    work.panel.stride_s.setValue(1.0)
+    work.look()
+    box = work.panel.model
+    qtbot.waitUntil(lambda: any(box.itemData(at).family == "run" for at in range(box.count())), timeout=WITHIN_MS)
+    box.setCurrentIndex(next(at for at in range(box.count()) if box.itemData(at).family == "run"))
+    box.activated.emit(box.currentIndex())
+    qtbot.waitUntil(work.acts["recognise-run"].isEnabled, timeout=WITHIN_MS)
+    found = run(page, qtbot)
+    assert set(found.classes) == set(MOTIONS) and len(found.windows) == 12
+    assert all(abs(sum(row) - 1) < 1e-2 for row in found.scores)
+    assert not work.strip.isHidden()
