@@ -19,12 +19,10 @@ from workbench.store.index import Index
 
 OUT = Path(__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
 VIEWS = {
-    "brain-tumor-resunet": "errors", "ctc-recogniser": "emissions", "hifi-gan": "spectra",
-    "motion-transfer": "map",
-    "image-language": "similarity",
-    "punctuation-adversarial": "examples",
-    "slu-transfer": "attention", "speecht5": "spectrograms", "sv2tts": "mels", "tera": "restoration",
-    "uni-pathology": "map",
+    "brain-tumor-resunet": "errors", "ctc-recogniser": "emissions", "dist-image-to-video": "clips",
+    "hifi-gan": "spectra", "image-language": "similarity", "motion-transfer": "map",
+    "punctuation-adversarial": "examples", "slu-transfer": "attention", "speecht5": "spectrograms", "sv2tts": "mels",
+    "tera": "restoration", "uni-pathology": "map",
 }  # fmt: skip
 """Slots that tell more of a recipe than the one that is chosen by its kind."""
 SIZE, MOST_BYTES, SHADES = "640x320", 120_000, 128

@@ -46,7 +46,7 @@ class DistImageToVideo(Training):
     temporal: int = knob(24, "Width of the temporal encoder", low=8, high=192, when=_OURS)
     repeats: int = knob(1, "How often the pooling looks at space, then at time", low=1, high=4, label="Pooling",
                         when=_OURS)  # fmt: skip
-    learning_rate: float = knob(1.5e-3, "Step size at its peak", low=1e-7, high=1.0, log=True)
+    learning_rate: float = knob(1e-3, "Step size at its peak", low=1e-7, high=1.0, log=True)
     epochs: int = knob(12, "Passes over the training clips", low=1, high=1000)
     batch: int = knob(40, "Clips per step", low=1, high=4096, unit="clips")
     classes: Literal["names", "learned vectors"] = knob(
@@ -58,7 +58,7 @@ class DistImageToVideo(Training):
     taps: str = knob("all", "Blocks of the encoder that are read: all, or numbers from 1", more=True, when=_OURS,
                      label="Blocks read")  # fmt: skip
     spread: float = knob(
-        0.0, "Deviation of DiST's first weights: 0.02 in the paper, whose networks are wide; 0 lets it follow from "
+        0.1, "Deviation of DiST's first weights: 0.02 in the paper, whose networks are wide; 0 lets it follow from "
         "each layer's inputs", low=0.0, high=1.0, more=True, label="First weights", when=_OURS,
     )  # fmt: skip
     encoder_rate: float = knob(0.1, "The encoder's own step size, as a share of the new weights'", low=0.0, high=1.0,
@@ -67,7 +67,7 @@ class DistImageToVideo(Training):
                         more=True)  # fmt: skip
     cutmix: float = knob(0.0, "How evenly a patch of another clip is pasted (Beta's parameter); 0 never", low=0.0,
                          high=5.0, more=True)  # fmt: skip
-    smoothing: float = knob(0.0, "Share of the truth that is spread over all classes", low=0.0, high=0.5, more=True,
+    smoothing: float = knob(0.1, "Share of the truth that is spread over all classes", low=0.0, high=0.5, more=True,
                             label="Label smoothing")  # fmt: skip
     crop: float = knob(1.0, "Smallest share of a frame that a training clip is cropped to; 1 never crops", low=0.1,
                        high=1.0, more=True)  # fmt: skip
@@ -108,7 +108,7 @@ SPRITES = Sample(
 DESK = DistImageToVideo()
 _ARM = DESK.replace(encoder=STILLS, clips=3000, epochs=10, validation=400, keep_model=False, compare=False)
 # Rates of the arms that are judged by what they name.
-_RATES = {MEAN: 2e-3, TOKENS: 2e-3, PATCHES: 2e-3, BLIND: 1.5e-3, DIST: 1.5e-3}
+_RATES = {MEAN: 2e-3, TOKENS: 2e-3, PATCHES: 1e-3, BLIND: 1e-3, DIST: 1e-3}
 ADAPTER_COST, FULL_COST = f"{ADAPTER} (cost only)", f"{FULL} (cost only)"
 _COSTS_ONLY = {ADAPTER_COST: _ARM.replace(arm=ADAPTER, max_steps=4), FULL_COST: _ARM.replace(arm=FULL, max_steps=4)}
 
@@ -138,7 +138,12 @@ CLAIM = Claim(
         _costs("… and takes less memory", "memory_share_of_adapter", ADAPTER_COST),
     ),
     seeds=3,
-    note="NOTE",
+    note="Moving sprites; three thousand clips, ten passes, one batch size and one kind of head for all that are "
+    "compared. The encoder has learned shapes and colours from stills and forgets where they are, as in the desk-size "
+    "experiment this follows; the starter, whose captions say places, lets a transformer over its class tokens name "
+    "motions about as well as DiST. ST-adapters and full fine-tuning are weighed, not trained: their accuracy means "
+    "nothing here. In 'shape_accuracy_5_ahead' DiST is given five points, so that no more than five points worse is a "
+    "margin above zero. Rates and sizes were chosen on validation clips of seed 90 alone.",
 )  # fmt: skip
 
 
