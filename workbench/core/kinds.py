@@ -130,3 +130,7 @@ ClipFolder = InputKind(
     True,
     "a folder with one folder of videos for each class, or a list of videos with labels (Kinetics, SSv2, UCF)",
 )
+CaptionedPictures = InputKind(
+    "captioned-pictures", (".csv", ".json"), True,
+    "a folder of pictures with captions.csv (file, caption) or a .txt beside each, or COCO's captions JSON",
+)  # fmt: skip

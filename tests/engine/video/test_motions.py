@@ -79,7 +79,7 @@ def test_that_a_caption_of_a_still_says_where_the_sprite_is():
     assert (np.bincount(found.shape * 6 + found.colour, minlength=36) >= 8).all()
     bright = found.images.max(-1).astype(float) > 150  # no block of a backdrop is that bright
     columns = (bright * (np.arange(32) + 0.5)).sum((1, 2)) / bright.sum((1, 2))
-    for words, on_the_side in (("at the left", columns < 14), ("at the right", columns > 18)):
+    for words, on_the_side in (("at the left", columns < 12), ("at the right", columns > 20)):
         chosen = np.array([words in one for one in found.captions])
         assert chosen.sum() > 30 and on_the_side[chosen].all() and not on_the_side[~chosen].any()
     small = np.array([" small " in one for one in found.captions])

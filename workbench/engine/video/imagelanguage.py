@@ -159,6 +159,21 @@ def build(
         torch.set_rng_state(chance)
 
 
+def text_width(address: str) -> int:
+    """Channels of a sentence encoder's vectors, by its config.json; raises InputError on field 'backbone'."""
+    folder = backbones.resolve(address)
+    found = json_of(folder / "config.json").get("hidden_size")
+    if isinstance(found, int):
+        return found
+    raise fault(
+        "This text encoder does not say how wide its vectors are.",
+        expected="hidden_size in config.json, as of BERT and its like",
+        received=str(found),
+        fix=f"Choose {MINILM}, or another sentence encoder.",
+        place=folder,
+    )
+
+
 def load(address: str | Path, *, fresh: bool = False, seed: int = 0) -> ImageLanguage:
     """The image-language model behind an address, in eval mode, in single precision.
 

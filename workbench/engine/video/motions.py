@@ -114,9 +114,9 @@ def clips(
     """
     _check(count, frames, size, motions, shapes, colours, sprites)
     rng = np.random.default_rng([seed, 5])
-    motion = _balanced(rng, count, len(motions))
-    shape, colour = _balanced(rng, count, len(shapes)), rng.integers(0, len(colours), count)
-    rgb = _tints(rng, [colours[one] for one in colour])
+    motion = balanced(rng, count, len(motions))
+    shape, colour = balanced(rng, count, len(shapes)), rng.integers(0, len(colours), count)
+    rgb = tints(rng, [colours[one] for one in colour])
     radius, reach = (rng.uniform(*span, count).astype(np.float32) for span in (RADIUS, REACH))
     angle = rng.uniform(0, 2 * np.pi, count).astype(np.float32)
     along = rng.random((2, count), np.float32)
@@ -153,10 +153,10 @@ def stills(
     """
     _check(count, 1, size, MOTIONS, shapes, colours, 1)
     rng = np.random.default_rng([seed, 29])
-    both = _balanced(rng, count, len(shapes) * len(colours))
+    both = balanced(rng, count, len(shapes) * len(colours))
     shape, colour = both // len(colours), both % len(colours)
-    names, tints = [shapes[one] for one in shape], [colours[one] for one in colour]
-    rgb = _tints(rng, tints)
+    names, tinted = [shapes[one] for one in shape], [colours[one] for one in colour]
+    rgb = tints(rng, tinted)
     extents = [list(SIZES)[one] for one in rng.integers(0, len(SIZES), count)]
     places = [list(PLACES)[one] for one in rng.integers(0, len(PLACES), count)]
     radius = np.array([rng.uniform(*SIZES[one]) for one in extents], np.float32)
@@ -169,7 +169,7 @@ def stills(
         at = np.column_stack([middle[part], radius[part]]) * np.float32(size)
         paint(canvas, names[part], rgb[part], at)
         found[part] = noisy(canvas, rng, noise)
-    captions = [f"a {e} {t} {n} {p}" for e, t, n, p in zip(extents, tints, names, places, strict=True)]
+    captions = [f"a {e} {t} {n} {p}" for e, t, n, p in zip(extents, tinted, names, places, strict=True)]
     return StillSet(found, shape, colour, captions)
 
 
@@ -184,12 +184,14 @@ def _check(  # noqa: PLR0917
         raise ValueError(f"nothing here is called {', '.join(sorted(unknown))}")
 
 
-def _balanced(rng: np.random.Generator, count: int, kinds: int) -> NDArray[np.int64]:
+def balanced(rng: np.random.Generator, count: int, kinds: int) -> NDArray[np.int64]:
     """`count` places out of `kinds`, as equally frequent as can be, in random order."""
-    return rng.permutation(np.arange(count) % kinds)
+    found: NDArray[np.int64] = rng.permutation(kinds)[rng.permutation(np.arange(count) % kinds)]
+    return found
 
 
-def _tints(rng: np.random.Generator, names: Sequence[str]) -> Floats:
+def tints(rng: np.random.Generator, names: Sequence[str]) -> Floats:
+    """The colours of those names (N, 3), each slightly off."""
     rgb = np.array([COLOURS[one] for one in names], np.float32)
     return np.clip(rgb + rng.uniform(-_TINT_JITTER, _TINT_JITTER, rgb.shape), 0, 1).astype(np.float32)
 

@@ -1,0 +1,1 @@
+"""Contrastive pretraining of a small image-language backbone on pictures with captions."""
