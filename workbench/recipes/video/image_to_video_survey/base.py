@@ -49,6 +49,11 @@ def mean_of(frames: Tensor) -> Tensor:
     return F.normalize(frames, dim=-1).mean(1)
 
 
+def by_clip(rows: Tensor, clips: int) -> Tensor:
+    """(B · T, …) as (B, T, …)."""
+    return rows.reshape(clips, -1, *rows.shape[1:])
+
+
 def copied(backbone: ImageLanguage) -> ImageLanguage:
     """A backbone whose picture side is its own; the text side, which no strategy trains, is shared."""
     found = copy.copy(backbone)
@@ -113,8 +118,8 @@ def look(backbone: ImageLanguage, pixels: Tensor, *, blocks: bool) -> Seen:
     clips = len(pixels)
     with torch.no_grad():
         hidden: Sequence[Tensor] = backbone.hidden(pixels.flatten(0, 1))
-        frames = backbone.pooled(hidden[-1]).unflatten(0, (clips, -1))
-    kept = tuple(one.unflatten(0, (clips, -1)) for one in hidden) if blocks else ()
+        frames = by_clip(backbone.pooled(hidden[-1]), clips)
+    kept = tuple(by_clip(one, clips) for one in hidden) if blocks else ()
     return Seen(frames, kept)
 
 
@@ -143,5 +148,5 @@ class Tuned(Strategy):
 
     def encode(self, pixels: Tensor, seen: Seen | None = None) -> Encoded:
         hidden = self.backbone.hidden(pixels.flatten(0, 1))
-        frames = self.backbone.pooled(hidden[-1]).unflatten(0, (len(pixels), -1))
+        frames = by_clip(self.backbone.pooled(hidden[-1]), len(pixels))
         return Encoded(mean_of(frames), frames)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
-from workbench.engine.video import motions
+from workbench.engine.video import grammar, motions
 
 from .recipe import SPRITES, TASKS, ImageToVideo
 from .tasks import Part, TaskData
 
+LARGEST_PX = 64
+"""Generated clips are not drawn larger than this: backbones enlarge them."""
 PARTS = ("train", "validation", "test")
 Whole = NDArray[np.int64]
 
@@ -35,25 +37,29 @@ def asked(params: ImageToVideo) -> list[str]:
     return found
 
 
-def load(job: Job, params: ImageToVideo) -> list[TaskData]:
-    """Every task's data: generated, or from the videos that the job names."""
+def load(job: Job, params: ImageToVideo, edge: int) -> list[TaskData]:
+    """Every task's data: generated, or from the videos that the job names; `edge` is the backbone's, in pixels."""
     address = job.inputs.get("clips") or SPRITES.address
     names = asked(params)
     if address != SPRITES.address:
         from .folders import own
 
-        return own(address, params, names, seed=job.seed)
-    return generated(params, names, seed=job.seed)
+        return own(job, address, params, names, edge)
+    return generated(params, names, seed=job.seed, size=min(edge, LARGEST_PX))
 
 
-def generated(params: ImageToVideo, names: Sequence[str], *, seed: int) -> list[TaskData]:
+def generated(params: ImageToVideo, names: Sequence[str], *, seed: int, size: int = 32) -> list[TaskData]:
     """The tasks of these names on clips of moving sprites; those of one sprite share their clips."""
+    scenes = {"grounding": _grounding, "questions": _questions}
     counts = dict(zip(PARTS, (params.clips, params.validation_clips, params.test_clips), strict=True))
     sets = {
-        part: motions.clips(count, seed_of(seed, part), frames=params.frames) for part, count in counts.items()
+        part: motions.clips(count, seed_of(seed, part), frames=params.frames, size=size) for part, count in counts.items()
     }  # fmt: skip
     makers = {"motion": _motion, "shape": _shape, "retrieval": _retrieval}
-    return [makers[name](params, sets) for name in names]
+    return [
+        makers[name](params, sets) if name in makers else scenes[name](params, counts, seed=seed, size=size)
+        for name in names
+    ]
 
 
 def _plain(clips: NDArray[np.uint8], target: Whole, texts: Sequence[str] = ()) -> Part:
@@ -85,6 +91,25 @@ def _retrieval(params: ImageToVideo, sets: dict[str, motions.ClipSet]) -> TaskDa
         target = np.array([known.setdefault(text, len(known)) for text in one.captions], np.int64)
         parts[part] = _plain(one.frames, target, one.captions)
     return TaskData("retrieval", "retrieval", list(known), [], **parts)
+
+
+def _grounding(params: ImageToVideo, counts: dict[str, int], *, seed: int, size: int) -> TaskData:
+    parts = {}
+    for part, count in counts.items():
+        one = grammar.moments(count, seed_of(seed, part), frames=params.scene_frames, size=size)
+        target = np.stack([one.start, one.end - 1], 1)
+        parts[part] = Part(one.frames, target, one.queries, [])
+    return TaskData("grounding", "grounding", [], [], **parts)
+
+
+def _questions(params: ImageToVideo, counts: dict[str, int], *, seed: int, size: int) -> TaskData:
+    names = list(dict.fromkeys(answer for kind in grammar.ANSWERS.values() for answer in kind))
+    parts = {}
+    for part, count in counts.items():
+        one = grammar.questions(count, seed_of(seed, part), frames=params.frames, size=size)
+        target = np.array([names.index(answer) for answer in one.answers], np.int64)
+        parts[part] = Part(one.frames, target, one.questions, one.kinds)
+    return TaskData("questions", "questions", names, [], **parts)
 
 
 def preview(slot: str, address: str, values: dict[str, object]) -> DataPreview:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from workbench.engine.video.imagelanguage import ImageLanguage
 from workbench.engine.video.stadapter import StAdapters
 
-from .base import Encoded, Options, Seen, Tuned
+from .base import Encoded, Options, Seen, Tuned, by_clip
 from .frozen import begun, zeroed
 
 
@@ -40,10 +40,11 @@ class Inserted(Tuned):
         super().__init__(backbone, options)
         self.blocks_n, self._frames = int(backbone.layers), options.frames
         self.prefix = int(backbone.has_class_token)
+        self.stack: list[Any] = list(self.backbone.blocks)
 
     def clips(self, tokens: Tensor) -> Tensor:
         """(B · T, N, C) as (B, T, N, C)."""
-        return tokens.unflatten(0, (-1, self._frames))
+        return by_clip(tokens, len(tokens) // self._frames)
 
     def encode(self, pixels: Tensor, seen: Seen | None = None) -> Encoded:
         self._frames = pixels.shape[1]
@@ -88,9 +89,8 @@ class Aim(Inserted):
         )
         self.places = nn.Parameter(torch.zeros(1, options.frames, 1, self.width))
         self._within = False
-        first: Any = self.backbone.blocks[0]
-        first.register_forward_pre_hook(self._placed, with_kwargs=True)
-        for block, time, space, joint in zip(self.backbone.blocks, self.time, self.space, self.joint, strict=True):
+        self.stack[0].register_forward_pre_hook(self._placed, with_kwargs=True)
+        for block, time, space, joint in zip(self.stack, self.time, self.space, self.joint, strict=True):
             block.register_forward_pre_hook(self._over_time(block, time), with_kwargs=True)
             block.self_attn.register_forward_hook(self._after_attention(space))
             block.mlp.register_forward_hook(lambda _, args, out, add=joint: out + 0.5 * add(args[0]))
@@ -134,7 +134,7 @@ class DividedTime(Inserted):
         begun(self.places)
         for one in self.attentions:
             zeroed(one.out_proj)
-        for block, norm, attention in zip(self.backbone.blocks, self.norms, self.attentions, strict=True):
+        for block, norm, attention in zip(self.stack, self.norms, self.attentions, strict=True):
             block.register_forward_pre_hook(self._over_time(norm, attention), with_kwargs=True)
 
     def _over_time(self, norm: nn.Module, attention: nn.Module) -> Any:
@@ -162,7 +162,7 @@ class TokenShift(Inserted):
     def __init__(self, backbone: ImageLanguage, options: Options) -> None:
         super().__init__(backbone, options)
         self.requires_grad_(True)
-        for block in self.backbone.blocks:
+        for block in self.stack:
             block.layer_norm1.register_forward_hook(lambda _, __, out: self._shifted(out))
 
     def _shifted(self, tokens: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ class Prompted(Inserted):
         self.time = nn.ModuleList(nn.Conv1d(self.width, self.width, 3, padding=1, groups=self.width)
                                   for _ in range(self.blocks_n))  # fmt: skip
         self.temporal = nn.ModuleList(nn.Linear(self.width, self.width) for _ in range(self.blocks_n))
-        for block, prompts, time, mix in zip(self.backbone.blocks, self.prompts, self.time, self.temporal,
+        for block, prompts, time, mix in zip(self.stack, self.prompts, self.time, self.temporal,
                                              strict=True):  # fmt: skip
             attention = block.self_attn
             attention.register_forward_pre_hook(self._add(block, prompts, time, mix), with_kwargs=True)

@@ -61,12 +61,13 @@ class Views:
     def pixels(self, clips: NDArray[np.uint8] | Tensor) -> Tensor:
         """Clips (B, T, H, W, 3) uint8 as the backbone takes them, (B, T, 3, S, S)."""
         count, frames = clips.shape[:2]
-        return self.backbone.prepared(torch.as_tensor(clips).to(self.place.device)).unflatten(0, (count, frames))
+        flat = self.backbone.prepared(torch.as_tensor(clips).to(self.place.device))
+        return flat.reshape(count, frames, *flat.shape[1:])
 
     def _bytes(self, clips: NDArray[np.uint8]) -> int:
         one = self.backbone
         tokens = (one.image_px // one.patch) ** 2 + 1
-        return clips.shape[0] * clips.shape[1] * tokens * one.width * one.layers * 4
+        return int(clips.shape[0] * clips.shape[1] * tokens * one.width * one.layers * 4)
 
 
 def chosen(seen: Seen | None, indices: list[int], device: torch.device) -> Seen | None:
@@ -81,7 +82,7 @@ class Cell:
 
     def __init__(self, strategy: Strategy, head: Head, part: Part, texts: Tensor | None, views: Views) -> None:
         self.strategy, self.head, self.part, self.texts, self.views = strategy, head, part, texts, views
-        self.model = nn.ModuleDict({"strategy": strategy, "head": head})
+        self.model: nn.Module = nn.ModuleDict({"strategy": strategy, "head": head})
         self.seen = views.of(part.clips, strategy.needs)
 
     @property

@@ -178,8 +178,9 @@ def train(job: Job, params: ImageToVideo) -> None:
     """Load, fill the grid cell by cell, show it as it fills, save what validation prefers."""
     names = strategies_of(params)
     job.phase("making clips ready")
-    tasks = load(job, params)
-    course = Course(job, params, tasks, load_backbone(params.backbone))
+    backbone = load_backbone(params.backbone)
+    tasks = load(job, params, backbone.image_px)
+    course = Course(job, params, tasks, backbone)
     show.data_told(job, tasks)
     for task in tasks:
         for name in names:

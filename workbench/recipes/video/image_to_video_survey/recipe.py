@@ -155,7 +155,8 @@ SPRITES = Sample(
 
 def only(params: ImageToVideo, *names: str) -> ImageToVideo:
     """The parameters with these strategies and no others."""
-    return params.replace(compare=CHOSEN, **{name: name in names for name in STRATEGIES})
+    chosen: dict[str, Any] = {name: name in names for name in STRATEGIES}
+    return params.replace(compare="as chosen", **chosen)
 
 
 DESK = ImageToVideo()
@@ -197,7 +198,7 @@ CLAIM = Claim(
                          rates=1), "linear_probe", "st_adapter",
         ),
         "desk": DESK,
-        "paper": ImageToVideo(compare=ALL, max_steps=0, epochs=20, frames=16, batch=32, integration=384, temporal=96),
+        "paper": ImageToVideo(compare="all", max_steps=0, epochs=20, frames=16, batch=32, integration=384, temporal=96),
     },
     claim=CLAIM,
 )  # fmt: skip

@@ -171,7 +171,7 @@ def trade(job: Job, found: Grid) -> None:
 
 
 def ended(job: Job, course: Course) -> None:
-    """Everything that is shown once: results, mistakes, clips, lists, spans; by the strategy that validation prefers."""
+    """What is shown once: results, mistakes, clips, lists, spans, by the strategy that validation prefers."""
     found = course.grid
     results(job, found)
     first = found.tasks[0]
@@ -255,8 +255,8 @@ def retrieved(job: Job, task: TaskData, scored: Scored, by: str) -> None:
         rows.append([task.test.texts[at], "yes" if scored.right[at] else "no", *names])
     told = ", ".join(f"{name} {value:.3f}" if "rank" not in name else f"{name} {value:.0f}"
                      for name, value in scored.more.items())  # fmt: skip
-    job.artifact("ranked", Table, TableDoc(columns, rows, f"By {by}: {told}. Captions of the clips that were found are "
-                                           "shown; clips with equal captions count as right."), title="Retrieval")  # fmt: skip
+    caption = f"By {by}: {told}. Clips are told by their captions; those with equal captions count as right."
+    job.artifact("ranked", Table, TableDoc(columns, rows, caption), title="Retrieval")
 
 
 def spans(task: TaskData, found: Grid) -> Image.Image:

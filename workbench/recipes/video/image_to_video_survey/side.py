@@ -42,7 +42,7 @@ class Ladder(Frozen):
 
     def __init__(self, backbone: ImageLanguage, options: Options) -> None:
         super().__init__(backbone, options)
-        width = max(4, self.width // options.ladder)
+        width = self.narrow = max(4, self.width // options.ladder)
         self.rungs = nn.ModuleList(Rung(self.width, width) for _ in range(int(backbone.layers)))
         self.norm = nn.LayerNorm(width)
         self.out = zeroed(nn.Linear(width, self.dim))
@@ -50,7 +50,7 @@ class Ladder(Frozen):
     def read(self, pixels: Tensor, seen: Seen) -> Encoded:
         held = torch.zeros((), device=pixels.device)
         for rung, block in zip(self.rungs, seen.blocks, strict=True):
-            held = rung(held.expand(*block.shape[:-1], rung.take.out_features), block)
+            held = rung(held.expand(*block.shape[:-1], self.narrow), block)
         frames = F.normalize(seen.frames, dim=-1) + self.out(self.norm(held.mean(2)))
         return Encoded(frames.mean(1), frames)
 
