@@ -53,8 +53,9 @@ def generated(params: ImageToVideo, names: Sequence[str], *, seed: int, size: in
     scenes = {"grounding": _grounding, "questions": _questions}
     counts = dict(zip(PARTS, (params.clips, params.validation_clips, params.test_clips), strict=True))
     sets = {
-        part: motions.clips(count, seed_of(seed, part), frames=params.frames, size=size) for part, count in counts.items()
-    }  # fmt: skip
+        part: motions.clips(count, seed_of(seed, part), frames=params.frames, size=size)
+        for part, count in counts.items()
+    }
     makers = {"motion": _motion, "shape": _shape, "retrieval": _retrieval}
     return [
         makers[name](params, sets) if name in makers else scenes[name](params, counts, seed=seed, size=size)
@@ -117,7 +118,7 @@ def preview(slot: str, address: str, values: dict[str, object]) -> DataPreview:
     if address != SPRITES.address:
         from .folders import preview as look
 
-        return look(address, values)
+        return look(address)
     made = motions.clips(24, seed_of(0, "train"), frames=4)
     rows = [
         [caption, made.motions[m], made.shapes[s]]

@@ -1,4 +1,4 @@
-"""A person's own videos: classes (folders or lists), captions (MSR-VTT), moments (Charades-STA), questions (MSRVTT-QA)."""
+"""A person's own videos: classes in folders or lists, captions (MSR-VTT), moments (Charades-STA), MSRVTT-QA."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOWN = 8
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One example as a file names it: a video's name or path, words, an answer or class, seconds where there are any."""
+    """One example as a file names it: a video's name or path, words, an answer or class, seconds if there are any."""
 
     video: str
     text: str = ""
@@ -216,11 +216,12 @@ def own(job: Job, address: str, params: ImageToVideo, names: Sequence[str], edge
 
 
 def _decoded(
-    job: Job, root: Path, parts: Lines, params: ImageToVideo, frames: int, edge: int, *, whole: bool
+    job: Job, root: Path, parts: Lines, params: ImageToVideo, *, frames: int, edge: int, whole: bool
 ) -> dict[str, tuple[Any, list[Line]]]:  # fmt: skip
     most = {"train": params.clips, "validation": params.validation_clips, "test": params.test_clips}
     found = {}
-    for part, lines in parts.items():
+    for part, every in parts.items():
+        lines = every
         if len(lines) > most[part]:
             places = np.random.default_rng([job.seed, most[part]]).permutation(len(lines))[: most[part]]
             lines = [lines[int(at)] for at in np.sort(places)]
@@ -243,8 +244,7 @@ def _decoded(
         clips, kept, notes = load_readable(specs, frames, edge, tell=job.progress)
         for note in notes:
             job.log(note)
-        lines = [msgspec.structs.replace(lines[int(one.label)], path=one.path) for one in kept]
-        found[part] = (clips, lines)
+        found[part] = (clips, [msgspec.structs.replace(lines[int(one.label)], path=one.path) for one in kept])
     return found
 
 
@@ -253,7 +253,8 @@ def _task(name: str, parts: dict[str, tuple[Any, list[Line]]], params: ImageToVi
         classes = classes_of([ClipSpec(one.video, label=one.answer) for one in parts["train"][1]])
         if len(classes) < 2:
             raise InputError(
-                "There is nothing to tell apart.", expected="two classes at least", received=", ".join(classes) or "none",
+                "There is nothing to tell apart.", expected="two classes at least",
+                received=", ".join(classes) or "none",
                 fix="Put each class's videos into a folder of its own, or choose a list with labels.", field="clips",
             )  # fmt: skip
         made = {}
@@ -272,9 +273,9 @@ def _task(name: str, parts: dict[str, tuple[Any, list[Line]]], params: ImageToVi
         for part, (clips, lines) in parts.items():
             at = [place for place, one in enumerate(lines) if part != "train" or one.answer in answers]
             # An answer that no training clip has is never right: it counts as one wrong answer more.
-            target = [answers.index(lines[p].answer) if lines[p].answer in answers else len(answers) for p in at]
+            places = [answers.index(lines[p].answer) if lines[p].answer in answers else len(answers) for p in at]
             words = [lines[place].text for place in at]
-            made[part] = Part(clips[at], np.array(target, np.int64), words, [(w.split() or [""])[0] for w in words])
+            made[part] = Part(clips[at], np.array(places, np.int64), words, [(w.split() or [""])[0] for w in words])
         return TaskData(name, "questions", [*answers, "(another answer)"], [], **made)
     known: dict[str, int] = {}
     made = {
