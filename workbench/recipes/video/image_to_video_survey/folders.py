@@ -209,7 +209,7 @@ def own(job: Job, address: str, params: ImageToVideo, names: Sequence[str], edge
         if key not in made:  # two tasks may look at the same clips
             frames = params.scene_frames if name == "grounding" else params.frames
             made[key] = _decoded(
-                job, root, divided(there[name], job.seed), params, frames, edge, whole=name == "grounding"
+                job, root, divided(there[name], job.seed), params, frames=frames, edge=edge, whole=name == "grounding"
             )
         tasks.append(_task(name, made[key], params))
     return tasks

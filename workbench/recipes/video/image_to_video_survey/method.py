@@ -126,7 +126,7 @@ class Course:
             return cell
         key = f"{name} {task.name}"
         for rate in rates_of(self.params):
-            stage = self.stages.begin(f"{code} {task.name} {rate:.1e}", curves={"score": f"score_{task.name}"})
+            stage = self.stages.begin(f"{code} {task.name} {rate:.1e}")
             if stage is None:
                 continue
             rng.seed(self.job.seed)
@@ -138,6 +138,8 @@ class Course:
                 return found
 
             params = self.params.replace(learning_rate=rate)
+            if task.name == "shape":
+                params = params.replace(max_steps=self.params.few_shot_steps)
             fitted = fit(stage, cell, params, place=self.place, evaluate=evaluate)
             value = float(fitted.best_value if fitted.best_value is not None else evaluate(fitted.steps))
             before = self.stages.known.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.core.claim import Better, Claim
+from workbench.core.claim import Better, Claim, Gate
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.kinds import (
@@ -111,11 +111,12 @@ class ImageToVideo(Training):
                            label="Task: retrieval (VTR)")  # fmt: skip
     grounding: bool = knob(False, "Find when in a longer clip a query happens", label="Task: grounding (TVG)")
     questions: bool = knob(False, "Answer questions about a clip", label="Task: questions (VideoQA)")
-    clips: int = knob(400, "Generated clips that each strategy learns from", low=8, high=1_000_000, unit="clips")
+    clips: int = knob(400, "Clips that each strategy learns from", low=8, high=1_000_000, unit="clips")
     shots: int = knob(4, "Clips of each shape in the few-shot task", low=1, high=1024, unit="clips")
     frames: int = knob(8, "Frames of a clip, the same for all strategies", low=2, high=32, unit="frames")
     max_steps: int = knob(100, "Steps of each training; 0 means by epochs", low=0, high=10_000_000, label="Steps")
-    batch: int = knob(40, "Clips per step", low=2, high=4096, unit="clips", more=True)
+    few_shot_steps: int = knob(50, "Steps of each training with few shots", low=1, high=10_000_000, more=True)
+    batch: int = knob(20, "Clips per step", low=2, high=4096, unit="clips", more=True)
     learning_rate: float = knob(1e-3, "The middle one of the rates that every strategy tries; validation clips choose",
                                 low=1e-7, high=1.0, log=True, more=True)  # fmt: skip
     rate_factor: float = knob(3.0, "How far the lower and the higher rate lie from it", low=1.1, high=100.0, more=True)
@@ -123,7 +124,7 @@ class ImageToVideo(Training):
     validation_clips: int = knob(160, "Generated clips that choose rates and weights", low=4, high=100_000,
                                  unit="clips", more=True)  # fmt: skip
     test_clips: int = knob(400, "Generated clips that are only tested on", low=8, high=100_000, unit="clips", more=True)
-    scene_frames: int = knob(24, "Frames of a clip with several actions, for grounding", low=6, high=256, unit="frames",
+    scene_frames: int = knob(24, "Frames of a clip with several actions, for grounding", low=15, high=256, unit="frames",
                              more=True)  # fmt: skip
     depth: int = knob(4, "Layers of the post-transformer, and blocks that the decoder reads", low=1, high=24, more=True)
     bottleneck: int = knob(2, "The backbone's width over an ST-Adapter's", low=1, high=64, more=True)
@@ -159,21 +160,48 @@ def only(params: ImageToVideo, *names: str) -> ImageToVideo:
     return params.replace(compare="as chosen", **chosen)
 
 
+# Chosen on the validation clips of seed 90 alone: 800 clips and 300 steps of 20 clips, the rates around 1e-3.
 DESK = ImageToVideo()
-_ARM = ImageToVideo(motion=True, shape=True, keep_model=False)
-_F1, _F2, _F4, _M1, _M3, _M6 = "F1 linear probe", "F2 post-network", "F4 DiST", "M1 full", "M3 ST-Adapter", "M6 divided"
+_ARM = ImageToVideo(shape=True, clips=800, max_steps=300, few_shot_steps=75, keep_model=False)
+_F0, _F1, _F2, _F4 = "F0 zero-shot", "F1 linear probe", "F2 post-network", "F4 DiST"
+_M1, _M3, _M6 = "M1 full fine-tuning", "M3 ST-Adapter", "M6 divided space-time"
+_MOTION, _SHAPE = "motion_accuracy", "shape_accuracy"
+CEILING = 0.55
+"""What a strategy without order may reach on motion: half, since each motion has its reversal, and some luck."""
 
 CLAIM = Claim(
     arms={
-        "F0 zero-shot": only(_ARM, "zero_shot"), _F1: only(_ARM, "linear_probe"), _F2: only(_ARM, "post_transformer"),
+        _F0: only(_ARM, "zero_shot"), _F1: only(_ARM, "linear_probe"), _F2: only(_ARM, "post_transformer"),
         _F4: only(_ARM, "dist"), _M1: only(_ARM, "full_tuning"), _M3: only(_ARM, "st_adapter"),
         _M6: only(_ARM, "divided_time"),
     },
-    statements=(
-        Better("x", "motion_accuracy", _M3, _F2, by=0.20),
+    gates=tuple(
+        Gate(f"{arm} cannot know the order of frames: at most {CEILING} on motion", _MOTION, arm, 0.0, CEILING)
+        for arm in (_F0, _F1, _M1)
     ),
-    gates=(),
+    statements=(
+        Better("Adapters inside the frozen encoder name motions better than a network over frame vectors", _MOTION,
+               _M3, _F2, by=0.20, items="outcomes"),
+        Better("… and so does attention over time inside it", _MOTION, _M6, _F2, by=0.20, asserted=False,
+               items="outcomes"),
+        Better("… and so does a side network (DiST)", _MOTION, _F4, _F2, by=0.20, asserted=False, items="outcomes"),
+        Better("With four clips of each shape a linear probe stays at most 3 points behind full fine-tuning",
+               "shape_accuracy_3_ahead", _F1, _M1, asserted=False, items="outcomes_shape_3_ahead"),
+        Better("… and is ahead of it", _SHAPE, _F1, _M1, asserted=False, items="outcomes_shape"),
+        Better("A step of the linear probe takes less memory than one of the adapters", "peak_memory_mb", _F1, _M3,
+               lower=True),
+        Better("… and one of the post-network", "peak_memory_mb", _F2, _M3, lower=True),
+        Better("… and one of DiST", "peak_memory_mb", _F4, _M3, lower=True, asserted=False),
+        Better("A step of the post-network takes less time than one of the adapters", "step_seconds", _F2, _M3,
+               lower=True, asserted=False),
+        Better("… and one of DiST", "step_seconds", _F4, _M3, lower=True, asserted=False),
+        Better("The winner differs between tasks: on shape, nothing learned beats the adapters that win on motion",
+               _SHAPE, _F0, _M3, asserted=False, items="outcomes_shape"),
+    ),
     seeds=3,
+    note="Moving sprites; every arm has the same clips, steps, batch and three rates, of which validation clips choose "
+    "one. Shape is learned from four clips of each class. Memory and time are those of a training step in which the "
+    "frozen backbone looks at the frames anew. Text vectors are frozen in all arms. Settings were chosen on seed 90.",
 )  # fmt: skip
 
 
@@ -185,25 +213,66 @@ CLAIM = Claim(
         "A model of pictures and texts knows things and words; strategies differ in how they add time to it.",
     ),
     reads={
-        "clips": Slot(ClipFolder, "Videos", "Videos.", (SPRITES,)),
+        "clips": Slot(
+            ClipFolder, "Videos",
+            "A folder with one folder of videos for each class, or a list with labels; or a folder of MSR-VTT "
+            "(MSRVTT_data.json), MSRVTT-QA (train_qa.json) or Charades-STA (charades_sta_train.txt) with its videos.",
+            (SPRITES,),
+        ),
     },
     writes={
-        "heat": ImageGrid, "strategies": Table, "score": Curve, "loss": Curve, "trade": Embedding,
-        "confusion": Confusion, "predictions": Clips, "outcomes": Outcomes,
+        "heat": ImageGrid, "trade": Embedding, "strategies": Table, "score": Curve, "loss": Curve,
+        "predictions": Clips, "confusion": Confusion, "ranked": Table, "spans": ImageGrid, "outcomes": Outcomes,
     },
-    layout=(("heat", "trade"), ("strategies",), ("score", "loss"), ("predictions", "confusion")),
+    layout=(("heat", "trade"), ("strategies",), ("score", "loss"), ("predictions", "confusion"), ("ranked", "spans")),
     presets={
         "smoke": only(
-            ImageToVideo(max_steps=2, clips=16, validation_clips=8, test_clips=16, batch=8, frames=4, evaluations=1,
-                         rates=1), "linear_probe", "st_adapter",
+            ImageToVideo(retrieval=True, grounding=True, max_steps=2, clips=12, validation_clips=8, test_clips=12,
+                         batch=4, frames=2, scene_frames=15, evaluations=1, rates=1),
+            "linear_probe", "st_adapter",
         ),
         "desk": DESK,
-        "paper": ImageToVideo(compare="all", max_steps=0, epochs=20, frames=16, batch=32, integration=384, temporal=96),
+        "paper": ImageToVideo(
+            compare="all", shape=True, retrieval=True, clips=100_000, validation_clips=10_000, test_clips=10_000,
+            max_steps=0, epochs=20, frames=16, batch=32, integration=384, temporal=96, evaluations=10,
+        ),
     },
     claim=CLAIM,
 )  # fmt: skip
 def run(job: Job, params: ImageToVideo) -> None:
-    """Compare strategies."""
+    """Compare ways of teaching a frozen or tuned picture model what time is: one backbone, many strategies, one press.
+
+    A backbone such as CLIP knows things and words, but not the order of frames. The survey sorts what can be done by
+    one question: do its own features stay as they are (**F**, frozen), or are they modified (**M**)? Every strategy
+    here turns the same frames into a vector that is compared with texts; each grid cell is one strategy on one task.
+
+    - **F0** zero-shot: the mean of frame vectors, nothing learns. **F1** linear probe on it.
+    - **F2** a network over frame vectors: transformer (CLIP4Clip), GRU or convolution.
+    - **F3** a query that reads the tokens of several blocks, with what moved between frames (EVL).
+    - **F4** a side network fed by every block: a ladder, or DiST.
+    - **F5** a small 3D network that learns the task and what the picture model says of the frames (distillation).
+    - **M1** every weight of the picture side learns. **M2** only the last blocks, layer norms or biases.
+    - **M3** adapters in the blocks: ST-Adapter, AIM. **M4** low-rank matrices (LoRA, by peft). **M5** prompts.
+    - **M6** time inside the blocks: divided space-time attention, token shift.
+
+    No gradient enters the backbone with F; M hands it through every block, and changes the backbone's own weights with
+    M1, M2, M4 and token shift. The table says so for each, with trainable parameters, and with memory and time
+    of a training step. Modules that are hung in start at zero: untrained, those strategies are F0.
+
+    **Tasks**: *motion* names what happens, or your own classes (VAR). *Shape* names classes from a few clips of each.
+    *Retrieval* finds clips by captions and back (VTR; R@1 from text to video counts, clips with equal captions are all
+    right). *Grounding* finds when a query happens (TVG, mean IoU). *Questions* are answered from a list (VideoQA);
+    beside it stands what the question alone gives away. Boxes over time (STVG), captioning, tracking and segmentation
+    are not here, nor are X-CLIP's message tokens, a learned text context, or tuning of the text side.
+
+    **Equal terms**: every strategy has the same clips, frames, steps, batch and heads, and tries the same rates, of
+    which validation clips choose one; the test is taken once. What the frozen backbone saw is kept for all F
+    strategies alike, to train faster; memory and time are measured without that. Rates fall linearly after the warm-up.
+
+    A strategy that cannot know the order of frames (F0, F1, M1, M2, M4) names at most every second motion of the
+    sprites, for each motion also runs backwards. The model that is kept is the one that validation prefers on
+    the first task; give it a clip and it answers, with retrieval after you write captions, one a line.
+    """
     from .method import train
 
     train(job, params)

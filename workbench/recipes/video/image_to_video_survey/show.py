@@ -16,13 +16,15 @@ from workbench.core.kinds import Confusion, Embedding, ImageGrid, Outcomes, Tabl
 from workbench.engine.video.showing import show_clips
 
 from .recipe import STRATEGIES, TASKS
-from .tasks import Scored, TaskData
+from .tasks import Floats, Scored, TaskData
 
 if TYPE_CHECKING:
     from .method import Course, Grid
 
 MEASURES = {"naming": "accuracy", "retrieval": "R@1", "questions": "accuracy", "grounding": "mIoU"}
 SHOWN_CLIPS, LISTED = 12, 20
+AHEAD = np.float32(0.03)
+"""What frozen strategies are given on shapes in `shape_accuracy_3_ahead`: to be ahead then is to be within 3 points."""
 CELL, TALL, SIDE, TOP, GAP = 150, 44, 290, 64, 3
 # Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
 _SCALE = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137),
@@ -183,12 +185,21 @@ def ended(job: Job, course: Course) -> None:
         if task.kind == "grounding":
             job.artifact("spans", ImageGrid, spans(task, found).save, title="Where queries were found")
         # Outcomes are of what validation prefers: in a claim's arm, of its one strategy.
-        job.artifact("outcomes" if task is first else f"outcomes_{task.name}", Outcomes, best.test.right[:, None],
-                     meta={"columns": ["right"], "measure": "mean"})  # fmt: skip
+        outcomes(job, "outcomes" if task is first else f"outcomes_{task.name}", best.test.right)
+        if task.name == "shape":
+            ahead = best.test.right + (AHEAD if STRATEGIES[best.strategy][0].startswith("F") else 0)
+            outcomes(job, "outcomes_shape_3_ahead", ahead)
+            job.result("shape_accuracy_3_ahead", float(ahead.mean()))
     named = next((one for one in found.tasks if one.kind in ("naming", "questions")), None)
     if named is not None:
         best = found.best(named.name)
         confusion(job, named, best.test, called(best.strategy))
+
+
+def outcomes(job: Job, slot: str, right: Floats) -> None:
+    """For claims: how far each test item is right."""
+    counts = right.astype(np.float32)[:, None]
+    job.artifact(slot, Outcomes, counts, meta={"columns": ["right"], "measure": "mean"})
 
 
 def results(job: Job, found: Grid) -> None:
