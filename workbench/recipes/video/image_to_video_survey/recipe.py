@@ -124,7 +124,7 @@ class ImageToVideo(Training):
     validation_clips: int = knob(160, "Generated clips that choose rates and weights", low=4, high=100_000,
                                  unit="clips", more=True)  # fmt: skip
     test_clips: int = knob(400, "Generated clips that are only tested on", low=8, high=100_000, unit="clips", more=True)
-    scene_frames: int = knob(24, "Frames of a clip with several actions, for grounding", low=15, high=256, unit="frames",
+    scene_frames: int = knob(24, "Frames of a longer clip, for grounding", low=15, high=256, unit="frames",
                              more=True)  # fmt: skip
     depth: int = knob(4, "Layers of the post-transformer, and blocks that the decoder reads", low=1, high=24, more=True)
     bottleneck: int = knob(2, "The backbone's width over an ST-Adapter's", low=1, high=64, more=True)

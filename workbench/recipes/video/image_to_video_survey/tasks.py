@@ -141,7 +141,7 @@ class Retrieving(Head):
     def scored(self, outputs: Tensor, part: Part, text: Tensor | None) -> Scored:
         if text is None:
             raise ValueError("retrieval needs captions")
-        likeness = (outputs @ self.told(text).T).float().cpu().numpy()  # clips × captions
+        likeness = (outputs @ self.told(text).T).detach().float().cpu().numpy()  # clips × captions
         same = part.target[:, None] == part.target[None, :]
         more: dict[str, float] = {}
         ranks = {}
