@@ -22,7 +22,7 @@ VIEWS = {
     "brain-tumor-resunet": "errors", "ctc-recogniser": "emissions", "hifi-gan": "spectra",
     "punctuation-adversarial": "examples",
     "slu-transfer": "attention", "speecht5": "spectrograms", "sv2tts": "mels", "tera": "restoration",
-    "uni-pathology": "map", "image-to-video-survey": "heat",
+    "uni-pathology": "map", "image-to-video-survey": "grid",
 }  # fmt: skip
 """Slots that tell more of a recipe than the one that is chosen by its kind."""
 SIZE, MOST_BYTES, SHADES = "640x320", 120_000, 128

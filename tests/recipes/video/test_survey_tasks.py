@@ -205,7 +205,7 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
     assert rows["F1"][4] == 128 * 129
     assert rows["F0"][9] == "–"  # nothing learned for shapes, so no rate
     assert float(rows["F1"][9]) in {1e-3, 3.3e-4}
-    assert len(artifacts["heat"]) == 4  # the map fills cell by cell
+    assert len(artifacts["grid"]) == 4  # the map fills cell by cell
     assert not (folder / "weights").exists()
     card = json.loads((folder / "model" / "workbench.json").read_text())
     assert card["task"] == "shape"

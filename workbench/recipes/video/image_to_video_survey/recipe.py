@@ -78,41 +78,39 @@ class ImageToVideo(Training):
     )  # fmt: skip
     zero_shot: bool = knob(False, "Frame vectors compared with texts; nothing learns", label="F0 Zero-shot",
                            when=_PICKED)  # fmt: skip
-    linear_probe: bool = knob(True, "One linear layer on the mean of frame vectors", label="F1 Linear probe",
+    linear_probe: bool = knob(True, "One linear layer on the mean of frame vectors", label="F1 Linear",
                               when=_PICKED)  # fmt: skip
-    post_transformer: bool = knob(True, "A transformer over frame vectors (CLIP4Clip)", label="F2 Post-transformer",
+    post_transformer: bool = knob(True, "A transformer over frame vectors (CLIP4Clip)", label="F2 Transformer",
                                   when=_PICKED)  # fmt: skip
-    post_gru: bool = knob(False, "A recurrent network over frame vectors", label="F2 Post-GRU", when=_PICKED)
-    post_convolution: bool = knob(False, "Convolutions over frame vectors", label="F2 Post-convolution", when=_PICKED)
+    post_gru: bool = knob(False, "A recurrent network over frame vectors", label="F2 GRU", when=_PICKED)
+    post_convolution: bool = knob(False, "Convolutions over frame vectors", label="F2 Convolution", when=_PICKED)
     layer_decoder: bool = knob(False, "A query that looks at the tokens of several blocks (EVL)",
-                               label="F3 Multi-layer decoder", when=_PICKED)  # fmt: skip
+                               label="F3 Decoder", when=_PICKED)  # fmt: skip
     ladder: bool = knob(False, "A narrow network fed by every block", label="F4 Ladder", when=_PICKED)
     dist: bool = knob(True, "A narrow 3D encoder that exchanges with every block (DiST)", label="F4 DiST", when=_PICKED)
     distilled: bool = knob(False, "A small 3D network that also learns what the picture model says",
-                           label="F5 Distillation", when=_PICKED)  # fmt: skip
-    full_tuning: bool = knob(False, "Every weight of the picture side learns (ViFi-CLIP)", label="M1 Full fine-tuning",
+                           label="F5 Distilled", when=_PICKED)  # fmt: skip
+    full_tuning: bool = knob(False, "Every weight of the picture side learns (ViFi-CLIP)", label="M1 Full",
                              when=_PICKED)  # fmt: skip
     last_blocks: bool = knob(False, "The last blocks learn", label="M2 Last blocks", when=_PICKED)
-    layer_norms: bool = knob(False, "Layer norms learn", label="M2 Layer norms", when=_PICKED)
+    layer_norms: bool = knob(False, "Layer norms learn", label="M2 Norms", when=_PICKED)
     biases: bool = knob(False, "Biases learn", label="M2 Biases", when=_PICKED)
     st_adapter: bool = knob(True, "A bottleneck with a convolution over time before each block", label="M3 ST-Adapter",
                             when=_PICKED)  # fmt: skip
     aim: bool = knob(False, "The frozen attention used again over time, with adapters", label="M3 AIM", when=_PICKED)
     low_rank: bool = knob(False, "Low-rank matrices beside queries and values", label="M4 LoRA", when=_PICKED)
     prompts: bool = knob(False, "Learned tokens that each block also looks at", label="M5 Prompts", when=_PICKED)
-    divided_time: bool = knob(True, "Attention over time before that over space", label="M6 Divided space-time",
+    divided_time: bool = knob(True, "Attention over time before that over space", label="M6 Divided",
                               when=_PICKED)  # fmt: skip
     token_shift: bool = knob(False, "A quarter of the channels comes from the frame before, a quarter from the next; "
-                             "every weight learns", label="M6 Token shift", when=_PICKED)  # fmt: skip
-    motion: bool = knob(True, "Name what a clip's sprite does, or your own classes", label="Task: motion (VAR)")
-    shape: bool = knob(False, "Name its shape from a few clips of each; generated clips only",
-                       label="Task: shape, few shots")  # fmt: skip
-    retrieval: bool = knob(False, "Find the clip of a caption, and the caption of a clip",
-                           label="Task: retrieval (VTR)")  # fmt: skip
-    grounding: bool = knob(False, "Find when in a longer clip a query happens", label="Task: grounding (TVG)")
-    questions: bool = knob(False, "Answer questions about a clip", label="Task: questions (VideoQA)")
+                             "every weight learns", label="M6 Shift", when=_PICKED)  # fmt: skip
+    motion: bool = knob(True, "Task: name what a clip's sprite does, or your own classes")
+    shape: bool = knob(False, "Task: name its shape, or your own classes, from a few clips of each")  # fmt: skip
+    retrieval: bool = knob(False, "Task: find the clip of a caption, and the caption of a clip")  # fmt: skip
+    grounding: bool = knob(False, "Task: find when in a longer clip a query happens")
+    questions: bool = knob(False, "Task: answer questions about a clip")
     clips: int = knob(400, "Clips that each strategy learns from", low=8, high=1_000_000, unit="clips")
-    shots: int = knob(4, "Clips of each shape in the few-shot task", low=1, high=1024, unit="clips")
+    shots: int = knob(4, "Clips of each class in the few-shot task", low=1, high=1024, unit="clips")
     frames: int = knob(8, "Frames of a clip, the same for all strategies", low=2, high=32, unit="frames")
     max_steps: int = knob(100, "Steps of each training; 0 means by epochs", low=0, high=10_000_000, label="Steps")
     few_shot_steps: int = knob(50, "Steps of each training with few shots", low=1, high=10_000_000, more=True)
@@ -221,10 +219,13 @@ CLAIM = Claim(
         ),
     },
     writes={
-        "heat": ImageGrid, "trade": Embedding, "strategies": Table, "score": Curve, "loss": Curve,
-        "predictions": Clips, "confusion": Confusion, "ranked": Table, "spans": ImageGrid, "outcomes": Outcomes,
+        "grid": ImageGrid, "results_by_parameters": Embedding, "strategies": Table, "score": Curve, "loss": Curve,
+        "predictions": Clips, "confusion": Confusion, "retrieved": Table, "spans": ImageGrid, "outcomes": Outcomes,
     },
-    layout=(("heat", "trade"), ("strategies",), ("score", "loss"), ("predictions", "confusion"), ("ranked", "spans")),
+    layout=(
+        ("grid", "results_by_parameters"), ("strategies",), ("score", "loss"), ("predictions", "confusion"),
+        ("retrieved", "spans"),
+    ),
     presets={
         "smoke": only(
             ImageToVideo(retrieval=True, grounding=True, max_steps=2, clips=12, validation_clips=8, test_clips=12,

@@ -84,7 +84,7 @@ def constant_span(task: TaskData) -> float:
 
 def grid(job: Job, found: Grid) -> None:
     """The heat map, the table and the map of accuracy over cost, as far as they are known."""
-    job.artifact("heat", ImageGrid, heat(found).save, title="Test results by strategy and task")
+    job.artifact("grid", ImageGrid, heat(found).save, title="Test results by strategy and task")
     table(job, found)
     trade(job, found)
 
@@ -165,7 +165,7 @@ def trade(job: Job, found: Grid) -> None:
         items.append(Item(f"{called(name)} on {task}: {one.test.headline:.3f} with {learns:,} trainable parameters"
                           f"{memory}", label=STRATEGIES[name][0], group=task, score=one.test.headline))  # fmt: skip
     # One cell alone has no extent; a map needs two places to span.
-    job.artifact("trade", Embedding, np.array(points, np.float32), parts={"items": ItemsDoc(items)},
+    job.artifact("results_by_parameters", Embedding, np.array(points, np.float32), parts={"items": ItemsDoc(items)},
                  title="Result (up) over trainable parameters (right, log10)")  # fmt: skip
 
 
@@ -267,7 +267,7 @@ def retrieved(job: Job, task: TaskData, scored: Scored, by: str) -> None:
     told = ", ".join(f"{name} {value:.3f}" if "rank" not in name else f"{name} {value:.0f}"
                      for name, value in scored.more.items())  # fmt: skip
     caption = f"By {by}: {told}. Clips are told by their captions; those with equal captions count as right."
-    job.artifact("ranked", Table, TableDoc(columns, rows, caption), title="Retrieval")
+    job.artifact("retrieved", Table, TableDoc(columns, rows, caption), title="Retrieval")
 
 
 def spans(task: TaskData, found: Grid) -> Image.Image:
