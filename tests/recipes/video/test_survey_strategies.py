@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.engine.video import tinypairs
 from workbench.engine.video import imagelanguage
 from workbench.recipes.video.image_to_video_survey import catalogue
 from workbench.recipes.video.image_to_video_survey.base import Options, look, mean_of
@@ -131,3 +132,18 @@ def test_that_a_modified_strategy_leaves_the_next_ones_backbone_alone(
             if code.startswith("M"):
                 nudged(name, backbone).encode(pixels)
         assert torch.equal(before, backbone.pooled(pixels.flatten(0, 1)))
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_that_published_backbones_carry_every_strategy(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = getattr(tinypairs, kind)(tmp_path_factory.mktemp(kind))
+    published = imagelanguage.load(folder).requires_grad_(False)
+    frames = torch.randint(0, 255, (2, FRAMES, 32, 32, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    given = published.prepared(frames).unflatten(0, (2, FRAMES))
+    expected = mean_of(look(published, given, blocks=False).frames)
+    for name in STRATEGIES:
+        strategy = made(name, published)
+        found = strategy.encode(given)
+        assert found.video.shape == (2, published.dim), name
+        assert found.frames.shape == (2, FRAMES, published.dim), name
+        assert torch.allclose(found.video, expected, atol=1e-5) == strategy.starts_as_zero_shot, name
