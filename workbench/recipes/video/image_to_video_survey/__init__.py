@@ -1,0 +1,1 @@
+"""Image-to-video transfer: one backbone, many strategies (survey of 2025)."""
