@@ -54,7 +54,7 @@ def test_that_parts_share_no_backdrop_and_seeds_share_none_either() -> None:
     for seed in (1, 2):
         found = data.generated(seed, SMALL.replace(pictures=40, test_pictures=40))
         assert found.probe is not None and found.frames is not None
-        assert len(found.probe) == 36 and np.bincount(found.probe.classes, minlength=36).tolist() == [1] * 36
+        assert np.bincount(found.probe.classes, minlength=36).tolist() == [SMALL.shots] * 36
         parts = (found.train, found.validation, found.test, found.probe, found.frames)
         grounds += [one.images[:, 2::4, 2::4].astype(int) for one in parts]  # the middle of each block
     for at, one in enumerate(grounds):
@@ -265,9 +265,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return _run(home, params)
 
 
-def _run(home: Path, params: ImageLanguage) -> Any:
+def _run(home: Path, params: ImageLanguage, **inputs: str) -> Any:
     (home / "runs").mkdir(exist_ok=True)
-    config = RunConfig(recipe="image-language", params=msgspec.to_builtins(params), seed=4, device="cpu")
+    told = msgspec.to_builtins(params)
+    config = RunConfig(recipe="image-language", params=told, inputs=inputs, seed=4, device="cpu")
     folder = create_run(home / "runs", freeze(config))
     execute(folder, settings=Settings())
     state = folder.state()
@@ -287,6 +288,20 @@ def test_that_random_weights_are_asked_the_same_and_name_nothing(ran: Any, tmp_p
     assert set(results) == set(ran[1])
     assert results["zero_shot"] < 0.12 and ran[1]["probe_accuracy"] > results["probe_accuracy"]
     assert not any(getattr(event, "name", "") == "loss" for event in folder.events())
+
+
+def test_that_own_pictures_are_learned_from_and_found_by_their_captions(pictures: Path, tmp_path: Path) -> None:
+    _table(pictures)
+    params = SMALL.replace(max_steps=40, batch=12, learning_rate=1e-2)
+    folder, results = _run(tmp_path, params, pictures=str(pictures))
+    assert set(results) == {
+        f"{name}_r{most}" for name in ("picture_to_caption", "caption_to_picture") for most in (1, 5)
+    }
+    assert results["picture_to_caption_r1"] == 1.0  # red or blue, with a caption for each
+    slots = {one.slot for one in folder.events() if isinstance(one, Artifact)}
+    assert slots == {"similarity", "found", "map", "scores"}
+    with pytest.raises(InputError, match="nothing to compare"):
+        serve.answer(_job(), folder.path / "model", {"pictures": STILLS.address})
 
 
 def test_that_the_table_says_what_the_results_say(ran: Any) -> None:

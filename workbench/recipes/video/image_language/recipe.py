@@ -131,7 +131,7 @@ CLAIM = Claim(
     layout=(("loss", "zero_shot", "retrieval"), ("similarity", "map"), ("found", "confusion", "scores")),
     presets={
         "smoke": ImageLanguage(
-            pictures=96, max_steps=6, batch=16, width=16, layers=1, heads=2, dim=16, test_pictures=72, shots=1,
+            pictures=96, max_steps=6, batch=16, width=16, layers=1, heads=2, dim=16, test_pictures=72, shots=2,
             evaluations=2,
         ),
         "desk": DESK,
