@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -171,6 +172,14 @@ def _vault(facts: RecogniserFacts, rate_per_s: float, context: ApplyContext) -> 
     return Vault(place, model_key(videomodel.files_of(facts), place / "contents"), rate_per_s)
 
 
+@dataclasses.dataclass
+class Known:
+    """What is known of a video as long as its file stays as it is: how many features, and what went wrong."""
+
+    features: int
+    failed: FailedVideo | None = None
+
+
 def _features(arguments: dict[str, Any], context: ApplyContext) -> FeaturesDone:
     """Features of the videos below a folder, as many as the budget allows; what is there is not made again."""
     from workbench.engine.video import retrieval
@@ -182,65 +191,69 @@ def _features(arguments: dict[str, Any], context: ApplyContext) -> FeaturesDone:
     videos = retrieval.videos_below(Path(asked.folder))
     model = videomodel.model_of(facts, asked.device, context)
     vault = _vault(facts, asked.rate_per_s, context)
+    known: dict[str, Known] = context.cache.setdefault(("video-features",), {})
     found = FeaturesDone(len(videos), 0, 0)
+
+    def enough() -> bool:
+        return found.made > 0 and time.monotonic() >= until
+
     for at, path in enumerate(videos):
-        context.progress(at, len(videos), f"{at} of {len(videos)} videos")
-        failed = _failures(context).get(_name(path, vault))
-        if failed is not None:
+
+        def told(share: float, made: int, at: int = at, path: Path = path) -> bool:
+            """How far the video is; whether others get their turn now."""
+            found.made += made
+            words = f"{at} of {len(videos)} videos, {path.name}"
+            context.progress(round(1000 * (at + share)), 1000 * len(videos), words)
+            return enough()
+
+        name = _name(path, vault)
+        if name not in known:
+            if enough():
+                break
+            made = _featured(path, vault, model, told)
+            if made is None:
+                break
+            known[name] = made
+        found.ready += known[name].features > 0
+        found.features += known[name].features
+        if (failed := known[name].failed) is not None:
             found.failed.append(failed)
-        elif time.monotonic() < until or found.made == 0:
-            _featured(path, vault, model, found, context, place=(at, len(videos)))
-        else:
-            found.seconds = time.monotonic() - began
-            return found
-    found.complete, found.seconds = True, time.monotonic() - began
+    else:
+        found.complete = True
+    found.seconds = time.monotonic() - began
     del found.failed[MOST_FAILED:]
     return found
 
 
-def _featured(
-    path: Path, vault: Vault, model: Any, found: FeaturesDone, context: ApplyContext, *, place: tuple[int, int]
-) -> None:
-    """Make the features of a video, or find them; what goes wrong with it is told, and the others go on."""
+def _featured(path: Path, vault: Vault, model: Any, told: Callable[[float, int], bool]) -> Known | None:
+    """The features of a video, made where they are not there; None where `told` said that it is enough for now."""
     from workbench.engine.video import retrieval
     from workbench.engine.video.framereading import FilmFrames
     from workbench.engine.video.recognising import image_vectors
 
-    at, of = place
-
-    def told(share: float) -> None:
-        context.progress(round(1000 * (at + share)), 1000 * of, f"{at} of {of} videos, {path.name}")
-
     film = None
     try:
+        told(0.0, 0)
         content = retrieval.content_key(path, vault.folder / "contents")
-        if (rows := vault.vectors(content)) is None:
+        rows = vault.vectors(content)
+        if rows is None:
             film = FilmFrames(path, model.image_px)
-            made, lost = retrieval.extract(film, content, vault, lambda frames: image_vectors(model, frames),
-                                           dim=model.dim, told=told)  # fmt: skip
-            found.made += made
+            if not retrieval.extract(film, content, vault, lambda frames: image_vectors(model, frames), dim=model.dim,
+                                     told=told):  # fmt: skip
+                return None
             rows = vault.vectors(content)
-            if lost:
-                _failures(context)[f"lost {_name(path, vault)}"] = FailedVideo(
-                    str(path), f"{lost} of its {made} sampled frames cannot be decoded", lost)  # fmt: skip
-        found.ready += 1
-        found.features += len(rows) if rows is not None else 0
-        partly = _failures(context).get(f"lost {_name(path, vault)}")
-        if partly is not None:
-            found.failed.append(partly)
-    except (InputError, KnownTrouble, OSError) as problem:
-        why = f"{problem.what} {problem.received}".strip() if not isinstance(problem, OSError) else str(problem)
-        _failures(context)[_name(path, vault)] = FailedVideo(str(path), why)
-        found.failed.append(FailedVideo(str(path), why))
+        if rows is None:
+            return Known(0, FailedVideo(str(path), "its features were taken away while they were read"))
+        lost = int(np.isnan(rows[:, 0]).sum())
+        why = f"{lost} of its {len(rows)} sampled frames cannot be decoded"
+        return Known(len(rows), FailedVideo(str(path), why, lost) if lost else None)
+    except (InputError, KnownTrouble) as problem:
+        return Known(0, FailedVideo(str(path), f"{problem.what} {problem.received}".strip()))
+    except OSError as error:
+        return Known(0, FailedVideo(str(path), str(error)))
     finally:
         if film is not None:
             film.close()
-
-
-def _failures(context: ApplyContext) -> dict[str, FailedVideo]:
-    """What is known to give no features, as long as it stays as it is."""
-    found: dict[str, FailedVideo] = context.cache.setdefault(("video-failures",), {})
-    return found
 
 
 def _name(path: Path, vault: Vault) -> str:

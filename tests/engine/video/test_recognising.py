@@ -159,17 +159,26 @@ def test_that_features_are_kept_by_content_and_go_on_where_they_were_interrupted
     class Interrupted(Exception):
         pass
 
-    def stop(share: float) -> None:
+    def stop(share: float, made: int) -> bool:
         if share > 0.4:
             raise Interrupted
+        return False
 
     with pytest.raises(Interrupted):
         retrieval.extract(film, content, vault, encode, dim=3, told=stop)
     assert vault.vectors(content) is None and sum(counted) == 10
-    assert retrieval.extract(film, content, vault, encode, dim=3) == (10, 0) and sum(counted) == 20
+    told: list[int] = []
+
+    def enough(share: float, made: int) -> bool:
+        told.append(made)
+        return made > 0
+
+    assert not retrieval.extract(film, content, vault, encode, dim=3, told=enough) and sum(counted) == 15
+    assert vault.vectors(content) is None and sum(told) == 5
+    assert retrieval.extract(film, content, vault, encode, dim=3) and sum(counted) == 20
     rows = vault.vectors(content)
     assert rows is not None and rows.shape == (20, 3) and rows[:10, 0].min() > 0.9 and rows[16:, 1].min() > 0.9
-    assert retrieval.extract(film, content, vault, encode, dim=3) == (0, 0) and sum(counted) == 20
+    assert retrieval.extract(film, content, vault, encode, dim=3) and sum(counted) == 20
     copied = tmp_path / "another name.mp4"
     copied.write_bytes(film_path.read_bytes())
     assert retrieval.content_key(copied, tmp_path / "keys") == content

@@ -375,7 +375,7 @@ def test_that_another_film_is_opened_in_the_place_of_one_that_is_still_being_rea
 def test_that_what_is_remembered_comes_back_and_rubbish_does_not(page, clip, qtbot):
     open_and_wait(qtbot, page, clip)
     page.deeds._set_step(25)
-    assert page.values() == {"recent": [str(clip)], "step": 25}
+    assert {name: page.values()[name] for name in ("recent", "step")} == {"recent": [str(clip)], "step": 25}
     page.set_values({"recent": ["/a.mp4"], "step": "many"})
     assert page.recent == ["/a.mp4"] and page.viewer.step_frames == 10
     page.set_values({"recent": 3})

@@ -122,37 +122,33 @@ def moments(duration_s: float, rate_per_s: float) -> list[float]:
 
 
 def extract(
-    film: FilmFrames,
-    content: str,
-    vault: Vault,
-    encode: Callable[[NDArray[np.uint8]], Floats],
-    *,
-    dim: int,
-    told: Callable[[float], object] = lambda share: None,
-) -> tuple[int, int]:
-    """Compute and keep the vectors of a video that are not there yet; `told` hears the share done and may raise.
+    film: FilmFrames, content: str, vault: Vault, encode: Callable[[NDArray[np.uint8]], Floats], *, dim: int,
+    told: Callable[[float, int], bool] = lambda share, made: False,
+) -> bool:  # fmt: skip
+    """Compute and keep the vectors of a video that are not there yet; False where that is not all of them.
 
-    `encode` takes frames (n, H, W, 3). Returns how many vectors were made, and how many frames of the video are lost.
-    Raises InputError where none of its frames can be decoded.
+    `encode` takes frames (n, H, W, 3). `told` hears the share done and how many vectors were made since it heard last;
+    it may raise, and where it is true after a part, it is enough for now.
+    Raises InputError where none of the video's frames can be decoded.
     """
     every = moments(film.index.duration_s, vault.rate_per_s)
     per_part = max(1, round(PART_S * vault.rate_per_s))
     count = math.ceil(len(every) / per_part)
-    made, lost = 0, 0
+    lost = 0
     for number in range(count):
-        place = vault.part(content, number)
+        place, times = vault.part(content, number), every[number * per_part : (number + 1) * per_part]
         if not place.is_file():
-            rows = np.full((len(every[number * per_part : (number + 1) * per_part]), dim), np.nan, np.float32)
+            rows = np.full((len(times), dim), np.nan, np.float32)
             for at in range(0, len(rows), FRAMES_AT_ONCE):
-                told((number * per_part + at) / len(every))
-                times = every[number * per_part + at :][: min(FRAMES_AT_ONCE, len(rows) - at)]
-                frames = [film.frame(film.number_at(moment)) for moment in times]
+                told((number * per_part + at) / len(every), 0)
+                frames = [film.frame(film.number_at(moment)) for moment in times[at : at + FRAMES_AT_ONCE]]
                 there = [one for one, frame in enumerate(frames) if frame is not None]
                 if there:
                     stacked = np.stack([frame for frame in frames if frame is not None])
                     rows[[at + one for one in there]] = encode(stacked)
             keep(place, lambda scratch, rows=rows: _save(scratch, rows))  # type: ignore[misc]
-            made += len(rows)
+            if told((number + 1) / count, len(rows)) and number + 1 < count:
+                return False
         lost += int(np.isnan(np.load(place, mmap_mode="r")[:, 0]).sum())
     if lost == len(every):
         raise InputError(
@@ -160,7 +156,7 @@ def extract(
             fix="Play it elsewhere, or convert it.", field="path", place=film.path.name,
         )  # fmt: skip
     keep(vault.whole(content), lambda scratch: _save(scratch, np.array([count, lost])))
-    return made, lost
+    return True
 
 
 def _save(place: Path, rows: NDArray[np.generic]) -> None:

@@ -200,10 +200,10 @@ class Recognising(QObject):
         self.acts["recognise"].setChecked(not panel.isHidden())
         for name, button in panel.keyed().items():
             button.setEnabled(can[name])
-        for widget in (panel.labelled, panel.span, panel.spans, panel.from_labels):
-            widget.setVisible(labels)
+        for widget in (panel.labelled, panel.span, panel.spans):
+            widget.setVisible(labels and not self._live)
         panel.from_labels.setVisible(labels and not panel.classes.isHidden())
-        panel.train.setVisible(labels and RECIPE in page.recipes)
+        panel.train.setVisible(labels and not self._live and RECIPE in page.recipes)
         panel.only.setVisible(not self._live)
         panel.only.setEnabled(chosen)
         panel.stride_s.setEnabled(not self._live)
