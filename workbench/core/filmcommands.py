@@ -38,6 +38,7 @@ FILMS: tuple[Command, ...] = (
             "Ctrl+Shift+X", "mdi6.export-variant"),
     Command("films.facts", "What the file says", "Size, codec, rate, bits and notes; show or hide the panel",
             "Ctrl+Alt+I", "mdi6.information-outline"),
+    Command("films.rate", "Pictures per second…", "How fast a folder of single pictures is played", "Ctrl+Alt+U"),
     Command("films.next", "Next video", "Open the next video of the list", "Ctrl+PgDown"),
     Command("films.previous", "Previous video", "Open the video before it in the list", "Ctrl+PgUp"),
     Command("films.close", "Close videos", "Back to the start", "Ctrl+W"),
