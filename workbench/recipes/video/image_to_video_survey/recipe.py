@@ -193,7 +193,7 @@ CLAIM = Claim(
         Better("A step of the post-network takes less time than one of the adapters", "step_seconds", _F2, _M3,
                lower=True, asserted=False),
         Better("… and one of DiST", "step_seconds", _F4, _M3, lower=True, asserted=False),
-        Better("The winner differs between tasks: on shape, nothing learned beats the adapters that win on motion",
+        Better("The winner differs between tasks: on shapes zero-shot is ahead of the adapters, which win on motion",
                _SHAPE, _F0, _M3, asserted=False, items="outcomes_shape"),
     ),
     seeds=3,

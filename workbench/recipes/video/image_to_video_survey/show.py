@@ -25,7 +25,7 @@ MEASURES = {"naming": "accuracy", "retrieval": "R@1", "questions": "accuracy", "
 SHOWN_CLIPS, LISTED = 12, 20
 AHEAD = np.float32(0.03)
 """What frozen strategies are given on shapes in `shape_accuracy_3_ahead`: to be ahead then is to be within 3 points."""
-CELL, TALL, SIDE, TOP, GAP = 150, 44, 290, 64, 3
+CELL, TALL, SIDE, TOP, GAP = 112, 44, 270, 64, 3
 # Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
 _SCALE = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137),
                    (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37)], np.float64)  # fmt: skip
@@ -123,12 +123,13 @@ def heat(found: Grid) -> Image.Image:
 
 def table(job: Job, found: Grid) -> None:
     """A row for each strategy: what it reached, what learns, what a step takes."""
-    columns = [
-        Column("code", "text"), Column("strategy", "text"), Column("gradient in backbone", "text"),
-        Column("backbone's weights", "text"), Column("trainable parameters", digits=0, best="low"),
-        Column("peak memory", unit="MB", digits=1, best="low"), Column("step", unit="ms", digits=1, best="low"),
-    ]  # fmt: skip
+    columns = [Column("code", "text"), Column("strategy", "text")]
     columns += [Column(f"{one.name}, {MEASURES[one.kind]}", digits=3, best="high") for one in found.tasks]
+    columns += [
+        Column("trainable parameters", digits=0, best="low"), Column("peak memory", unit="MB", digits=1, best="low"),
+        Column("step", unit="ms", digits=1, best="low"), Column("gradient in backbone", "text"),
+        Column("backbone's weights", "text"),
+    ]  # fmt: skip
     columns += [Column(f"rate, {one.name}", "text") for one in found.tasks]
     from .catalogue import MADE
 
@@ -139,10 +140,10 @@ def table(job: Job, found: Grid) -> None:
         cost, made = found.costs.get(name), MADE[name]
         cells = [found.results.get((name, one.name)) for one in found.tasks]
         rows.append([
-            *STRATEGIES[name], "yes" if made.enters else "no", "change" if made.changes else "stay",
+            *STRATEGIES[name], *(None if one is None else round(one.test.headline, 4) for one in cells),
             found.learning.get(name, 0), None if cost is None else round(cost.peak_bytes / 1e6, 1),
             None if cost is None else round(cost.seconds * 1e3, 1),
-            *(None if one is None else round(one.test.headline, 4) for one in cells),
+            "yes" if made.enters else "no", "change" if made.changes else "stay",
             *("–" if one is None or one.rate is None else f"{one.rate:.1e}" for one in cells),
         ])  # fmt: skip
     notes = " ".join(f"{title_of(one)}: {floor_of(one)}." for one in found.tasks)
