@@ -261,6 +261,9 @@ def test_that_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
         ("a.tsv", BORIS_7.replace("STOP", "PAUSE"), "a.tsv, line 8"),
         ("a.txt", "AO8RW 0.0##x\n", "a.txt, line 1"),
         ("a.csv", "", "a.csv"),
+        ("a.csv", "\n  \n", "a.csv"),
+        ("a.json", "{\"database\": []}", "a.json"),
+        ("a.eaf", EAF.replace("780", ""), "a.eaf, ts1"),
     ],
 )  # fmt: skip
 def test_that_damage_is_told_with_its_place(tmp_path: Path, name: str, text: str | bytes, place: str) -> None:

@@ -80,7 +80,7 @@ def read_activitynet(path: Path, text: str) -> LabelFile:
     if not isinstance(database, dict):
         raise InputError(
             "This is not a file of ActivityNet.", expected="an object with database or results",
-            received=", ".join(whole)[:120] if isinstance(whole, dict) else type(whole).__name__,
+            received=(", ".join(whole)[:120] or "nothing in it") if isinstance(whole, dict) else type(whole).__name__,
             fix="Choose activity_net.v1-3.min.json or one like it.", field="path", place=path.name,
         )  # fmt: skip
     found = Gathering(path, "activitynet")
@@ -257,7 +257,7 @@ def read_eaf(path: Path, text: str, labels_from: str = "tier") -> LabelFile:
         raw = slot.get("TIME_VALUE")
         if raw is not None and not (raw.isdecimal() and len(raw) <= 12):
             raise InputError(
-                "A time slot has no time.", expected="whole milliseconds", received=raw[:80],
+                "A time slot has no time.", expected="whole milliseconds", received=raw[:80] or "nothing",
                 fix="Save it with ELAN again.", field="path", place=f"{path.name}, {slot.get('TIME_SLOT_ID', '?')}",
             )  # fmt: skip
         slots[slot.get("TIME_SLOT_ID", "")] = None if raw is None else int(raw) / 1000

@@ -57,13 +57,13 @@ def read_csv(path: Path, text: str, form: str = "csv") -> LabelFile:
     if "label" not in at:
         raise InputError(
             "This table has no column of labels.", expected=f"a header with {', '.join(CSV_COLUMNS)}",
-            received=", ".join(header)[:200], fix="Name the column label.", field="path",
+            received=", ".join(header)[:200] or "nothing", fix="Name the column label.", field="path",
             place=f"{path.name}, line {line}",
         )  # fmt: skip
     if "start" in at and "end" not in at:
         raise InputError(
             "This table says when stretches begin and not when they end.", expected="columns start_s and end_s",
-            received=", ".join(header)[:200], fix="Add the column end_s.", field="path",
+            received=", ".join(header)[:200] or "nothing", fix="Add the column end_s.", field="path",
             place=f"{path.name}, line {line}",
         )  # fmt: skip
     found = Gathering(path, form)
@@ -316,7 +316,8 @@ def _headed(found: Gathering, header: list[str], rows: Rows) -> Iterator[Annotat
                     return header.index(name), unit
         raise InputError(
             "A column of times is missing.", expected=f"{what} Time - ss.msec, msec or hh:mm:ss.ms",
-            received=", ".join(header)[:200], fix="Export begin and end times.", field="path", place=found.place(1),
+            received=", ".join(header)[:200] or "nothing",
+            fix="Export begin and end times.", field="path", place=found.place(1),
         )  # fmt: skip
 
     (begin, unit), (end, end_unit) = column("Begin"), column("End")
