@@ -247,6 +247,23 @@ def test_that_files_of_annotations_come_beside_what_is_there_and_the_rest_is_tol
     assert spans(labelling.strip) == [(0.2, 0.6)]
 
 
+def test_that_the_texts_of_elan_s_annotations_can_be_the_labels_instead_of_its_tiers(page, clip, qtbot, scripted):
+    open_and_wait(qtbot, page, clip)
+
+    def labels(arguments):
+        names = ("gesture", "wave") if arguments["labels_from"] == "tier" else ("wave", "gesture")
+        return LabelFile("eaf", [AnnotatedVideo("", [LabelledSpan(names[0], 0.2, 0.6, note=names[1])])])
+
+    scripted.answers["labels"] = labels
+    page.labelling.exchange.read("/data/a.eaf")
+    doc = page.labelling.strip.doc
+    qtbot.waitUntil(lambda: page.banner.remedies() == ["Texts as labels"], timeout=WITHIN_MS)
+    assert [tier.name for tier in doc.tiers] == ["gesture"]
+    page.banner.press("Texts as labels")
+    qtbot.waitUntil(lambda: [tier.name for tier in doc.tiers] == ["wave"], timeout=WITHIN_MS)
+    assert doc.tiers[0].segments[0].text == "gesture" and page.banner.remedies() == []
+
+
 def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip, qtbot, scripted, tmp_path):
     open_and_wait(qtbot, page, clip)
     labelling = page.labelling
@@ -281,7 +298,7 @@ def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_anot
     scripted.answers["labels"] = labels
     labelling.exchange.read("/data/a.csv")
     qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
-    assert asked == {"path": "/data/a.csv", "of": "clip.mp4"}
+    assert asked == {"path": "/data/a.csv", "of": "clip.mp4", "labels_from": "tier"}
     labelling.strip.mark(0, 0)
     labelling.acts["label"].trigger()
     menu = QApplication.activePopupWidget()

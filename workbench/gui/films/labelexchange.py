@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,18 +54,21 @@ class LabelExchange(QObject):
         dialog.finished.connect(lambda _: dialog.deleteLater())
         dialog.open()
 
-    def read(self, path: str) -> None:
-        """Put the annotations of a file beside the spans that are there."""
+    def read(self, path: str, labels_from: str = "tier") -> None:
+        """Put the annotations of a file beside the spans that are there; of ELAN's, tiers or 'value's are labels."""
         number = self._of.number
 
         def then(file: LabelFile) -> None:
             if number == self._of.number:
-                self.take(Path(path).name, file)
+                tiers = labels_from == "tier" and file.format in ("eaf", "elan-tab")
+                self.take(Path(path).name, file, otherwise=(lambda: self.read(path, "value")) if tiers else None)
 
         name = Path(self._of.page.path).name
-        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name)
+        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name,
+                        labels_from=labels_from)  # fmt: skip
 
-    def take(self, name: str, file: LabelFile) -> None:
+    def take(self, name: str, file: LabelFile, *, otherwise: Callable[[], None] | None = None) -> None:
+        """Put what a file says of this film beside the spans that are there; `otherwise` reads it the other way."""
         page, scene = self._of.page, self._of.viewer.scene
         if not page.index_complete:
             page.note(["The video is still being read to its end: open the labels again in a moment."])
@@ -82,16 +86,24 @@ class LabelExchange(QObject):
             ))  # fmt: skip
             return
         kept, outside = within(found.spans, scene.duration_s)
-        doc, joined = tracks_of(
-            [*spans_of(self._of.strip.doc), *kept], [tier.name for tier in self._of.strip.doc.tiers]
-        )
-        self._of.strip.document.push(
-            spanedits.TracksEdit(self._of.strip.doc, doc.tiers, self._of.strip.told, f"Labels of {name}")
-        )
+        strip = self._of.strip
+        doc, joined = tracks_of([*spans_of(strip.doc), *kept], [tier.name for tier in strip.doc.tiers])
+        strip.document.push(spanedits.TracksEdit(strip.doc, doc.tiers, strip.told, f"Labels of {name}"))
         for label in (*file.labels, *(tier.name for tier in doc.tiers)):
             self._of.learn(label)
         self._of.panel.show()
         page.note([f"{counted(len(kept), 'span')} from {name}", *outside, *joined, *notes])
+        stack, here = strip.document.stack, strip.document.stack.index()
+
+        def turn() -> None:
+            if stack.index() == here:  # nothing was edited since: the tiers go
+                strip.document.undo()
+            if otherwise is not None:
+                otherwise()
+
+        if otherwise is not None and any(one.note for one in kept):
+            told = f"{counted(len(kept), 'span')} from {name}: the tiers are the labels, texts their notes."
+            page.banner.show_note("\n".join([told, *outside, *joined]), ("Texts as labels", turn))
 
     def ask_save(self) -> None:
         """Ask where to and as what."""
