@@ -305,6 +305,9 @@ def test_that_folders_give_their_videos_or_their_pictures(page, qtbot, tmp_path,
     qtbot.waitUntil(lambda: shows(page, 2), timeout=WITHIN_MS)
     # A narrower picture stands in a black frame of the first one's size.
     assert on_screen(page)[15, 2].tolist() == [0, 0, 0] and on_screen(page)[15, 20].tolist() == [0, 0, 255]
+    page.set_picture_rate(4.0)
+    qtbot.waitUntil(lambda: page.viewer.scene.duration_s == 0.75 and shows(page, 2), timeout=WITHIN_MS)
+    assert page.viewer.facts.frames_per_s == 4.0 and page.acts["rate"].isVisible()
     page.open_paths([str(films)])
     qtbot.waitUntil(lambda: page.path == str(films / "a.mp4"), timeout=WITHIN_MS)
     assert page.files.count() == 2
@@ -375,8 +378,12 @@ def test_that_another_film_is_opened_in_the_place_of_one_that_is_still_being_rea
 def test_that_what_is_remembered_comes_back_and_rubbish_does_not(page, clip, qtbot):
     open_and_wait(qtbot, page, clip)
     page.deeds._set_step(25)
-    assert {name: page.values()[name] for name in ("recent", "step")} == {"recent": [str(clip)], "step": 25}
-    page.set_values({"recent": ["/a.mp4"], "step": "many"})
+    own = {name: page.values()[name] for name in ("recent", "step", "rate")}
+    assert own == {"recent": [str(clip)], "step": 25, "rate": 25.0}
+    page.set_values({"recent": ["/a.mp4"], "step": 30, "rate": 10})
+    assert page.viewer.step_frames == 30 and page.opening.pictures_per_s == 10.0
+    page.set_values({"recent": ["/a.mp4"], "step": "many", "rate": 1e9})
+    assert page.opening.pictures_per_s == 25.0
     assert page.recent == ["/a.mp4"] and page.viewer.step_frames == 10
     page.set_values({"recent": 3})
     assert page.recent == ["/a.mp4"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from workbench.gui.films.page import FilmsPage
 
 MOST_STEP = 10_000
+RATES = 0.1, 240.0
+"""Pictures a second, at least and at most."""
 
 
 class Deeds:
@@ -31,6 +34,7 @@ class Deeds:
         viewer = page.viewer
         self.acts = {
             "export": make_action(page, "films.export", self.export),
+            "rate": make_action(page, "films.rate", self.ask_rate),
             "facts": make_action(page, "films.facts", self.show_facts, checkable=True),
         }
         doing = {"go": self.go, "step": self.ask_step, "copy": self.copy_frame, "save": self.save_frame}
@@ -86,6 +90,19 @@ class Deeds:
         dialog.finished.connect(lambda _: dialog.deleteLater())
         dialog.open()
 
+    def ask_rate(self) -> None:
+        """Ask how fast a folder of pictures is played."""
+        dialog = QInputDialog(self.page)
+        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
+        dialog.setWindowTitle("Pictures per second")
+        dialog.setLabelText("Single pictures are shown so many a second:")
+        dialog.setDoubleRange(*RATES)
+        dialog.setDoubleDecimals(3)
+        dialog.setDoubleValue(self.page.opening.pictures_per_s)
+        dialog.doubleValueSelected.connect(self.page.set_picture_rate)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
     def _set_step(self, frames: int) -> None:
         self.page.viewer.step_frames = frames
         self.page.changed.emit()
@@ -100,6 +117,7 @@ class Deeds:
         for action in self.acts.values():
             action.setVisible(viewing)
             action.setEnabled(viewing)
+        self.acts["rate"].setVisible(viewing and Path(page.path).is_dir())
         for action in self.frame_acts.values():
             action.setEnabled(viewing)
         self.show_facts()

@@ -8,19 +8,21 @@ picture that is shown, `place.add_strip(widget)` below the picture, `place.tell_
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.gui.actions import keymap, make_action
 from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
 from workbench.gui.films import telling
 from workbench.gui.films.camera import Camera, cameras
 from workbench.gui.films.canvas import FilmCanvas
-from workbench.gui.films.live import KEPT_S, KeptReader, LiveSource, LoopedFile, Ring
+from workbench.gui.films.live import KeptReader, LiveSource, LoopedFile, Ring
 from workbench.gui.films.opening import Opened
 from workbench.gui.films.sources import FrameSource
 from workbench.gui.link import Link
@@ -54,19 +56,15 @@ class LivePlace(QWidget):
         self.readout, self.costs = Caption(), QLabel()
         self.camera = chooser("Camera")
         self.camera.setPlaceholderText("No camera")
-        self.begin = QPushButton("Start")
+        self.begin, self.file = QPushButton("Start"), QPushButton("Loop a video…")
+        self.stop, self.leave = QPushButton("Stop and keep"), QPushButton("Leave")
         self.begin.setProperty("role", "primary")
-        self.begin.setToolTip("Show the chosen camera live")
-        self.file = QPushButton("Loop a video…")
-        self.file.setToolTip("See a video file, again and again, in the place of a camera")
-        self.stop = QPushButton("Stop and keep")
-        self.stop.setToolTip(f"End the live view; its last {KEPT_S:g} seconds are a film to step through")
-        self.leave = QPushButton("Leave")
-        self.leave.setToolTip("End the live view, and keep nothing of it")
-        self.begin.clicked.connect(lambda _=False: self.start_camera(self.camera.currentText()))
-        self.file.clicked.connect(lambda _=False: self.file_wanted.emit())
-        self.stop.clicked.connect(lambda _=False: self.stop_and_keep())
-        self.leave.clicked.connect(lambda _=False: self.close_live())
+        doing = {
+            "start": (self.begin, lambda: self.start_camera(self.camera.currentText())),
+            "file": (self.file, self.file_wanted.emit), "stop": (self.stop, self.stop_and_keep),
+            "leave": (self.leave, self.close_live),
+        }  # fmt: skip
+        self.acts = {name: self._act(f"films.live-{name}", button, do) for name, (button, do) in doing.items()}
         self._lay_out()
         self._follow()
 
@@ -198,9 +196,17 @@ class LivePlace(QWidget):
         self._follow()
 
     def _follow(self) -> None:
-        self.begin.setEnabled(not self.running and self.camera.count() > 0)
+        self.acts["start"].setEnabled(not self.running and self.camera.count() > 0)
+        self.acts["stop"].setEnabled(self.running)
         self.camera.setEnabled(self.camera.count() > 0)
-        self.stop.setEnabled(self.running)
+
+    def _act(self, command: str, button: QPushButton, do: Callable[[], object]) -> QAction:
+        """A button and its key, which are the same action."""
+        action = make_action(self, command, do)
+        button.clicked.connect(lambda _=False: action.trigger())
+        action.changed.connect(lambda: button.setEnabled(action.isEnabled()))
+        keymap().explain(button, command)
+        return action
 
     def _lay_out(self) -> None:
         px = theme().pixels

@@ -13,13 +13,13 @@ from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem, ProblemRecord, record_of
 from workbench.core.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, FrameIndex, VideoFacts
 from workbench.gui.films.sources import (
+    PICTURES_PER_S,
     FrameSource,
     OpenSource,
     Picture,
     PictureReader,
     picture_of,
     pictures_in,
-    steady_index,
 )
 
 MOST_FILES = 5000
@@ -65,6 +65,8 @@ class Opening(QObject):
         super().__init__(parent)
         self._turn = threading.Lock()
         self._number = 0
+        self.pictures_per_s = PICTURES_PER_S
+        """How fast a folder of single pictures is played."""
         self._threads: list[threading.Thread] = []
 
     def open(self, path: str) -> None:
@@ -72,7 +74,8 @@ class Opening(QObject):
         number = self._begin()
         place = Path(path)
         if place.is_dir():
-            self._start(lambda: self._pictures(number, place), "opener of pictures")
+            rate = self.pictures_per_s
+            self._start(lambda: self._pictures(number, place, rate), "opener of pictures")
             return
         self.progress.emit(f"Opening {place.name}", -1.0)
         begun = _Begun()
@@ -122,14 +125,17 @@ class Opening(QObject):
         self._tell(number, self.indexed, index)
         self._tell(number, self.progress, "", -1.0)
 
-    def _pictures(self, number: int, folder: Path) -> None:
+    def _pictures(self, number: int, folder: Path, rate: float) -> None:
         pictures = pictures_in(folder)
-        reader = PictureReader(pictures)
+        reader = PictureReader(pictures, frames_per_s=rate)
         reader.ask(0, width=FIRST_BOX[0], height=FIRST_BOX[1])
         found = reader.take()
-        index = steady_index(len(pictures), reader.facts.frames_per_s)
         first = picture_of(found) if found is not None else None
-        shown = Opened(str(folder), reader.facts, index, lambda _: PictureReader(pictures), first, complete=True)
+
+        def open_source(_yields: bool) -> FrameSource:
+            return PictureReader(pictures, frames_per_s=rate)
+
+        shown = Opened(str(folder), reader.facts, reader.index, open_source, first, complete=True)
         self._tell(number, self.opened, shown)
 
     # Whose turn it is

@@ -22,13 +22,14 @@ from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
-from workbench.gui.films.deeds import MOST_STEP, Deeds
+from workbench.gui.films.deeds import MOST_STEP, RATES, Deeds
 from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
 from workbench.gui.films.liveplace import LivePlace
 from workbench.gui.films.opening import Opened, Opening, listed
 from workbench.gui.films.recognisedspans import FilmLabels
 from workbench.gui.films.recognising import Recognising
+from workbench.gui.films.sources import PICTURES_PER_S
 from workbench.gui.films.start import start_place
 from workbench.gui.films.viewer import STEP_FRAMES, FilmViewer
 from workbench.gui.link import Link
@@ -61,6 +62,7 @@ class FilmsPage(PageFrame):
         self.path = ""
         self.index_complete = False
         self._wish = ""
+        self._wished_frame = 0
         self.opening = Opening(self)
         self.asking = Asking(link, self, failed=self.failed_with)
         self.start = start_place(
@@ -105,8 +107,8 @@ class FilmsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The videos of late, by path, and how far a step goes."""
-        return {"recent": self.recent, "step": self.viewer.step_frames, "recognising": self.recognising.values(),
-                "finding": self.finding.values()}  # fmt: skip
+        own = {"recent": self.recent, "step": self.viewer.step_frames, "rate": self.opening.pictures_per_s}
+        return own | {"recognising": self.recognising.values(), "finding": self.finding.values()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
@@ -119,6 +121,9 @@ class FilmsPage(PageFrame):
             part.set_values(kept if isinstance(kept, dict) else {})
         step = values.get("step")
         self.viewer.step_frames = step if isinstance(step, int) and 2 <= step <= MOST_STEP else STEP_FRAMES
+        rate = values.get("rate")
+        known = float(rate) if isinstance(rate, int | float) else 0.0
+        self.opening.pictures_per_s = known if RATES[0] <= known <= RATES[1] else PICTURES_PER_S
         self.start.show_recent(self.recent)
 
     def closed(self) -> None:
@@ -149,7 +154,7 @@ class FilmsPage(PageFrame):
     def open_film(self, path: str) -> None:
         """See a film: a video file, or a folder of pictures."""
         self._leave()
-        self._wish = path
+        self._wish, self._wished_frame = path, 0
         self.opening.open(path)
 
     def open_sample(self) -> None:
@@ -175,6 +180,14 @@ class FilmsPage(PageFrame):
         row = self.files.currentRow() + by
         if 0 <= row < self.files.count():
             self.files.setCurrentRow(row)
+
+    def set_picture_rate(self, per_s: float) -> None:
+        """Play folders of single pictures so fast from now on, the one that is seen too."""
+        self.opening.pictures_per_s = per_s
+        self.changed.emit()
+        if self.viewing and Path(self.path).is_dir():
+            self._wished_frame = self.viewer.scene.frame
+            self.opening.open(self.path)
 
     def close_films(self) -> None:
         """Back to the start."""
@@ -240,6 +253,9 @@ class FilmsPage(PageFrame):
         self.viewer.show_film(opened.path, opened.open_source, opened.facts, opened.index, opened.first)
         self.places.setCurrentWidget(self.looking)
         self.viewer.canvas.setFocus()
+        if self._wished_frame:
+            self.viewer.go(self._wished_frame)
+            self._wished_frame = 0
         self.note(opened.facts.notes)
         if Path(opened.path).exists():  # what a camera saw is no file
             self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
@@ -317,7 +333,8 @@ class FilmsPage(PageFrame):
         self.acts["facts"].setProperty(SHORT, "Facts")
         for name in ("folder", "camera", "export", "facts"):
             self.top.add(self.acts[name])
-        self.top.add_rare(self.acts["close"])
+        for name in ("rate", "close"):
+            self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QImage, QImageIOHandler, QImageReader, QPainter
 
-from workbench.core.framepipe import VideoReader
 from workbench.core.problem import InputError
 from workbench.core.video import PICTURE_SUFFIXES, FrameIndex, FrameTold, VideoFacts
 
@@ -70,15 +69,6 @@ def pixels_of(image: QImage) -> bytes:
     if image.bytesPerLine() == row:
         return lines
     return b"".join(lines[at : at + row] for at in range(0, len(lines), image.bytesPerLine()))
-
-
-def source_of(path: str) -> OpenSource:
-    """How a path is read: a folder as pictures, everything else as a video."""
-    place = Path(path)
-    if place.is_dir():
-        pictures = pictures_in(place)
-        return lambda _yields: PictureReader(pictures)
-    return lambda yields: VideoReader(place, yields=yields)
 
 
 def pictures_in(folder: Path) -> list[Path]:
