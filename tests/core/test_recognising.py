@@ -19,7 +19,7 @@ from workbench.core.recognising import (
     spans_above,
     windows_of,
 )
-from workbench.core.videorecognisers import facts_of
+from workbench.core.videorecognisers import classes_of, facts_of
 
 
 def test_that_class_names_are_taken_once_in_their_order_without_blanks() -> None:
@@ -105,5 +105,7 @@ def test_that_folders_tell_what_recognises_in_them(tmp_path: Path) -> None:
     assert facts_of(run) is None
     known = facts_of(run, {"shaker"})
     assert known is not None and known.family == "run" and known.recipe == "shaker" and known.classes == ("up", "down")
+    assert classes_of({"tasks": {"motion": ["up", "down"], "shape": ["ring"]}, "labels": ["x"]}) == ("up", "down")
+    assert classes_of({"tasks": {}, "labels": ["x"]}) == ("x",) and classes_of({"classes": 7}) == ()
     assert facts_of(folder(tmp_path / "text", config__json={"model_type": "bert"})) is None
     assert facts_of(tmp_path / "nothing") is None

@@ -48,7 +48,7 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
     if recipe in recipes:
         run = folder.parent.name if folder.name == "model" else folder.name
         title = str(config.get("title") or recipe) if isinstance(config, dict) else recipe
-        return RecogniserFacts(str(folder), f"{title}  ·  {run}", "run", "", recipe, classes_of(card))
+        return RecogniserFacts(str(folder), f"{title}  ·  {run}", "run", "", recipe, classes_of(card), _size(card))
     about = _json(folder / "config.json")
     kind = str(about.get("model_type", ""))
     if kind in IMAGE_LANGUAGE:
@@ -70,10 +70,17 @@ def _edge(folder: Path) -> int:
     return found if isinstance(found, int) else 0
 
 
+def _size(card: dict[str, Any]) -> int:
+    """The edge of a recipe's clips by its model's card; 0 where that does not say."""
+    return next((card[key] for key in ("edge", "image_px", "size") if isinstance(card.get(key), int)), 0)
+
+
 def classes_of(card: dict[str, Any]) -> tuple[str, ...]:
     """The classes that a model's card names, if it does."""
-    for key in ("classes", "labels", "motions", "coarse"):
-        found = card.get(key)
+    tasks = card.get("tasks")
+    # A model of several tasks answers the first one first.
+    first = next(iter(tasks.values()), None) if isinstance(tasks, dict) else None
+    for found in (first, *(card.get(key) for key in ("classes", "labels", "motions", "coarse"))):
         if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
             return tuple(found)
     return ()

@@ -142,7 +142,7 @@ class RunRecogniser:
         self._context = dataclasses.replace(context, tell=lambda fraction, words, partial: None)
         self.classes = classes_of(card)
         self.frames = frames or _number(card, "frames", RUN_FRAMES)
-        self.image_px = _number(card, "image_px", RUN_SHORT_PX)
+        self.image_px = facts.image_px or RUN_SHORT_PX
 
     @classmethod
     def of(cls, facts: RecogniserFacts, frames: int, context: ApplyContext) -> RunRecogniser:

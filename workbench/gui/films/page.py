@@ -107,8 +107,8 @@ class FilmsPage(PageFrame):
 
     def values(self) -> dict[str, Any]:
         """The videos of late, by path, and how far a step goes."""
-        return {"recent": self.recent, "step": self.viewer.step_frames, "rate": self.opening.pictures_per_s,
-                "recognising": self.recognising.values(), "finding": self.finding.values()}  # fmt: skip
+        own = {"recent": self.recent, "step": self.viewer.step_frames, "rate": self.opening.pictures_per_s}
+        return own | {"recognising": self.recognising.values(), "finding": self.finding.values()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
