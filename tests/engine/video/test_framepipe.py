@@ -87,6 +87,18 @@ def test_that_the_next_frames_come_in_one_go_and_end_with_the_video(tmp_path: Pa
         assert list(reader.following(3)) == []
 
 
+def test_that_pixels_for_screens_are_those_for_models_in_another_order(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", frames=3, width=50, height=34)
+    with VideoReader(path) as plain, VideoReader(path, for_screens=True) as screens:
+        for box in ((0, 0), (25, 17)):
+            told, seen = screens.at(0, width=box[0], height=box[1])
+            assert told.channels == 4 and len(seen) == told.width * told.height * 4
+            bgra = np.frombuffer(seen, np.uint8).reshape(told.height, told.width, 4)
+            rgb = pixels(plain.at(0, width=box[0], height=box[1]))
+            assert np.abs(bgra[..., 2::-1].astype(int) - rgb).max() <= 4
+            assert (bgra[..., 3] == 255).all()
+
+
 def test_that_a_growing_index_tells_only_times_that_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(avframes, "TELL_EVERY_S", -1.0)
     monkeypatch.setattr(avframes, "GROWS_BY", 1.0)
