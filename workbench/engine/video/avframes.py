@@ -334,6 +334,8 @@ class Frames:
             share = min(width / wide, height / high, 1.0)
             wide, high = max(1, round(wide * share)), max(1, round(high * share))
         stored = (high, wide) if turned % 180 else (wide, high)
+        # FFmpeg's quickest way to BGRA forgets the last columns where they are not so many at once.
+        form = form if stored[0] % 8 == 0 else "rgb24"
         small = stored[0] * stored[1] < frame.width * frame.height
         pixels = frame.reformat(
             width=stored[0], height=stored[1], format=form, interpolation="AREA" if small else "BILINEAR"
@@ -365,7 +367,7 @@ def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO, *, screen: bool = 
             wide, high, pixels = frames.picture(frame, *box, "bgra" if screen else "rgb24")
             taken = round((time.perf_counter() - began) * 1000, 2)
             told = {"time": frame.pts, "width": wide, "height": high, "decode_ms": taken,
-                    "key": bool(frame.key_frame), "last": frames.is_last, "channels": 4 if screen else 3,
+                    "key": bool(frame.key_frame), "last": frames.is_last, "channels": len(pixels) // (wide * high),
                     "faults": frames.faults}  # fmt: skip
             _line(out, told, pixels)
 
