@@ -156,9 +156,10 @@ class VideoReader:
     Raises InputError where there is no video in the file, KnownTrouble where its decoder is missing or ends.
     """
 
-    def __init__(self, path: Path, *, yields: bool = False) -> None:
-        """With `yields` the decoder lets every other process go before it."""
-        self._pipe = Pipe("frames", path, *(["yields"] if yields else []))
+    def __init__(self, path: Path, *, yields: bool = False, for_screens: bool = False) -> None:
+        """With `yields` the decoder lets every other process go before it; `for_screens` gives BGRA instead of RGB."""
+        options = [*(["yields"] if yields else []), *(["screen"] if for_screens else [])]
+        self._pipe = Pipe("frames", path, *options)
         self.facts = self._pipe.facts
 
     def at(self, time: int, *, width: int = 0, height: int = 0) -> tuple[FrameTold, bytes] | None:
@@ -188,7 +189,7 @@ class VideoReader:
         if said.get("end"):
             return None
         told = msgspec.convert(said, FrameTold)
-        return told, self._pipe.bytes(told.width * told.height * 3)
+        return told, self._pipe.bytes(told.width * told.height * told.channels)
 
     def close(self) -> None:
         """Let the file go."""

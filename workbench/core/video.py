@@ -92,6 +92,8 @@ class FrameTold(msgspec.Struct, frozen=True, omit_defaults=True):
     key: bool = False
     last: bool = False
     """There is no frame after it."""
+    channels: int = 3
+    """Bytes of a pixel: RGB, or (4) BGRA with nothing to be seen through, as screens have it."""
     faults: int = 0
     """How many pieces of the file could not be decoded so far."""
 

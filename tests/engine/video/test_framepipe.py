@@ -87,6 +87,22 @@ def test_that_the_next_frames_come_in_one_go_and_end_with_the_video(tmp_path: Pa
         assert list(reader.following(3)) == []
 
 
+@pytest.mark.parametrize("width", [96, 50, 34])
+def test_that_pixels_for_screens_are_those_for_models_to_the_last_column(width: int, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", frames=3, width=width, height=34)
+    truth = decoded(path)[1][1]
+    with VideoReader(path) as plain, VideoReader(path, for_screens=True) as screens:
+        moment = read_index(path)[1].times[1]
+        told, seen = screens.at(moment)
+        assert told.channels == (4 if width == 96 else 3)
+        shown = np.frombuffer(seen, np.uint8).reshape(told.height, told.width, told.channels)
+        rgb = pixels(plain.at(moment))
+        assert np.abs((shown[..., 2::-1] if told.channels == 4 else shown).astype(int) - rgb).max() <= 4
+        assert np.abs(rgb.astype(int) - truth)[:, -8:].mean() < 2.0
+        told, seen = screens.at(moment, width=width // 2, height=17)
+        assert len(seen) == told.width * told.height * told.channels and (told.width, told.height) == (width // 2, 17)
+
+
 def test_that_a_growing_index_tells_only_times_that_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(avframes, "TELL_EVERY_S", -1.0)
     monkeypatch.setattr(avframes, "GROWS_BY", 1.0)

@@ -12,7 +12,8 @@ any more, with their `"more_keys"` (counted within the line) and `"tick_s"`.
 `{"at": time, "width": w, "height": h}` with the frame shown at that time (in ticks), `{"next": n, …}` with the n
 frames that follow the one given last. An answer is a line (core.video.FrameTold) and width · height · 3 bytes;
 where there is none, `{"end": true}`. A width of 0 asks for frames as they are. `{"error": …}` may stand
-in the place of any answer. With `yields` after the path the process lets all others go before it.
+in the place of any answer. With `yields` after the path the process lets all others go before it; with
+`screen` pixels are BGRA of four bytes, which are painted at once.
 """
 
 from __future__ import annotations
@@ -325,17 +326,19 @@ class Frames:
         """Whether no frame comes after the one given last, as far as is known."""
         return bool(self._ahead is None and self._given is not None and self._given == self._passed)
 
-    def picture(self, frame: Any, width: int, height: int) -> tuple[int, int, bytes]:
-        """A frame upright, with square pixels, in a box of so many pixels or (0) as it is: RGB."""
+    def picture(self, frame: Any, width: int, height: int, form: str = "rgb24") -> tuple[int, int, bytes]:
+        """A frame upright, with square pixels, in a box of so many pixels or (0) as it is: RGB, or BGRA."""
         turned = int(getattr(frame, "rotation", 0) or 0)
         wide, high = shown_size((frame.width, frame.height), self._aspect, turned)
         if width and height:
             share = min(width / wide, height / high, 1.0)
             wide, high = max(1, round(wide * share)), max(1, round(high * share))
         stored = (high, wide) if turned % 180 else (wide, high)
+        # FFmpeg's quickest way to BGRA forgets the last columns where they are not so many at once.
+        form = form if stored[0] % 8 == 0 else "rgb24"
         small = stored[0] * stored[1] < frame.width * frame.height
         pixels = frame.reformat(
-            width=stored[0], height=stored[1], format="rgb24", interpolation="AREA" if small else "BILINEAR"
+            width=stored[0], height=stored[1], format=form, interpolation="AREA" if small else "BILINEAR"
         ).to_ndarray()
         if turned:
             import numpy as np
@@ -348,7 +351,7 @@ def _weight(frame: Any) -> int:
     return sum(plane.buffer_size for plane in frame.planes)
 
 
-def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO) -> None:
+def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO, *, screen: bool = False) -> None:
     """Answer until the input ends."""
     frames = Frames(av, path)
     for line in given:
@@ -360,10 +363,12 @@ def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO) -> None:
             if frame is None:
                 _line(out, {"end": True, "faults": frames.faults})
                 break
-            wide, high, pixels = frames.picture(frame, int(asked.get("width", 0)), int(asked.get("height", 0)))
+            box = int(asked.get("width", 0)), int(asked.get("height", 0))
+            wide, high, pixels = frames.picture(frame, *box, "bgra" if screen else "rgb24")
             taken = round((time.perf_counter() - began) * 1000, 2)
             told = {"time": frame.pts, "width": wide, "height": high, "decode_ms": taken,
-                    "key": bool(frame.key_frame), "last": frames.is_last, "faults": frames.faults}  # fmt: skip
+                    "key": bool(frame.key_frame), "last": frames.is_last, "channels": len(pixels) // (wide * high),
+                    "faults": frames.faults}  # fmt: skip
             _line(out, told, pixels)
 
 
@@ -388,7 +393,7 @@ def main(what: str, path: str, given: BinaryIO, out: BinaryIO, options: Sequence
         if what == "index":
             index(av, path, out, growing="growing" in options)
         elif what == "frames":
-            serve(av, path, given, out)
+            serve(av, path, given, out, screen="screen" in options)
     except (Refused, av.error.FFmpegError) as error:
         _line(out, {"error": str(error)})
 

@@ -83,12 +83,15 @@ class FilmCanvas(QWidget):
         self.update()
 
     def box(self) -> tuple[int, int]:
-        """How many pixels of the screen a frame fills at the most; never more than the frame has."""
+        """How many pixels of the screen a frame fills; (0, 0), for all that it has, where those are not many more.
+
+        A decoder takes several times as long to scale a frame as it takes to hand it over whole.
+        """
         if self.frame_size.isEmpty():
             return 0, 0
         ratio = self.devicePixelRatioF()
         wide, high = (round(one * ratio) for one in (self.room().width(), self.room().height()))
-        if wide >= self.frame_size.width() or high >= self.frame_size.height():
+        if wide >= self.frame_size.width() / 2 or high >= self.frame_size.height() / 2:
             return 0, 0
         return max(wide, 1), max(high, 1)
 

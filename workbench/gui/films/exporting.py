@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from workbench.core.filmwriter import VideoWriter
 from workbench.core.problem import KnownTrouble, Problem, ProblemRecord, record_of
 from workbench.core.video import FrameIndex, VideoFacts
-from workbench.gui.films.sources import OpenSource, picture_of
+from workbench.gui.films.sources import OpenSource, picture_of, rgb_of
 from workbench.gui.films.telling import spaced
 
 IN_FLIGHT = 3
@@ -200,10 +200,10 @@ def _write(film: Film, out: Path, first: int, last: int, reach: Callable[[float]
             found = source.take()
             if found is None:
                 continue
-            told, pixels = found
+            told = found[0]
             if writer is None:
                 writer = VideoWriter(out, width=told.width, height=told.height, frames_per_s=film.facts.frames_per_s)
-            writer.write(pixels, index.time_s(first + at) - index.time_s(first))
+            writer.write(rgb_of(found), index.time_s(first + at) - index.time_s(first))
             reach((at + 1) / count)
         if writer is None:
             raise KnownTrouble("None of these frames can be decoded.", place=Path(film.path).name)

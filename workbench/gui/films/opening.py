@@ -97,7 +97,7 @@ class Opening(QObject):
 
     def _first(self, number: int, path: Path, begun: _Begun) -> None:
         try:
-            reader = VideoReader(path)
+            reader = VideoReader(path, for_screens=True)
             try:
                 found = next(reader.following(1, width=FIRST_BOX[0], height=FIRST_BOX[1]), None)
                 first = picture_of(found) if found is not None else None
@@ -180,7 +180,7 @@ def _reusing(path: Path, reader: VideoReader) -> OpenSource:
     spare: list[FrameSource] = [reader]
 
     def open_source(yields: bool) -> FrameSource:
-        return spare.pop() if spare and not yields else VideoReader(path, yields=yields)
+        return spare.pop() if spare and not yields else VideoReader(path, yields=yields, for_screens=True)
 
     return open_source
 

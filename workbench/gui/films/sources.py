@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QImage, QImageIOHandler, QImageReader, QPainter
 
@@ -46,7 +47,7 @@ class FrameSource(Protocol):
         """Want the frame of a time (ticks of the index) in a box of so many pixels, or (0) at its own size."""
 
     def take(self) -> tuple[FrameTold, bytes] | None:
-        """The next of the frames that were asked for: RGB, a byte each."""
+        """The next of the frames that were asked for; its pixels have as many bytes as it says."""
 
     def close(self) -> None:
         """Let the file go."""
@@ -59,7 +60,8 @@ OpenSource = Callable[[bool], FrameSource]
 def picture_of(found: tuple[FrameTold, bytes]) -> Picture:
     """A frame's bytes as a picture that Qt can paint."""
     told, pixels = found
-    image = QImage(pixels, told.width, told.height, told.width * 3, QImage.Format.Format_RGB888)
+    form = QImage.Format.Format_RGB32 if told.channels == 4 else QImage.Format.Format_RGB888
+    image = QImage(pixels, told.width, told.height, told.width * told.channels, form)
     return Picture(told, image, pixels)
 
 
@@ -69,6 +71,14 @@ def pixels_of(image: QImage) -> bytes:
     if image.bytesPerLine() == row:
         return lines
     return b"".join(lines[at : at + row] for at in range(0, len(lines), image.bytesPerLine()))
+
+
+def rgb_of(found: tuple[FrameTold, bytes]) -> bytes:
+    """A frame's pixels as RGB, whatever they came as."""
+    told, pixels = found
+    if told.channels == 3:
+        return pixels
+    return np.frombuffer(pixels, np.uint8).reshape(-1, 4)[:, 2::-1].tobytes()
 
 
 def pictures_in(folder: Path) -> list[Path]:
