@@ -30,8 +30,8 @@ NONE = (
     "Nothing recognises here yet. Choose the folder of a CLIP or SigLIP model, of a VideoMAE, TimeSformer or ViViT "
     "classifier, or train a model of your own."
 )
-HOW = "What may happen, one a line: a red circle"
-FIRST_CLASSES = "a red circle\na green circle\na blue circle\na cyan circle\na purple circle"
+HOW = "What may happen, one a line: a circle"
+FIRST_CLASSES = "a circle\na square\na triangle\na diamond\na cross\na ring"
 """What the shipped model knows; a start that is seen to work."""
 
 
