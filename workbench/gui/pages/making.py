@@ -93,7 +93,7 @@ def _fill_recipe(window: MainWindow, name: str, inputs: Mapping[str, str], value
     page.setup.inputs.set_inputs(inputs)
     page.setup.form.set_values(dict(values))
     if inputs:
-        page.banner.show_note("The corrections are in the form; change what you like and press Run.")
+        page.banner.show_note("What you corrected or labelled is in the form; change what you like and press Run.")
 
 
 def _runs(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
