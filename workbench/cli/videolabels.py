@@ -37,9 +37,9 @@ def labels(asked: Namespace) -> int:
                 "video": _full(asked.video) if asked.video else ""}  # fmt: skip
     with runner_of(open_home(asked.home)) as runner:
         if asked.out is not None:
-            given = runner.inspect("labels-convert", asked=question, out=_full(asked.out), format=asked.to)
+            given = runner.inspect("spans-convert", asked=question, out=_full(asked.out), format=asked.to)
             return _told_written(asked, msgspec.json.decode(answer(given, WITHIN_S), type=LabelsWritten))
-        given = runner.inspect("labels", **question)
+        given = runner.inspect("spans", **question)
         file = msgspec.json.decode(answer(given, WITHIN_S), type=LabelFile)
     if asked.json:
         json_line(file)

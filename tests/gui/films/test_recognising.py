@@ -157,7 +157,7 @@ def test_that_labels_open_the_recipe_with_clips_and_the_model_in_its_form(page, 
         asked.append(arguments)
         return LabelsWritten(arguments["out"], 2)
 
-    scripted.answers["labels-clips"] = written
+    scripted.answers["spans-clips"] = written
     for start_s, label in ((0.0, AB[0]), (0.4, AB[0]), (0.8, AB[1]), (1.2, AB[0])):
         page.labelling.strip.put(label, start_s, start_s + 0.3)
     work.acts["recognise-train"].trigger()

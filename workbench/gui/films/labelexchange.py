@@ -64,7 +64,7 @@ class LabelExchange(QObject):
                 self.take(Path(path).name, file, otherwise=(lambda: self.read(path, "value")) if tiers else None)
 
         name = Path(self._of.page.path).name
-        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name,
+        self.asking.ask("Reading labels", "spans", LabelFile, then, path=path, of=name,
                         labels_from=labels_from)  # fmt: skip
 
     def take(self, name: str, file: LabelFile, *, otherwise: Callable[[], None] | None = None) -> None:
@@ -130,7 +130,7 @@ class LabelExchange(QObject):
         name = "" if form in ("csv", "srt", "elan-tab") else Path(self._of.page.path).name
         video = AnnotatedVideo(name, spans_of(self._of.strip.doc), self._of.viewer.scene.duration_s)
         file = LabelFile(form, [video], tuple(tier.name for tier in self._of.strip.doc.tiers))
-        self.asking.ask(f"Writing {out.name}", "labels-export", LabelsWritten, self._written,
+        self.asking.ask(f"Writing {out.name}", "spans-export", LabelsWritten, self._written,
                         file=msgspec.to_builtins(file), out=str(out), format=form)  # fmt: skip
 
     def _written(self, done: LabelsWritten) -> None:
@@ -165,7 +165,7 @@ class LabelExchange(QObject):
             return found
 
         def ask(videos: list[Any]) -> None:
-            self.asking.ask(f"Writing {out.name}", "labels-clips", LabelsWritten, self._written, videos=videos,
+            self.asking.ask(f"Writing {out.name}", "spans-clips", LabelsWritten, self._written, videos=videos,
                             out=str(out))  # fmt: skip
 
         self._of.link.background(gather, then=ask, failed=self._of.page.failed_with, owner=self)
