@@ -22,8 +22,8 @@ from workbench.core.recognising import Hit
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
 from workbench.gui.sidepanel import chooser, row, words
-from workbench.gui.sounds.canvas import clock
 from workbench.gui.theme import theme, tokens
+from workbench.gui.timestrip import clock
 
 WIDTH_PX, THUMB_PX = 300, (96, 60)
 NONE = "Choose a folder of videos. Its features are computed once and kept; after that any words find at once."

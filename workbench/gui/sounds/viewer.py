@@ -25,7 +25,7 @@ from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.sounds import confidences, devices
-from workbench.gui.sounds.canvas import Ruler, TimeStrip, Waveform, clock
+from workbench.gui.sounds.canvas import Ruler, SoundStrip, Waveform
 from workbench.gui.sounds.controls import Controls
 from workbench.gui.sounds.player import SPEEDS, MakeOutput, Player
 from workbench.gui.sounds.scene import SoundScene
@@ -34,6 +34,7 @@ from workbench.gui.sounds.tierstrip import NUDGE_S, ROW_PX, TierStrip
 from workbench.gui.sounds.tiles import LocalTiles, TileSource, TileStore
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
+from workbench.gui.timestrip import clock
 from workbench.gui.volumes.toolrow import ToolRow
 
 BAR_STEPS = 1_000_000
@@ -114,7 +115,7 @@ class SoundViewer(QWidget):
         self._fit_tiers()
         self._able()
 
-    def strips(self) -> list[TimeStrip]:
+    def strips(self) -> list[SoundStrip]:
         """Everything that is drawn along time."""
         return [self.ruler, self.waveform, self.spectrogram, self.tiers]
 
