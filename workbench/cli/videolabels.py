@@ -39,7 +39,7 @@ def labels(asked: Namespace) -> int:
         if asked.out is not None:
             given = runner.inspect("labels-convert", asked=question, out=_full(asked.out), format=asked.to)
             return _told_written(asked, msgspec.json.decode(answer(given, WITHIN_S), type=LabelsWritten))
-        given = runner.inspect("labels", **question)
+        given = runner.inspect("labels-read", **question)
         file = msgspec.json.decode(answer(given, WITHIN_S), type=LabelFile)
     if asked.json:
         json_line(file)

@@ -254,8 +254,10 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
     return available()
 
 
-_INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
-    "data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices,
-    **medical.INSPECTORS, **slides.INSPECTORS, **speech.INSPECTORS,
-    **FILMS, **FILM_LABELS, **video.INSPECTORS,
-}  # fmt: skip
+Inspectors = Mapping[str, Callable[[dict[str, Any], "ApplyContext"], Any]]
+TABLES: tuple[Inspectors, ...] = (
+    {"data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices},
+    medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS,
+)  # fmt: skip
+"""Each question has a name that no other table has."""
+_INSPECTORS: Inspectors = {name: answer for table in TABLES for name, answer in table.items()}

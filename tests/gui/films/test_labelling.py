@@ -254,7 +254,7 @@ def test_that_the_texts_of_elan_s_annotations_can_be_the_labels_instead_of_its_t
         names = ("gesture", "wave") if arguments["labels_from"] == "tier" else ("wave", "gesture")
         return LabelFile("eaf", [AnnotatedVideo("", [LabelledSpan(names[0], 0.2, 0.6, note=names[1])])])
 
-    scripted.answers["labels"] = labels
+    scripted.answers["labels-read"] = labels
     page.labelling.exchange.read("/data/a.eaf")
     doc = page.labelling.strip.doc
     qtbot.waitUntil(lambda: page.banner.remedies() == ["Texts as labels"], timeout=WITHIN_MS)
@@ -295,7 +295,7 @@ def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_anot
         asked.update(arguments)
         return LabelFile("csv", [AnnotatedVideo("", [LabelledSpan("run", 0.2, 0.6)])])
 
-    scripted.answers["labels"] = labels
+    scripted.answers["labels-read"] = labels
     labelling.exchange.read("/data/a.csv")
     qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
     assert asked == {"path": "/data/a.csv", "of": "clip.mp4", "labels_from": "tier"}

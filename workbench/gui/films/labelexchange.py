@@ -64,7 +64,7 @@ class LabelExchange(QObject):
                 self.take(Path(path).name, file, otherwise=(lambda: self.read(path, "value")) if tiers else None)
 
         name = Path(self._of.page.path).name
-        self.asking.ask("Reading labels", "labels", LabelFile, then, path=path, of=name,
+        self.asking.ask("Reading labels", "labels-read", LabelFile, then, path=path, of=name,
                         labels_from=labels_from)  # fmt: skip
 
     def take(self, name: str, file: LabelFile, *, otherwise: Callable[[], None] | None = None) -> None:
