@@ -24,8 +24,9 @@ from workbench.engine.speech.recogniser import CtcRecogniser, Shape
 from workbench.engine.speech.recognisers import load
 from workbench.engine.speech.tiers import read_tiers
 from workbench.engine.speech.transcribing import transcribe
+from workbench.runner.answering import Stopped
 from workbench.runner.local import LocalRunner
-from workbench.runner.transcribing import Batch, BatchWish, Stopped, items_of, transcript_of
+from workbench.runner.transcribing import Batch, BatchWish, items_of, transcript_of
 from workbench.store.home import Home, open_home
 
 

@@ -32,9 +32,9 @@ from workbench.core.recognising import (
 from workbench.core.videorecognisers import SHIPPED_NAME, classifying
 from workbench.core.words import count
 from workbench.recipes import recipes
+from workbench.runner.answering import Stopped
 from workbench.runner.base import Runner
 from workbench.runner.recognising import featured, recognised
-from workbench.runner.transcribing import Stopped
 from workbench.store.home import Home, open_home
 from workbench.store.videorecognisers import find_recogniser
 

@@ -15,13 +15,13 @@ from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.problem import InputError, Problem
 from workbench.core.transcripts import FORMATS, Format, TranscribingWish, Transcript
+from workbench.runner.answering import Stopped
 from workbench.runner.base import Runner
 from workbench.runner.transcribing import (
     ENDED,
     Batch,
     BatchWish,
     Item,
-    Stopped,
     checked_formats,
     items_of,
     transcript_of,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.sideprocess import begin, end, last_words
 
 SCRIPT = Path(__file__).parents[1] / "engine" / "video" / "avwrite.py"
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
@@ -41,10 +40,7 @@ class VideoWriter:
         self.frames = 0
         self._part = path.with_name(f".{path.name}.part")
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the writer)
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", str(SCRIPT), str(self._part), form],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
-        )  # fmt: skip
+        self._process = begin(SCRIPT, str(self._part), form, said=self._said)
         self._give({"width": width, "height": height, "frames_per_s": frames_per_s or 25.0})
 
     def write(self, pixels: bytes | memoryview, time_s: float) -> None:
@@ -71,13 +67,7 @@ class VideoWriter:
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._said):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        end(self._process, self._said)
         with contextlib.suppress(OSError):
             self._part.unlink(missing_ok=True)
 
@@ -105,9 +95,7 @@ class VideoWriter:
         with contextlib.suppress(msgspec.DecodeError):
             found: dict[str, Any] = msgspec.json.decode(line)
             return found
-        self._said.seek(0)
-        last = self._said.read().decode(errors="replace").strip().rpartition("\n")[2]
-        return {"error": f"exit status {self._process.poll()}" + (f": {last[:200]}" if last else "")}
+        return {"error": last_words(self._process, self._said)}
 
     def _trouble(self, said: dict[str, Any]) -> KnownTrouble:
         if said.get("missing"):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.sideprocess import begin, end, last_words
 from workbench.core.video import FrameIndex, FrameTold, VideoFacts
 
 SCRIPT = Path(__file__).parents[1] / "engine" / "video" / "avframes.py"
@@ -36,11 +36,7 @@ class Pipe:
         _check(path)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the pipe)
         self._overdue = False
-        # -I: nothing of the folder it is started in, or of the user's, is imported.
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", str(SCRIPT), what, str(path), *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
-        )  # fmt: skip
+        self._process = begin(SCRIPT, what, str(path), *options, said=self._said)
         try:
             self.facts = msgspec.convert(self.line(), VideoFacts)
         except BaseException:
@@ -88,13 +84,7 @@ class Pipe:
 
     def close(self) -> None:
         """End the process."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._said):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        end(self._process, self._said)
 
     @property
     def _out(self) -> Any:
@@ -104,11 +94,11 @@ class Pipe:
     def _patience(self) -> Iterator[None]:
         """End the process when it stays silent, so that reading from it ends too."""
 
-        def end() -> None:
+        def give_up() -> None:
             self._overdue = True
             self._process.kill()
 
-        timer = threading.Timer(SILENT_S, end)
+        timer = threading.Timer(SILENT_S, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -119,13 +109,8 @@ class Pipe:
     def _gone(self) -> KnownTrouble:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN_S)
-        if self._overdue:
-            received = f"silence for {SILENT_S:g} s"
-        else:
-            received = f"exit status {self._process.poll()}"
-            self._said.seek(0)
-            last = self._said.read().decode(errors="replace").strip().rpartition("\n")[2]
-            received += f": {last[:200]}" if last else ""
+        silent = f"silence for {SILENT_S:g} s"
+        received = silent if self._overdue else last_words(self._process, self._said)
         return KnownTrouble(
             "The decoder of this video ended.", expected="frames", received=received,
             fix="The file may be damaged: play it elsewhere, or convert it with FFmpeg.", place=self.path.name,

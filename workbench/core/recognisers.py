@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import workbench
+from workbench.core.modelcards import CARD, CONFIG, read_object
 from workbench.core.transcripts import Family, RecogniserFacts
 
 SHIPPED = Path(workbench.__file__).resolve().parents[1] / "resources" / "backbones" / "speech-recogniser"
@@ -20,12 +20,12 @@ EXPECTED = "a run or model of the recipe ctc-recogniser, or a wav2vec 2.0, HuBER
 def facts_of(folder: Path) -> RecogniserFacts | None:
     """What transcribes in a folder; None where nothing does."""
     if all((folder / name).is_file() for name in OWN):
-        told = _json(folder / "workbench.json").get("config", {})
+        told = read_object(folder / CARD).get("config", {})
         run = folder.parent.name if folder.name == "model" else folder.name
         title = "Shipped recogniser" if folder == SHIPPED else str(told.get("title") or "Trained recogniser")
         note = "trained on synthetic speech only" if folder == SHIPPED else ""
         return RecogniserFacts(str(folder), title if folder == SHIPPED else f"{title}  ·  {run}", "recogniser", note)
-    family = family_of(_json(folder / "config.json"))
+    family = family_of(read_object(folder / CONFIG))
     return RecogniserFacts(str(folder), folder.name, family) if family else None
 
 
@@ -38,23 +38,3 @@ def family_of(config: dict[str, Any]) -> Family | None:
     kind = str(config.get("model_type", ""))
     wanted = {"whisper": "WhisperForConditionalGeneration", "speecht5": "SpeechT5ForSpeechToText"}.get(kind)
     return WRITES[kind] if wanted and (wanted in kinds or (kind == "whisper" and not kinds)) else None
-
-
-def what_is_in(folder: Path) -> str:
-    """What a folder holds that does not transcribe, in words."""
-    config = _json(folder / "config.json")
-    if config:
-        kinds = ", ".join(map(str, config.get("architectures") or ())) or "no architecture"
-        return f"{config.get('model_type', 'an unknown model')} ({kinds})"
-    card = _json(folder / "workbench.json") or _json(folder / "model" / "workbench.json")
-    if card:
-        return f"a model of the recipe {card.get('config', {}).get('recipe', '?')}"
-    return "a folder without config.json or a model's card"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

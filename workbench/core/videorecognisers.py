@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import workbench
+from workbench.core.modelcards import CARD, CONFIG, read_object
 from workbench.core.recipe import VIDEO, Recipe
 from workbench.core.recognising import RecogniserFacts
 
@@ -38,7 +38,7 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
     """What recognises in a folder; None where nothing does. `recipes` are the ids of those whose models classify."""
     if folder == SHIPPED and (folder / OWN).is_file():
         return RecogniserFacts(SHIPPED_NAME, SHIPPED_TITLE, "image-language", SHIPPED_NOTE, image_px=_edge(folder))
-    card = _json(folder / "workbench.json")
+    card = read_object(folder / CARD)
     config = card.get("config")
     if (folder / OWN).is_file():
         run = folder.parent.name if folder.name == "model" else folder.name
@@ -49,7 +49,7 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
         run = folder.parent.name if folder.name == "model" else folder.name
         title = str(config.get("title") or recipe) if isinstance(config, dict) else recipe
         return RecogniserFacts(str(folder), f"{title}  ·  {run}", "run", "", recipe, classes_of(card), _size(card))
-    about = _json(folder / "config.json")
+    about = read_object(folder / CONFIG)
     kind = str(about.get("model_type", ""))
     if kind in IMAGE_LANGUAGE:
         return RecogniserFacts(str(folder), folder.name, "image-language", STILLS_NOTE, image_px=_edge(folder))
@@ -64,7 +64,7 @@ def facts_of(folder: Path, recipes: Collection[str] = ()) -> RecogniserFacts | N
 
 def _edge(folder: Path) -> int:
     """The edge of a model's pictures by its configuration; 0 where that does not say."""
-    about = _json(folder / "vision" / "config.json") or _json(folder / "config.json")
+    about = read_object(folder / "vision" / CONFIG) or read_object(folder / CONFIG)
     vision = about.get("vision_config")
     found = (vision if isinstance(vision, dict) else about).get("image_size")
     return found if isinstance(found, int) else 0
@@ -84,24 +84,3 @@ def classes_of(card: dict[str, Any]) -> tuple[str, ...]:
         if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
             return tuple(found)
     return ()
-
-
-def what_is_in(folder: Path) -> str:
-    """What a folder holds that does not recognise, in words."""
-    about = _json(folder / "config.json")
-    if about:
-        kinds = ", ".join(map(str, about.get("architectures") or ())) or "no architecture"
-        return f"{about.get('model_type', 'an unknown model')} ({kinds})"
-    card = _json(folder / "workbench.json")
-    if card:
-        config = card.get("config")
-        return f"a model of the recipe {config.get('recipe', '?') if isinstance(config, dict) else '?'}"
-    return "a folder without config.json or a model's card"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,10 +1,23 @@
-"""The pieces of the panels beside a page: a row of equal widgets, words, a chooser, a list that asks for little."""
+"""Panels beside a page, and their pieces: how far work is, a row of equal widgets, words, a chooser, short lists."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QListWidget, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPlainTextEdit,
+    QProgressBar,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
+from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 
 
@@ -17,6 +30,81 @@ class ShortList(QListWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(super().sizeHint().width(), theme().pixels(self._height_px))
+
+
+class ShortText(QPlainTextEdit):
+    """Asks for little height, as a ShortList does."""
+
+    def __init__(self, height_px: int) -> None:
+        super().__init__()
+        self._height_px = height_px
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), theme().pixels(self._height_px))
+
+
+class SidePanel(QScrollArea):
+    """A panel of one width beside a page; its column scrolls where the page is lower than it."""
+
+    def __init__(self, name: str, width_px: int) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFixedWidth(theme().pixels(width_px))
+        self.setAccessibleName(name)
+
+    def make_column(self, *, left_px: int = 0, right_px: int = 4, gap_px: int = 8) -> QVBoxLayout:
+        """The column that everything in the panel stands in."""
+        px = theme().pixels
+        body = QWidget()
+        body.setObjectName("scrolled")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(px(left_px), 0, px(right_px), 0)
+        column.setSpacing(px(gap_px))
+        self.setWidget(body)
+        return column
+
+
+class TellsWork:
+    """For a panel of work that takes a while: a bar, and a line in words."""
+
+    bar: QProgressBar
+    progress: Caption
+    waking = "waking the model"
+    """What is said before anything is known of how far the work is."""
+
+    def make_progress(self, name: str) -> None:
+        """Make both; `name` is for screen readers."""
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(name)
+        self.bar.hide()
+        self.progress = Caption(role="small")
+
+    @property
+    def working(self) -> bool:
+        """Whether work is told of."""
+        return not self.bar.isHidden()
+
+    def say(self, doing: str, fraction: float) -> None:
+        """How far the work is, negative for unknown; nothing while there is none."""
+        self.bar.setVisible(bool(doing))
+        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
+        self.bar.setValue(round(1000 * max(fraction, 0)))
+        self.progress.set_whole(doing)
+        self.progress.setVisible(bool(doing))
+
+    def say_far(self, doing: str, more: str, fraction: float) -> None:
+        """The same with the share in words, and more words after it."""
+        far = f"{100 * fraction:.0f} %" if fraction >= 0 else self.waking
+        self.say(f"{doing}: {far}" + (f", {more}" if more else "") if doing else "", fraction)
+
+    def conclude(self, said: str) -> None:
+        """What came of the work, left to be read."""
+        self.bar.hide()
+        self.progress.set_whole(said)
+        self.progress.setVisible(bool(said))
 
 
 def chooser(name: str) -> QComboBox:

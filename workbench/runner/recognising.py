@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
 
 import msgspec
 
-from workbench.core.events import Underway
 from workbench.core.problem import KnownTrouble
 from workbench.core.recognising import (
     FailedVideo,
@@ -24,15 +21,12 @@ from workbench.core.recognising import (
     RecognisingWish,
     joined,
 )
+from workbench.runner.answering import Stopped, one_answer
 from workbench.runner.base import Runner
-from workbench.runner.transcribing import Stopped, why_waiting
 
-T = TypeVar("T", bound=msgspec.Struct)
+READS = "the video"
 BUDGET_S = 2.0
 """How long the worker stays with a video before others get their turn."""
-LOOK_S = 0.05
-SILENT_LOOKS = 30
-"""A worker that says nothing for so many looks is waited for, and that is told."""
 
 Told = Callable[[Recognised, float, str], object]
 """Hears the new part of the answer, how far that is (0 to 1; negative: nobody knows), and in words."""
@@ -58,7 +52,7 @@ def recognised(
             told(latest[0], fraction, words)
 
         try:
-            parts.append(one_answer(runner, "video-recognise", asked, Recognised, stop, told=heard))
+            parts.append(one_answer(runner, "video-recognise", asked, Recognised, stop, told=heard, reads=READS))
         except Stopped:
             if latest[0].windows:
                 parts.append(latest[0])
@@ -86,8 +80,9 @@ def featured(
     while True:
         asked = msgspec.structs.replace(wish, budget_s=BUDGET_S)
         found = one_answer(
-            runner, "video-features", asked, FeaturesDone, stop, told=lambda _, fraction, words: told(fraction, words)
-        )
+            runner, "video-features", asked, FeaturesDone, stop, reads=READS,
+            told=lambda _, fraction, words: told(fraction, words),
+        )  # fmt: skip
         made, seconds = made + found.made, seconds + found.seconds
         failed |= {one.path: one for one in found.failed}
         told(found.ready / max(found.videos, 1), f"{found.ready} of {found.videos} videos")
@@ -105,60 +100,10 @@ def watch_live(
     while not stop.is_set():
         asked = msgspec.structs.replace(wish, saliency=saliency())
         try:
-            found = one_answer(runner, "video-live", asked, LiveAnswer, stop, told=lambda *_: None)
+            found = one_answer(runner, "video-live", asked, LiveAnswer, stop, told=lambda *_: None, reads=READS)
         except Stopped:
             return
         if found.sequence > sequence:
             sequence = found.sequence
             told(found)
         stop.wait(least_s)
-
-
-def one_answer(
-    runner: Runner, what: str, wish: msgspec.Struct, kind: type[T], stop: threading.Event, *,
-    told: Callable[[T | None, float, str], object],
-) -> T:  # fmt: skip
-    """The answer to one question; `told` hears partial ones (None: only how far). Raises Stopped when `stop` is set."""
-    heard: list[Underway] = []
-    future: Future[msgspec.Raw] = runner.inspect(what, told=heard.append, **msgspec.to_builtins(wish))
-    seen = silent = 0
-    words = ""
-    while stop.is_set() or not _resolved(future):
-        if stop.is_set():
-            future.cancel()
-            raise Stopped
-        silent += 1
-        if len(heard) > seen:
-            seen, silent = len(heard), 0
-            for news in _latest(heard):
-                partial = msgspec.json.decode(news.partial, type=kind) if bytes(news.partial) != b"null" else None
-                told(partial, news.fraction, news.words)
-        elif silent > SILENT_LOOKS and (now := _waiting(runner, what)) != words:
-            words = now
-            told(None, -1.0, words)
-    return msgspec.json.decode(future.result(), type=kind)
-
-
-def _latest(heard: list[Underway]) -> list[Underway]:
-    """What was heard last, with the last part of the answer before it where it carries none itself."""
-    last = heard[-1]
-    partial = next((one for one in reversed(heard) if bytes(one.partial) != b"null"), None)
-    del heard[:-1]
-    return [last] if partial is None or partial is last else [partial, last]
-
-
-def _waiting(runner: Runner, what: str) -> str:
-    state = runner.state()
-    if state.interactive == f"looking at {what}":
-        return "reading the video and the model"
-    return why_waiting(runner).replace("the sound", "the video")
-
-
-def _resolved(future: Future[Any]) -> bool:
-    try:
-        future.result(LOOK_S)
-    except TimeoutError:
-        return future.done()
-    except Exception:
-        return True
-    return True

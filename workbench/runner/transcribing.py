@@ -10,37 +10,29 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from workbench.core.audio import SOUND_SUFFIXES
-from workbench.core.events import Underway
 from workbench.core.problem import InputError, KnownTrouble, Problem, ProblemRecord, did_you_mean, record_of
 from workbench.core.transcripts import FORMATS, SUFFIX, Format, TranscribingWish, Transcript, joined
 from workbench.core.words import count
+from workbench.runner.answering import Stopped, one_answer, resolved
 from workbench.runner.base import Runner
 
 BUDGET_S = 2.0
 """How long the worker stays with a sound before others get their turn."""
-LOOK_S = 0.2
 SETTLED_S = 2.0
 """A file whose size and time stay so long is whole; whoever writes a recording adds to it more often."""
 SCAN_S = 1.0
-SILENT_S = 1.5
-"""A worker that says nothing for so long is waited for, and that is told."""
 MOST_FILES = 20_000
 
 State = Literal["waiting", "working", "done", "kept", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "kept", "failed", "cancelled")
 Told: TypeAlias = Callable[[Transcript, float, str], object]
 """Hears what there is of a transcript, how far that is (0 to 1; negative: nobody knows), and in words."""
-
-
-class Stopped(Exception):
-    """Whoever waited has asked for the end."""
 
 
 def transcript_of(
@@ -81,49 +73,11 @@ def _share(fraction: float, wish: TranscribingWish) -> float:
 def _answered(
     runner: Runner, wish: TranscribingWish, stop: threading.Event, before: Sequence[Transcript], told: Told
 ) -> Transcript:
-    heard: list[Underway] = []
-    future: Future[msgspec.Raw] = runner.inspect("transcribe", told=heard.append, **msgspec.to_builtins(wish))
-    since, seen, words = time.monotonic(), 0, ""
-    while stop.is_set() or not _resolved(future):
-        if stop.is_set():
-            future.cancel()
-            raise Stopped
-        if len(heard) > seen:
-            since, seen = time.monotonic(), len(heard)
-            _tell(heard[-1], before, told)
-        elif time.monotonic() - since > SILENT_S and (now := why_waiting(runner)) != words:
-            words = now
-            told(joined(before) if before else Transcript(), -1.0, words)
-    return msgspec.json.decode(future.result(), type=Transcript)
+    def heard(partial: Transcript | None, fraction: float, words: str) -> None:
+        parts = [*before, *([partial] if partial is not None else [])]
+        told(joined(parts) if parts else Transcript(), fraction, words)
 
-
-def _resolved(future: Future[Any]) -> bool:
-    try:
-        future.result(LOOK_S)
-    except TimeoutError:
-        return future.done()
-    except Exception:
-        return True
-    return True
-
-
-def _tell(news: Underway, before: Sequence[Transcript], told: Told) -> None:
-    parts = list(before)
-    if bytes(news.partial) != b"null":
-        parts.append(msgspec.json.decode(news.partial, type=Transcript))
-    told(joined(parts) if parts else Transcript(), news.fraction, news.words)
-
-
-def why_waiting(runner: Runner) -> str:
-    """What the worker does while a question waits, in words."""
-    state = runner.state()
-    if state.silent:
-        return "the worker has stopped answering; end it in the job panel"
-    if not state.pid or state.interactive == "starting":
-        return "the worker is starting"
-    if state.interactive and state.interactive != "looking at transcribe":
-        return f"the worker is {state.interactive} first"
-    return f"behind {state.questions} other questions" if state.questions else "reading the sound and the model"
+    return one_answer(runner, "transcribe", wish, Transcript, stop, told=heard, reads="the sound")
 
 
 # Many files
@@ -326,7 +280,7 @@ class Batch:
             "transcript-export", transcript=msgspec.to_builtins(found), out=base, formats=list(formats),
             title=item.path.stem,
         )  # fmt: skip
-        while not _resolved(future):
+        while not resolved(future):
             if self.stop.is_set():
                 raise Stopped
         item.files = tuple(msgspec.json.decode(future.result(), type=list[str]))

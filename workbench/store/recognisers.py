@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
+from workbench.core.modelcards import what_is_in
 from workbench.core.problem import InputError
-from workbench.core.recognisers import EXPECTED, SHIPPED, SHIPPED_NAME, facts_of, what_is_in
+from workbench.core.recognisers import EXPECTED, SHIPPED, SHIPPED_NAME, facts_of
 from workbench.core.transcripts import RecogniserFacts
 from workbench.store.home import Home
-from workbench.store.models import added_folders
-from workbench.store.remembered import remembered
+from workbench.store.modelfolders import first_model, model_folders, named_folders
 
 
 def recognisers(home: Home) -> list[RecogniserFacts]:
@@ -18,16 +17,7 @@ def recognisers(home: Home) -> list[RecogniserFacts]:
 
     Reads cards and configurations only; folders that hold something else are passed by.
     """
-    return [facts for folder in _folders(home) if (facts := facts_of(folder)) is not None]
-
-
-def _folders(home: Home) -> Iterator[Path]:
-    if SHIPPED.is_dir():
-        yield SHIPPED
-    for card in sorted(home.runs.glob("*/model/workbench.json"), reverse=True):
-        yield card.parent
-    yield from added_folders(home)
-    yield from map(Path, remembered(home))
+    return [facts for folder in model_folders(home, SHIPPED) if (facts := facts_of(folder)) is not None]
 
 
 def find_recogniser(home: Home, named: str) -> Path:
@@ -45,22 +35,13 @@ def find_recogniser(home: Home, named: str) -> Path:
                 field="--model",
             )  # fmt: skip
         return Path(found[0].path)
-    places = [Path(named).expanduser(), home.runs / named, home.models / named]
-    places = [SHIPPED, *places] if named == SHIPPED_NAME else places
-    for place in places:
-        for folder in (place / "model", place):
-            if _is_folder(folder) and facts_of(folder.absolute()) is not None:
-                return folder.absolute()
-    there = next((place for place in places if _is_folder(place)), None)
+    places = named_folders(home, named, {SHIPPED_NAME: SHIPPED})
+    model = first_model(places, facts_of)
+    if model is not None:
+        return Path(model.path)
     raise InputError(
-        "This model does not transcribe." if there else "There is no such model.", expected=EXPECTED,
-        received=what_is_in(there) if there else named,
-        fix="'workbench speech models' lists what transcribes.", field="--model", place=str(there or ""),
+        "This model does not transcribe." if places else "There is no such model.", expected=EXPECTED,
+        received=what_is_in(places[0]) if places else named,
+        fix="'workbench speech models' lists what transcribes.", field="--model",
+        place=str(places[0]) if places else "",
     )  # fmt: skip
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False

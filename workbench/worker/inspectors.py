@@ -254,20 +254,10 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
     return available()
 
 
-Inspector = Callable[[dict[str, Any], "ApplyContext"], Any]
-
-
-def _together(*tables: Mapping[str, Inspector]) -> Mapping[str, Inspector]:
-    """All questions in one table; raises ValueError where two of them have one name."""
-    found: dict[str, Inspector] = {}
-    for table in tables:
-        if both := found.keys() & table.keys():
-            raise ValueError(f"two inspectors answer {', '.join(sorted(both))}")
-        found |= table
-    return found
-
-
-_INSPECTORS = _together(
+Inspectors = Mapping[str, Callable[[dict[str, Any], "ApplyContext"], Any]]
+TABLES: tuple[Inspectors, ...] = (
     {"data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices},
     medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS,
 )  # fmt: skip
+"""Each question has a name that no other table has."""
+_INSPECTORS: Inspectors = {name: answer for table in TABLES for name, answer in table.items()}

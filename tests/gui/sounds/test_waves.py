@@ -7,7 +7,6 @@ import pytest
 
 from tests.gui.sounds.fakes import RATE, ramp, sine
 from workbench.core.audio import TILE_COLUMNS, SoundMeta, SpectrogramSettings
-from workbench.gui.sounds.canvas import clock, ticks
 from workbench.gui.sounds.ring import Ring
 from workbench.gui.sounds.stretch import stretched
 from workbench.gui.sounds.tints import MAPS, colour_table
@@ -22,6 +21,7 @@ from workbench.gui.sounds.waves import (
     tile_columns,
     tones,
 )  # fmt: skip
+from workbench.gui.timestrip import clock, ticks
 
 
 @pytest.mark.parametrize("per_pixel", [1.0, 3.7, 256.0, 1000.0, 20_000.0])

@@ -19,6 +19,7 @@ from workbench.core.problem import InputError
 from workbench.core.settings import Settings
 from workbench.engine.devices import choose
 from workbench.engine.video import imagelanguage
+from workbench.engine.video.askedclips import middle_frames
 from workbench.engine.video.clipsets import ClipSpec
 from workbench.engine.video.motions import MOTIONS
 from workbench.recipes.video.dist_image_to_video import (
@@ -356,7 +357,7 @@ def serve_row(table: Path, at: int) -> list[Any]:
 
 def test_that_a_longer_clip_is_cut_into_equal_segments(trained: Path, tmp_path: Path) -> None:
     clip = np.arange(24, dtype=np.uint8)[:, None, None, None].repeat(16, 1).repeat(16, 2).repeat(3, 3)
-    assert serve.chosen(clip, 8)[:, 0, 0, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert middle_frames(clip, 8)[:, 0, 0, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
     np.save(tmp_path / "long.npy", clip)
     assert serve.answer(_asked(), trained / "model", {"clip": str(tmp_path / "long.npy")}).answers
 

@@ -12,8 +12,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from workbench.core.audio import Segment
+from workbench.core.modelcards import what_is_in
 from workbench.core.problem import InputError
-from workbench.core.recognisers import EXPECTED, facts_of, what_is_in
+from workbench.core.recognisers import EXPECTED, facts_of
 
 
 @runtime_checkable

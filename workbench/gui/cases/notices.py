@@ -1,14 +1,13 @@
-"""What the page of cases says when files have been written, and how it asks for a path."""
+"""What the page of cases says when files have been written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QWidget
 
 from workbench.core.words import count
 from workbench.gui.banner import Banner
@@ -29,21 +28,6 @@ def tell_copied(banner: Banner, told: dict[str, Any]) -> None:
         root = files[0].parent.parent
         lines = [f"{count(len(files), 'file')} copied without the patient's data to {root}", *told.get("notes", [])]
         banner.show_note("\n".join(lines), ("Show folder", lambda: _show(root)))
-
-
-def ask_path(
-    parent: QWidget, title: str, mode: QFileDialog.FileMode, then: Callable[[str], object], *, filters: str = "",
-    beside: str = "",
-) -> None:  # fmt: skip
-    """Open a dialog for a file or folder, beginning beside a path; `then` gets what was chosen."""
-    dialog = QFileDialog(parent, title, str(Path(beside).parent) if beside else "")
-    dialog.setWindowTitle(title)
-    dialog.setFileMode(mode)
-    if filters:
-        dialog.setNameFilters([filters, "All files (*)"])
-    dialog.fileSelected.connect(then)
-    dialog.finished.connect(lambda _: dialog.deleteLater())
-    dialog.open()
 
 
 def _names(files: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QStackedWidget
 
 from workbench.core.problem import Problem, ProblemRecord
@@ -21,13 +21,14 @@ from workbench.gui.banner import Remedy
 from workbench.gui.card import Caption
 from workbench.gui.cases.chooser import SeriesChooser
 from workbench.gui.cases.exporting import ExportDialog, Exporter, Wish
-from workbench.gui.cases.notices import ask_path, tell_copied, tell_written
+from workbench.gui.cases.notices import tell_copied, tell_written
 from workbench.gui.cases.opening import OpenCase, Opening, Shown
 from workbench.gui.cases.remembered import Remembered
 from workbench.gui.cases.reviewing import Reviewing
 from workbench.gui.cases.segmenting import Segmenting
 from workbench.gui.cases.slides import FILTER, SlideDesk
 from workbench.gui.cases.start import start_place
+from workbench.gui.filespage import ask_paths
 from workbench.gui.link import Link
 from workbench.gui.pages.frame import PageFrame
 from workbench.gui.startplace import short
@@ -72,7 +73,7 @@ class CasesPage(PageFrame):
         self.working = WorkingLine(self._stop)
         self._found: CaseInfo | None = None
         self._wish = ""
-        self.setAcceptDrops(True)
+        self.take_drops(lambda paths: self.open_case(paths[0]))
         self.reviewing = Reviewing(self)
         self._make_actions()
         footer = Caption(DISCLAIMER, role="small")
@@ -174,18 +175,9 @@ class CasesPage(PageFrame):
         self.menu.popup(anchor.mapToGlobal(anchor.rect().bottomLeft()))
         self.menu.setActiveAction(self.acts["file"])
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.open_case(paths[0])
-
     def _ask(self, title: str, mode: QFileDialog.FileMode, then: Any, filters: str = "") -> None:
-        ask_path(self, title, mode, then, filters=filters, beside="".join(self.remembered.recent[:1]))
+        beside = "".join(self.remembered.recent[:1])
+        ask_paths(self, title, mode, lambda paths: then(paths[0]), filters=filters, beside=beside)
 
     def _choose(self, info: CaseInfo) -> None:
         self._found = info
@@ -281,10 +273,7 @@ class CasesPage(PageFrame):
             other = case.other
             lines = [*lines, "This case has other labels too; they are kept."]
             remedies = [("Show the other labels", lambda: self.opening.show_kept(case, other))]
-        if lines:
-            self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines), *remedies)
-        else:
-            self.banner.dismiss()
+        self.note(lines, *remedies)
 
     def _remember(self, case: OpenCase) -> None:
         if not case.is_sample:

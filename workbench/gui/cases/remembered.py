@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from workbench.gui.cases.exporting import Wish
-
-MOST_RECENT = 8
+from workbench.gui.filespage import with_first, without
 
 
 class Remembered(msgspec.Struct):
@@ -17,8 +16,8 @@ class Remembered(msgspec.Struct):
 
     def put_first(self, path: str) -> None:
         """A path was opened."""
-        self.recent = [path, *(one for one in self.recent if one != path)][:MOST_RECENT]
+        self.recent = with_first(path, self.recent)
 
     def drop(self, path: str) -> None:
         """A path is not to be offered any more."""
-        self.recent = [one for one in self.recent if one != path]
+        self.recent = without(path, self.recent)

@@ -280,7 +280,7 @@ class Segmenting(QObject):
 
     def _tell(self) -> None:
         if self.asking.doing or self.panel.working:
-            self.panel.say(self.asking.doing, self.asking.words, self.asking.fraction)
+            self.panel.say_far(self.asking.doing, self.asking.words, self.asking.fraction)
         self.follow()
 
     def _fail(self, record: ProblemRecord) -> None:

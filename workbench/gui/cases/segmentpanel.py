@@ -9,19 +9,14 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QFrame,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from workbench.core.segmenting import ModelTold, Segmented, guess_channels
 from workbench.gui.actions import keymap
-from workbench.gui.card import Caption
 from workbench.gui.cases.overlays import Overlays
-from workbench.gui.sidepanel import ShortList, chooser, row, words
+from workbench.gui.sidepanel import ShortList, SidePanel, TellsWork, chooser, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX = 272
@@ -29,19 +24,13 @@ LIST_PX = 96
 """The least height of the list of slices."""
 
 
-class SegmentPanel(QScrollArea):
+class SegmentPanel(SidePanel, TellsWork):
     """Shows what it is told; its buttons and lists are wired by who made it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("Segment with a model", WIDTH_PX)
         px = theme().pixels
         self.gap = px(8)
-        self.working = False
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(px(WIDTH_PX))
-        self.setAccessibleName("Segment with a model")
         self.model = chooser("Model")
         self.none = words("No model has learned to segment yet. Training one on generated subjects takes about a "
                            "minute for MR heads, some minutes for CT.", "dim")  # fmt: skip
@@ -60,10 +49,7 @@ class SegmentPanel(QScrollArea):
         self.run.setProperty("role", "primary")
         keymap().explain(self.run, "cases.segment-run")
         keymap().explain(self.stop, "cases.segment-stop")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Segmenting")
-        self.progress = Caption(role="small")
+        self.make_progress("Segmenting")
         self.found = words("", "")
         self.overlays = Overlays()
         self.heading = words("Most uncertain slices", "heading")
@@ -78,15 +64,10 @@ class SegmentPanel(QScrollArea):
         self.offer_back("")
         self.say_gone("")
         self.show_result(None)
-        self.say("", "", -1.0)
+        self.say("", -1.0)
 
     def _lay_out(self) -> None:
-        px = theme().pixels
-        body = QWidget()
-        body.setObjectName("scrolled")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, px(4), 0)
-        column.setSpacing(px(8))
+        column = self.make_column()
         title = words("Segment with a model", "heading")
         upper: tuple[QWidget, ...] = (title, self.model, self.back, self.gone, self.none, self.learn)
         for widget in upper:
@@ -99,7 +80,6 @@ class SegmentPanel(QScrollArea):
         column.addWidget(self.slices, 1)
         column.addLayout(row(self.previous, self.next))
         column.addStretch(0)
-        self.setWidget(body)
 
     def offer_back(self, title: str) -> None:
         """A button to the model that was used before; none without its title."""
@@ -162,16 +142,6 @@ class SegmentPanel(QScrollArea):
         """A first model is being trained."""
         self.none.setText(words)
         self.learn.setEnabled(False)
-
-    def say(self, doing: str, words: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.working = bool(doing)
-        self.bar.setVisible(self.working)
-        self.progress.setVisible(self.working)
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * fraction))
-        far = f"{100 * fraction:.0f} %" if fraction >= 0 else "waking the model"
-        self.progress.set_whole(f"{doing}: {far}" + (f", {words}" if words else "") if doing else "")
 
     def show_result(self, found: Segmented | None, slices: Sequence[str] = ()) -> None:
         """What was found, and the slices to look at first."""

@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout
 
 from workbench.gui.card import empty
-from workbench.gui.sidepanel import words
+from workbench.gui.sidepanel import SidePanel, words
 from workbench.gui.theme import theme
 
 WIDTH_PX = 288
 
 
-class FactsPanel(QScrollArea):
+class FactsPanel(SidePanel):
     """Names at the left, values at the right; notes in a column below."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("What the file says", WIDTH_PX)
         px = theme().pixels
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(px(WIDTH_PX))
-        self.setAccessibleName("What the file says")
         self.rows: list[tuple[str, str]] = []
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, px(8), 0)
-        column.setSpacing(px(8))
+        column = self.make_column(right_px=8)
         column.addWidget(words("What the file says", "heading"))
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(px(12))
@@ -37,7 +29,6 @@ class FactsPanel(QScrollArea):
         self._grid.setColumnStretch(1, 1)
         column.addLayout(self._grid)
         column.addStretch(1)
-        self.setWidget(inner)
 
     def show_rows(self, rows: Sequence[tuple[str, str]]) -> None:
         """Other facts."""

@@ -24,8 +24,8 @@ from workbench.gui.films.findpanel import THUMB_PX, FindPanel
 from workbench.gui.films.sources import picture_of
 from workbench.gui.sounds.errand import Errand
 from workbench.gui.theme import theme
+from workbench.runner.answering import Stopped
 from workbench.runner.recognising import featured
-from workbench.runner.transcribing import Stopped
 from workbench.store.videorecognisers import recognisers
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -21,15 +20,15 @@ from PySide6.QtWidgets import (
 from workbench.core.recognising import Hit
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
-from workbench.gui.sidepanel import chooser, row, words
-from workbench.gui.sounds.canvas import clock
+from workbench.gui.sidepanel import TellsWork, chooser, row, words
 from workbench.gui.theme import theme, tokens
+from workbench.gui.timestrip import clock
 
 WIDTH_PX, THUMB_PX = 300, (96, 60)
 NONE = "Choose a folder of videos. Its features are computed once and kept; after that any words find at once."
 
 
-class FindPanel(QFrame):
+class FindPanel(QFrame, TellsWork):
     """Shows what it is told; its buttons are wired by who made it."""
 
     chosen = Signal(str, float)
@@ -48,10 +47,7 @@ class FindPanel(QFrame):
         self.where = Caption()
         self.none = words(NONE, "dim")
         self.index, self.stop = QPushButton("Look through"), QPushButton("Stop")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Looking through the folder")
-        self.progress = Caption(role="small")
+        self.make_progress("Looking through the folder")
         self.text = QLineEdit()
         self.text.setPlaceholderText("What the video shows, in words")
         self.text.setAccessibleName("Words to find")
@@ -87,20 +83,6 @@ class FindPanel(QFrame):
     def keyed(self) -> dict[str, QPushButton]:
         """The buttons by the command of the page that each is."""
         return {"find-index": self.index, "find-stop": self.stop}
-
-    def say(self, doing: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.bar.setVisible(bool(doing))
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * max(fraction, 0)))
-        self.progress.set_whole(doing)
-        self.progress.setVisible(bool(doing))
-
-    def conclude(self, said: str) -> None:
-        """What came of the work, left to be read."""
-        self.bar.hide()
-        self.progress.set_whole(said)
-        self.progress.setVisible(bool(said))
 
     def show_failed(self, failed: Sequence[str]) -> None:
         """Videos that gave nothing, and why."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,8 +12,9 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QSize, Qt, S
 from PySide6.QtGui import QImage, QImageReader
 
 from workbench.core.framepipe import VideoReader, read_index
-from workbench.core.problem import Problem, ProblemRecord, record_of
+from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex, FrameTold, VideoFacts
+from workbench.gui.films.ownthread import OwnThread, lost
 from workbench.gui.films.sources import TICKS_PER_S, picture_of, pixels_of
 
 KEPT_S, KEPT_BYTES = 30.0, 128 << 20
@@ -40,7 +40,7 @@ class LiveSource(Protocol):
         """Let the device or file go."""
 
 
-class LoopedFile(QObject):
+class LoopedFile(OwnThread, QObject):
     """A video as a camera: its frames at its own rate, from the start again at its end, late ones left out."""
 
     arrived = Signal(object, float)
@@ -52,9 +52,7 @@ class LoopedFile(QObject):
         super().__init__(parent)
         self.path, self.name = path, f"{path.name}, looped"
         self._clock = clock
-        self._stop = threading.Event()
-        self._turn = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="looped film", daemon=True)
+        self._ready("looped film")
         self.rounds = 0
         """How often the film has come to its end."""
 
@@ -64,51 +62,38 @@ class LoopedFile(QObject):
 
     def stop(self) -> None:
         """Read no more; the thread ends by itself."""
-        with self._turn:
-            self._stop.set()
-
-    def join(self, within_s: float = 5.0) -> bool:
-        """Wait for the thread's end."""
-        self._thread.join(within_s)
-        return not self._thread.is_alive()
+        self.close()
 
     def _run(self) -> None:
         try:
             _, index = read_index(self.path)
             with VideoReader(self.path) as reader:
                 self._play(reader, index)
-        except Problem as problem:
-            self._tell(self.ended, record_of(problem))
-        except OSError as error:
-            self._tell(self.ended, ProblemRecord("The video can no longer be read.", received=str(error)))
+        except (Problem, OSError) as error:
+            self._tell(self.ended, lost(error))
 
     def _play(self, reader: VideoReader, index: FrameIndex) -> None:
         began_s, round_s = self._clock(), 0.0
         whole_s = max(index.duration_s, 0.04)
-        while not self._stop.is_set():
+        while not self._closed:
             frame = 0
-            while frame < len(index) and not self._stop.is_set():
+            while frame < len(index) and not self._closed:
                 # What has gone by while a frame was decoded is not made up for: a camera would not either.
                 behind_s = self._clock() - began_s - round_s
                 frame = max(frame, min(index.frame_at(behind_s), len(index) - 1)) if behind_s > 0 else frame
                 due_s = round_s + index.time_s(frame)
                 found = reader.at(index.times[frame], width=LIVE_BOX[0], height=LIVE_BOX[1])
                 wait_s = due_s - (self._clock() - began_s)
-                if wait_s > 0 and self._stop.wait(wait_s):
+                if wait_s > 0 and self._rest(wait_s):
                     return
                 if found is not None:
                     self._tell(self.arrived, picture_of(found).image.copy(), self._clock() - began_s)
                 frame += 1
             wait_s = round_s + whole_s - (self._clock() - began_s)
             if wait_s > 0:
-                self._stop.wait(wait_s)
+                self._rest(wait_s)
             round_s = max(round_s + whole_s, self._clock() - began_s)
             self.rounds += 1
-
-    def _tell(self, signal: SignalInstance, *carried: object) -> None:
-        with self._turn:
-            if not self._stop.is_set():
-                signal.emit(*carried)
 
 
 class Kept(NamedTuple):
@@ -118,7 +103,7 @@ class Kept(NamedTuple):
     time_s: float
 
 
-class Ring:
+class Ring(OwnThread):
     """The last seconds of what a camera saw, bounded in time and in memory; pictures are packed off the GUI thread.
 
     `put` never waits: where packing falls behind, pictures are left out and counted.
@@ -126,13 +111,10 @@ class Ring:
 
     def __init__(self, *, seconds: float = KEPT_S, most_bytes: int = KEPT_BYTES) -> None:
         self._seconds, self._most_bytes = seconds, most_bytes
-        self._turn = threading.Condition()
         self._new: deque[tuple[QImage, float]] = deque()
         self._kept: deque[Kept] = deque()
         self.bytes = self.left_out = 0
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="ring of a camera", daemon=True)
-        self._thread.start()
+        self._ready("ring of a camera").start()
 
     def put(self, image: QImage, time_s: float) -> None:
         """Keep a picture that nobody draws on any more."""
@@ -152,17 +134,6 @@ class Ring:
         """Wait until everything that was put is packed."""
         with self._turn:
             return self._turn.wait_for(lambda: not self._new, within_s)
-
-    def close(self) -> None:
-        """Pack no more; what is kept stays."""
-        with self._turn:
-            self._closed = True
-            self._turn.notify_all()
-
-    def join(self, within_s: float = 5.0) -> bool:
-        """Wait for the thread's end."""
-        self._thread.join(within_s)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while True:

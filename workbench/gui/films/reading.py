@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QObject, Signal
 
-from workbench.core.problem import Problem, ProblemRecord, record_of
+from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex
+from workbench.gui.films.ownthread import OwnThread, lost
 from workbench.gui.films.schedule import Beat, Schedule
 from workbench.gui.films.sources import FrameSource, OpenSource, Picture, picture_of
 
@@ -69,7 +69,7 @@ class Session:
         self.end_s = held.due_s if held is not None else 0.0
 
 
-class FilmReader(QObject):
+class FilmReader(OwnThread, QObject):
     """Reads a film on a thread of its own. `arrived` carries (frame, Picture) for `seek`, playing fills a Session."""
 
     arrived = Signal(int, object)
@@ -82,12 +82,9 @@ class FilmReader(QObject):
         super().__init__(parent)
         self._open = open_source
         self.index = index
-        self._turn = threading.Condition()
         self._wish: tuple[int, Box] | None = None
         self._session: Session | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="reader of frames", daemon=True)
-        self._thread.start()
+        self._ready("reader of frames").start()
 
     # From the window
 
@@ -113,17 +110,6 @@ class FilmReader(QObject):
             self._turn.notify_all()
             return found
 
-    def close(self) -> None:
-        """Let go of the film; the thread ends by itself."""
-        with self._turn:
-            self._closed = True
-            self._turn.notify_all()
-
-    def join(self, within_s: float = 5.0) -> bool:
-        """Wait for the thread's end, for tests and for the window's own end."""
-        self._thread.join(within_s)
-        return not self._thread.is_alive()
-
     # On the thread
 
     def _run(self) -> None:
@@ -135,10 +121,8 @@ class FilmReader(QObject):
                     self._fill(source, turn)
                 else:
                     self._fetch(source, *turn)
-        except Problem as problem:
-            self._tell(self.failed, record_of(problem))
-        except OSError as error:
-            self._tell(self.failed, ProblemRecord("The video can no longer be read.", received=str(error)))
+        except (Problem, OSError) as error:
+            self._tell(self.failed, lost(error))
         finally:
             if source is not None:
                 source.close()
@@ -199,11 +183,6 @@ class FilmReader(QObject):
 
     def _mine(self, session: Session) -> bool:
         return not self._closed and self._session is session and self._wish is None
-
-    def _tell(self, signal: SignalInstance, *carried: object) -> None:
-        with self._turn:  # who closes deletes this object next
-            if not self._closed:
-                signal.emit(*carried)
 
 
 def wall_s() -> float:

@@ -8,21 +8,16 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QFrame,
     QPlainTextEdit,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from workbench.core.recognising import RecogniserFacts
 from workbench.gui.actions import keymap
-from workbench.gui.card import Caption
 from workbench.gui.films.scores import Ranking
-from workbench.gui.sidepanel import chooser, row, words
+from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, CLASSES_PX = 300, 88
@@ -35,16 +30,11 @@ FIRST_CLASSES = "a circle\na square\na triangle\na diamond\na cross\na ring"
 """What the shipped model knows; a start that is seen to work."""
 
 
-class RecognisePanel(QScrollArea):
+class RecognisePanel(SidePanel, TellsWork):
     """Shows what it is told; its buttons are wired by who made it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(theme().pixels(WIDTH_PX))
-        self.setAccessibleName("Recognise")
+        super().__init__("Recognise", WIDTH_PX)
         self.model = chooser("Model that recognises")
         self.folder = QPushButton("Model folder…")
         self.folder.setToolTip("Choose the folder of a model in Hugging Face format, or of a run's model")
@@ -70,10 +60,7 @@ class RecognisePanel(QScrollArea):
         self.only = QCheckBox("Between in and out point only")
         self.run, self.stop = QPushButton("Recognise"), QPushButton("Stop")
         self.run.setProperty("role", "primary")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Recognising")
-        self.progress = Caption(role="small")
+        self.make_progress("Recognising")
         self.heading = words("On this frame", "heading")
         self.ranking = Ranking()
         self.look = QCheckBox("Show where it looks")
@@ -98,12 +85,7 @@ class RecognisePanel(QScrollArea):
         }  # fmt: skip
 
     def _lay_out(self) -> None:
-        px = theme().pixels
-        body = QWidget()
-        body.setObjectName("scrolled")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, px(4), 0)
-        column.setSpacing(px(8))
+        column = self.make_column()
         upper: tuple[QWidget, ...] = (words("Recognise", "heading"), self.model, self.note, self.none, self.folder)
         for widget in upper:
             column.addWidget(widget)
@@ -122,7 +104,6 @@ class RecognisePanel(QScrollArea):
         column.addLayout(row(self.span, self.spans))
         column.addWidget(self.train)
         column.addStretch(1)
-        self.setWidget(body)
 
     @property
     def facts(self) -> RecogniserFacts | None:
@@ -158,20 +139,6 @@ class RecognisePanel(QScrollArea):
         for widget in (self.look, self.looks):
             widget.setEnabled(facts is not None and not fixed)
             widget.setVisible(not fixed)
-
-    def say(self, doing: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.bar.setVisible(bool(doing))
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * max(fraction, 0)))
-        self.progress.set_whole(doing)
-        self.progress.setVisible(bool(doing))
-
-    def conclude(self, words_: str) -> None:
-        """What came of the work, left to be read."""
-        self.bar.hide()
-        self.progress.set_whole(words_)
-        self.progress.setVisible(bool(words_))
 
 
 class _ShortText(QPlainTextEdit):

@@ -12,6 +12,7 @@ import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
+from workbench.core.modelcards import what_is_in
 from workbench.core.problem import InputError, Problem
 from workbench.core.recognising import (
     Recognised,
@@ -22,7 +23,7 @@ from workbench.core.recognising import (
     class_names,
     joined,
 )
-from workbench.core.videorecognisers import EXPECTED, classifying, facts_of, what_is_in
+from workbench.core.videorecognisers import EXPECTED, classifying, facts_of
 from workbench.core.words import count, duration
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking

@@ -27,8 +27,8 @@ from workbench.gui.card import Caption
 from workbench.gui.films.spanstrip import SpanStrip
 from workbench.gui.labelkeys import LabelKeys
 from workbench.gui.sidepanel import row, words
-from workbench.gui.sounds.canvas import clock
 from workbench.gui.theme import Tokens, theme, tokens
+from workbench.gui.timestrip import clock
 
 WIDTH_PX = 320
 REFRESH_MS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.core.video import FrameIndex, VideoFacts
 from workbench.core.words import number
 from workbench.gui.films.scene import FilmScene
-from workbench.gui.sounds.canvas import clock
+from workbench.gui.timestrip import clock
 
 
 def spaced(count: int) -> str:

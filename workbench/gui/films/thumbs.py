@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
 
 from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex
+from workbench.gui.films.ownthread import OwnThread
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.sources import FrameSource, OpenSource, picture_of
 from workbench.gui.films.strips import FilmStrip
@@ -22,7 +22,7 @@ KEPT = 600
 """Small pictures of 60 kB or so each."""
 
 
-class ThumbReader(QObject):
+class ThumbReader(OwnThread, QObject):
     """Reads the small pictures wished last; `arrived` carries (frame, QImage)."""
 
     arrived = Signal(int, object)
@@ -30,28 +30,14 @@ class ThumbReader(QObject):
     def __init__(self, open_source: OpenSource, box: tuple[int, int], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._open, self._box = open_source, box
-        self._turn = threading.Condition()
         self._wishes: list[tuple[int, int]] = []
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="reader of thumbnails", daemon=True)
-        self._thread.start()
+        self._ready("reader of thumbnails").start()
 
     def want(self, wishes: Sequence[tuple[int, int]]) -> None:
         """Read these frames (number, time in ticks) in this order; earlier wishes are forgotten."""
         with self._turn:
             self._wishes = list(wishes)
             self._turn.notify_all()
-
-    def close(self) -> None:
-        """Read no more; the thread ends by itself."""
-        with self._turn:
-            self._closed = True
-            self._turn.notify_all()
-
-    def join(self, within_s: float = 5.0) -> bool:
-        """Wait for the thread's end."""
-        self._thread.join(within_s)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         source: FrameSource | None = None
@@ -60,12 +46,8 @@ class ThumbReader(QObject):
                 source = source or self._open(True)
                 source.ask(wish[1], width=self._box[0], height=self._box[1])
                 found = source.take()
-                if found is None:
-                    continue
-                image = picture_of(found).image.copy()
-                with self._turn:
-                    if not self._closed:
-                        self.arrived.emit(wish[0], image)
+                if found is not None:
+                    self._tell(self.arrived, wish[0], picture_of(found).image.copy())
         except (Problem, OSError):
             pass  # the player's own reader says what is wrong with the film
         finally:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QHideEvent, QImage, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QScrollArea, QScrollBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.video import FrameIndex, VideoFacts
 from workbench.gui.actions import make_action
@@ -31,9 +31,9 @@ from workbench.gui.films.sources import OpenSource, Picture
 from workbench.gui.films.strips import FilmStrip, Ruler
 from workbench.gui.films.thumbs import Thumbnails
 from workbench.gui.theme import theme
+from workbench.gui.timebar import TimeBar
 from workbench.gui.volumes.toolrow import ToolRow
 
-BAR_STEPS = 1_000_000
 MOST_STRIPS_PX, STRIPS_SHARE = 220, 0.3
 """Strips take no more than this of the height: the frame is what is looked at."""
 TELL_MS = 100
@@ -63,7 +63,7 @@ class FilmViewer(QWidget):
         self.ruler, self.thumbnails = Ruler(self.scene), Thumbnails(self.scene)
         self.readout, self.costs = Caption(), QLabel()
         self.speed = QComboBox()
-        self.bar = QScrollBar(Qt.Orientation.Horizontal)
+        self.bar = TimeBar(self.scene)
         self._strips: list[QWidget] = []
         self._telling = QTimer(self)
         self._telling.setSingleShot(True)
@@ -223,17 +223,6 @@ class FilmViewer(QWidget):
         self.speed.blockSignals(False)
         self._tell_soon()
 
-    def _scroll(self) -> None:
-        whole = max(self.scene.duration_s, 1e-3)
-        page = round(BAR_STEPS * min(self.scene.span_s / whole, 1.0))
-        self.bar.blockSignals(True)
-        self.bar.setRange(0, BAR_STEPS - page)
-        self.bar.setPageStep(max(page, 1))
-        self.bar.setSingleStep(max(page // 10, 1))
-        self.bar.setValue(round(BAR_STEPS * self.scene.start_s / whole))
-        self.bar.blockSignals(False)
-        self.bar.setVisible(page < BAR_STEPS)
-
     def _able(self) -> None:
         there = self.scene.frames > 0
         for action in self.acts.values():
@@ -328,7 +317,4 @@ class FilmViewer(QWidget):
             strip.scrubbed.connect(player.go)
         for signal in (scene.moved, scene.selected, scene.shown):
             signal.connect(self._tell_soon)
-        scene.ranged.connect(self._scroll)
-        scene.shown.connect(self._scroll)
-        self.bar.valueChanged.connect(lambda at: scene.look(at / BAR_STEPS * scene.duration_s, scene.span_s))
         self.speed.currentIndexChanged.connect(lambda at: player.set_speed(SPEEDS[at]))

@@ -1,13 +1,15 @@
-"""What these pages share: a title line with room for controls, and a column below."""
+"""What these pages share: a title line with room for controls, a column below, notes, and files dropped on them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from workbench.gui.banner import Banner
+from workbench.gui.banner import Banner, Remedy
 from workbench.gui.card import Caption
 from workbench.gui.closingwork import PageWork
 from workbench.gui.theme import theme
@@ -41,6 +43,29 @@ class PageFrame(QWidget):
         self.column.setSpacing(px(12))
         self.column.addLayout(line)
         self.column.addWidget(self.banner)
+        self._dropped_on: Callable[[list[str]], object] = lambda paths: None
+
+    def take_drops(self, take: Callable[[list[str]], object]) -> None:
+        """From now on `take` gets the paths of what is dropped on the page."""
+        self._dropped_on = take
+        self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = local_paths(event)
+        if paths:
+            event.acceptProposedAction()
+            self._dropped_on(paths)
+
+    def note(self, lines: Sequence[str], *remedies: Remedy) -> None:
+        """Say something above what the page shows; no lines take away what was said."""
+        if lines:
+            self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines), *remedies)
+        else:
+            self.banner.dismiss()
 
     def values(self) -> dict[str, Any]:
         """What is worth remembering of the page until the next start."""
@@ -60,3 +85,8 @@ class PageFrame(QWidget):
 
     def closed(self) -> None:
         """Called when the window closes: let go of what is read."""
+
+
+def local_paths(event: QDropEvent) -> list[str]:
+    """The paths of the files and folders that are dragged or dropped."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.events import WorkerState
@@ -57,7 +57,7 @@ class ModelsPage(PageFrame):
         self.list, self.detail = ModelList(), ModelDetailCard(link, recipes)
         self.downloads = Downloads(link, self)
         self.filter = QLineEdit()
-        self.setAcceptDrops(True)
+        self.take_drops(self._dropped)
         self._found = Card("All models", "asking the worker…")
         self._lay_out()
         self._make_actions()
@@ -106,16 +106,9 @@ class ModelsPage(PageFrame):
         dialog.open()
         return dialog
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            folder = Path(paths[0])
-            self.add_folder(str(folder.parent if folder.is_file() else folder))
+    def _dropped(self, paths: list[str]) -> None:
+        folder = Path(paths[0])
+        self.add_folder(str(folder.parent if folder.is_file() else folder))
 
     # What is there
 

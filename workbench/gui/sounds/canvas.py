@@ -1,4 +1,4 @@
-"""What is drawn along time: the ground of every strip, with its zoom, cursor and selection; ruler and waveform."""
+"""What is drawn along a sound's time: the ground of every strip, on which samples are selected; ruler and waveform."""
 
 from __future__ import annotations
 
@@ -7,146 +7,52 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QColor,
-    QImage,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QPixmap,
-    QResizeEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPen, QWheelEvent
 
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.waves import envelope
-from workbench.gui.theme import DARK, theme, tokens
+from workbench.gui.theme import theme, tokens
+from workbench.gui.timestrip import NOTCH, TimeStrip, paint_times
 
-LEFT_PX = 56
-"""Room for the numbers of an axis, the same in every strip, so that all lie below each other."""
 CLIPPED = 0.9999
-NOTCH = 120
-"""A step of a common wheel, in eighths of a degree."""
 
 
-class TimeStrip(QWidget):
-    """A strip along the scene's time. The wheel magnifies about the pointer, with Shift it shifts; a drag selects.
+class SoundStrip(TimeStrip):
+    """A strip along the scene's time; a drag selects. A subclass says with `taller` what Ctrl and the wheel do.
 
-    A subclass draws what changes with the view in `paint_ground` (kept as a picture) and says with
-    `taller` what Ctrl and the wheel do. `pointed` carries the sample and the height 0 … 1 under the pointer.
+    `pointed` carries the sample and the height 0 … 1 under the pointer.
     """
 
+    scene: SoundScene
     pointed = Signal(int, float)
-    dark = False
-    """Whether the ground is dark in both themes."""
-    hidden_px = 0
-    """So much of the strip lies under a scroll bar: time runs on below it, as in the strips above."""
 
     def __init__(self, scene: SoundScene, name: str) -> None:
-        super().__init__()
-        self.scene = scene
-        self.setAccessibleName(name)
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self._ground: QPixmap | None = None
-        self._room: QRectF | None = None
+        super().__init__(scene, name)
         self._pressed: tuple[float, int] | None = None
-        self._held: tuple[float, float] | None = None
-        for signal in (scene.shown, scene.ranged, scene.restyled):
-            signal.connect(self.redraw)
-        scene.moved.connect(self.update)
-        scene.selected.connect(self.update)
-        theme().follow(self, self.redraw)
-
-    def redraw(self) -> None:
-        """Draw the ground anew."""
-        self._ground = self._room = None
-        self.update()
-
-    @property
-    def room(self) -> QRectF:
-        """Where time runs."""
-        if self._room is None:  # asked for with every edge of every segment
-            left = theme().pixels(LEFT_PX)
-            self._room = QRectF(left, 0, max(self.width() + self.hidden_px - left, 1), self.height())
-        return self._room
-
-    def x_of(self, sample: float) -> float:
-        """The pixel of a sample."""
-        return self.room.left() + self.scene.x_of(sample, int(self.room.width()))
+        scene.restyled.connect(self.redraw)
 
     def sample_at(self, x: float) -> int:
         """The sample under a pixel."""
         return self.scene.sample_at(x - self.room.left(), int(self.room.width()))
 
-    def paint_ground(self, painter: QPainter) -> None:
-        """Draw what the view shows."""
-
-    def paint_over(self, painter: QPainter) -> None:
-        """Draw what changes faster than the view."""
+    def time_at(self, x: float) -> float:
+        """The time of the sample under a pixel."""
+        return self.sample_at(x) / self.scene.rate_hz
 
     def taller(self, factor: float) -> None:
         """Magnify the height."""
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._ground = self._room = None
-        super().resizeEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self._ground is None:
-            ratio = self.devicePixelRatioF()
-            self._ground = QPixmap(self.size() * ratio)
-            self._ground.setDevicePixelRatio(ratio)
-            self._ground.fill(QColor(tokens().surface))
-            inner = QPainter(self._ground)
-            self.paint_ground(inner)
-            inner.end()
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._ground)
-        self.paint_over(painter)
-        self._paint_marks(painter)
-        painter.end()
-
-    def _paint_marks(self, painter: QPainter) -> None:
-        if not self.scene.samples:
-            return
-        room, now = self.room, tokens()
-        painter.setClipRect(room)
-        if self.scene.selection is not None:
-            left, right = (self.x_of(one) for one in self.scene.selection)
-            shade = QColor(now.accent)
-            shade.setAlpha(56)
-            painter.fillRect(QRectF(left, 0, max(right - left, 1), self.height()), shade)
-            painter.setPen(QPen(QColor(now.accent), 1))
-            painter.drawLines([QLineF(x, 0, x, self.height()) for x in (left, right)])
-        x = self.x_of(self.scene.cursor)
-        painter.setPen(QPen(QColor(DARK.warning if self.dark else now.warning), theme().pixels(1.5)))
-        painter.drawLine(QLineF(x, 0, x, self.height()))
-        painter.setClipping(False)
-        if self.hasFocus():
-            painter.setPen(QPen(QColor(now.accent), 1))
-            painter.drawRect(QRectF(0.5, 0.5, self.width() - 1, self.height() - 1))
-
     # Hands
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        notches = event.angleDelta().y() / NOTCH
-        across = event.angleDelta().x() / NOTCH
-        mods = event.modifiers()
-        if mods & Qt.KeyboardModifier.ControlModifier:
-            self.taller(1.25**notches)
-        elif mods & Qt.KeyboardModifier.ShiftModifier or (across and not notches):
-            self.scene.shift(-0.1 * (across or notches))
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.taller(1.25 ** (event.angleDelta().y() / NOTCH))
+            event.accept()
         else:
-            at = self.sample_at(event.position().x()) / self.scene.rate_hz
-            self.scene.magnify(1.25**notches, at)
-        event.accept()
+            super().wheelEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
         x = event.position().x()
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed = (x, self.sample_at(x))
@@ -157,16 +63,13 @@ class TimeStrip(QWidget):
                     other = max(ends, key=lambda one: abs(one - self.sample_at(x)))
                 self._pressed = (x - 100, other)
                 self.scene.select(other, self.sample_at(x))
-        elif event.button() == Qt.MouseButton.MiddleButton:
-            self._held = (x, self.scene.start_s)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()
         if self._pressed is not None and abs(x - self._pressed[0]) > 3:
             self.scene.select(self._pressed[1], self.sample_at(x))
-        elif self._held is not None:
-            back = (x - self._held[0]) / self.room.width() * self.scene.span_s
-            self.scene.look(self._held[1] - back, self.scene.span_s)
+        else:
+            super().mouseMoveEvent(event)
         self.pointed.emit(self.sample_at(x), 1 - event.position().y() / max(self.height(), 1))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -177,7 +80,8 @@ class TimeStrip(QWidget):
                 self.scene.place(self.sample_at(x))
             else:
                 self.scene.place(self.scene.selection[0] if self.scene.selection else self.sample_at(x))
-        self._pressed = self._held = None
+        self._pressed = None
+        super().mouseReleaseEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = max(1, round(self.scene.span_s * self.scene.rate_hz / max(self.room.width(), 1)))
@@ -195,31 +99,7 @@ class TimeStrip(QWidget):
         self.scene.place(target, follow=True)
 
 
-def ticks(
-    start: float, span: float, width_px: float, *, apart_px: float = 90, clocked: bool = True
-) -> tuple[list[float], float]:
-    """Round values at least `apart_px` from each other, and their step."""
-    least = span / max(width_px / apart_px, 1)
-    power = 10.0 ** math.floor(math.log10(max(least, 1e-9)))
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= least * 0.999)
-    if clocked and step > 10:  # from here on time is told in minutes
-        step = next((one for one in (15, 30, 60, 120, 300, 600, 900, 1800, 3600) if one >= least), step)
-    first = math.ceil(start / step - 1e-9)
-    count = math.floor((start + span) / step + 1e-9) - first + 1
-    return [(first + at) * step for at in range(max(count, 0))], step
-
-
-def clock(seconds: float, step: float = 1e-3) -> str:
-    """A time as '1:02:03.5', with as many decimals as a step needs."""
-    decimals = max(0, -math.floor(math.log10(max(step, 1e-9)) + 1e-9))
-    whole = round(seconds, decimals)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    tail = f"{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
-    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
-
-
-class Ruler(TimeStrip):
+class Ruler(SoundStrip):
     """The time in view."""
 
     def __init__(self, scene: SoundScene) -> None:
@@ -228,22 +108,11 @@ class Ruler(TimeStrip):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def paint_ground(self, painter: QPainter) -> None:
-        room, now = self.room, tokens()
-        if not self.scene.samples:
-            return
-        values, step = ticks(self.scene.start_s, self.scene.span_s, room.width())
-        for value in values:
-            x = self.x_of(value * self.scene.rate_hz)
-            painter.setPen(QColor(now.line))
-            painter.drawLine(QLineF(x, self.height() * 0.62, x, self.height()))
-            painter.setPen(QColor(now.dim))
-            words = clock(value, step)
-            width = painter.fontMetrics().horizontalAdvance(words)
-            left = min(max(x - width / 2, room.left()), self.width() - width - 2)
-            painter.drawText(QPointF(left, self.height() * 0.56), words)
+        if self.scene.samples:
+            paint_times(painter, self)
 
 
-class Waveform(TimeStrip):
+class Waveform(SoundStrip):
     """Extremes and RMS of every channel; samples as dots at the closest."""
 
     def __init__(self, scene: SoundScene) -> None:
@@ -323,7 +192,10 @@ class Waveform(TimeStrip):
             return
         start = max(0, math.floor(ends[0]) - 1)
         values = np.clip(sound.block(start, math.ceil(ends[1]) + 2)[:, channel] * self.scene.gain, -1, 1)
-        points = [QPointF(self.x_of(start + at), middle - float(one) * half) for at, one in enumerate(values)]
+        points = [
+            QPointF(self.x_of((start + at) / sound.rate_hz), middle - float(one) * half)
+            for at, one in enumerate(values)
+        ]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(tokens().accent), 1.2))
         painter.drawPolyline(points)

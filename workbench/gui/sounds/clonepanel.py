@@ -6,23 +6,16 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
-    QFrame,
     QListWidgetItem,
-    QPlainTextEdit,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
 )
 
 from workbench.core.cloning import CONSENT, Said, VoiceSource
 from workbench.gui.actions import keymap
-from workbench.gui.card import Caption
-from workbench.gui.sidepanel import ShortList, chooser, row, words
+from workbench.gui.sidepanel import ShortList, ShortText, SidePanel, TellsWork, chooser, row, words
 from workbench.gui.sounds.saidstrip import SaidStrip
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views import palette
@@ -61,18 +54,13 @@ class Shown(NamedTuple):
         return f"{self.title} ({self.kind}){told}{like}"
 
 
-class ClonePanel(QScrollArea):
+class ClonePanel(SidePanel, TellsWork):
     """Shows what it is told; its buttons, list and map are wired by who made it."""
 
     def __init__(self, strip: SaidStrip) -> None:
-        super().__init__()
+        super().__init__("Speak with a voice", WIDTH_PX)
         px = theme().pixels
         self.strip = strip
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(px(WIDTH_PX))
-        self.setAccessibleName("Speak with a voice")
         self.model = chooser("Synthesiser")
         self.model.setToolTip("The model that speaks: the shipped one, or one that a run has made")
         self.source = chooser("Whose voice is enrolled")
@@ -88,16 +76,13 @@ class ClonePanel(QScrollArea):
         self.list.setMinimumHeight(px(LIST_PX))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.notes, self.hint = words("", "warning"), words(HINT, "dim")
-        self.text = _ShortText()
+        self.text = ShortText(TEXT_PX)
         self.text.setAccessibleName("What is to be said")
         self.text.setPlaceholderText("What is to be said, in English")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(px(TEXT_PX))
         self.wrong = words("", "error")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Speaking")
-        self.progress = Caption(role="small")
+        self.make_progress("Speaking")
         self.result = words("", "small")
         self.map = PointMap()
         self.map.setMinimumHeight(px(MAP_PX))
@@ -109,7 +94,7 @@ class ClonePanel(QScrollArea):
         self.points: list[Shown] = []
         theme().changed.connect(self._recolour)
         self._lay_out()
-        self.say("", "", -1.0)
+        self.say("", -1.0)
         self.show_models([], "")
         self.show_voices([], None)
         self.show_map([], None)
@@ -118,12 +103,7 @@ class ClonePanel(QScrollArea):
         self.show_said(None)
 
     def _lay_out(self) -> None:
-        px, of = theme().pixels, self.buttons
-        body = QWidget()
-        body.setObjectName("scrolled")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(px(4), 0, px(4), 0)
-        column.setSpacing(px(6))
+        of, column = self.buttons, self.make_column(left_px=4, gap_px=6)
         column.addWidget(words("Speak with a voice", "heading"))
         column.addWidget(self.model)
         enrolling = row(self.source, of["enrol"])
@@ -146,7 +126,6 @@ class ClonePanel(QScrollArea):
         column.addWidget(self.legend)
         column.addWidget(words(CONSENT, "small"))
         column.addStretch(0)
-        self.setWidget(body)
 
     def chosen(self) -> Shown | None:
         """The voice that is selected in the list."""
@@ -176,13 +155,8 @@ class ClonePanel(QScrollArea):
         self.source.setEnabled(bool(sources))
         self.source.setPlaceholderText("Open or record a sound")
 
-    def say(self, doing: str, told: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.bar.setVisible(bool(doing))
-        self.progress.setVisible(bool(doing))
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * fraction))
-        self.progress.set_whole(doing + (f": {told}" if told else "") if doing else "")
+    def say_far(self, doing: str, more: str, fraction: float) -> None:
+        self.say(f"{doing}: {more}" if doing and more else doing, fraction)
 
     def show_voices(self, found: Sequence[Shown], chosen: VoiceSource | None) -> None:
         """The voices that are at hand, `chosen` selected."""
@@ -263,10 +237,3 @@ class ClonePanel(QScrollArea):
             swatch = QPixmap(size, size)
             swatch.fill(QColor(self._colour(one.kind)))
             self.list.item(at).setIcon(QIcon(swatch))
-
-
-class _ShortText(QPlainTextEdit):
-    """Asks for little height: the area around it grants what texts ask for before it scrolls."""
-
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), theme().pixels(TEXT_PX))

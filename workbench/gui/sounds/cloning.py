@@ -181,7 +181,7 @@ class Cloning(QObject):
         if panel.isHidden():
             return
         panel.show_sources(sources_of(page))
-        panel.say(asking.doing or self.placing.doing, asking.words, asking.fraction)
+        panel.say_far(asking.doing or self.placing.doing, asking.words, asking.fraction)
         self._show()
         running, one = bool(asking.doing), self.voices.find(self.chosen)
         ready = self.chosen is not None and not panel.wrong.text()

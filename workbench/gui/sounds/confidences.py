@@ -13,7 +13,7 @@ from workbench.core.audio import Segment, TiersDoc
 from workbench.gui.theme import theme, tokens
 
 if TYPE_CHECKING:
-    from workbench.gui.sounds.canvas import TimeStrip
+    from workbench.gui.sounds.canvas import SoundStrip
 
 BAR_PX, EDGE_PX = 5, 1
 
@@ -32,7 +32,7 @@ def word_at(words: Sequence[Segment], at_s: float) -> Segment | None:
     return words[found] if found >= 0 and at_s < words[found].end_s else None
 
 
-def paint(painter: QPainter, strip: TimeStrip, words: Sequence[Segment]) -> None:
+def paint(painter: QPainter, strip: SoundStrip, words: Sequence[Segment]) -> None:
     """A bar over each word, from the colour of errors (0) over that of warnings to that of what is well (1)."""
     scene = strip.scene
     first = max(0, bisect.bisect_left(words, scene.start_s, key=lambda one: one.end_s))
@@ -42,7 +42,7 @@ def paint(painter: QPainter, strip: TimeStrip, words: Sequence[Segment]) -> None
         one = words[at]
         if one.start_s > scene.start_s + scene.span_s:
             break
-        left, right = strip.x_of(one.start_s * scene.rate_hz), strip.x_of(one.end_s * scene.rate_hz)
+        left, right = strip.x_of(one.start_s), strip.x_of(one.end_s)
         if right < drawn_to + 0.5:  # thousands of words in one pixel look like one
             continue
         drawn_to = right

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.problem import ProblemRecord, record_of
 from workbench.gui.link import Link
-from workbench.runner.transcribing import Stopped
+from workbench.runner.answering import Stopped
 
 LEAVES_WITHIN_S = 5.0
 

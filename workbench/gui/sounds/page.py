@@ -8,9 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QSplitter, QStackedWidget
+from PySide6.QtWidgets import QFileDialog
 
 from workbench.core.audio import TiersDoc, Tracks
 from workbench.core.problem import ProblemRecord
@@ -18,8 +16,8 @@ from workbench.core.recipe import Recipe
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Autosave
 from workbench.gui.closingwork import PageWork
+from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.link import Link
-from workbench.gui.pages.frame import PageFrame
 from workbench.gui.sounds import tieredits
 from workbench.gui.sounds.batch import BatchPlace
 from workbench.gui.sounds.cloning import Cloning
@@ -33,31 +31,19 @@ from workbench.gui.sounds.transcribing import Transcribing
 from workbench.gui.sounds.underway import works_of
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound
-from workbench.gui.theme import theme
-from workbench.gui.topline import SHORT, TabChooser, TopLine
+from workbench.gui.topline import SHORT, TabChooser
 from workbench.gui.working import WorkingLine
 
-MOST_RECENT = 8
-LIST_PX = 200
-TITLE_PX = 220
-"""So much of a file's name is read before buttons stand beside it."""
 SHORTLY = {"batch": "Batch…", "transcribe": "Transcribe", "speakers": "Speakers"}
 
 
-class SoundsPage(PageFrame):
+class SoundsPage(FilesPage):
     """Several files stand in a list at the left; one is seen."""
 
-    changed = Signal()
-
     def __init__(self, link: Link, chooser: TabChooser) -> None:
-        self.top = TopLine(chooser)
-        super().__init__("Sounds", top=self.top)
-        self.link = link
-        self.recent: list[str] = []
+        super().__init__(link, chooser, "Sounds")
         self.recipes: Mapping[str, Recipe] = {}
         """What corrections can train."""
-        self.path = ""
-        self._wish = ""
         self._is_sample = False
         self.opening = Opening(link, self)
         self.start = start_place(files=self.ask_files, folder=self.ask_folder, sample=self.open_sample,
@@ -65,25 +51,14 @@ class SoundsPage(PageFrame):
         self.viewer = SoundViewer(link, tracked=True)
         self.recorder = RecordPanel(link, link.home.root / "recordings")
         self.exporting = Exporting(link, self)
-        self.files = QListWidget()
-        self.files.setAccessibleName("Sounds")
-        self.files.hide()
-        self.looking = QSplitter(Qt.Orientation.Horizontal)
-        self.looking.addWidget(self.files)
-        self.looking.addWidget(self.viewer)
-        self.looking.setStretchFactor(1, 1)
-        self.looking.setSizes([theme().pixels(LIST_PX), theme().pixels(1000)])
-        self.places = QStackedWidget()
         self.batch = BatchPlace(link)
-        for place in (self.start, self.looking, self.recorder, self.batch):
-            self.places.addWidget(place)
+        self.place(self.viewer, self.recorder, self.batch)
         self.transcribing = Transcribing(self)
         self.speaking = Speaking(self)
         self.looking.addWidget(self.speaking.panel)
         self.cloning = Cloning(self)
         self.working = WorkingLine(self._stop)
         self.autosave = Autosave(link, self._taken, self)
-        self.setAcceptDrops(True)
         self._make_actions()
         self.column.addWidget(self.working)
         beside = self.transcribing.beside(self.places)
@@ -91,7 +66,7 @@ class SoundsPage(PageFrame):
         self.column.addLayout(beside, 1)
         self._wire()
         self.start.show_recent([])
-        self._refresh()
+        self.follow()
 
     # What is remembered
 
@@ -102,11 +77,8 @@ class SoundsPage(PageFrame):
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
-        try:
-            self.recent = msgspec.convert(values.get("recent", []), list[str])
-        except msgspec.ValidationError:
+        if not self.take_recent(values):
             return
-        self.start.show_recent(self.recent)
         for part, kept in ((self.transcribing, "transcribing"), (self.batch, "batch"), (self.cloning, "cloning")):
             part.set_values(values[kept] if isinstance(values.get(kept), dict) else {})
 
@@ -126,11 +98,6 @@ class SoundsPage(PageFrame):
         """What would end with the window."""
         return works_of(self)
 
-    @property
-    def viewing(self) -> bool:
-        """Whether a sound is seen."""
-        return bool(self.path) and self.places.currentWidget() is self.looking
-
     # Opening
 
     def open_paths(self, paths: Sequence[str]) -> None:
@@ -143,71 +110,53 @@ class SoundsPage(PageFrame):
     def open_sound(self, path: str) -> None:
         """See a sound."""
         self._leave()
-        self._wish, self._is_sample = path, False
+        self.wish, self._is_sample = path, False
         self.opening.open(path)
+
+    def open_listed(self, path: str) -> None:
+        self.open_sound(path)
 
     def open_sample(self) -> None:
         """See the sample."""
         self._leave()
         self.files.clear()
         self.files.hide()
-        self._wish, self._is_sample = "", True
+        self.wish, self._is_sample = "", True
         self.opening.open_sample()
-
-    def step(self, by: int) -> None:
-        """Open the next sound of the list."""
-        row = self.files.currentRow() + by
-        if 0 <= row < self.files.count():
-            self.files.setCurrentRow(row)
 
     def record(self) -> None:
         """Show the microphone."""
         self._leave()
         self.places.setCurrentWidget(self.recorder)
         self.recorder.open()
-        self._refresh()
+        self.follow()
 
     def show_batch(self) -> None:
         """Show the place where many files are transcribed."""
         self._leave()
         self.places.setCurrentWidget(self.batch)
         self.transcribing.look()
-        self._refresh()
+        self.follow()
 
     def ask_files(self) -> None:
         """Choose files to open."""
         kinds = f"Sounds ({' '.join(f'*{one}' for one in SUFFIXES)})"
-        self._ask("Open sounds", QFileDialog.FileMode.ExistingFiles, kinds, self.open_paths)
+        self.ask("Open sounds", QFileDialog.FileMode.ExistingFiles, self.open_paths, kinds)
 
     def ask_folder(self) -> None:
         """Choose a folder to open."""
-        self._ask("Open a folder of sounds", QFileDialog.FileMode.Directory, "", self.open_paths)
+        self.ask("Open a folder of sounds", QFileDialog.FileMode.Directory, self.open_paths)
 
     def ask_tiers(self) -> None:
         """Choose a file of tiers."""
         kinds = "Tiers (*.TextGrid *.textgrid *.srt *.vtt *.rttm *.ctm *.json *.txt)"
-        self._ask("Open tiers", QFileDialog.FileMode.ExistingFile, kinds,
-                  lambda paths: self.opening.read_tiers(paths[0]))  # fmt: skip
+        self.ask(
+            "Open tiers", QFileDialog.FileMode.ExistingFile, lambda paths: self.opening.read_tiers(paths[0]), kinds
+        )
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            batch = self.places.currentWidget() is self.batch and not self.batch.errand.running
-            (self.batch.choose if batch else self.open_paths)(paths)
-
-    def _ask(self, title: str, mode: QFileDialog.FileMode, filters: str, then: Any) -> None:
-        dialog = QFileDialog(self, title, str(Path(self.recent[0]).parent) if self.recent else "")
-        dialog.setFileMode(mode)
-        if filters:
-            dialog.setNameFilters([filters, "All files (*)"])
-        dialog.accepted.connect(lambda: then(dialog.selectedFiles()))
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+    def dropped(self, paths: list[str]) -> None:
+        batch = self.places.currentWidget() is self.batch and not self.batch.errand.running
+        (self.batch.choose if batch else self.open_paths)(paths)
 
     def _list(self, paths: Sequence[str]) -> None:
         if not paths:
@@ -215,17 +164,7 @@ class SoundsPage(PageFrame):
             self.failed_with(ProblemRecord("There is no sound in this folder.", expected=f"files such as {kinds}",
                                        fix="Choose another folder, or single files."))  # fmt: skip
             return
-        self.files.blockSignals(True)
-        self.files.clear()
-        for path in paths:
-            item = QListWidgetItem(Path(path).name)
-            item.setToolTip(path)
-            item.setData(Qt.ItemDataRole.UserRole, path)
-            self.files.addItem(item)
-        self.files.setCurrentRow(0)
-        self.files.blockSignals(False)
-        self.files.setVisible(len(paths) > 1)
-        self.open_sound(paths[0])
+        self.list_files(paths)
 
     def _opened(self, opened: Opened) -> None:
         self.path = opened.path
@@ -236,22 +175,13 @@ class SoundsPage(PageFrame):
         told = ["Your tiers of last time are shown again."] if opened.restored else []
         self.note([*told, *opened.notes])
         if not self._is_sample:
-            self.recent = [opened.path, *(one for one in self.recent if one != opened.path)][:MOST_RECENT]
-            self.start.show_recent(self.recent)
-            self.changed.emit()
-        self._refresh()
+            self.remember(opened.path)
+        self.follow()
 
     def _grown(self, sound: Sound) -> None:
         self.viewer.grow(sound)
         if sound.complete:
             self.note(sound.notes)
-
-    def note(self, lines: Sequence[str]) -> None:
-        """Say something above the sound."""
-        if lines:
-            self.banner.show_note("\n".join(line[:1].upper() + line[1:] for line in lines))
-        else:
-            self.banner.dismiss()
 
     def _tiers_read(self, doc: TiersDoc) -> None:
         for tier in doc.tiers:
@@ -262,21 +192,6 @@ class SoundsPage(PageFrame):
     def _recorded(self, path: str) -> None:
         self.open_paths([path])
 
-    def failed_with(self, record: ProblemRecord) -> None:
-        """Say what went wrong."""
-        gone = self._wish
-        if gone in self.recent and not Path(gone).exists():
-            self.banner.show_problem(record, ("Remove from the list", lambda: self._forget(gone)))
-        else:
-            self.banner.show_problem(record)
-        self._refresh()
-
-    def _forget(self, path: str) -> None:
-        self.recent = [one for one in self.recent if one != path]
-        self.start.show_recent(self.recent)
-        self.banner.dismiss()
-        self.changed.emit()
-
     # The sound that is open
 
     def close_sounds(self) -> None:
@@ -286,7 +201,7 @@ class SoundsPage(PageFrame):
         self.files.clear()
         self.path = ""
         self.places.setCurrentWidget(self.start)
-        self._refresh()
+        self.follow()
 
     def export(self) -> None:
         """Ask what to write where."""
@@ -343,10 +258,6 @@ class SoundsPage(PageFrame):
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
-        self.start.recent_chosen.connect(lambda path: self.open_paths([path]))
-        self.files.currentItemChanged.connect(
-            lambda item, _: self.open_sound(item.data(Qt.ItemDataRole.UserRole)) if item else None
-        )
         self.opening.opened.connect(self._opened)
         self.opening.grown.connect(self._grown)
         self.opening.tiers_read.connect(self._tiers_read)
@@ -357,8 +268,8 @@ class SoundsPage(PageFrame):
         self.viewer.tracks_wanted.connect(self.show_tracks)
         self.viewer.edited.connect(self.autosave.touch)
         self.recorder.recorded.connect(self._recorded)
-        self.recorder.left.connect(self._left_place)
-        self.batch.left.connect(self._left_place)
+        self.recorder.left.connect(self.left_place)
+        self.batch.left.connect(self.left_place)
         self.batch.sound_wanted.connect(lambda path: self.open_paths([path]))
         self.batch.failed.connect(self.failed_with)
         self.batch.remembered.connect(self.changed)
@@ -371,11 +282,6 @@ class SoundsPage(PageFrame):
         for asking in (self.opening.asking, self.exporting.asking, self.transcribing.asking, self.speaking.asking,
                        self.speaking.remembering, self.cloning.asking):  # fmt: skip
             asking.changed.connect(lambda _: self._tell())
-        self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
-
-    def _left_place(self) -> None:
-        self.places.setCurrentWidget(self.looking if self.path else self.start)
-        self._refresh()
 
     def _tell(self) -> None:
         self.cloning.check_store()
@@ -383,7 +289,7 @@ class SoundsPage(PageFrame):
                            self.speaking.asking.doing, self.speaking.remembering.doing,
                            self.cloning.asking.doing])  # fmt: skip
 
-    def _refresh(self) -> None:
+    def follow(self) -> None:
         viewing = self.viewing
         recording = self.places.currentWidget() is self.recorder
         many = self.files.count() > 1

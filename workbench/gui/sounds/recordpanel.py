@@ -14,11 +14,11 @@ from workbench.core.words import count
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.sounds import devices
-from workbench.gui.sounds.canvas import clock
 from workbench.gui.sounds.devices import Device
 from workbench.gui.sounds.live import LevelMeter, LiveCanvas
 from workbench.gui.sounds.recorder import MakeInput, Recorder
 from workbench.gui.theme import theme
+from workbench.gui.timestrip import clock
 
 TICK_MS = 16
 METER_S = 0.05

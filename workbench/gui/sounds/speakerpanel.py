@@ -6,24 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QFormLayout,
-    QFrame,
     QListWidgetItem,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
     QSpinBox,
-    QVBoxLayout,
-    QWidget,
 )
 
 from workbench.core.speakers import Voice
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
-from workbench.gui.sidepanel import ShortList, row, words
+from workbench.gui.sidepanel import ShortList, SidePanel, TellsWork, row, words
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views.pointmap import Groups, PointMap
 
@@ -31,17 +26,14 @@ WIDTH_PX, LIST_PX, MAP_PX, SWATCH_PX = 280, 120, 190, 12
 MOST = 20
 
 
-class SpeakerPanel(QScrollArea):
+class SpeakerPanel(SidePanel, TellsWork):
     """Shows what it is told; its buttons, list and map are wired by who made it."""
 
+    waking = "waking the encoder"
+
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("Who spoke when", WIDTH_PX)
         px = theme().pixels
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(px(WIDTH_PX))
-        self.setAccessibleName("Who spoke when")
         self.number = QSpinBox()
         self.number.setRange(0, MOST)
         self.number.setSpecialValueText("find out")
@@ -53,10 +45,7 @@ class SpeakerPanel(QScrollArea):
         for button, name in ((self.run, "run"), (self.stop, "stop"), (self.rename, "name"), (self.play, "play"),
                              (self.voices, "voices")):  # fmt: skip
             keymap().explain(button, f"sounds.speakers-{name}")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Finding speakers")
-        self.progress = Caption(role="small")
+        self.make_progress("Finding speakers")
         self.found = words("", "dim")
         self.list = ShortList(LIST_PX)
         self.list.setAccessibleName("Speakers")
@@ -71,17 +60,12 @@ class SpeakerPanel(QScrollArea):
         self._told: tuple[Sequence[Voice], str] = ((), "")
         theme().changed.connect(self._recolour)
         self._lay_out()
-        self.say("", "", -1.0)
+        self.say("", -1.0)
         self.show_speakers([], "")
         self.show_map(None, [])
 
     def _lay_out(self) -> None:
-        px = theme().pixels
-        body = QWidget()
-        body.setObjectName("scrolled")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(px(4), 0, px(4), 0)
-        column.setSpacing(px(8))
+        column = self.make_column(left_px=4)
         form = QFormLayout()
         form.addRow(words("Speakers", "dim"), self.number)
         column.addWidget(words("Who spoke when", "heading"))
@@ -95,21 +79,11 @@ class SpeakerPanel(QScrollArea):
         column.addWidget(self.map, 1)
         column.addWidget(self.map_about)
         column.addStretch(0)
-        self.setWidget(body)
 
     def chosen(self) -> str:
         """The speaker that is selected in the list; empty for none."""
         at = self.list.currentRow()
         return self.speakers[at] if 0 <= at < len(self.speakers) else ""
-
-    def say(self, doing: str, words: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.bar.setVisible(bool(doing))
-        self.progress.setVisible(bool(doing))
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * fraction))
-        far = f"{100 * fraction:.0f} %" if fraction >= 0 else "waking the encoder"
-        self.progress.set_whole(f"{doing}: {far}" + (f", {words}" if words else "") if doing else "")
 
     def show_speakers(self, found: Sequence[Voice], notes: str, colours: Sequence[str] = ()) -> None:
         """Who speaks for how long, in these colours; whoever was selected stays so."""

@@ -95,7 +95,7 @@ class Speaking(QObject):
         self.panel.run.setEnabled(can["speakers-run"])
         self.panel.stop.setEnabled(running)
         self.panel.rename.setEnabled(can["speakers-name"])
-        self.panel.say(asking.doing, asking.words, asking.fraction)
+        self.panel.say_far(asking.doing, asking.words, asking.fraction)
         if not self.panel.isHidden():
             self._show()
 

@@ -13,12 +13,13 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen
 from workbench.core.audio import TILE_COLUMNS
 from workbench.gui.bands import bands
 from workbench.gui.sounds import confidences
-from workbench.gui.sounds.canvas import TimeStrip, ticks
+from workbench.gui.sounds.canvas import SoundStrip
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tiles import Tile, TileStore, level_for, tile_span_s
 from workbench.gui.sounds.tints import colour_table
 from workbench.gui.sounds.waves import from_axis, limits_hz, to_axis
 from workbench.gui.theme import theme, tokens
+from workbench.gui.timestrip import ticks
 
 MARKS_HZ = (20, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 48_000)
 Piece: TypeAlias = tuple[QRectF, QImage, QRectF]
@@ -27,7 +28,7 @@ PITCH_HZ = (50.0, 600.0)
 """Pitch has a logarithmic scale of its own over the whole height: on the axis it would lie at the bottom."""
 
 
-class Spectrogram(TimeStrip):
+class Spectrogram(SoundStrip):
     """Power in dB; where a tile is still under way, the coarser or finer one at hand stands in for it."""
 
     dark = True
@@ -123,9 +124,8 @@ class Spectrogram(TimeStrip):
         columns = min(part[1] * TILE_COLUMNS, len(tile.power_db) - first)
         if columns <= 0:
             return
-        rate, column_s = self.scene.rate_hz, self.scene.settings.column_s * 2**level
-        left = self.x_of(start_s * rate)
-        right = self.x_of((start_s + columns * column_s) * rate)
+        column_s = self.scene.settings.column_s * 2**level
+        left, right = self.x_of(start_s), self.x_of(start_s + columns * column_s)
         picture = tile.coloured(table)
         rows, room = picture.height(), self.room
         # Only what is seen is scaled: at the closest a tile is many times wider than the screen.
@@ -168,12 +168,12 @@ class Spectrogram(TimeStrip):
         tracks, rows = self.scene.tracks, self.scene.track_rows
         if tracks is None or rows is None or not len(rows):
             return
-        rate, hop = self.scene.rate_hz, tracks.hop_s
+        hop = tracks.hop_s
         first = max(0, int((self.scene.start_s - tracks.start_s) / hop) - 1)
         last = min(len(rows), int((self.scene.start_s + self.scene.span_s - tracks.start_s) / hop) + 2)
         step = max(1, (last - first) // max(int(self.room.width()), 1))
         places = range(first, last, step)
-        xs = [self.x_of((tracks.start_s + at * hop) * rate) for at in places]
+        xs = [self.x_of(tracks.start_s + at * hop) for at in places]
         values = np.asarray(rows[first:last:step])
         painter.setClipRect(self.room)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

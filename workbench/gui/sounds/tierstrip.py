@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLineEdit, QScrollArea
 from workbench.core.audio import Segment, Tier, TiersDoc
 from workbench.core.speakers import speakers_of
 from workbench.gui.sounds import correcting, tieredits
-from workbench.gui.sounds.canvas import LEFT_PX, TimeStrip
+from workbench.gui.sounds.canvas import SoundStrip
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tieredits import Replaced, TierEdit, TiersEdit
 from workbench.gui.theme import theme, tokens
@@ -24,7 +24,7 @@ NUDGE_S = 0.005
 """What a key moves a boundary by."""
 
 
-class TierStrip(TimeStrip):
+class TierStrip(SoundStrip):
     """A row per tier; a click marks a segment and selects its time, a double click edits its text."""
 
     edited = Signal()
@@ -72,7 +72,7 @@ class TierStrip(TimeStrip):
 
     def split(self) -> None:
         """Cut the segment at the cursor."""
-        self._edit("Split segment", lambda: tieredits.split(self.doc, self.tier, self._cursor_s()))
+        self._edit("Split segment", lambda: tieredits.split(self.doc, self.tier, self.scene.time_s))
 
     def join(self) -> None:
         """Join the marked segment with the next."""
@@ -110,7 +110,7 @@ class TierStrip(TimeStrip):
         one = self.segment()
         if one is None:
             return
-        start = abs(one.start_s - self._cursor_s()) <= abs(one.end_s - self._cursor_s())
+        start = abs(one.start_s - self.scene.time_s) <= abs(one.end_s - self.scene.time_s)
         to_s = (one.start_s if start else one.end_s) + by_s
         if self._edit("Move boundary", lambda: self._moved(self.tier, self.marked, start, to_s)):
             moved = self.segment()
@@ -138,7 +138,7 @@ class TierStrip(TimeStrip):
         last = len(self.doc.tiers[self.tier].segments) - 1
         here = self.marked
         if here < 0:
-            here = tieredits.at_time(self.doc.tiers[self.tier], self._cursor_s()) - (by > 0)
+            here = tieredits.at_time(self.doc.tiers[self.tier], self.scene.time_s) - (by > 0)
         self._mark(self.tier, min(max(here + by, 0), last))
 
     def _moved(self, tier: int, index: int, start: bool, to_s: float) -> Replaced | None:
@@ -184,9 +184,6 @@ class TierStrip(TimeStrip):
                 return True
         return False
 
-    def _cursor_s(self) -> float:
-        return self.scene.cursor / self.scene.rate_hz
-
     def _mark(self, tier: int, index: int) -> None:
         self.tier, self.marked = tier, index
         one = self.segment()
@@ -229,7 +226,7 @@ class TierStrip(TimeStrip):
             super().mouseMoveEvent(event)
             return
         tier, index, start, drag = self._drag
-        at_s = self.sample_at(event.position().x()) / self.scene.rate_hz
+        at_s = self.time_at(event.position().x())
         if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
             at_s = self._snapped(at_s, tier)
         self._edit("Move boundary", lambda: self._moved(tier, index, start, at_s), drag=drag)
@@ -249,7 +246,7 @@ class TierStrip(TimeStrip):
     def _snapped(self, at_s: float, tier: int) -> float:
         """A boundary of another tier or the cursor, where one is within a few pixels."""
         within_s = NEAR_PX / max(self.room.width(), 1) * self.scene.span_s
-        edges = [self._cursor_s()]
+        edges = [self.scene.time_s]
         for index, one in enumerate(self.doc.tiers):
             near = tieredits.boundary_near(one, at_s, within_s) if index != tier else None
             if near is not None:
@@ -274,15 +271,19 @@ class TierStrip(TimeStrip):
 
     def _box(self, tier: int, one: Segment) -> QRectF:
         row = theme().pixels(ROW_PX)
-        left, right = self.x_of(one.start_s * self.scene.rate_hz), self.x_of(one.end_s * self.scene.rate_hz)
+        left, right = self.x_of(one.start_s), self.x_of(one.end_s)
         return QRectF(left, tier * row + 1, max(right - left, 1), row - 2)
 
     def paint_ground(self, painter: QPainter) -> None:
         row, now = theme().pixels(ROW_PX), tokens()
         for at, tier in enumerate(self.doc.tiers):
             painter.setPen(QColor(now.text if at == self.tier else now.dim))
-            name = painter.fontMetrics().elidedText(tier.name, Qt.TextElideMode.ElideRight, theme().pixels(LEFT_PX) - 8)
-            painter.drawText(QRectF(2, at * row, theme().pixels(LEFT_PX), row), Qt.AlignmentFlag.AlignVCenter, name)
+            name = painter.fontMetrics().elidedText(
+                tier.name, Qt.TextElideMode.ElideRight, theme().pixels(self.left_px) - 8
+            )
+            painter.drawText(
+                QRectF(2, at * row, theme().pixels(self.left_px), row), Qt.AlignmentFlag.AlignVCenter, name
+            )
             painter.setPen(QColor(now.line))
             painter.drawLine(QLineF(0, at * row, self.width(), at * row))
             painter.setClipRect(QRectF(self.room.left(), at * row, self.room.width(), row))

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
-    QPlainTextEdit,
-    QProgressBar,
     QPushButton,
-    QScrollArea,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
 from workbench.core.transcripts import RecogniserFacts
 from workbench.gui.actions import keymap
-from workbench.gui.card import Caption
-from workbench.gui.sidepanel import chooser, row, words
+from workbench.gui.sidepanel import ShortText, SidePanel, TellsWork, chooser, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, TEXT_PX = 288, 72
@@ -31,18 +25,13 @@ NONE = (
 HOW = "Correct words or segments in the tiers, or confirm a segment as it is; a line below it marks what was corrected."
 
 
-class TranscribePanel(QScrollArea):
+class TranscribePanel(SidePanel, TellsWork):
     """Shows what it is told; its buttons are wired by who made it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("Transcribe", WIDTH_PX)
         px = theme().pixels
         self.gap = px(8)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFixedWidth(px(WIDTH_PX))
-        self.setAccessibleName("Transcribe")
         self.model, self.other = chooser("Model"), chooser("Second model")
         self.folder = QPushButton("Model folder…")
         self.folder.setToolTip("Choose the folder of a model in Hugging Face format, or of a run's model")
@@ -58,11 +47,8 @@ class TranscribePanel(QScrollArea):
         self.run, self.stop = QPushButton("Transcribe"), QPushButton("Stop")
         self.part = QPushButton("Transcribe selection")
         self.run.setProperty("role", "primary")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Transcribing")
-        self.progress = Caption(role="small")
-        self.text = _ShortText()
+        self.make_progress("Transcribing")
+        self.text = ShortText(TEXT_PX)
         self.text.setReadOnly(True)
         self.text.setAccessibleName("What is heard so far")
         self.text.setPlaceholderText("What is heard comes here, then below the sound.")
@@ -87,12 +73,7 @@ class TranscribePanel(QScrollArea):
         }  # fmt: skip
 
     def _lay_out(self) -> None:
-        px = theme().pixels
-        body = QWidget()
-        body.setObjectName("scrolled")
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, px(4), 0)
-        column.setSpacing(px(8))
+        column = self.make_column()
         upper: tuple[QWidget, ...] = (words("Transcribe", "heading"), self.model, self.note, self.none, self.train)
         for widget in upper:
             column.addWidget(widget)
@@ -115,7 +96,6 @@ class TranscribePanel(QScrollArea):
         column.addLayout(row(self.confirm))
         column.addLayout(row(self.keep))
         column.addWidget(self.tune)
-        self.setWidget(body)
 
     def show_models(self, models: Sequence[RecogniserFacts], chosen: str, other: str) -> None:
         """List the models; the first two where nothing is chosen."""
@@ -137,14 +117,6 @@ class TranscribePanel(QScrollArea):
         # Only label probabilities can be searched; others write their text themselves.
         self.beam.setEnabled(chosen is None or chosen.family in ("ctc", "recogniser"))
 
-    def say(self, doing: str, fraction: float) -> None:
-        """How far the work is; nothing while there is none."""
-        self.bar.setVisible(bool(doing))
-        self.progress.setVisible(bool(doing))
-        self.bar.setRange(0, 1000 if fraction >= 0 else 0)
-        self.bar.setValue(round(1000 * fraction))
-        self.progress.set_whole(doing)
-
     def show_text(self, text: str) -> None:
         """What is heard so far, seen from its end."""
         before = self.text.toPlainText()
@@ -161,13 +133,6 @@ class TranscribePanel(QScrollArea):
         """What comparing has shown."""
         self.rates.setText(text)
         self.rates.setVisible(bool(text))
-
-
-class _ShortText(QPlainTextEdit):
-    """Asks for little height: the area around it grants what texts ask for before it scrolls."""
-
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), theme().pixels(TEXT_PX))
 
 
 def fill(box: QComboBox, models: Sequence[RecogniserFacts], chosen: str) -> None:

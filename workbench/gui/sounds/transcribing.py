@@ -13,10 +13,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from workbench.core.audio import Segment, Tier, TiersDoc
+from workbench.core.modelcards import what_is_in
 from workbench.core.params import knobs
 from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
-from workbench.core.recognisers import EXPECTED, SHIPPED, facts_of, what_is_in
+from workbench.core.recognisers import EXPECTED, SHIPPED, facts_of
 from workbench.core.transcripts import (
     RECIPE,
     RecogniserFacts,
@@ -33,7 +34,8 @@ from workbench.gui.sounds.errand import Errand
 from workbench.gui.sounds.modelpair import Reading, show_pair
 from workbench.gui.sounds.retranscribing import put_stretch
 from workbench.gui.sounds.transcribepanel import TranscribePanel
-from workbench.runner.transcribing import Stopped, transcript_of
+from workbench.runner.answering import Stopped
+from workbench.runner.transcribing import transcript_of
 from workbench.store import corrections
 from workbench.store.recognisers import recognisers
 

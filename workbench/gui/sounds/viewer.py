@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QScrollArea,
-    QScrollBar,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -25,7 +24,7 @@ from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.sounds import confidences, devices
-from workbench.gui.sounds.canvas import Ruler, TimeStrip, Waveform, clock
+from workbench.gui.sounds.canvas import Ruler, SoundStrip, Waveform
 from workbench.gui.sounds.controls import Controls
 from workbench.gui.sounds.player import SPEEDS, MakeOutput, Player
 from workbench.gui.sounds.scene import SoundScene
@@ -34,9 +33,10 @@ from workbench.gui.sounds.tierstrip import NUDGE_S, ROW_PX, TierStrip
 from workbench.gui.sounds.tiles import LocalTiles, TileSource, TileStore
 from workbench.gui.sounds.waves import Sound
 from workbench.gui.theme import theme
+from workbench.gui.timebar import TimeBar
+from workbench.gui.timestrip import clock
 from workbench.gui.volumes.toolrow import ToolRow
 
-BAR_STEPS = 1_000_000
 MOST_TIERS_PX, TIERS_SHARE = 150, 0.25
 """Tiers take no more than this of the height: magnified text must leave room for the sound itself."""
 
@@ -67,7 +67,7 @@ class SoundViewer(QWidget):
         self.silence = Caption(role="small")
         self.silence.hide()
         self.speed = QComboBox()
-        self.bar = QScrollBar(Qt.Orientation.Horizontal)
+        self.bar = TimeBar(self.scene)
         self._asked_hearing = False
         self._tracked = tracked
         self._make_actions()
@@ -114,7 +114,7 @@ class SoundViewer(QWidget):
         self._fit_tiers()
         self._able()
 
-    def strips(self) -> list[TimeStrip]:
+    def strips(self) -> list[SoundStrip]:
         """Everything that is drawn along time."""
         return [self.ruler, self.waveform, self.spectrogram, self.tiers]
 
@@ -184,20 +184,6 @@ class SoundViewer(QWidget):
             parts.append(f"selected {first:.6f} – {last:.6f} s = {last - first:.6f} s, {size} samples")
         parts.append(f"of {clock(scene.duration_s)}")
         self.readout.set_whole("  ·  ".join(parts))
-
-    def _scroll(self) -> None:
-        whole = max(self.scene.duration_s, 1e-3)
-        page = round(BAR_STEPS * min(self.scene.span_s / whole, 1.0))
-        self.bar.blockSignals(True)
-        self.bar.setRange(0, BAR_STEPS - page)
-        self.bar.setPageStep(max(page, 1))
-        self.bar.setSingleStep(max(page // 10, 1))
-        self.bar.setValue(round(BAR_STEPS * self.scene.start_s / whole))
-        self.bar.blockSignals(False)
-        self.bar.setVisible(page < BAR_STEPS)
-
-    def _scrolled(self, value: int) -> None:
-        self.scene.look(value / BAR_STEPS * self.scene.duration_s, self.scene.span_s)
 
     def _able(self) -> None:
         there = self.scene.samples > 0
@@ -323,9 +309,6 @@ class SoundViewer(QWidget):
         scene.moved.connect(self._tell)
         scene.selected.connect(self._tell)
         scene.shown.connect(self._tell)
-        scene.ranged.connect(self._scroll)
-        scene.shown.connect(self._scroll)
-        self.bar.valueChanged.connect(self._scrolled)
         self.tiers.edited.connect(self._tiers_edited)
         self.player.moved.connect(self._played)
         self.player.failed.connect(lambda words: self._heard(f"Nothing can be played: {words}"))

@@ -15,9 +15,9 @@ from workbench.core import documents
 from workbench.core import events as ev
 from workbench.core.audio import SoundMeta, TiersDoc, sound_meta_of
 from workbench.core.problem import InputError
-from workbench.gui.sounds.canvas import clock
 from workbench.gui.sounds.viewer import SoundViewer
 from workbench.gui.sounds.waves import Sound, pyramid_of
+from workbench.gui.timestrip import clock
 from workbench.gui.views import reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.volumes.away import Away

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
+from workbench.engine.video.askedclips import asked_frames
 from workbench.engine.warm import warm
 
 from .recipe import SPRITES
@@ -51,9 +51,10 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Recognised:
     """Name a clip; see above for `inputs`. Raises InputError for what is no clip, or no stretch of a video."""
     began = time.perf_counter()
     tool = warm(job, "dist-image-to-video", folder, lambda card: _load(folder, card, job))
-    frames, title = asked_frames(inputs, tool.frames, tool.edge)
+    from .data import ASKED_SEED
     from .method import said
 
+    frames, title = asked_frames(inputs, tool.frames, tool.edge, sample=SPRITES.address, seed=ASKED_SEED)
     found = said(tool.network, frames[None], tool.place)
     answers = []
     for task, names in tool.tasks.items():
@@ -62,56 +63,6 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> Recognised:
         answers.append(Answer(f"{tool.title}: {task}", ranked[0][0], scores=ranked,
                               seconds=time.perf_counter() - began, note=title))  # fmt: skip
     return Recognised(answers, _written(inputs, found.attention, len(frames)))
-
-
-def asked_frames(inputs: dict[str, Any], frames: int, edge: int) -> tuple[NDArray[np.uint8], str]:
-    """The clip that is asked about (F, H, W, 3) and what it is called."""
-    if inputs.get("clip"):
-        path = Path(str(inputs["clip"]))
-        return chosen(_read(path), frames), path.name
-    if inputs.get("path"):
-        from workbench.engine.video.clipsets import ClipSpec, load_clips
-
-        start, end = float(inputs.get("start_s") or 0.0), inputs.get("end_s")
-        spec = ClipSpec(str(inputs["path"]), start, None if end is None else float(end))
-        return load_clips([spec], frames, edge, cached=False)[0], Path(spec.path).name
-    if SPRITES.address not in inputs.values():
-        raise InputError(
-            "There is no clip to look at.", expected="clip (a .npy), or path (a video) with start_s and end_s",
-            received=", ".join(sorted(inputs)) or "nothing", fix="Choose a clip or a video.", field="clip",
-        )  # fmt: skip
-    from workbench.engine.video import motions
-
-    from .data import ASKED_SEED
-
-    made = motions.clips(1, ASKED_SEED, frames=frames, size=edge)
-    return made.frames[0], made.captions[0]
-
-
-def chosen(clip: NDArray[np.uint8], frames: int) -> NDArray[np.uint8]:
-    """The middle frame of each of `frames` equal segments of a clip (T, H, W, 3)."""
-    at = ((np.arange(frames) + 0.5) * len(clip) / frames).astype(int)
-    found: NDArray[np.uint8] = clip[at]
-    return found
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            "The clip cannot be read.", expected="a .npy of frames (T, H, W, 3) uint8", received=str(error)[:120],
-            fix="Choose another file.", field="clip", place=str(path),
-        ) from None  # fmt: skip
-    shape: tuple[int, ...] = getattr(found, "shape", ())
-    if len(shape) != 4 or shape[-1] != 3 or 0 in shape or found.dtype != np.uint8:
-        raise InputError(
-            "These are no frames of a clip.", expected="(T, H, W, 3) uint8",
-            received=f"{shape} {getattr(found, 'dtype', '')}", fix="Choose another file.", field="clip",
-            place=str(path),
-        )  # fmt: skip
-    clip: NDArray[np.uint8] = found
-    return clip
 
 
 def _written(inputs: dict[str, Any], attention: Any, frames: int) -> str:

@@ -11,11 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
+from workbench.engine.video.askedclips import asked_frames
 from workbench.engine.warm import warm
 
 from .recipe import SPRITES
@@ -44,7 +42,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
     began = time.perf_counter()
     tool = warm(job, "image-to-video-survey", folder, lambda card: _load(folder, card, job))
     card = tool.card
-    frames, title = asked_frames(inputs, card["frames"], card["edge"])
+    frames, title = asked_frames(inputs, card["frames"], card["edge"], sample=SPRITES.address, seed=ASKED_SEED)
     lines = [one.strip() for one in str(inputs.get("text") or "").splitlines() if one.strip()]
     if card["kind"] != "naming" and not lines:
         raise InputError(
@@ -77,44 +75,6 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
 
 def _ranked(names: list[str], values: list[float]) -> list[tuple[str, float]]:
     return sorted(((name, round(value, 4)) for name, value in zip(names, values, strict=True)), key=lambda one: -one[1])
-
-
-def asked_frames(inputs: dict[str, Any], frames: int, edge: int) -> tuple[NDArray[np.uint8], str]:
-    """The clip that is asked about (T, H, W, 3), with as many frames as the model looks at, and what it is called."""
-    if inputs.get("clip"):
-        path = Path(str(inputs["clip"]))
-        clip = _read(path)
-        return clip[((np.arange(frames) + 0.5) * len(clip) / frames).astype(int)], path.name
-    if inputs.get("path"):
-        from workbench.engine.video.clipsets import ClipSpec, load_clips
-
-        end = inputs.get("end_s")
-        spec = ClipSpec(str(inputs["path"]), float(inputs.get("start_s") or 0.0), None if end is None else float(end))
-        return load_clips([spec], frames, edge, cached=False)[0], Path(spec.path).name
-    if SPRITES.address not in inputs.values():
-        raise InputError(
-            "There is no clip to look at.", expected="clip (a .npy), or path (a video) with start_s and end_s",
-            received=", ".join(sorted(inputs)) or "nothing", fix="Choose a clip or a video.", field="clip",
-        )  # fmt: skip
-    from workbench.engine.video import motions
-
-    made = motions.clips(1, ASKED_SEED, frames=frames, size=edge)
-    return made.frames[0], made.captions[0]
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    received = "no such file"
-    try:
-        found: NDArray[np.uint8] = np.load(path, allow_pickle=False)
-        if found.ndim == 4 and found.shape[-1] == 3 and found.dtype == np.uint8 and found.size:
-            return found
-        received = f"{found.shape} {found.dtype}"
-    except (OSError, ValueError, EOFError) as error:
-        received = str(error)[:120]
-    raise InputError(
-        "This is no clip.", expected="a .npy of frames (T, H, W, 3) uint8", received=received,
-        fix="Choose another file.", field="clip", place=str(path),
-    )  # fmt: skip
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Watcher:

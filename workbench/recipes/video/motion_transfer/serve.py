@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError
+from workbench.engine.video.askedclips import Pixels, read_frames
 from workbench.engine.warm import warm
 
 from .recipe import MOTIONS, MotionTransfer
 from .taxonomy import Taxonomy
 
-Pixels = NDArray[np.uint8]
 ASKED_SEED = 99
 """The generated clip that is asked about is of no run's parts."""
 
@@ -82,29 +81,11 @@ def _clip(inputs: dict[str, Any], params: MotionTransfer) -> tuple[Pixels, str]:
             fix="Choose a file, or the sample.", field="clip",
         )  # fmt: skip
     if path.suffix.lower() == ".npy":
-        return _sampled(_frames_of(path), params), path.name
+        return _sampled(read_frames(path), params), path.name
     from .folders import decoded
 
     start, end = (inputs.get(name) for name in ("start_s", "end_s"))
     return decoded(path, start, end, params), path.name
-
-
-def _frames_of(path: Path) -> Pixels:
-    try:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "These frames cannot be read.", expected="a NumPy file", received=str(error)[:200],
-            fix="Save them with numpy.save.", field="clip", place=path.name,
-        ) from None  # fmt: skip
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
-        raise InputError(
-            "These are not the frames of a clip.", expected="(T, H, W, 3) uint8, at least one frame",
-            received=f"{frames.shape} {frames.dtype}", fix="Stack RGB frames of one size.", field="clip",
-            place=path.name,
-        )  # fmt: skip
-    found: Pixels = frames
-    return found
 
 
 def _sampled(frames: Pixels, params: MotionTransfer) -> Pixels:
