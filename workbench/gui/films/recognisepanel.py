@@ -22,7 +22,7 @@ from workbench.core.recognising import RecogniserFacts
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
 from workbench.gui.films.scores import Ranking
-from workbench.gui.sidepanel import chooser, row, words
+from workbench.gui.sidepanel import chooser, indent, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, CLASSES_PX = 300, 88
@@ -64,6 +64,7 @@ class RecognisePanel(QScrollArea):
         self.threshold.setRange(0, 100)
         self.threshold.setValue(50)
         self.threshold.setSuffix(" %")
+        indent(self.threshold)
         self.threshold.setPrefix("Something else below ")
         self.threshold.setAccessibleName("Threshold")
         self.threshold.setToolTip("A window whose likeliest class is below this is called something else")
@@ -73,7 +74,7 @@ class RecognisePanel(QScrollArea):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Recognising")
-        self.progress = Caption(role="small")
+        self.progress, self.told = Caption(role="small"), words("", "small")
         self.heading = words("On this frame", "heading")
         self.ranking = Ranking()
         self.look = QCheckBox("Show where it looks")
@@ -114,7 +115,7 @@ class RecognisePanel(QScrollArea):
         column.addWidget(self.threshold)
         column.addWidget(self.only)
         column.addLayout(row(self.run, self.stop))
-        for widget in (self.bar, self.progress, self.heading, self.ranking):
+        for widget in (self.bar, self.progress, self.told, self.heading, self.ranking):
             column.addWidget(widget)
         column.addWidget(self.look)
         column.addWidget(self.looks)
@@ -166,12 +167,15 @@ class RecognisePanel(QScrollArea):
         self.bar.setValue(round(1000 * max(fraction, 0)))
         self.progress.set_whole(doing)
         self.progress.setVisible(bool(doing))
+        self.told.hide()
 
     def conclude(self, words_: str) -> None:
-        """What came of the work, left to be read."""
+        """What came of the work, left to be read whole."""
         self.bar.hide()
-        self.progress.set_whole(words_)
-        self.progress.setVisible(bool(words_))
+        self.progress.set_whole("")
+        self.progress.hide()
+        self.told.setText(words_)
+        self.told.setVisible(bool(words_))
 
 
 class _ShortText(QPlainTextEdit):
@@ -192,5 +196,6 @@ def _seconds(name: str, low: float, high: float, value: float) -> QDoubleSpinBox
     box.setPrefix(f"{name} ")
     box.setSuffix(" s")
     box.setAccessibleName(f"{name} in seconds")
+    indent(box)
     box.setMinimumWidth(theme().pixels(110))  # two stand beside each other
     return box

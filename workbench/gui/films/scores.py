@@ -16,7 +16,7 @@ from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.strips import LEFT_PX, FilmStrip
 from workbench.gui.theme import theme, tokens
 
-HEIGHT_PX, BAND_PX = 96, 14
+HEIGHT_PX, BAND_PX = 100, 18
 MOST_LINES = 8
 """So many classes have a colour of their own; of more, the likeliest ones are drawn."""
 LIVE_S = 20.0

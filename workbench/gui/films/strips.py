@@ -10,8 +10,9 @@ from workbench.gui.films.scene import FilmScene
 from workbench.gui.sounds.canvas import clock, ticks
 from workbench.gui.theme import DARK, theme, tokens
 
-LEFT_PX = 72
-"""Room for a strip's name and scale, the same in every strip, so that all times lie below each other."""
+LEFT_PX, MOST_LEFT_PX, LEFT_SHARE = 72, 176, 0.25
+"""Room for a strip's name and scale, at least and at most, and of the width; the same in every strip, so that all
+times lie below each other."""
 NOTCH = 120
 """A step of a common wheel, in eighths of a degree."""
 NEAR_PX = 5
@@ -60,8 +61,9 @@ class FilmStrip(QWidget):
     @property
     def room(self) -> QRectF:
         """Where time runs."""
-        left = theme().pixels(LEFT_PX)
-        return QRectF(left, 0, max(self.width() + self.hidden_px - left - 1, 1), self.height())
+        whole, px = self.width() + self.hidden_px, theme().pixels
+        left = max(px(LEFT_PX), min(self.scene.names_px, px(MOST_LEFT_PX), int(LEFT_SHARE * whole)))
+        return QRectF(left, 0, max(whole - left - 1, 1), self.height())
 
     def x_of(self, time_s: float) -> float:
         """The pixel of a time."""

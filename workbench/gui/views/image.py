@@ -35,8 +35,8 @@ class ImageView(View):
 
     def draw(self, content: QImage) -> None:
         self.canvas.show_image(content)
-        title = self.artifact.title if self.artifact else ""
-        self.set_caption(title or f"{content.width()} × {content.height()} pixels")
+        # What the recipe calls it, its place says.
+        self.set_caption(f"{content.width()} × {content.height()} pixels")
 
     def rows(self) -> tuple[Sequence[str], Rows]:
         image = self.canvas.image
