@@ -19,7 +19,9 @@ from workbench.gui.films import spanedits
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.spanpanel import SpanPanel
 from workbench.gui.films.spanstrip import SpanStrip
+from workbench.gui.films.strips import LEFT_PX, MOST_LEFT_PX, Ruler
 from workbench.gui.sounds import tieredits
+from workbench.gui.theme import theme
 
 WITHIN_MS = 30_000
 ALT, NONE = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.NoModifier
@@ -63,6 +65,25 @@ def test_that_a_drag_on_free_ground_draws_a_span_between_frames_as_one_step(stri
     assert spans(strip) == [(0.4, 0.8), (2.0, 3.0)]
     drag(strip, at(strip, 1.507), at(strip, 0.5))  # backwards, and into its neighbour
     assert spans(strip) == [(0.4, 0.8), (0.8, 1.52), (2.0, 3.0)]
+
+
+def test_that_long_names_of_tracks_get_room_which_all_strips_share_up_to_a_share_of_the_width(strip, qtbot):
+    ruler, usual = Ruler(strip.scene), strip.room.left()
+    qtbot.addWidget(ruler)
+    ruler.resize(strip.size())
+    assert usual == ruler.room.left() == theme().pixels(LEFT_PX)
+    names = ("opens the red door", "opens the red door and goes out through it, slowly")
+    lefts = []
+    for name in names:
+        strip.show_spans(TiersDoc([Tier(name, "segments", [Segment(0.4, 0.8)])]))
+        assert strip.room.left() == ruler.room.left() == pytest.approx(strip.x_of(0.0))
+        lefts.append(strip.room.left())
+    assert usual < lefts[0] and lefts[0] > strip.fontMetrics().horizontalAdvance(names[0])
+    assert lefts[1] == theme().pixels(MOST_LEFT_PX)
+    strip.resize(400, strip.height())
+    assert strip.room.left() == 100
+    strip.show_spans(TiersDoc())
+    assert strip.room.left() == usual
 
 
 def test_that_edges_and_whole_spans_are_dragged_and_snap_to_those_of_other_tracks(strip):

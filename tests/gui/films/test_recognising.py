@@ -107,7 +107,7 @@ def test_that_stop_keeps_what_was_recognised_and_another_film_drops_it(page, scr
     future = scripted.waiting[-1][1]
     work.acts["recognise-stop"].trigger()
     qtbot.waitUntil(lambda: not work.errand.running, timeout=WITHIN_MS)
-    assert future.cancelled() and len(work.found.windows) == 2 and "stopped at 2 of 4" in work.panel.progress.whole
+    assert future.cancelled() and len(work.found.windows) == 2 and "stopped at 2 of 4" in work.panel.told.text()
     page.close_films()
     assert not work.found.windows and work.strip.isHidden() and work.panel.isHidden()
     assert not work.acts["recognise"].isEnabled()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from workbench.core.recognising import RecogniserFacts
 from workbench.gui.actions import keymap
 from workbench.gui.films.scores import Ranking
-from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, row, words
+from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, indent, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, CLASSES_PX = 300, 88
@@ -54,6 +54,7 @@ class RecognisePanel(SidePanel, TellsWork):
         self.threshold.setRange(0, 100)
         self.threshold.setValue(50)
         self.threshold.setSuffix(" %")
+        indent(self.threshold)
         self.threshold.setPrefix("Something else below ")
         self.threshold.setAccessibleName("Threshold")
         self.threshold.setToolTip("A window whose likeliest class is below this is called something else")
@@ -96,7 +97,7 @@ class RecognisePanel(SidePanel, TellsWork):
         column.addWidget(self.threshold)
         column.addWidget(self.only)
         column.addLayout(row(self.run, self.stop))
-        for widget in (self.bar, self.progress, self.heading, self.ranking):
+        for widget in (self.bar, self.progress, self.told, self.heading, self.ranking):
             column.addWidget(widget)
         column.addWidget(self.look)
         column.addWidget(self.looks)
@@ -159,5 +160,6 @@ def _seconds(name: str, low: float, high: float, value: float) -> QDoubleSpinBox
     box.setPrefix(f"{name} ")
     box.setSuffix(" s")
     box.setAccessibleName(f"{name} in seconds")
+    indent(box)
     box.setMinimumWidth(theme().pixels(110))  # two stand beside each other
     return box

@@ -344,7 +344,7 @@ class Recognising(QObject):
             return
         found, series = made
         self._show(found, series)
-        told = f"{count(len(found.windows), 'window')} in {duration(seconds)}"
+        told = f"{count(len(found.windows), 'window')} in {duration(seconds) if seconds > 10 else f'{seconds:.1f} s'}"
         told += "" if found.complete else f", stopped at {found.reached} of {found.total}"
         self.panel.conclude(
             f"{told}  ·  decode {found.decode_ms:.1f} ms, inference {found.inference_ms:.1f} ms a window"

@@ -21,6 +21,8 @@ from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document
 
 ROW_PX, NEAR_PX = 24, 5
+BEFORE_PX, AFTER_PX = 9, 6
+"""What stands around a track's name: its colour before it, a gap after it."""
 
 
 class SpanStrip(FilmStrip):
@@ -371,6 +373,8 @@ class SpanStrip(FilmStrip):
         changed = high != self.height() or self.isHidden() == bool(self.doc.tiers)
         self.setFixedHeight(high)
         self.setVisible(bool(self.doc.tiers))
+        wide = max((self.fontMetrics().horizontalAdvance(one.name) for one in self.doc.tiers), default=0)
+        self.scene.set_names(wide + BEFORE_PX + AFTER_PX if wide else 0)
         if changed:
             self.resized.emit()
 
@@ -388,7 +392,7 @@ class SpanStrip(FilmStrip):
             colour = QColor(self.colour_of(tier.name))
             painter.fillRect(QRectF(2, at * row + 4, 3, row - 8), colour)
             painter.setPen(QColor(now.text if at == self.track else now.dim))
-            left = QRectF(9, at * row, self.room.left() - 13, row)
+            left = QRectF(BEFORE_PX, at * row, self.room.left() - BEFORE_PX - AFTER_PX + 1, row)
             words = painter.fontMetrics().elidedText(tier.name, Qt.TextElideMode.ElideRight, int(left.width()))
             painter.drawText(left, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
             painter.setPen(QColor(now.line))
