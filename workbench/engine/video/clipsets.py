@@ -111,13 +111,14 @@ def _located(path: Path, file: LabelFile) -> tuple[list[ClipSpec], list[str]]:
     """The spans whose videos are there, and what to tell of the others."""
     folder, specs, missing, points = path.parent, [], [], 0
     for video in file.videos:
-        at: Path | None = None
+        whole: Path | None = None
         for one in video.spans:
             if one.end_s == one.start_s:
                 points += 1
                 continue
             trimmed = _trimmed(folder, video.name, one.start_s, one.end_s) if file.format == "kinetics" else None
-            at = trimmed or at or find_video(folder, video.name)
+            whole = whole or (None if trimmed else find_video(folder, video.name))
+            at = trimmed or whole
             if at is None:
                 missing.append(video.name or "a video without a name")
                 continue
