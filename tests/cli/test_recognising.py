@@ -51,6 +51,21 @@ def test_that_a_video_is_classified_and_a_folder_found_in_by_words(
     assert [Path(one["path"]).name for one in hits["hits"]] == ["two.mp4", "one.mp4"]
 
 
+def test_that_all_that_is_wrong_is_told_at_once_and_nothing_is_written_to_stdout(
+    home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    wrong = ("--window", "0", "--stride", "nan", "--threshold", "7", "--frames", "-1", "--from", "3", "--to", "2")
+    done = workbench("video", "classify", str(tmp_path / "gone.mp4"), *wrong, "--json", "--home", str(home.root))
+    assert done.status == 2 and done.out == ""
+    for told in ("nothing at this path", "--window", "--stride", "--threshold", "--frames", "--to", "no class"):
+        assert told in done.err
+    done = workbench("video", "find", str(tmp_path / "gone"), "words", "--rate", "0", "--limit", "0", "--json",
+                     "--home", str(home.root))  # fmt: skip
+    assert done.status == 2 and done.out == ""
+    for told in ("no such folder", "--rate", "--limit"):
+        assert told in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
