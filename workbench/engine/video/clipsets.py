@@ -60,8 +60,7 @@ def read_list(path: Path, tell: Callable[[str], object] | None = None) -> list[C
     if path.is_dir():
         return _of_folders(path)
     file = read_labels(path)
-    for kept in (_below, _folders_beside):  # videos may have come since
-        kept.cache_clear()
+    look_anew()
     specs, told = _located(path, file)
     for note in (*file.notes, *told):
         if tell is not None:
@@ -139,6 +138,12 @@ def _located(path: Path, file: LabelFile) -> tuple[list[ClipSpec], list[str]]:
     if points:
         told.append(f"{counted(points, 'event')} at a point left out: they have no length")
     return specs, told
+
+
+def look_anew() -> None:
+    """Forget which videos lay in folders: some may have come since."""
+    for kept in (_below, _folders_beside):
+        kept.cache_clear()
 
 
 def find_video(folder: Path, name: str) -> Path | None:
