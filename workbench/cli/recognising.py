@@ -13,7 +13,7 @@ import msgspec
 from workbench.cli.follow import answer, first_interrupt
 from workbench.cli.output import json_line, table, tell
 from workbench.cli.parser import Namespace, Parser, stop_at
-from workbench.cli.running import runner_of
+from workbench.cli.running import device_of, runner_of
 from workbench.core.framepipe import check_file
 from workbench.core.problem import InputError, Problem
 from workbench.core.recognising import (
@@ -206,6 +206,8 @@ def _mistakes(asked: Namespace) -> list[Problem]:
 
 
 def _model(home: Home, asked: Namespace, problems: list[Problem]) -> RecogniserFacts | None:
+    if asked.device:
+        device_of(asked, home, problems)
     try:
         facts = find_recogniser(home, asked.model, classifying(recipes()))
     except InputError as problem:
