@@ -42,6 +42,10 @@ def test_that_spans_are_shown_checked_and_converted(
     refused = workbench("video", "labels", str(path), "--to", "eaff", *at_home)
     assert refused.status == 2
     assert "Did you mean 'eaf'?" in refused.err and "--out" in refused.err
+    gone = ("--video", str(path.with_name("gone.mp4")), "--from", "nothing")
+    refused = workbench("video", "labels", str(path.with_name("gone.csv")), *gone, "--json", *at_home)
+    assert refused.status == 2 and refused.out == ""
+    assert all(told in refused.err for told in ("no annotations", "nothing at this path", "no format 'nothing'"))
     path.write_text("label,start_s,end_s\nrun,x,2\n", encoding="utf-8")
     refused = workbench("video", "labels", str(path), *at_home)
     assert refused.status == 2 and "spans.csv, line 2" in refused.err

@@ -160,6 +160,26 @@ def test_that_the_panel_lists_filters_and_sums_what_there_is(strip, qtbot):
     qtbot.waitUntil(lambda: len(panel.spans.rows) == 2)
 
 
+def test_that_a_key_in_the_middle_of_a_drag_ends_the_drag_and_breaks_nothing(strip):
+    start = at(strip, 2.5)
+    QTest.mousePress(strip, Qt.MouseButton.LeftButton, NONE, start)
+    QTest.mouseMove(strip, start + QPoint(40, 0))
+    strip.delete()
+    QTest.mouseMove(strip, start + QPoint(90, 0))
+    assert spans(strip) == [(0.4, 0.8)]
+    strip.document.undo()
+    strip.document.undo()
+    assert spans(strip) == [(0.4, 0.8), (2.0, 3.0)]
+    QTest.mouseRelease(strip, Qt.MouseButton.LeftButton, NONE, start)
+    QTest.mousePress(strip, Qt.MouseButton.LeftButton, NONE, at(strip, 1.0))
+    QTest.mouseMove(strip, at(strip, 1.5))
+    assert len(spans(strip)) == 3
+    strip.show_spans(TiersDoc())
+    QTest.mouseMove(strip, QPoint(700, 5))
+    QTest.mouseRelease(strip, Qt.MouseButton.LeftButton, NONE, QPoint(700, 5))
+    assert strip.doc.tiers == []
+
+
 # The page
 
 

@@ -26,6 +26,7 @@ from workbench.core.spans import (
 )
 from workbench.gui.asking import Asking
 from workbench.gui.films import spanedits
+from workbench.gui.savedialog import ask_where
 from workbench.gui.sounds import tieredits
 
 if TYPE_CHECKING:
@@ -110,19 +111,13 @@ class LabelExchange(QObject):
         if not self._of.ready:
             return
         kinds = {f"{LABEL_FORMATS[form]} (*{ending})": form for form, ending in ENDINGS.items()}
-        dialog = QFileDialog(self._of.page, "Save labels as", str(Path(self._of.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(kinds))
-        dialog.selectFile(f"{Path(self._of.page.path).stem}-labels")
-
-        def chosen(name: str) -> None:
-            form = kinds[dialog.selectedNameFilter()]
-            ending = ENDINGS[form]
-            self.write(Path(name) if Path(name).suffix.lower() == ending else Path(name + ending), form)
-
-        dialog.fileSelected.connect(chosen)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        page = self._of.page
+        proposed = Path(page.path).with_name(f"{Path(page.path).stem}-labels")
+        endings = {name: ENDINGS[form] for name, form in kinds.items()}
+        dialog = ask_where(
+            page, "Save labels as", proposed, endings, failed=page.failed_with,
+            then=lambda out: self.write(out, kinds[dialog.selectedNameFilter()]),
+        )  # fmt: skip
 
     def write(self, out: Path, form: str) -> None:
         """Write the spans of the film in a format."""
@@ -140,15 +135,9 @@ class LabelExchange(QObject):
         """Ask where to write the list of clips."""
         if not self._of.ready:
             return
-        dialog = QFileDialog(self._of.page, "Spans as training data", str(Path(self._of.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["List of clips (*.csv)"])
-        dialog.selectFile("clips.csv")
-        dialog.fileSelected.connect(
-            lambda name: self.write_clips(Path(name) if name.lower().endswith(".csv") else Path(f"{name}.csv"))
-        )
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        page = self._of.page
+        ask_where(page, "Spans as training data", Path(page.path).with_name("clips"), {"List of clips (*.csv)": ".csv"},
+                  then=self.write_clips, failed=page.failed_with)  # fmt: skip
 
     def write_clips(self, out: Path) -> None:
         """Write the spans of this film, and of all others in the list, as clips that recipes read."""

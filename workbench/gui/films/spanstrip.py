@@ -45,13 +45,14 @@ class SpanStrip(FilmStrip):
         self.open: dict[str, float] = {}
         """Labels that are being given while the video plays, and since when."""
         self._drag: Callable[[float], None] | None = None
-        self._dragged = False
+        self._dragged = self._dragging = False
         self._drags = 0
         self._fit()
 
     def show_spans(self, doc: TiersDoc) -> None:
         """Other spans; what was edited before can no longer be undone."""
         self.doc, self.track, self.marked = doc, 0, -1
+        self._drag = None
         self.open.clear()
         self.document.clear()
         self._fit()
@@ -205,6 +206,8 @@ class SpanStrip(FilmStrip):
         """The tracks were edited; this span is marked now."""
         there = len(self.doc.tiers[track].segments) if track < len(self.doc.tiers) else 0
         self.track, self.marked = track, min(marked, there - 1)
+        if not self._dragging:  # a key was pressed in the middle of a drag: what is dragged may be gone
+            self._drag = None
         self._fit()
         self.redraw()
         self.edited.emit()
@@ -240,7 +243,11 @@ class SpanStrip(FilmStrip):
             self._dragged = self._dragged or abs(self.x_of(at_s) - self._pressed_x()) > 2
             self._free = _alt(event)
             if self._dragged:
-                self._drag(at_s)
+                self._dragging = True
+                try:
+                    self._drag(at_s)
+                finally:
+                    self._dragging = False
 
     def release(self, event: QMouseEvent) -> None:
         if self._drag is not None and not self._dragged:
