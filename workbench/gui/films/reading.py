@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.problem import Problem
+from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.video import FrameIndex
 from workbench.gui.films.ownthread import OwnThread, lost
 from workbench.gui.films.schedule import Beat, Schedule

@@ -62,6 +62,7 @@ class RecognisePanel(SidePanel, TellsWork):
         self.run, self.stop = QPushButton("Recognise"), QPushButton("Stop")
         self.run.setProperty("role", "primary")
         self.make_progress("Recognising")
+        self.told = words("", "small")
         self.heading = words("On this frame", "heading")
         self.ranking = Ranking()
         self.look = QCheckBox("Show where it looks")
@@ -140,6 +141,17 @@ class RecognisePanel(SidePanel, TellsWork):
         for widget in (self.look, self.looks):
             widget.setEnabled(facts is not None and not fixed)
             widget.setVisible(not fixed)
+
+    def say(self, doing: str, fraction: float) -> None:
+        """How far the work is; nothing while there is none."""
+        super().say(doing, fraction)
+        self.told.hide()
+
+    def conclude(self, said: str) -> None:
+        """What came of the work, in as many lines as it takes."""
+        super().conclude("")
+        self.told.setText(said)
+        self.told.setVisible(bool(said))
 
 
 class _ShortText(QPlainTextEdit):
