@@ -167,12 +167,11 @@ class Opening(QObject):
 
     # Whose turn it is
 
-    def _begin(self) -> int:
+    def _begin(self) -> None:
         self._settled.stop()
         with self._turn:
             self._number += 1
             self._threads = [one for one in self._threads if one.is_alive()]
-            return self._number
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         number = self._number
