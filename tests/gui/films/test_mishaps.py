@@ -17,6 +17,7 @@ from tests.engine.video.films import changing, decoded, film
 from workbench.core.problem import KnownTrouble
 from workbench.core.recognising import RecogniserFacts
 from workbench.gui.films import exporting as export_module
+from workbench.gui.films import opening
 from workbench.gui.films.live import LoopedFile
 
 WITHIN_MS = 30_000
@@ -249,3 +250,23 @@ def test_that_a_film_that_loops_live_lets_its_decoder_go_with_the_window(page, f
     page.closed()
     assert source.join()
     qtbot.waitUntil(lambda: not decoders(), timeout=WITHIN_MS)
+
+
+def test_that_of_films_that_are_passed_by_quickly_only_the_last_is_read(page, folder, qtbot, monkeypatch):
+    begun: list[str] = []
+    start = page.opening._start
+
+    def noted(work, name):
+        begun.append(name)
+        start(work, name)
+
+    monkeypatch.setattr(page.opening, "_start", noted)
+    for name in ("clip.mp4", *["other.mp4", "clip.mp4"] * 10, "other.mp4"):
+        page.open_film(str(folder / name))
+    qtbot.waitUntil(lambda: page.path == str(folder / "other.mp4") and page.index_complete, timeout=WITHIN_MS)
+    assert begun == ["opener of a film", "index of a film"] * 2
+    page.open_film(str(folder / "clip.mp4"))
+    page.open_film(str(folder / "other.mp4"))
+    page.close_films()
+    qtbot.wait(opening.QUICK_MS + 50)
+    assert page.path == "" and page.working.isHidden()

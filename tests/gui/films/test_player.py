@@ -193,3 +193,13 @@ def test_that_another_film_lets_the_one_before_go(make: Make, qtbot) -> None:
     player.open(lambda _: player.source)
     assert before.join() and old.closed
     qtbot.waitUntil(lambda: bool(player.source.asked))
+
+
+def test_that_a_film_that_nobody_wants_any_more_when_its_reader_begins_is_let_go(qapp, monkeypatch) -> None:
+    source = Source(index_of(3))
+    with monkeypatch.context() as held:
+        held.setattr(threading.Thread, "start", lambda _: None)
+        reader = reading.FilmReader(lambda _: source, source.index)
+    reader.close()
+    reader._run()
+    assert source.closed and source.asked == []

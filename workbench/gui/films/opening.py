@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 
 from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem, ProblemRecord, record_of
@@ -24,6 +26,8 @@ from workbench.gui.films.sources import (
 
 MOST_FILES = 5000
 FIRST_BOX = (1920, 1080)
+QUICK_MS = 150
+"""Of wishes that come faster, as while a key is held in the list, only the last is read: each takes two processes."""
 
 
 class _Left(Exception):
@@ -73,16 +77,32 @@ class Opening(QObject):
         self.pictures_per_s = PICTURES_PER_S
         """How fast a folder of single pictures is played."""
         self._threads: list[threading.Thread] = []
+        self._path, self._wished_s = "", -math.inf
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(QUICK_MS)
+        self._settled.timeout.connect(self._read)
 
     def open(self, path: str) -> None:
         """Read a file or a folder of pictures."""
-        number = self._begin()
+        self._begin()
+        self._path = path
+        self.progress.emit(f"Opening {Path(path).name}", -1.0)
+        now_s, last_s = time.monotonic(), self._wished_s
+        self._wished_s = now_s
+        if (now_s - last_s) * 1000 < QUICK_MS:
+            self._settled.start()
+        else:
+            self._read()
+
+    def _read(self) -> None:
+        number, path = self._number, self._path
         place = Path(path)
         if place.is_dir():
             rate = self.pictures_per_s
+            self.progress.emit("", -1.0)
             self._start(lambda: self._pictures(number, place, rate), "opener of pictures")
             return
-        self.progress.emit(f"Opening {place.name}", -1.0)
         begun = _Begun()
         self._start(lambda: self._first(number, place, begun), "opener of a film")
         self._start(lambda: self._index(number, place, begun), "index of a film")
@@ -147,11 +167,11 @@ class Opening(QObject):
 
     # Whose turn it is
 
-    def _begin(self) -> int:
+    def _begin(self) -> None:
+        self._settled.stop()
         with self._turn:
             self._number += 1
             self._threads = [one for one in self._threads if one.is_alive()]
-            return self._number
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         number = self._number

@@ -113,10 +113,11 @@ class FilmReader(OwnThread, QObject):
     # On the thread
 
     def _run(self) -> None:
-        while not self._closed:
-            record = self._serve()
-            if record is not None:
-                self._break(record)
+        # Also where nobody wants it any more: what is open already for it is let go by who serves.
+        while (record := self._serve()) is not None:
+            self._break(record)
+            if self._closed:
+                return
 
     def _serve(self) -> ProblemRecord | None:
         """Do what is wished until the end, or until something goes wrong."""
