@@ -41,6 +41,7 @@ class Deeds:
         self.frame_acts = {name: make_action(viewer, f"view.film.{name}", do) for name, do in doing.items()}
         viewer.menu.addSeparator()
         viewer.menu.addActions(list(self.frame_acts.values()))
+        page.beside.crowded_out.connect(self._crowded_out)
         self.exporting.failed.connect(page.failed_with)
         self.exporting.written.connect(lambda words: page.note([words]))
 
@@ -110,6 +111,10 @@ class Deeds:
     def show_facts(self) -> None:
         """Show the panel of facts, or hide it."""
         self.panel.setVisible(self.acts["facts"].isChecked() and self.page.viewing)
+
+    def _crowded_out(self) -> None:
+        if self.page.viewing and self.panel.isHidden():
+            self.acts["facts"].setChecked(False)
 
     def follow(self) -> None:
         """Enable what can be done now, and tell the facts of what is seen."""

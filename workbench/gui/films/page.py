@@ -22,6 +22,7 @@ from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.films import telling
+from workbench.gui.films.beside import Beside
 from workbench.gui.films.deeds import MOST_STEP, RATES, Deeds
 from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
@@ -89,6 +90,7 @@ class FilmsPage(PageFrame):
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
+        self.beside = Beside(self, self._beside)
         self.deeds = Deeds(self)
         self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)
@@ -101,7 +103,7 @@ class FilmsPage(PageFrame):
 
     def add_panel(self, panel: QWidget) -> None:
         """A panel at the right of the film, at the right of those that are there already."""
-        self._beside.addWidget(panel)
+        self.beside.add(panel)
 
     # What is remembered
 
@@ -356,6 +358,8 @@ class FilmsPage(PageFrame):
         self.live.failed.connect(self.failed_with)
         self.live.file_wanted.connect(self.loop_file)
         self.viewer.failed.connect(self.failed_with)
+        for part in (self.recognising, self.labelling, self.finding):
+            self.beside.crowded_out.connect(part.follow)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def follow(self) -> None:
