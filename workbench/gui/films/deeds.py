@@ -31,6 +31,7 @@ class Deeds:
         self.panel = FactsPanel()
         self.panel.hide()
         page.add_panel(self.panel)
+        page.beside.crowded_out.connect(self._crowded_out)
         viewer = page.viewer
         self.acts = {
             "export": make_action(page, "films.export", self.export),
@@ -41,7 +42,6 @@ class Deeds:
         self.frame_acts = {name: make_action(viewer, f"view.film.{name}", do) for name, do in doing.items()}
         viewer.menu.addSeparator()
         viewer.menu.addActions(list(self.frame_acts.values()))
-        page.beside.crowded_out.connect(self._crowded_out)
         self.exporting.failed.connect(page.failed_with)
         self.exporting.written.connect(lambda words: page.note([words]))
 

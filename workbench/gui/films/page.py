@@ -96,6 +96,8 @@ class FilmsPage(PageFrame):
         self.labelling = FilmLabelling(self)
         self.recognising.labelling.use(FilmLabels(self.labelling))
         self.finding = Finding(self)
+        for part in (self.recognising, self.labelling, self.finding):
+            self.beside.crowded_out.connect(part.follow)
         self._make_actions()
         self._wire()
         self.start.show_recent([])
@@ -358,8 +360,6 @@ class FilmsPage(PageFrame):
         self.live.failed.connect(self.failed_with)
         self.live.file_wanted.connect(self.loop_file)
         self.viewer.failed.connect(self.failed_with)
-        for part in (self.recognising, self.labelling, self.finding):
-            self.beside.crowded_out.connect(part.follow)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def follow(self) -> None:
