@@ -13,7 +13,7 @@ from tests.gui.runs import write_run
 from workbench.core import events as ev
 from workbench.core.documents import ExamplesPage, SpannedText
 from workbench.core.problem import ProblemRecord
-from workbench.gui.recipepage import RecipePage
+from workbench.gui.recipepage import LEAST_SIDE_PX, RecipePage
 from workbench.gui.stage import rows_of
 from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
@@ -237,3 +237,17 @@ def test_that_the_form_gets_the_width_that_larger_text_takes(
     assert page.setup.minimumSizeHint().width() <= area.viewport().width()
     assert log.viewport().font().pointSizeF() == log.font().pointSizeF()
     theme().use("dark", scale_percent=100)
+
+
+def test_that_the_curves_keep_room_beside_the_views_whatever_sizes_were_remembered(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.resize(1366, 768)
+    page = window.open_recipe(NAME)
+    page.set_values({"splitters": {"inner": [1251, 20]}})
+    qtbot.waitUntil(lambda: page.side.width() >= LEAST_SIDE_PX, timeout=5000)
+    window.resize(900, 768)
+    qtbot.waitUntil(lambda: page.side.minimumWidth() == 0, timeout=5000)
+    window.resize(1366, 768)
+    qtbot.waitUntil(lambda: page.side.width() >= LEAST_SIDE_PX, timeout=5000)

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
+from workbench.gui.icons import large_icon
 from workbench.gui.stylesheet import stylesheet
 from workbench.gui.theme import DARK, LIGHT, Tokens, theme
 
@@ -51,3 +52,11 @@ def test_that_switching_tells_everybody_and_dresses_the_application(qapp: QAppli
     theme().changed.disconnect(told.append)
     assert told == [LIGHT]
     assert LIGHT.accent in qapp.styleSheet()
+
+
+def test_that_a_start_place_s_picture_has_the_size_that_it_asks_for(qapp: QApplication) -> None:
+    picture = large_icon("mdi6.filmstrip", 48, DARK.dim)
+    assert picture.width() == 96 and picture.devicePixelRatio() == 2
+    image = picture.toImage()
+    drawn = [x for x in range(96) for y in range(96) if image.pixelColor(x, y).alpha() > 128]
+    assert max(drawn) - min(drawn) > 48

@@ -64,6 +64,11 @@ def _pixmap(name: str, colour: str, size_px: int, ratio: int) -> QPixmap:
     return pixmap
 
 
+def large_icon(name: str, side_px: int, colour: str) -> QPixmap:
+    """An icon as a picture of this size; `icon` has those of buttons and is never drawn larger than them."""
+    return _pixmap(name, colour, side_px, 2)
+
+
 def icon(name: str, colour: str = "") -> QIcon:
     """An icon by its name ('mdi6.play'), in the text colour unless another is asked for."""
     now = tokens()

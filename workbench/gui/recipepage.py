@@ -36,7 +36,7 @@ from workbench.store.runfolder import RunConfig, RunFolder
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
-NARROW_PX, LEFT_PX = 1000, 256
+NARROW_PX, LEFT_PX, SIDE_PX, LEAST_SIDE_PX = 1000, 256, 288, 216
 UNDO, REDO = "Undo change of a knob", "Redo change of a knob"
 
 
@@ -237,8 +237,10 @@ class RecipePage(QWidget):
         if self._inner.orientation() != wanted:
             self._inner.setOrientation(wanted)
             self.side.setOrientation(Qt.Orientation.Horizontal if narrow else Qt.Orientation.Vertical)
-            whole = self._inner.height() if narrow else self._inner.width()
-            self._inner.setSizes([whole * 13 // 20, whole * 7 // 20] if narrow else [whole - 288, theme().pixels(288)])
+            # A border dragged by hand, or sizes of a narrower window, leave the curves room beside the views.
+            self.side.setMinimumWidth(0 if narrow else theme().pixels(LEAST_SIDE_PX))
+            whole, beside = self._inner.height() if narrow else self._inner.width(), theme().pixels(SIDE_PX)
+            self._inner.setSizes([whole * 13 // 20, whole * 7 // 20] if narrow else [max(whole - beside, 1), beside])
 
     def _backbones_found(self, raw: Any) -> None:
         import msgspec
@@ -404,7 +406,8 @@ class RecipePage(QWidget):
         self._fill_middle()
         self._inner.addWidget(self.side)
         self._inner.setStretchFactor(0, 1)
-        self._inner.setSizes([px(760), px(288)])
+        self._inner.setSizes([px(760), px(SIDE_PX)])
+        self.side.setMinimumWidth(px(LEAST_SIDE_PX))
         self._columns.setStretchFactor(1, 1)
         self._columns.setSizes([px(304), px(1100)])
 

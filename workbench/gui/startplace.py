@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.gui.card import empty
-from workbench.gui.icons import icon
+from workbench.gui.icons import large_icon
 from workbench.gui.theme import theme, tokens
 
 PICTURE_PX, ROOM_PX, LINE_PX = 48, 560, 72
@@ -87,7 +87,7 @@ class StartPlace(QWidget):
 
     def _draw(self) -> None:
         side = theme().pixels(PICTURE_PX)
-        self._picture.setPixmap(icon(self._icon, tokens().dim).pixmap(side, side))
+        self._picture.setPixmap(large_icon(self._icon, side, tokens().dim))
 
 
 def short(path: str) -> str:

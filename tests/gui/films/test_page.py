@@ -18,6 +18,7 @@ from tests.engine.video.films import decoded, film, picture
 from workbench.core.framepipe import read_index
 from workbench.core.video import FrameIndex
 from workbench.gui.films import opening
+from workbench.gui.films.beside import LEAST_PX
 from workbench.gui.films.opening import listed
 
 WITHIN_MS = 30_000
@@ -87,6 +88,42 @@ def test_that_a_video_is_opened_stepped_by_keys_and_played_in_its_stretch(page, 
     assert not viewer.player.playing and set(seen) <= {20, 21, 22, 23}
     qtbot.keyClick(viewer.canvas, Qt.Key.Key_Escape)
     assert scene.selection_s is None
+
+
+def test_that_panels_leave_the_film_room_and_the_one_shown_last_stays(page, clip, qtbot):
+    page.window().resize(1366, 768)
+    open_and_wait(qtbot, page, clip)
+    qtbot.waitUntil(lambda: page.labelling.ready, timeout=WITHIN_MS)
+    acts = {"facts": page.acts["facts"], "recognise": page.recognising.acts["recognise"],
+            "labels": page.labelling.toggle, "find": page.finding.acts["find"]}  # fmt: skip
+    panels = {"facts": page.deeds.panel, "recognise": page.recognising.panel, "labels": page.labelling.panel,
+              "find": page.finding.panel}  # fmt: skip
+
+    def beside() -> set[str]:
+        shown = {name for name, one in panels.items() if not one.isHidden()}
+        assert shown == {name for name, one in acts.items() if one.isChecked()}
+        return shown
+
+    acts["recognise"].trigger()
+    acts["labels"].trigger()
+    assert beside() == {"recognise", "labels"}
+    acts["facts"].trigger()
+    assert beside() == {"labels", "facts"}
+    acts["find"].trigger()
+    assert beside() == {"facts", "find"}
+    page.window().resize(900, 768)
+    qtbot.waitUntil(lambda: beside() == {"find"}, timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: page.viewer.width() >= LEAST_PX, timeout=WITHIN_MS)
+
+
+def test_that_labels_go_while_a_camera_is_seen_and_come_back_with_the_film(page, clip, qtbot):
+    open_and_wait(qtbot, page, clip)
+    qtbot.waitUntil(lambda: page.labelling.ready, timeout=WITHIN_MS)
+    page.labelling.toggle.trigger()
+    page.show_camera()
+    assert page.labelling.panel.isHidden() and not page.labelling.toggle.isVisible()
+    page.live.close_live()
+    assert not page.labelling.panel.isHidden() and page.labelling.toggle.isChecked()
 
 
 def test_that_thumbnails_come_and_a_drag_on_the_timeline_goes_through_the_frames(page, clip, qtbot):

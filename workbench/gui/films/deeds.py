@@ -33,6 +33,7 @@ class Deeds:
         self.panel = FactsPanel()
         self.panel.hide()
         page.add_panel(self.panel)
+        page.beside.crowded_out.connect(self._crowded_out)
         viewer = page.viewer
         self.acts = {
             "export": make_action(page, "films.export", self.export),
@@ -126,6 +127,10 @@ class Deeds:
     def show_facts(self) -> None:
         """Show the panel of facts, or hide it."""
         self.panel.setVisible(self.acts["facts"].isChecked() and self.page.viewing)
+
+    def _crowded_out(self) -> None:
+        if self.page.viewing and self.panel.isHidden():
+            self.acts["facts"].setChecked(False)
 
     def follow(self) -> None:
         """Enable what can be done now, and tell the facts of what is seen."""

@@ -21,6 +21,7 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films import telling
+from workbench.gui.films.beside import Beside
 from workbench.gui.films.deeds import MOST_STEP, RATES, Deeds
 from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
@@ -66,11 +67,14 @@ class FilmsPage(FilesPage):
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
+        self.beside = Beside(self, self._beside)
         self.deeds = Deeds(self)
         self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)
         self.recognising.labelling.use(FilmLabels(self.labelling))
         self.finding = Finding(self)
+        for part in (self.recognising, self.labelling, self.finding):
+            self.beside.crowded_out.connect(part.follow)
         self._make_actions()
         self._wire()
         self.start.show_recent([])
@@ -78,7 +82,7 @@ class FilmsPage(FilesPage):
 
     def add_panel(self, panel: QWidget) -> None:
         """A panel at the right of the film, at the right of those that are there already."""
-        self._beside.addWidget(panel)
+        self.beside.add(panel)
 
     # What is remembered
 
