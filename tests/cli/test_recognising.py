@@ -41,6 +41,9 @@ def test_that_a_video_is_classified_and_a_folder_found_in_by_words(
     shown = workbench("video", "classify", str(folder / "two.mp4"), *words, *at_home)
     assert "a blue square" in shown.out and "generated sprites only" in shown.err
 
+    absent = workbench("video", "classify", str(folder / "one.mp4"), *words, "--device", "cuda:77", "--json", *at_home)
+    assert absent.status == 2 and absent.out == "" and "no device 'cuda:77'" in absent.err
+
     captions = ("--captions", "a red circle,a blue square", "--json")
     (fits,) = workbench("video", "caption", str(folder / "two.mp4"), *captions, *at_home).lines
     assert [text for text, _ in fits["captions"]] == ["a blue square", "a red circle"]
@@ -49,6 +52,31 @@ def test_that_a_video_is_classified_and_a_folder_found_in_by_words(
     assert done.lines[0]["ready"] == 2 and done.lines[0]["made"] == 8 and "no.mp4" in done.err
     (hits,) = workbench("video", "find", str(folder), "a blue square", "--json", *at_home).lines
     assert [Path(one["path"]).name for one in hits["hits"]] == ["two.mp4", "one.mp4"]
+
+
+def test_that_all_that_is_wrong_is_told_at_once_and_nothing_is_written_to_stdout(
+    home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    wrong = ("--window", "0", "--stride", "nan", "--threshold", "7", "--frames", "-1", "--from", "3", "--to", "2",
+             "--device", "nonsense")  # fmt: skip
+    done = workbench("video", "classify", str(tmp_path / "gone.mp4"), *wrong, "--json", "--home", str(home.root))
+    assert done.status == 2 and done.out == ""
+    for told in (
+        "nothing at this path",
+        "--window",
+        "--stride",
+        "--threshold",
+        "--frames",
+        "--to",
+        "no class",
+        "nonsense",
+    ):
+        assert told in done.err
+    done = workbench("video", "find", str(tmp_path / "gone"), "words", "--rate", "0", "--limit", "0", "--json",
+                     "--home", str(home.root))  # fmt: skip
+    assert done.status == 2 and done.out == ""
+    for told in ("no such folder", "--rate", "--limit"):
+        assert told in done.err
 
 
 @pytest.mark.parametrize(

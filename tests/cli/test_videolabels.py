@@ -42,6 +42,10 @@ def test_that_spans_are_shown_checked_and_converted(
     refused = workbench("video", "labels", str(path), "--to", "eaff", *at_home)
     assert refused.status == 2
     assert "Did you mean 'eaf'?" in refused.err and "--out" in refused.err
+    gone = ("--video", str(path.with_name("gone.mp4")), "--from", "nothing")
+    refused = workbench("video", "labels", str(path.with_name("gone.csv")), *gone, "--json", *at_home)
+    assert refused.status == 2 and refused.out == ""
+    assert all(told in refused.err for told in ("no annotations", "nothing at this path", "no format 'nothing'"))
     path.write_text("label,start_s,end_s\nrun,x,2\n", encoding="utf-8")
     refused = workbench("video", "labels", str(path), *at_home)
     assert refused.status == 2 and "spans.csv, line 2" in refused.err
@@ -50,13 +54,13 @@ def test_that_spans_are_shown_checked_and_converted(
     spans = [LabelledSpan("jump", 0.5, 1.25), LabelledSpan("clap", 1.0, 1.0)]
     videos = msgspec.to_builtins([AnnotatedVideo(str(video), spans)])
     (tmp_path / "two.csv").write_text("path,label\na.mp4,run\nb.mp4,run\n", encoding="utf-8")
-    raw = runner.inspect("labels-clips", videos=videos, out=str(tmp_path / "clips.csv")).result(60)
+    raw = runner.inspect("spans-clips", videos=videos, out=str(tmp_path / "clips.csv")).result(60)
     written = msgspec.json.decode(raw, type=LabelsWritten)
     assert (written.spans, len(written.notes)) == (1, 1)
     assert read_list(tmp_path / "clips.csv") == [ClipSpec(str(video), 0.5, 1.25, "jump")]
-    raw = runner.inspect("labels", path=str(tmp_path / "clips.csv"), of="elsewhere/one.mkv").result(60)
+    raw = runner.inspect("spans", path=str(tmp_path / "clips.csv"), of="elsewhere/one.mkv").result(60)
     assert msgspec.json.decode(raw, type=LabelFile).videos == [AnnotatedVideo("one.mp4", [spans[0]])]
-    raw = runner.inspect("labels", path=str(tmp_path / "two.csv"), of="nothing.mp4").result(60)
+    raw = runner.inspect("spans", path=str(tmp_path / "two.csv"), of="nothing.mp4").result(60)
     assert msgspec.json.decode(raw, type=LabelFile).videos == [AnnotatedVideo("a.mp4"), AnnotatedVideo("b.mp4")]
     digest = msgspec.json.decode(runner.inspect("video-digest", path=str(video)).result(60))
     assert digest == content_digest(video)

@@ -16,6 +16,7 @@ from workbench.core.params import knobs
 from workbench.core.settings import Settings, variable
 from workbench.gui.actions import key_words, keymap
 from workbench.gui.helpbrowser import HelpBrowser, topic_at
+from workbench.gui.helptopics import view_html
 from workbench.gui.views import drawable, make_view
 from workbench.gui.window import MainWindow
 from workbench.recipes import recipes
@@ -105,3 +106,10 @@ def test_that_there_is_one_help_window(open_window: Open, qtbot: QtBot) -> None:
     assert window.guide.read("settings") is first
     qtbot.keyClick(first, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: window.findChild(HelpBrowser) is None)
+
+
+def test_that_what_an_artifact_shows_is_said_in_words_and_its_file_apart():
+    for kind in KINDS.values():
+        assert not any(word in kind.help for word in ("uint8", "float32", "(N", "Doc", "Meta", "`")), kind.name
+    shown = view_html(KINDS["clips"])
+    assert shown.index("Shows short clips") < shown.index(".npy, (N, T, H, W, 3) uint8")

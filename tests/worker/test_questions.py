@@ -10,4 +10,4 @@ from workbench.worker.inspectors import TABLES
 def test_that_no_question_of_one_tab_is_named_like_one_of_another() -> None:
     names = Counter(name for table in TABLES for name in table)
     assert [name for name, times in names.items() if times > 1] == []
-    assert {"labels", "labels-read"} <= names.keys()
+    assert {"labels", "spans"} <= names.keys()

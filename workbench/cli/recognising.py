@@ -13,9 +13,13 @@ import msgspec
 from workbench.cli.follow import answer, first_interrupt
 from workbench.cli.output import json_line, table, tell
 from workbench.cli.parser import Namespace, Parser, stop_at
-from workbench.cli.running import runner_of
+from workbench.cli.running import device_of, runner_of
+from workbench.core.framepipe import check_file
 from workbench.core.problem import InputError, Problem
 from workbench.core.recognising import (
+    HIGHEST_RATE,
+    LEAST_STRIDE_S,
+    LOWEST_RATE,
     Captioned,
     CaptionWish,
     FeaturesDone,
@@ -39,12 +43,12 @@ from workbench.store.home import Home, open_home
 from workbench.store.videorecognisers import find_recogniser
 
 WITHIN_S = 600.0
-BEST = 3
+BEST, MOST_FRAMES = 3, 1024
 
 
 def classify(asked: Namespace) -> int:
     """`video classify FILE --classes a,b`: the likeliest class of every window, and stretches above the threshold."""
-    problems: list[Problem] = list(asked.problems)
+    problems = [*asked.problems, *_mistakes(asked)]
     home = open_home(asked.home)
     facts = _model(home, asked, problems)
     classes: tuple[str, ...] = ()
@@ -95,7 +99,7 @@ def _show(found: Recognised, asked: Namespace) -> None:
 
 def features(asked: Namespace) -> int:
     """`video features FOLDER`: the image vectors of its videos, kept; what is there is not made again."""
-    problems: list[Problem] = list(asked.problems)
+    problems = [*asked.problems, *_mistakes(asked)]
     home = open_home(asked.home)
     facts = _model(home, asked, problems)
     stop_at(problems)
@@ -113,7 +117,7 @@ def features(asked: Namespace) -> int:
 
 def find(asked: Namespace) -> int:
     """`video find FOLDER "words"`: its videos, the best moment of each, the best first."""
-    problems: list[Problem] = list(asked.problems)
+    problems = [*asked.problems, *_mistakes(asked)]
     home = open_home(asked.home)
     facts = _model(home, asked, problems)
     if not asked.text.strip():
@@ -137,7 +141,7 @@ def find(asked: Namespace) -> int:
 
 def caption(asked: Namespace) -> int:
     """`video caption FILE --captions a,b`: which words fit a video, or a stretch of it, best."""
-    problems: list[Problem] = list(asked.problems)
+    problems = [*asked.problems, *_mistakes(asked)]
     home = open_home(asked.home)
     facts = _model(home, asked, problems)
     captions: tuple[str, ...] = ()
@@ -173,7 +177,37 @@ def _featured(runner: Runner, asked: Namespace, facts: RecogniserFacts | None) -
     return done
 
 
+def _mistakes(asked: Namespace) -> list[Problem]:
+    """What is wrong with the path and the numbers of a deed, all of it, before a worker starts."""
+    given, found = vars(asked), list[Problem]()
+    if "rate" in given:
+        if not asked.path.expanduser().is_dir():
+            found.append(InputError("There is no such folder.", expected="a folder with videos",
+                                    received=str(asked.path), field="FOLDER"))  # fmt: skip
+    else:
+        try:
+            check_file(asked.path.expanduser())
+        except (InputError, OSError) as problem:
+            found.append(problem if isinstance(problem, InputError) else InputError(
+                "This path cannot be read.", expected="a video", received=str(problem), field="FILE"))  # fmt: skip
+    bounds = {"window": ("--window", LEAST_STRIDE_S, sys.float_info.max), "end": ("--to", 0.0, sys.float_info.max),
+              "stride": ("--stride", LEAST_STRIDE_S, sys.float_info.max), "frames": ("--frames", 0, MOST_FRAMES),
+              "start": ("--from", 0.0, sys.float_info.max), "rate": ("--rate", LOWEST_RATE, HIGHEST_RATE),
+              "limit": ("--limit", 1, sys.maxsize)}  # fmt: skip
+    for name, (flag, least, most) in bounds.items():
+        if name in given and not least <= given[name] <= most:
+            expected = f"{least:g} to {most:g}" if most < sys.maxsize else f"{least:g} or more"
+            found.append(InputError(f"{flag} cannot be this.", expected=expected, received=f"{given[name]:g}",
+                                    field=flag))  # fmt: skip
+    if "end" in given and 0 < asked.end <= asked.start:
+        found.append(InputError("This stretch has no length.", expected=f"--to after {asked.start:g} s",
+                                received=f"{asked.end:g} s", field="--to"))  # fmt: skip
+    return found
+
+
 def _model(home: Home, asked: Namespace, problems: list[Problem]) -> RecogniserFacts | None:
+    if asked.device:
+        device_of(asked, home, problems)
     try:
         facts = find_recogniser(home, asked.model, classifying(recipes()))
     except InputError as problem:

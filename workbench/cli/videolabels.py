@@ -12,6 +12,7 @@ from workbench.cli.follow import answer
 from workbench.cli.output import json_line, say, table, tell
 from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.cli.running import runner_of
+from workbench.core.framepipe import check_file
 from workbench.core.problem import InputError, Problem, did_you_mean
 from workbench.core.spans import LABEL_FORMATS, LabelFile, LabelsWritten, counted
 from workbench.store.home import open_home
@@ -32,14 +33,22 @@ def labels(asked: Namespace) -> int:
     if asked.to and asked.out is None:
         problems.append(InputError("It is not said where to write.", expected="--out FILE", received="nothing",
                                    field="--out"))  # fmt: skip
+    if not asked.path.expanduser().is_file():
+        problems.append(InputError("There are no annotations at this path.", expected="a file",
+                                   received=str(asked.path), field="FILE"))  # fmt: skip
+    if asked.video is not None:
+        try:
+            check_file(asked.video.expanduser())
+        except InputError as problem:
+            problems.append(problem)
     stop_at(problems)
     question = {"path": _full(asked.path), "format": asked.form, "labels_from": asked.labels,
                 "video": _full(asked.video) if asked.video else ""}  # fmt: skip
     with runner_of(open_home(asked.home)) as runner:
         if asked.out is not None:
-            given = runner.inspect("labels-convert", asked=question, out=_full(asked.out), format=asked.to)
+            given = runner.inspect("spans-convert", asked=question, out=_full(asked.out), format=asked.to)
             return _told_written(asked, msgspec.json.decode(answer(given, WITHIN_S), type=LabelsWritten))
-        given = runner.inspect("labels-read", **question)
+        given = runner.inspect("spans", **question)
         file = msgspec.json.decode(answer(given, WITHIN_S), type=LabelFile)
     if asked.json:
         json_line(file)

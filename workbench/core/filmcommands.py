@@ -10,13 +10,19 @@ FILM_PLACES: Mapping[str, Place] = {
     "films": Place(
         "Videos",
         "Video files, folders of pictures and cameras are played and stepped through frame by frame. The in and the "
-        "out point choose a stretch that is looped, or written as a video of its own.",
+        "out point choose a stretch that is looped, labelled, recognised, or written as a video of its own. "
+        "Labels are spans on tracks below the timeline; the first nine have number keys, and they are read and "
+        "written as CSV, ActivityNet, ELAN, BORIS and other files. Recognise lets a model say what happens when, in a "
+        "file or live: its probabilities stand below the timeline, its spans become labels, and labels train a model. "
+        "Find in a folder ranks videos by what they show, asked in words.",
     ),
     "view.film": Place(
         "Videos",
         "J plays backwards, K stops, L plays; pressed again they go faster. The arrow keys step by a frame, with Shift "
         "by ten. The wheel magnifies the picture, or, on the timeline, the time under the pointer; with Shift it "
-        "shifts the time. A drag on the timeline goes through the frames, with Shift it chooses a stretch.",
+        "shifts the time. A drag on the timeline goes through the frames, with Shift it chooses a stretch. On a track "
+        "of labels a drag draws a span, moves it, or moves its edge, which snaps to frames and to what is near; a "
+        "double click on a span loops it. A double click on the probabilities chooses the recognised stretch.",
         True,
     ),
 }

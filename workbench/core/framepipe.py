@@ -33,7 +33,7 @@ class Pipe:
 
     def __init__(self, what: str, path: Path, *options: str) -> None:
         self.path = path
-        _check(path)
+        check_file(path)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the pipe)
         self._overdue = False
         self._process = begin(SCRIPT, what, str(path), *options, said=self._said)
@@ -117,7 +117,8 @@ class Pipe:
         )  # fmt: skip
 
 
-def _check(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raises InputError where no video can be: nothing is at this path, a folder, or an empty file."""
     if not path.exists():
         raise InputError(
             "There is nothing at this path.", expected=f"a video: {EXPECTED}", received=str(path),

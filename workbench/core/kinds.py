@@ -13,46 +13,50 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class ArtifactKind:
-    """What a view must know of an artifact: its name, its file suffix, one line of help."""
+    """What a view must know of an artifact: its name and its file's suffix.
+
+    `help` is one line for whoever looks at it, `file` one for whoever writes a recipe: shapes, types, parts, meta.
+    """
 
     name: str
     suffix: str
     help: str
+    file: str = ""
 
 
-Curve = ArtifactKind("curve", "", "numbers over steps; written with job.metric, drawn as a line")
-Table = ArtifactKind("table", ".json", "rows and named columns with units (TableDoc)")
-Text = ArtifactKind("text", ".json", "a passage of text (TextDoc)")
-Spans = ArtifactKind("spans", ".json", "texts with labelled or scored stretches (SpansDoc)")
-Confusion = ArtifactKind("confusion", ".json", "counts of true against predicted class (ConfusionDoc)")
-Embedding = ArtifactKind("embedding", ".npy", "points of a map, (N, 2) float32, with an ItemsDoc part")
-Attention = ArtifactKind("attention", ".npy", "weights between tokens, (heads, T, T) float32")
+Curve = ArtifactKind("curve", "", "numbers over steps, drawn as lines", "written with job.metric")
+Table = ArtifactKind("table", ".json", "rows and named columns with units", "a TableDoc")
+Text = ArtifactKind("text", ".json", "a passage of text", "a TextDoc")
+Spans = ArtifactKind("spans", ".json", "texts with labelled or scored stretches", "a SpansDoc")
+Confusion = ArtifactKind("confusion", ".json", "counts of true against predicted class", "a ConfusionDoc")
+Embedding = ArtifactKind("embedding", ".npy", "a map with a point for each example", "(N, 2) float32, an ItemsDoc part")
+Attention = ArtifactKind("attention", ".npy", "how much each token looks at each other one", "(heads, T, T) float32")
 Image = ArtifactKind("image", ".png", "one picture")
 ImageGrid = ArtifactKind("image-grid", ".png", "pictures side by side")
-Audio = ArtifactKind("audio", ".wav", "sound, with a SoundMeta in its meta; its part `tiers` is a TiersDoc")
-Tiers = ArtifactKind("tiers", ".json", "segments, words or phones of a sound (TiersDoc); its part `audio` is the sound")
-Volume = ArtifactKind("volume", ".npy", "a volume, (z, y, x), with a VolumeMeta in its meta")
-Labels = ArtifactKind(
-    "labels",
-    ".npy",
-    "a label volume, (z, y, x) integers, with a VolumeMeta in its meta; its part `volume` is what it lies over",
+Audio = ArtifactKind("audio", ".wav", "sound, with its words or phones where they are known",
+                     "a SoundMeta in its meta; its part `tiers` is a TiersDoc")  # fmt: skip
+Tiers = ArtifactKind(
+    "tiers", ".json", "segments, words or phones of a sound", "a TiersDoc; its part `audio` is the sound"
 )
-Slide = ArtifactKind("slide", ".tif", "a whole slide, a pyramid TIFF; its meta is a SlideMeta (mpp, tiles, scores)")
+Volume = ArtifactKind("volume", ".npy", "a volume in three linked planes", "(z, y, x), a VolumeMeta in its meta")
+Labels = ArtifactKind(
+    "labels", ".npy", "labels over the volume that they belong to",
+    "(z, y, x) integers, a VolumeMeta in its meta; its part `volume` is what it lies over",
+)  # fmt: skip
+Slide = ArtifactKind("slide", ".tif", "a whole slide with the scores of its tiles",
+                     "a pyramid TIFF; its meta is a SlideMeta (mpp, tiles, scores)")  # fmt: skip
 Points = ArtifactKind("points", ".ply", "a point cloud")
 Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
-RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density, (X, Y, Z, 4)")
+RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density in space", "(X, Y, Z, 4)")
 Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores")
-Clip = ArtifactKind("clip", ".mp4", "a video; its part `tiers` is a TiersDoc of labelled spans")
+Clip = ArtifactKind("clip", ".mp4", "a video with its labelled spans", "its part `tiers` is a TiersDoc")
 Clips = ArtifactKind(
-    "clips",
-    ".npy",
-    "short clips, (N, T, H, W, 3) uint8, with an ItemsDoc part and a ClipsMeta in its meta; its part `maps` "
-    "(N, T, h, w) float32 lies over them",
-)
+    "clips", ".npy", "short clips side by side, with what was predicted of each and where the model looks",
+    "(N, T, H, W, 3) uint8, an ItemsDoc part and a ClipsMeta in its meta; its part `maps` (N, T, h, w) float32 lies "
+    "over them",
+)  # fmt: skip
 Frame = ArtifactKind("frame", ".png", "a live camera picture")
-Outcomes = ArtifactKind(
-    "outcomes", ".npy", "per-item counts behind a metric, (N, k); claims resample them, no view draws them"
-)
+Outcomes = ArtifactKind("outcomes", ".npy", "counts behind a metric, for claims", "(N, k) per item; no view draws them")
 
 KINDS: Mapping[str, ArtifactKind] = {
     kind.name: kind for kind in list(globals().values()) if isinstance(kind, ArtifactKind)

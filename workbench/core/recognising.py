@@ -18,6 +18,8 @@ SOMETHING_ELSE = "something else"
 MOST_CLASSES = 1000
 MOST_WINDOWS = 200_000
 LEAST_STRIDE_S = 0.02
+LOWEST_RATE, HIGHEST_RATE = 0.01, 30.0
+"""Frames sampled for each second, at least and at most."""
 CLASSES_EXPECTED = "at least one class name, one a line"
 
 Family = Literal["image-language", "video-classifier", "run"]

@@ -3,7 +3,7 @@
 On a timeline every label has a track of its own, a Tier whose segments are the spans: `text` is the note,
 `confidence` the score. Times are seconds from the first frame.
 
-The worker's inspectors: `labels` {path, format} reads a file of annotations → LabelFile; `labels-export` {file, out,
+The worker's inspectors: `spans` {path, format} reads a file of annotations → LabelFile; `spans-export` {file, out,
 format} writes one → LabelsWritten; `video-digest` {path} → the name of a video's content.
 """
 
@@ -97,7 +97,7 @@ class LabelFile(msgspec.Struct, omit_defaults=True):
 
 
 class LabelsWritten(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer of `labels-export`: where, how many spans, and what the format could not hold."""
+    """The answer of `spans-export`: where, how many spans, and what the format could not hold."""
 
     path: str
     spans: int

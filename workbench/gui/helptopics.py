@@ -104,7 +104,9 @@ def view_html(kind: ArtifactKind) -> str:
         "clip": "view.film",
     }  # fmt: skip
     places = ["view"] + ([own[kind.name]] if kind.name in own else [])
-    return f"<h2>{say(in_words(kind.name))}</h2><p>Shows {say(kind.help)}.</p>" + _keys_of(places)
+    shown = f"<h2>{say(in_words(kind.name))}</h2><p>Shows {say(kind.help)}.</p>"
+    file = ", ".join(filter(None, (kind.suffix, kind.file)))
+    return shown + (f"<p>{_dim(f'In the folder of a run: {file}.')}</p>" if file else "") + _keys_of(places)
 
 
 def page_html(name: str) -> str:

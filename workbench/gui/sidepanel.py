@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -133,3 +134,8 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         found.addWidget(widget, 1)
     return found
+
+
+def indent(box: QAbstractSpinBox) -> None:
+    """Keep a number box's words off its border: a style sheet's padding does not reach the line in it."""
+    box.lineEdit().setTextMargins(theme().pixels(6), 0, 0, 0)

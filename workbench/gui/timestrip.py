@@ -56,10 +56,14 @@ class TimeStrip(QWidget):
     def room(self) -> QRectF:
         """Where time runs."""
         if self._room is None:  # asked for with every edge of every segment
-            left = theme().pixels(self.left_px)
+            left = self.left(self.width() + self.hidden_px)
             width = max(self.width() + self.hidden_px - left - self.right_px, 1)
             self._room = QRectF(left, 0, width, self.height())
         return self._room
+
+    def left(self, width: int) -> int:
+        """Pixels left of where time runs, of a strip this wide."""
+        return theme().pixels(self.left_px)
 
     def x_of(self, time_s: float) -> float:
         """The pixel of a time."""

@@ -127,6 +127,6 @@ def _digest(arguments: dict[str, Any], context: ApplyContext) -> str:
 
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
-    "labels-read": _labels, "labels-export": _export, "labels-convert": _convert, "labels-clips": _clips,
+    "spans": _labels, "spans-export": _export, "spans-convert": _convert, "spans-clips": _clips,
     "video-digest": _digest,
 }  # fmt: skip

@@ -56,7 +56,7 @@ def model_of(facts: RecogniserFacts, device: str, context: ApplyContext) -> Imag
             "This model does not take words.", expected="a CLIP or SigLIP folder, or starter:mini-image-language",
             received=facts.title, fix="Choose an image-language model.", field="model", place=facts.path,
         )  # fmt: skip
-    where = place(device, context.device)
+    where = _where(device, context)
     key = ("image-language", facts.path, _stamp(facts), where)
     found: ImageLanguage | None = context.cache.get(key)
     if found is None:
@@ -67,13 +67,20 @@ def model_of(facts: RecogniserFacts, device: str, context: ApplyContext) -> Imag
     return found
 
 
+def _where(device: str, context: ApplyContext) -> str:
+    """The device that is named, else the settings'; raises InputError where it is absent."""
+    from workbench.engine.devices import choose
+
+    return str(choose(place(device, context.device)).device)
+
+
 def zero_shot(
     facts: RecogniserFacts, classes: Sequence[str], frames: int, device: str, context: ApplyContext
 ) -> ZeroShot:
     """The model with these classes; their vectors are kept as well."""
     from workbench.engine.video.recognising import ZeroShot
 
-    names, where = class_names(classes), place(device, context.device)
+    names, where = class_names(classes), _where(device, context)
     key = ("zero-shot", facts.path, _stamp(facts), where, names, frames)
     found: ZeroShot | None = context.cache.get(key)
     if found is None:
@@ -92,7 +99,7 @@ def recogniser(
         return RunRecogniser.of(facts, frames, context)
     from workbench.engine.video import videomodels
 
-    where = place(device, context.device)
+    where = _where(device, context)
     key = ("video-classifier", facts.path, _stamp(facts), where)
     found: Any = context.cache.get(key)
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,23 @@ def film(
                 at += 40 if number % 3 else 90
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def changing(path: Path, sizes: Sequence[tuple[int, int]], *, frames: int = 12) -> Path:
+    """A transport stream whose pictures change their size (width, height) every so many frames."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream: Any = None
+        begin = 0
+        for number, (width, height) in enumerate(sizes):
+            part = film(path.with_name(f"{path.stem}-{number}.ts"), frames=frames, width=width, height=height)
+            with av.open(str(part)) as given:
+                stream = stream or container.add_stream_from_template(given.streams.video[0])
+                packets = [one for one in given.demux(given.streams.video[0]) if one.dts is not None]
+                for packet in packets:
+                    packet.pts, packet.dts, packet.stream = packet.pts + begin, packet.dts + begin, stream
+                    container.mux(packet)
+            begin = max(one.pts for one in packets)
     return path
 
 

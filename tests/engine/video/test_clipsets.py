@@ -54,6 +54,18 @@ def test_that_a_seed_takes_any_frame_of_each_part_and_never_one_outside() -> Non
     assert seen == set(range(25, 50))
 
 
+def test_that_a_trimmed_clip_stands_for_its_own_stretch_only(made: Path, tmp_path: Path) -> None:
+    shutil.copy(made / "one.mp4", tmp_path / "abc_000002_000012.mp4")
+    rows = ["label,youtube_id,time_start,time_end,split", "clap,abc,2,12,train", "jump,abc,20,30,train"]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    told: list[str] = []
+    specs = read_list(tmp_path / "list.csv", told.append)
+    assert [(Path(one.path).name, one.start_s, one.end_s, one.label) for one in specs] == [
+        ("abc_000002_000012.mp4", 0, None, "clap")
+    ]
+    assert any("left out" in one and "abc" in one for one in told)
+
+
 @pytest.mark.parametrize(("start", "end"), [(-0.1, 1.0), (4.0, 5.0), (1.0, 4.2), (2.0, 2.0), (3.0, 1.0)])
 def test_that_a_stretch_outside_its_video_is_told_and_not_cut(start: float, end: float) -> None:
     with pytest.raises(InputError) as told:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.engine.video.colourfilms import Colours, colour_film
+from tests.engine.video.films import changing
 from workbench.core.problem import InputError
 from workbench.core.recognising import windows_of
 from workbench.engine.video import imagelanguage, retrieval
@@ -53,6 +54,16 @@ def test_that_one_frame_and_a_video_shorter_than_a_window_are_one_window(tmp_pat
         (batch,) = scored(film, Colours(), windows)
         assert len(windows) == 1 and likeliest(list(batch.scores)) == ["green"]
         film.close()
+
+
+def test_that_a_video_whose_frames_change_their_size_is_scored_to_its_end(tmp_path: Path) -> None:
+    frames = FilmFrames(changing(tmp_path / "whole.ts", [(96, 64), (64, 96)]), 16)
+    assert len(frames.index) == 24
+    windows = windows_of(frames.index.duration_s, 0.4, 0.4)
+    batches = list(scored(frames, Colours(), windows))
+    assert sum(len(one.scores) for one in batches) == len(windows) and frames.lost == 0
+    assert {frames.frame(number).shape for number in (0, len(frames.index) - 1)} == {(16, 24, 3)}
+    frames.close()
 
 
 def test_that_a_file_that_breaks_in_the_middle_loses_those_windows_and_no_others(tmp_path: Path) -> None:

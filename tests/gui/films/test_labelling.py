@@ -19,7 +19,9 @@ from workbench.gui.films import spanedits
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.spanpanel import SpanPanel
 from workbench.gui.films.spanstrip import SpanStrip
+from workbench.gui.films.strips import LEFT_PX, MOST_LEFT_PX, Ruler
 from workbench.gui.sounds import tieredits
+from workbench.gui.theme import theme
 
 WITHIN_MS = 30_000
 ALT, NONE = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.NoModifier
@@ -63,6 +65,25 @@ def test_that_a_drag_on_free_ground_draws_a_span_between_frames_as_one_step(stri
     assert spans(strip) == [(0.4, 0.8), (2.0, 3.0)]
     drag(strip, at(strip, 1.507), at(strip, 0.5))  # backwards, and into its neighbour
     assert spans(strip) == [(0.4, 0.8), (0.8, 1.52), (2.0, 3.0)]
+
+
+def test_that_long_names_of_tracks_get_room_which_all_strips_share_up_to_a_share_of_the_width(strip, qtbot):
+    ruler, usual = Ruler(strip.scene), strip.room.left()
+    qtbot.addWidget(ruler)
+    ruler.resize(strip.size())
+    assert usual == ruler.room.left() == theme().pixels(LEFT_PX)
+    names = ("opens the red door", "opens the red door and goes out through it, slowly")
+    lefts = []
+    for name in names:
+        strip.show_spans(TiersDoc([Tier(name, "segments", [Segment(0.4, 0.8)])]))
+        assert strip.room.left() == ruler.room.left() == pytest.approx(strip.x_of(0.0))
+        lefts.append(strip.room.left())
+    assert usual < lefts[0] and lefts[0] > strip.fontMetrics().horizontalAdvance(names[0])
+    assert lefts[1] == theme().pixels(MOST_LEFT_PX)
+    strip.resize(400, strip.height())
+    assert strip.room.left() == 100
+    strip.show_spans(TiersDoc())
+    assert strip.room.left() == usual
 
 
 def test_that_edges_and_whole_spans_are_dragged_and_snap_to_those_of_other_tracks(strip):
@@ -137,6 +158,26 @@ def test_that_the_panel_lists_filters_and_sums_what_there_is(strip, qtbot):
     panel.filter.clear()
     strip.delete()
     qtbot.waitUntil(lambda: len(panel.spans.rows) == 2)
+
+
+def test_that_a_key_in_the_middle_of_a_drag_ends_the_drag_and_breaks_nothing(strip):
+    start = at(strip, 2.5)
+    QTest.mousePress(strip, Qt.MouseButton.LeftButton, NONE, start)
+    QTest.mouseMove(strip, start + QPoint(40, 0))
+    strip.delete()
+    QTest.mouseMove(strip, start + QPoint(90, 0))
+    assert spans(strip) == [(0.4, 0.8)]
+    strip.document.undo()
+    strip.document.undo()
+    assert spans(strip) == [(0.4, 0.8), (2.0, 3.0)]
+    QTest.mouseRelease(strip, Qt.MouseButton.LeftButton, NONE, start)
+    QTest.mousePress(strip, Qt.MouseButton.LeftButton, NONE, at(strip, 1.0))
+    QTest.mouseMove(strip, at(strip, 1.5))
+    assert len(spans(strip)) == 3
+    strip.show_spans(TiersDoc())
+    QTest.mouseMove(strip, QPoint(700, 5))
+    QTest.mouseRelease(strip, Qt.MouseButton.LeftButton, NONE, QPoint(700, 5))
+    assert strip.doc.tiers == []
 
 
 # The page
@@ -254,7 +295,7 @@ def test_that_the_texts_of_elan_s_annotations_can_be_the_labels_instead_of_its_t
         names = ("gesture", "wave") if arguments["labels_from"] == "tier" else ("wave", "gesture")
         return LabelFile("eaf", [AnnotatedVideo("", [LabelledSpan(names[0], 0.2, 0.6, note=names[1])])])
 
-    scripted.answers["labels-read"] = labels
+    scripted.answers["spans"] = labels
     page.labelling.exchange.read("/data/a.eaf")
     doc = page.labelling.strip.doc
     qtbot.waitUntil(lambda: page.banner.remedies() == ["Texts as labels"], timeout=WITHIN_MS)
@@ -268,7 +309,7 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
     open_and_wait(qtbot, page, clip)
     labelling = page.labelling
     labelling.strip.put("run", 0.2, 0.6)
-    scripted.answers["labels-export"] = lambda asked: LabelsWritten(asked["out"], 1, ("1 note lost",))
+    scripted.answers["spans-export"] = lambda asked: LabelsWritten(asked["out"], 1, ("1 note lost",))
     labelling.exchange.write(tmp_path / "a.eaf", "eaf")
     qtbot.waitUntil(lambda: "1 note lost" in page.banner._what.text(), timeout=WITHIN_MS)
     asked = {}
@@ -277,7 +318,7 @@ def test_that_spans_are_written_by_the_worker_as_labels_and_as_clips(page, clip,
         asked.update(arguments)
         return LabelsWritten(arguments["out"], 1)
 
-    scripted.answers["labels-clips"] = clips
+    scripted.answers["spans-clips"] = clips
     labelling.exchange.write_clips(tmp_path / "clips.csv")
     qtbot.waitUntil(lambda: "clips.csv" in page.banner._what.text(), timeout=WITHIN_MS)
     (video,) = asked["videos"]
@@ -295,7 +336,7 @@ def test_that_annotations_are_asked_for_by_the_video_s_name_and_a_span_gets_anot
         asked.update(arguments)
         return LabelFile("csv", [AnnotatedVideo("", [LabelledSpan("run", 0.2, 0.6)])])
 
-    scripted.answers["labels-read"] = labels
+    scripted.answers["spans"] = labels
     labelling.exchange.read("/data/a.csv")
     qtbot.waitUntil(lambda: len(labelling.strip.doc.tiers) == 1, timeout=WITHIN_MS)
     assert asked == {"path": "/data/a.csv", "of": "clip.mp4", "labels_from": "tier"}

@@ -214,5 +214,5 @@ def test_that_without_qt_multimedia_cameras_are_said_to_be_lacking(page, qtbot, 
     with pytest.raises(KnownTrouble, match="Qt Multimedia"):
         camera.cameras()
     page.show_camera()
-    qtbot.waitUntil(lambda: "not installed" in page.live.readout.whole, timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: "not installed" in page.live.canvas.hint, timeout=WITHIN_MS)
     assert not page.live.begin.isEnabled() and page.live.file.isEnabled()

@@ -107,7 +107,7 @@ def test_that_stop_keeps_what_was_recognised_and_another_film_drops_it(page, scr
     future = scripted.waiting[-1][1]
     work.acts["recognise-stop"].trigger()
     qtbot.waitUntil(lambda: not work.errand.running, timeout=WITHIN_MS)
-    assert future.cancelled() and len(work.found.windows) == 2 and "stopped at 2 of 4" in work.panel.progress.whole
+    assert future.cancelled() and len(work.found.windows) == 2 and "stopped at 2 of 4" in work.panel.told.text()
     page.close_films()
     assert not work.found.windows and work.strip.isHidden() and work.panel.isHidden()
     assert not work.acts["recognise"].isEnabled()
@@ -157,7 +157,7 @@ def test_that_labels_open_the_recipe_with_clips_and_the_model_in_its_form(page, 
         asked.append(arguments)
         return LabelsWritten(arguments["out"], 2)
 
-    scripted.answers["labels-clips"] = written
+    scripted.answers["spans-clips"] = written
     for start_s, label in ((0.0, AB[0]), (0.4, AB[0]), (0.8, AB[1]), (1.2, AB[0])):
         page.labelling.strip.put(label, start_s, start_s + 0.3)
     work.acts["recognise-train"].trigger()

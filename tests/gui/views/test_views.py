@@ -189,3 +189,9 @@ def test_that_a_view_may_go_while_its_file_is_being_read(qtbot, tmp_path):
     view.deleteLater()
     del view
     qtbot.wait(400)
+
+
+def test_that_a_picture_s_view_leaves_its_title_to_the_place_that_says_it_already(shown, tmp_path):
+    view, artifact = shown("image")
+    view.show_artifact(tmp_path, msgspec.structs.replace(artifact, title="Cosines of pictures"))
+    assert view.caption == ""

@@ -383,7 +383,7 @@ def test_that_full_fine_tuning_comes_back_with_its_own_encoder(
     assert any(not torch.equal(kept[name], plain[name.removeprefix("seer.")]) for name in tuned)
     assert serve.answer(_asked(), folder / "model", {"clips": SPRITES.address}).answers
     results = folder.joinpath("events.jsonl").read_text()
-    assert '"time_share_of_full":1.0' in results
+    assert '"seconds_share_of_full":1.0' in results
     assert '"memory_share_of_full":1.0' in results
 
 

@@ -131,6 +131,18 @@ def test_that_missing_videos_and_lists_are_told(tree: Path) -> None:
         folders.read(tree)
 
 
+def test_that_videos_that_came_since_a_look_are_found(tree: Path) -> None:
+    deep = tree / "videos" / "deep"
+    deep.mkdir(parents=True)
+    for one in (tree / "falling").iterdir():
+        one.rename(deep / one.name)
+    away = (deep / "falling3_id_31.mp4").rename(tree.parent / "away.mp4")
+    with pytest.raises(InputError, match="not there"):
+        folders.read(tree)
+    away.rename(deep / "falling3_id_31.mp4")
+    assert "falling3_id_31" in {one.path.stem for one in folders.read(tree)}
+
+
 def test_that_splits_of_two_data_sets_are_not_mixed(tree: Path) -> None:
     shutil.copytree(tree / "dataset_splits" / "synta", tree / "dataset_splits" / "k400_ta")
     with pytest.raises(InputError, match="several data sets"):
@@ -169,6 +181,13 @@ def test_that_every_fourth_clip_is_held_out_where_no_split_is_told(tmp_path: Pat
     lines = [f"{at}.mp4,falling,straight,1" for at in range(8)]
     (tmp_path / "clips.csv").write_text("path,coarse,fine,set\n" + "\n".join(lines))
     assert [one.split for one in folders.read(tmp_path / "clips.csv")].count("val") == 2
+
+
+def test_that_a_time_that_is_no_number_is_told_with_its_line(listed: Path) -> None:
+    listed.write_text(listed.read_text().replace("train,0.01,0.2", "train,nan,0.2"))
+    with pytest.raises(InputError, match="time is no number") as caught:
+        folders.read(listed)
+    assert "'nan' in line" in str(caught.value.received)
 
 
 def test_that_a_clip_in_two_parts_is_refused(listed: Path) -> None:

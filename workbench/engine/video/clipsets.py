@@ -60,8 +60,7 @@ def read_list(path: Path, tell: Callable[[str], object] | None = None) -> list[C
     if path.is_dir():
         return _of_folders(path)
     file = read_labels(path)
-    for kept in (_below, _folders_beside):  # videos may have come since
-        kept.cache_clear()
+    look_anew()
     specs, told = _located(path, file)
     for note in (*file.notes, *told):
         if tell is not None:
@@ -111,13 +110,14 @@ def _located(path: Path, file: LabelFile) -> tuple[list[ClipSpec], list[str]]:
     """The spans whose videos are there, and what to tell of the others."""
     folder, specs, missing, points = path.parent, [], [], 0
     for video in file.videos:
-        at: Path | None = None
+        whole: Path | None = None
         for one in video.spans:
             if one.end_s == one.start_s:
                 points += 1
                 continue
             trimmed = _trimmed(folder, video.name, one.start_s, one.end_s) if file.format == "kinetics" else None
-            at = trimmed or at or find_video(folder, video.name)
+            whole = whole or (None if trimmed else find_video(folder, video.name))
+            at = trimmed or whole
             if at is None:
                 missing.append(video.name or "a video without a name")
                 continue
@@ -138,6 +138,12 @@ def _located(path: Path, file: LabelFile) -> tuple[list[ClipSpec], list[str]]:
     if points:
         told.append(f"{counted(points, 'event')} at a point left out: they have no length")
     return specs, told
+
+
+def look_anew() -> None:
+    """Forget which videos lay in folders: some may have come since."""
+    for kept in (_below, _folders_beside):
+        kept.cache_clear()
 
 
 def find_video(folder: Path, name: str) -> Path | None:

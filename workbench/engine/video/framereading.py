@@ -31,6 +31,8 @@ class FilmFrames:
         self.facts, self.index = known or read_index(path)
         share = short_px / max(min(self.facts.width, self.facts.height), 1)
         self._box = (math.ceil(self.facts.width * share), math.ceil(self.facts.height * share))
+        self._shape: tuple[int, ...] = ()
+        """Of every frame, though streams may change their size on the way: models take one size at a time."""
         self._reader: VideoReader | None = None
         self._ends = 0
         self._held: OrderedDict[int, NDArray[np.uint8] | None] = OrderedDict()
@@ -67,7 +69,9 @@ class FilmFrames:
         if found is None or found[0].time != wanted:
             return None
         told, pixels = found
-        return np.frombuffer(pixels, np.uint8).reshape(told.height, told.width, 3)
+        frame = np.frombuffer(pixels, np.uint8).reshape(told.height, told.width, 3)
+        self._shape = self._shape or frame.shape
+        return frame if frame.shape == self._shape else _padded(frame, self._shape)
 
     def _open(self) -> VideoReader:
         if self._reader is None:
@@ -81,6 +85,13 @@ class FilmFrames:
         if self._reader is not None:
             self._reader = None
             self._finish()
+
+
+def _padded(frame: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A frame in the middle of a black one of another shape (H, W, 3), as large as it fits."""
+    from PIL import Image, ImageOps  # few videos need it
+
+    return np.asarray(ImageOps.pad(Image.fromarray(frame), (shape[1], shape[0])))
 
 
 def sampled_s(window: tuple[float, float], frames: int) -> list[float]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
+from workbench.core.recognising import HIGHEST_RATE, LOWEST_RATE
 from workbench.core.video import VIDEO_SUFFIXES
 from workbench.engine.text.cache import digest, keep
 from workbench.engine.video.framereading import FilmFrames
@@ -25,7 +26,6 @@ Floats = NDArray[np.float32]
 PART_S = 60.0
 FRAMES_AT_ONCE = 32
 MOST_VIDEOS = 100_000
-LOWEST_RATE, HIGHEST_RATE = 0.01, 30.0
 
 
 def videos_below(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import DARK, theme, tokens
 
 MOST_MAGNIFIED = 32.0
 STEP = 1.25
@@ -41,6 +41,8 @@ class FilmCanvas(QWidget):
         """How long the last frame took to be painted."""
         self.words = ""
         """What stands in the picture's corner."""
+        self.hint = ""
+        """What stands in the middle while there is no picture."""
         self.overlay_alpha = 0.7
         self._overlay: NDArray[np.float32] | None = None
         self._tint = QImage()
@@ -69,6 +71,12 @@ class FilmCanvas(QWidget):
         """Say something in the picture's corner."""
         if words != self.words:
             self.words = words
+            self.update()
+
+    def set_hint(self, hint: str) -> None:
+        """Say in the middle what will be seen here, or why nothing is."""
+        if hint != self.hint:
+            self.hint = hint
             self.update()
 
     @property
@@ -161,6 +169,11 @@ class FilmCanvas(QWidget):
                 painter.setOpacity(self.overlay_alpha)
                 painter.drawImage(room, self._tint)
                 painter.setOpacity(1.0)
+        elif self.hint:
+            painter.setPen(QColor(DARK.dim))
+            gap = theme().pixels(24)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(QRectF(self.rect()).adjusted(gap, gap, -gap, -gap), flags, self.hint)
         self._paint_words(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(tokens().accent), 1))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.gui.films.page import FilmsPage
 
 MOST_STEP = 10_000
+LEAVES_WITHIN_S = 5.0
 RATES = 0.1, 240.0
 """Pictures a second, at least and at most."""
 
@@ -27,7 +28,8 @@ class Deeds:
 
     def __init__(self, page: FilmsPage) -> None:
         self.page = page
-        self.exporting = Exporting(page)
+        self.exporting, self.taking = Exporting(page), Exporting(page)
+        """Stretches, which take a while, and single frames, which may be taken meanwhile."""
         self.panel = FactsPanel()
         self.panel.hide()
         page.add_panel(self.panel)
@@ -41,8 +43,9 @@ class Deeds:
         self.frame_acts = {name: make_action(viewer, f"view.film.{name}", do) for name, do in doing.items()}
         viewer.menu.addSeparator()
         viewer.menu.addActions(list(self.frame_acts.values()))
-        self.exporting.failed.connect(page.failed_with)
-        self.exporting.written.connect(lambda words: page.note([words]))
+        for one in (self.exporting, self.taking):
+            one.failed.connect(page.failed_with)
+            one.written.connect(lambda words: page.note([words]))
 
     @property
     def film(self) -> Film | None:
@@ -55,18 +58,20 @@ class Deeds:
 
     def export(self) -> None:
         """Ask where the stretch, or the whole film, is written to."""
-        if self.film is not None:
+        if self.exporting.busy:
+            self.page.note([f"{self.exporting.doing} is still under way: wait for its end, or stop it."])
+        elif self.film is not None:
             self.exporting.ask(self.film, self.page.viewer.player.stretch())
 
     def copy_frame(self) -> None:
         """Put the frame on screen on the clipboard."""
         if self.film is not None:
-            self.exporting.copy_frame(self.film, self.page.viewer.scene.frame)
+            self.taking.copy_frame(self.film, self.page.viewer.scene.frame)
 
     def save_frame(self) -> None:
         """Ask where the frame on screen is written to."""
         if self.film is not None:
-            self.exporting.ask_frame(self.film, self.page.viewer.scene.frame)
+            self.taking.ask_frame(self.film, self.page.viewer.scene.frame)
 
     def go(self) -> None:
         """Ask for a frame or a time, and go there."""
@@ -102,6 +107,17 @@ class Deeds:
         dialog.doubleValueSelected.connect(self.page.set_picture_rate)
         dialog.finished.connect(lambda _: dialog.deleteLater())
         dialog.open()
+
+    def cancel(self) -> None:
+        """Write no further."""
+        self.exporting.cancel()
+        self.taking.cancel()
+
+    def closed(self) -> None:
+        """The window closes: wait until what is not whole has been taken away."""
+        self.cancel()
+        self.exporting.join(LEAVES_WITHIN_S)
+        self.taking.join(LEAVES_WITHIN_S)
 
     def _set_step(self, frames: int) -> None:
         self.page.viewer.step_frames = frames

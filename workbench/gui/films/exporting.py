@@ -6,15 +6,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSize, Signal
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.core.filmwriter import VideoWriter
 from workbench.core.problem import KnownTrouble, Problem, ProblemRecord, record_of
 from workbench.core.video import FrameIndex, VideoFacts
-from workbench.gui.films.sources import OpenSource, picture_of, rgb_of
+from workbench.gui.films.sources import OpenSource, framed, picture_of, pixels_of, rgb_of
 from workbench.gui.films.telling import spaced
+from workbench.gui.savedialog import ask_where
 
 IN_FLIGHT = 3
 KINDS = {".mp4": "MP4, H.264", ".mkv": "Matroska, H.264", ".webm": "WebM, VP9", ".gif": "Animated GIF"}
@@ -60,36 +61,25 @@ class Exporting(QObject):
         what = "Stretch" if stretch else "Video"
         kinds = {f"{what} as {name} (*{suffix})": suffix for suffix, name in KINDS.items()}
         name = Path(film.path).stem + ("-stretch" if stretch else "-copy")
-
-        def chosen(out: Path) -> None:
-            self.write(film, out, stretch)
-
-        self._ask("Export", film.path, name, kinds, chosen)
+        ask_where(self._window, "Export", Path(film.path).with_name(name), kinds,
+                  then=lambda out: self.write(film, out, stretch), failed=self.failed.emit)  # fmt: skip
 
     def ask_frame(self, film: Film, frame: int) -> None:
         """Ask where the frame goes as a PNG."""
         name = f"{Path(film.path).stem}-frame{frame}"
-        self._ask("Save frame", film.path, name, {"Picture as PNG (*.png)": ".png"},
-                  lambda out: self.save_frame(film, frame, out))  # fmt: skip
-
-    def _ask(self, title: str, path: str, name: str, kinds: dict[str, str], then: Callable[[Path], None]) -> None:
-        dialog = QFileDialog(self._window, title, str(Path(path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(kinds))
-        dialog.selectFile(name)
-
-        def chosen(given: str) -> None:
-            suffix = kinds[dialog.selectedNameFilter()]
-            then(Path(given) if Path(given).suffix.lower() == suffix else Path(given + suffix))
-
-        dialog.fileSelected.connect(chosen)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        ask_where(self._window, "Save frame", Path(film.path).with_name(name), {"Picture as PNG (*.png)": ".png"},
+                  then=lambda out: self.save_frame(film, frame, out), failed=self.failed.emit)  # fmt: skip
 
     # Doing
 
     def write(self, film: Film, out: Path, stretch: tuple[int, int] | None) -> None:
         """Write frames `first` to `last`, both included, or all of them, in the format of the ending."""
+        if out.exists() and Path(film.path).exists() and out.samefile(film.path):
+            self.failed.emit(ProblemRecord(
+                "A video is not written over itself.", expected="another name than the video that is seen",
+                received=str(out), fix="Choose another name.", severity="input", place=out.name,
+            ))  # fmt: skip
+            return
         first, last = stretch or (0, len(film.index) - 1)
 
         def work(number: int) -> str:
@@ -203,7 +193,10 @@ def _write(film: Film, out: Path, first: int, last: int, reach: Callable[[float]
             told = found[0]
             if writer is None:
                 writer = VideoWriter(out, width=told.width, height=told.height, frames_per_s=film.facts.frames_per_s)
-            writer.write(rgb_of(found), index.time_s(first + at) - index.time_s(first))
+            pixels = rgb_of(found)
+            if (told.width, told.height) != (writer.width, writer.height):  # streams may change their size on the way
+                pixels = pixels_of(framed(picture_of(found).image, QSize(writer.width, writer.height)))
+            writer.write(pixels, index.time_s(first + at) - index.time_s(first))
             reach((at + 1) / count)
         if writer is None:
             raise KnownTrouble("None of these frames can be decoded.", place=Path(film.path).name)

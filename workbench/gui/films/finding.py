@@ -45,7 +45,6 @@ class Finding(QObject):
         super().__init__(page)
         self.page, self._link = page, page.link
         self.folder, self.chosen = "", ""
-        self._ready = False
         self._go: tuple[str, float] | None = None
         self.panel = FindPanel()
         self.panel.hide()
@@ -78,7 +77,9 @@ class Finding(QObject):
         panel.chosen.connect(self.open_hit)
         self.errand.changed.connect(self.follow)
         self.errand.failed.connect(self._failed)
-        self.page.film_opened.connect(lambda _: self._arrived())
+        self.page.film_opened.connect(self._opened)
+        self.page.viewer.scene.shown.connect(self._arrived)
+        self.page.opening.indexed.connect(lambda _: self._arrived())
 
     # What is remembered
 
@@ -141,7 +142,6 @@ class Finding(QObject):
 
     def _choose(self) -> None:
         self.chosen = self.facts.path if self.facts is not None else ""
-        self._ready = False
         self._tell_model()
         self.remembered.emit()
         self.follow()
@@ -176,7 +176,7 @@ class Finding(QObject):
     def use_folder(self, path: str) -> None:
         """Find in this folder from now on."""
         self.errand.stop()
-        self.folder, self._ready = path, False
+        self.folder = path
         self.panel.show_hits([], Path(path))
         self.panel.show_failed([])
         self.panel.told.set_whole("")
@@ -213,7 +213,6 @@ class Finding(QObject):
             self.follow()
 
     def _indexed(self, done: FeaturesDone) -> None:
-        self._ready = True
         made = f"{done.made:,} new".replace(",", " ") if done.made else "all were there"
         self.panel.conclude(f"{count(done.ready, 'video')}, {count(done.features, 'feature')}: {made}")
         self.panel.show_failed([f"{Path(one.path).name}: {one.why}" for one in done.failed])
@@ -267,13 +266,19 @@ class Finding(QObject):
         else:
             self.page.open_paths([path])
 
+    def _opened(self, path: str) -> None:
+        if self._go is not None and path != self._go[0]:
+            self._go = None  # another film was wished meanwhile
+        self._arrived()
+
     def _arrived(self) -> None:
-        if self._go is None or self.page.path != self._go[0]:
+        """Go to the moment, once so much of the film's index is read."""
+        index, page = self.page.viewer.scene.index, self.page
+        if self._go is None or index is None or self.page.viewer.path != self._go[0]:
             return
-        (_, time_s), self._go = self._go, None
-        index = self.page.viewer.scene.index
-        if index is not None:
-            self.page.viewer.go(index.frame_at(time_s))
+        if page.path == self._go[0] and (page.index_complete or index.duration_s > self._go[1]):
+            (_, time_s), self._go = self._go, None
+            page.viewer.go(index.frame_at(time_s))
 
 
 def best_moment(hit: Hit, width: int, height: int) -> QImage | None:

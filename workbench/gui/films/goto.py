@@ -66,5 +66,7 @@ class GoTo(QDialog):
             self.frame = frame_of(self.text.text(), self._index)
         except InputError as error:
             self.said.setText(f"{error.what} Expected: {error.expected}.")
+            self.said.setProperty("role", "error")
+            self.said.style().polish(self.said)
             return
         super().accept()

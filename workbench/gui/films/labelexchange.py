@@ -26,6 +26,7 @@ from workbench.core.spans import (
 )
 from workbench.gui.asking import Asking
 from workbench.gui.films import spanedits
+from workbench.gui.savedialog import ask_where
 from workbench.gui.sounds import tieredits
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class LabelExchange(QObject):
                 self.take(Path(path).name, file, otherwise=(lambda: self.read(path, "value")) if tiers else None)
 
         name = Path(self._of.page.path).name
-        self.asking.ask("Reading labels", "labels-read", LabelFile, then, path=path, of=name,
+        self.asking.ask("Reading labels", "spans", LabelFile, then, path=path, of=name,
                         labels_from=labels_from)  # fmt: skip
 
     def take(self, name: str, file: LabelFile, *, otherwise: Callable[[], None] | None = None) -> None:
@@ -110,19 +111,13 @@ class LabelExchange(QObject):
         if not self._of.ready:
             return
         kinds = {f"{LABEL_FORMATS[form]} (*{ending})": form for form, ending in ENDINGS.items()}
-        dialog = QFileDialog(self._of.page, "Save labels as", str(Path(self._of.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(kinds))
-        dialog.selectFile(f"{Path(self._of.page.path).stem}-labels")
-
-        def chosen(name: str) -> None:
-            form = kinds[dialog.selectedNameFilter()]
-            ending = ENDINGS[form]
-            self.write(Path(name) if Path(name).suffix.lower() == ending else Path(name + ending), form)
-
-        dialog.fileSelected.connect(chosen)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        page = self._of.page
+        proposed = Path(page.path).with_name(f"{Path(page.path).stem}-labels")
+        endings = {name: ENDINGS[form] for name, form in kinds.items()}
+        dialog = ask_where(
+            page, "Save labels as", proposed, endings, failed=page.failed_with,
+            then=lambda out: self.write(out, kinds[dialog.selectedNameFilter()]),
+        )  # fmt: skip
 
     def write(self, out: Path, form: str) -> None:
         """Write the spans of the film in a format."""
@@ -130,7 +125,7 @@ class LabelExchange(QObject):
         name = "" if form in ("csv", "srt", "elan-tab") else Path(self._of.page.path).name
         video = AnnotatedVideo(name, spans_of(self._of.strip.doc), self._of.viewer.scene.duration_s)
         file = LabelFile(form, [video], tuple(tier.name for tier in self._of.strip.doc.tiers))
-        self.asking.ask(f"Writing {out.name}", "labels-export", LabelsWritten, self._written,
+        self.asking.ask(f"Writing {out.name}", "spans-export", LabelsWritten, self._written,
                         file=msgspec.to_builtins(file), out=str(out), format=form)  # fmt: skip
 
     def _written(self, done: LabelsWritten) -> None:
@@ -140,15 +135,9 @@ class LabelExchange(QObject):
         """Ask where to write the list of clips."""
         if not self._of.ready:
             return
-        dialog = QFileDialog(self._of.page, "Spans as training data", str(Path(self._of.page.path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["List of clips (*.csv)"])
-        dialog.selectFile("clips.csv")
-        dialog.fileSelected.connect(
-            lambda name: self.write_clips(Path(name) if name.lower().endswith(".csv") else Path(f"{name}.csv"))
-        )
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        page = self._of.page
+        ask_where(page, "Spans as training data", Path(page.path).with_name("clips"), {"List of clips (*.csv)": ".csv"},
+                  then=self.write_clips, failed=page.failed_with)  # fmt: skip
 
     def write_clips(self, out: Path) -> None:
         """Write the spans of this film, and of all others in the list, as clips that recipes read."""
@@ -165,7 +154,7 @@ class LabelExchange(QObject):
             return found
 
         def ask(videos: list[Any]) -> None:
-            self.asking.ask(f"Writing {out.name}", "labels-clips", LabelsWritten, self._written, videos=videos,
+            self.asking.ask(f"Writing {out.name}", "spans-clips", LabelsWritten, self._written, videos=videos,
                             out=str(out))  # fmt: skip
 
         self._of.link.background(gather, then=ask, failed=self._of.page.failed_with, owner=self)

@@ -41,6 +41,8 @@ class FilmLabelling(QObject):
         """Where the spans of the film that is seen are kept; None where they cannot be, or are not read yet."""
         self.last = ""
         """The label that was given last."""
+        self._comes_back = False
+        """Whether the panel stood beside the film when a camera took its place."""
         self.number = 0
         self._restored_now = False
         self._trouble: ProblemRecord | None = None
@@ -299,6 +301,17 @@ class FilmLabelling(QObject):
         self.page.opening.indexed.connect(lambda _: QTimer.singleShot(0, self, self._tell_trouble))
         self.viewer.scene.shown.connect(self._shown)
         self.viewer.scene.moved.connect(self._moved)
+        self.page.places.currentChanged.connect(lambda _: self._another_place())
+
+    def _another_place(self) -> None:
+        """A camera has no labels: the panel goes, and comes back with the film."""
+        if self.page.viewing:
+            self.panel.setVisible(self._comes_back or not self.panel.isHidden())
+            self._comes_back = False
+        elif self.page.places.currentWidget() is self.page.live and not self.panel.isHidden():
+            self._comes_back = True
+            self.panel.hide()
+        self.follow()
 
     def follow(self) -> None:
         """Enable what can be done now."""
@@ -309,7 +322,7 @@ class FilmLabelling(QObject):
             action.setEnabled(there)
         for button in (self.panel.open, self.panel.save, self.panel.clips):
             button.setEnabled(there)
-        self.toggle.setVisible(there)
+        self.toggle.setVisible(there and self.page.viewing)
         self.toggle.setChecked(self.panel.isVisibleTo(self.page))
         if not self.viewer.path:
             self.panel.hide()

@@ -70,7 +70,7 @@ class LivePlace(QWidget):
 
     def open(self) -> None:
         """Look which cameras there are."""
-        self.readout.set_whole("Looking for cameras …")
+        self._say("Looking for cameras …")
         self.asking.work("Looking for cameras", cameras, self._list)
 
     def start_camera(self, name: str) -> None:
@@ -92,7 +92,7 @@ class LivePlace(QWidget):
         # Who sent a picture is asked of the connection: one that is on its way may be of the source before.
         source.arrived.connect(lambda image, time_s: self._show(source, image, time_s))
         source.ended.connect(lambda record: self._ended(source, record))
-        self.readout.set_whole(f"Waiting for {source.name} …")
+        self._say(f"Waiting for {source.name} …")
         source.start()
         self.started.emit(source.name)
         self._follow()
@@ -140,13 +140,21 @@ class LivePlace(QWidget):
         self.camera.addItems(names)
         if not self.running:
             there = f"{len(names)} cameras" if len(names) > 1 else "1 camera" if names else "No camera"
-            self.readout.set_whole(f"{there} found. A video file can stand in the place of one.")
+            start = (
+                "Start shows what it sees." if names else "A video file can stand in the place of one: Loop a video…"
+            )
+            self._say(f"{there} found. {start}")
         self._follow()
 
     def _none(self, record: ProblemRecord) -> None:
         self.camera.clear()
-        self.readout.set_whole(f"{record.what} {record.fix}")
+        self._say(f"{record.what} {record.fix}")
         self._follow()
+
+    def _say(self, words: str) -> None:
+        """Tell in the picture's place while there is none."""
+        self.readout.set_whole("")
+        self.canvas.set_hint(words)
 
     def _show(self, source: LiveSource, image: QImage, time_s: float) -> None:
         if source is not self.source or self.ring is None:

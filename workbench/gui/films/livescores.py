@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
 
+from workbench.core.problem import ProblemRecord
 from workbench.core.recognising import LiveAnswer, LiveWish, RecogniserFacts
 from workbench.gui.films.lookmap import whole_frame
 from workbench.gui.films.scores import LiveStrip, percent
@@ -52,7 +56,7 @@ class LiveScores(QObject):
         place.arrived.connect(self._put)
         place.over.connect(self.stop)
         self.errand.changed.connect(self.changed)
-        self.errand.failed.connect(owner.page.failed_with)
+        self.errand.failed.connect(self._failed)
 
     @property
     def running(self) -> bool:
@@ -109,9 +113,16 @@ class LiveScores(QObject):
         share = min(self._short_px / max(min(image.width(), image.height()), 1), 1.0)
         wide, high = max(round(image.width() * share), 1), max(round(image.height() * share), 1)
         root = self._owner.page.link.home.cache / "live"
-        shutil.rmtree(root, ignore_errors=True)
-        self._ring = RingWriter(root / str(next(_numbers)), SLOTS, high, wide)
         facts, classes = self._model
+        try:
+            _clear(root)
+            self._ring = RingWriter(root / f"{os.getpid()}-{next(_numbers)}", SLOTS, high, wide)
+        except OSError as error:
+            self._failed(ProblemRecord(
+                "There is no room for the camera's pictures.", expected=f"a folder that can be written to: {root}",
+                received=str(error), fix="Free some space, or choose another home.", place=root.name,
+            ))  # fmt: skip
+            return
         wish = LiveWish(str(self._ring.folder), facts.path, classes, self._window_s)
         runner = self._owner.page.link.runner
 
@@ -139,10 +150,22 @@ class LiveScores(QObject):
         if found.saliency is not None and self.saliency and not size.isEmpty():
             self._place.canvas.overlay = whole_frame(found.saliency, size.width() / size.height())
 
+    def _failed(self, record: ProblemRecord) -> None:
+        self.stop()
+        self._owner.page.failed_with(record)
+
     def _drop_ring(self) -> None:
         ring, self._ring = self._ring, None
         if ring is not None:
             shutil.rmtree(ring.folder, ignore_errors=True)
+
+
+def _clear(root: Path) -> None:
+    """Take away what windows left that ended by force; another window's ring is its own."""
+    for folder in root.glob("*-*"):
+        owner = folder.name.partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def pixels(image: QImage, wide: int, high: int) -> NDArray[np.uint8]:

@@ -40,6 +40,8 @@ class Opened:
     open_source: OpenSource
     first: Picture | None = None
     complete: bool = False
+    let_go: Callable[[], None] = lambda: None
+    """Ends what was opened for it, where nobody wants to see it any more."""
 
 
 class _Begun(threading.Event):
@@ -60,9 +62,12 @@ class Opening(QObject):
     progress = Signal(str, float)
     """What is being read, and how much of it (0 to 1, negative where nobody knows); empty when nothing is."""
     failed = Signal(object)
+    _news = Signal(int, object, object)
+    """A thread's word: of which wish, the signal to pass it on with, and what that carries."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._news.connect(self._pass_on)
         self._turn = threading.Lock()
         self._number = 0
         self.pictures_per_s = PICTURES_PER_S
@@ -102,7 +107,9 @@ class Opening(QObject):
                 found = next(reader.following(1, width=FIRST_BOX[0], height=FIRST_BOX[1]), None)
                 first = picture_of(found) if found is not None else None
                 index = FrameIndex(1.0, (first.told.time if first is not None else 0,), (0,))
-                self._tell(number, self.opened, Opened(str(path), reader.facts, index, _reusing(path, reader), first))
+                self._tell(number, self.opened, Opened(
+                    str(path), reader.facts, index, _reusing(path, reader), first, let_go=reader.close
+                ))  # fmt: skip
             except BaseException:
                 reader.close()
                 raise
@@ -165,14 +172,24 @@ class Opening(QObject):
         with self._turn:
             if number != self._number:
                 raise _Left
-            signal.emit(*carried)
+        self._news.emit(number, signal, carried)
 
     def _fail(self, number: int, record: ProblemRecord) -> None:
         with self._turn:
-            if number == self._number:
-                self._number += 1  # one film fails once, however many threads read it
-                self.progress.emit("", -1.0)
-                self.failed.emit(record)
+            if number != self._number:
+                return
+            number = self._number = self._number + 1  # one film fails once, however many threads read it
+        self._news.emit(number, self.progress, ("", -1.0))
+        self._news.emit(number, self.failed, (record,))
+
+    def _pass_on(self, number: int, signal: SignalInstance, carried: tuple[object, ...]) -> None:
+        """On the GUI thread, where another wish may have come since the thread spoke."""
+        if number == self._number:
+            signal.emit(*carried)
+            return
+        for one in carried:
+            if isinstance(one, Opened):
+                one.let_go()
 
 
 def _reusing(path: Path, reader: VideoReader) -> OpenSource:

@@ -103,6 +103,7 @@ class FilmsPage(FilesPage):
     def closed(self) -> None:
         """Let go of what is read."""
         self._stop_all()
+        self.deeds.closed()
         self.recognising.closed()
         self.finding.closed()
         self.live.closed()
@@ -226,7 +227,7 @@ class FilmsPage(FilesPage):
 
     def _stop_all(self) -> None:
         self._stop()
-        self.deeds.exporting.cancel()
+        self.deeds.cancel()
 
     def _tell(self, who: str, doing: str, share: float = -1.0) -> None:
         self._doing[who] = (doing, share)
@@ -256,7 +257,8 @@ class FilmsPage(FilesPage):
         self.opening.indexed.connect(self._indexed)
         self.opening.failed.connect(self.failed_with)
         self.opening.progress.connect(lambda doing, share: self._tell("opening", doing, share))
-        self.deeds.exporting.progress.connect(lambda doing, share: self._tell("exporting", doing, share))
+        for name, writing in (("exporting", self.deeds.exporting), ("taking", self.deeds.taking)):
+            writing.progress.connect(lambda doing, share, name=name: self._tell(name, doing, share))
         self.asking.changed.connect(lambda doing: self._tell("asking", doing, self.asking.fraction))
         self.recognising.remembered.connect(self.changed)
         self.finding.remembered.connect(self.changed)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.problem import Problem
+from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.video import FrameIndex
 from workbench.gui.films.ownthread import OwnThread, lost
 from workbench.gui.films.schedule import Beat, Schedule
@@ -76,7 +76,7 @@ class FilmReader(OwnThread, QObject):
     lacking = Signal(int)
     """This frame, which was wished, cannot be decoded."""
     failed = Signal(object)
-    """A ProblemRecord; nothing more comes."""
+    """A ProblemRecord; the next wish begins with another decoder."""
 
     def __init__(self, open_source: OpenSource, index: FrameIndex, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -113,6 +113,13 @@ class FilmReader(OwnThread, QObject):
     # On the thread
 
     def _run(self) -> None:
+        while not self._closed:
+            record = self._serve()
+            if record is not None:
+                self._break(record)
+
+    def _serve(self) -> ProblemRecord | None:
+        """Do what is wished until the end, or until something goes wrong."""
         source: FrameSource | None = None
         try:
             source = self._open(False)
@@ -122,10 +129,21 @@ class FilmReader(OwnThread, QObject):
                 else:
                     self._fetch(source, *turn)
         except (Problem, OSError) as error:
-            self._tell(self.failed, lost(error))
+            return lost(error)
         finally:
             if source is not None:
                 source.close()
+        return None
+
+    def _break(self, record: ProblemRecord) -> None:
+        """Tell what went wrong, and wait for another wish: a decoder that ended does not end the film."""
+        with self._turn:
+            self._session = None
+            if self._closed:
+                return
+            self.failed.emit(record)
+            while not self._closed and self._wish is None and self._session is None:
+                self._turn.wait()
 
     def _next(self) -> Session | tuple[int, Box] | None:
         with self._turn:

@@ -129,7 +129,7 @@ class RecognisedSpans(QObject):
             owner.recipe_wanted.emit(RECIPE, {SLOT: done.path}, knobs)
 
         def ask(videos: list[AnnotatedVideo]) -> None:
-            owner.asking.ask("Writing clips", "labels-clips", LabelsWritten, written,
+            owner.asking.ask("Writing clips", "spans-clips", LabelsWritten, written,
                              videos=msgspec.to_builtins(videos), out=str(out))  # fmt: skip
 
         owner.asking.work("Reading labels", lambda: parted(gather()), ask)

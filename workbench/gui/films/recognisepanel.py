@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from workbench.core.recognising import RecogniserFacts
 from workbench.gui.actions import keymap
 from workbench.gui.films.scores import Ranking
-from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, row, words
+from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, indent, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, CLASSES_PX = 300, 88
@@ -54,6 +54,7 @@ class RecognisePanel(SidePanel, TellsWork):
         self.threshold.setRange(0, 100)
         self.threshold.setValue(50)
         self.threshold.setSuffix(" %")
+        indent(self.threshold)
         self.threshold.setPrefix("Something else below ")
         self.threshold.setAccessibleName("Threshold")
         self.threshold.setToolTip("A window whose likeliest class is below this is called something else")
@@ -61,6 +62,7 @@ class RecognisePanel(SidePanel, TellsWork):
         self.run, self.stop = QPushButton("Recognise"), QPushButton("Stop")
         self.run.setProperty("role", "primary")
         self.make_progress("Recognising")
+        self.told = words("", "small")
         self.heading = words("On this frame", "heading")
         self.ranking = Ranking()
         self.look = QCheckBox("Show where it looks")
@@ -96,7 +98,7 @@ class RecognisePanel(SidePanel, TellsWork):
         column.addWidget(self.threshold)
         column.addWidget(self.only)
         column.addLayout(row(self.run, self.stop))
-        for widget in (self.bar, self.progress, self.heading, self.ranking):
+        for widget in (self.bar, self.progress, self.told, self.heading, self.ranking):
             column.addWidget(widget)
         column.addWidget(self.look)
         column.addWidget(self.looks)
@@ -140,6 +142,17 @@ class RecognisePanel(SidePanel, TellsWork):
             widget.setEnabled(facts is not None and not fixed)
             widget.setVisible(not fixed)
 
+    def say(self, doing: str, fraction: float) -> None:
+        """How far the work is; nothing while there is none."""
+        super().say(doing, fraction)
+        self.told.hide()
+
+    def conclude(self, said: str) -> None:
+        """What came of the work, in as many lines as it takes."""
+        super().conclude("")
+        self.told.setText(said)
+        self.told.setVisible(bool(said))
+
 
 class _ShortText(QPlainTextEdit):
     """Asks for little height."""
@@ -159,5 +172,6 @@ def _seconds(name: str, low: float, high: float, value: float) -> QDoubleSpinBox
     box.setPrefix(f"{name} ")
     box.setSuffix(" s")
     box.setAccessibleName(f"{name} in seconds")
+    indent(box)
     box.setMinimumWidth(theme().pixels(110))  # two stand beside each other
     return box

@@ -344,7 +344,7 @@ class Recognising(QObject):
             return
         found, series = made
         self._show(found, series)
-        told = f"{count(len(found.windows), 'window')} in {duration(seconds)}"
+        told = f"{count(len(found.windows), 'window')} in {duration(seconds) if seconds > 10 else f'{seconds:.1f} s'}"
         told += "" if found.complete else f", stopped at {found.reached} of {found.total}"
         self.panel.conclude(
             f"{told}  ·  decode {found.decode_ms:.1f} ms, inference {found.inference_ms:.1f} ms a window"
@@ -372,7 +372,7 @@ class Recognising(QObject):
         at = series.at(self.page.viewer.scene.time_s) if series.windows else -1
         rows = series.ranked(at) if at >= 0 else []
         self.panel.heading.setText("On this frame" if rows or not series.windows else "On this frame: not recognised")
-        self.panel.ranking.show_rows([(name, score, series.colour(name)) for name, score in rows[: len(rows)]])
+        self.panel.ranking.show_rows([(name, score, series.colour(name)) for name, score in rows])
         if self.acts["recognise-look"].isChecked():
             self._looks.start()
 
@@ -395,8 +395,9 @@ class Recognising(QObject):
             return
         if self.page.viewer.player.playing or not self.page.viewing:
             return
-        classes = self.asked_classes()
-        if classes is None:
+        try:  # who is writing the list anew is not told at every frame that it is empty
+            classes = class_names(self.panel.classes.toPlainText())
+        except Problem:
             return
         best = self.panel.ranking.rows[0][0] if self.panel.ranking.rows else ""
         label = best if best in classes and self.panel.looks.currentData() == "class" else ""

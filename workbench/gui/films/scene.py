@@ -21,6 +21,14 @@ class FilmScene(TimeScene):
         self.frame = 0
         self.selection_s: tuple[float, float] | None = None
         """In and out point: what is looped, labelled and recognised."""
+        self.names_px = 0
+        """So wide are the names at the left of the timeline, which all strips make room for."""
+
+    def set_names(self, wide_px: int) -> None:
+        """Names this wide stand at the left of the timeline."""
+        if wide_px != self.names_px:
+            self.names_px = wide_px
+            self.ranged.emit()
 
     @property
     def frames(self) -> int:

@@ -16,7 +16,7 @@ from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.strips import LEFT_PX, FilmStrip
 from workbench.gui.theme import theme, tokens
 
-HEIGHT_PX, BAND_PX = 96, 14
+HEIGHT_PX, BAND_PX = 100, 18
 MOST_LINES = 8
 """So many classes have a colour of their own; of more, the likeliest ones are drawn."""
 LIVE_S = 20.0
@@ -139,6 +139,16 @@ def _paint_band(  # noqa: PLR0917 (what is drawn and where)
         at = end + 1
 
 
+def _paint_scale(painter: QPainter, left: QRectF, middle: str = "") -> None:
+    """What the lines and the band mean, beside them."""
+    painter.setPen(QColor(tokens().dim))
+    box, flags = left.adjusted(4, 1, -6, 0), Qt.AlignmentFlag.AlignRight
+    painter.drawText(box, flags | Qt.AlignmentFlag.AlignTop, "100 %")
+    painter.drawText(box, flags | Qt.AlignmentFlag.AlignVCenter, middle)
+    box.setTop(box.bottom() - theme().pixels(BAND_PX))
+    painter.drawText(box, flags | Qt.AlignmentFlag.AlignVCenter, "likeliest")
+
+
 def told(series: Series, at: int) -> str:
     """The values of a window in words, for a tip."""
     start, end = series.windows[at]
@@ -175,11 +185,7 @@ class ScoreStrip(FilmStrip):
 
     def paint_ground(self, painter: QPainter) -> None:
         paint(painter, self.room, self.series, self.x_of, self.threshold)
-        painter.setPen(QColor(tokens().dim))
-        left = QRectF(4, 0, self.room.left() - 10, self.height())
-        flags = Qt.AlignmentFlag.AlignRight
-        painter.drawText(left.adjusted(0, 1, 0, 0), flags | Qt.AlignmentFlag.AlignTop, "100 %")
-        painter.drawText(left, flags | Qt.AlignmentFlag.AlignBottom, "likeliest")
+        _paint_scale(painter, QRectF(0, 0, self.room.left(), self.height()))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.stretch_wanted.emit(self.time_at(event.position().x()))
@@ -241,9 +247,7 @@ class LiveStrip(QWidget):
             return room.right() - (self.now_s - time_s) / LIVE_S * room.width()
 
         paint(painter, room, self.series, x_of, self.threshold)
-        painter.setPen(QColor(now.dim))
-        box = QRectF(4, 0, left - 10, self.height())
-        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{LIVE_S:g} s")
+        _paint_scale(painter, QRectF(0, 0, left, self.height()), f"last {LIVE_S:g} s")
         painter.end()
 
 

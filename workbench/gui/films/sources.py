@@ -81,6 +81,18 @@ def rgb_of(found: tuple[FrameTold, bytes]) -> bytes:
     return np.frombuffer(pixels, np.uint8).reshape(-1, 4)[:, 2::-1].tobytes()
 
 
+def framed(image: QImage, size: QSize) -> QImage:
+    """A picture in the middle of a black one (RGB888) of a size, as large as it fits; nothing where it is null."""
+    ground = QImage(size, QImage.Format.Format_RGB888)
+    ground.fill(QColor(Qt.GlobalColor.black))
+    if not image.isNull():
+        small = image.scaled(size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+        painter = QPainter(ground)
+        painter.drawImage((size.width() - small.width()) // 2, (size.height() - small.height()) // 2, small)
+        painter.end()
+    return ground
+
+
 def pictures_in(folder: Path) -> list[Path]:
     """The single pictures of a folder in the natural order of their names: frame2 before frame10.
 
@@ -190,16 +202,7 @@ class PictureReader:
         if image.size() == self._size:
             return image
         self.faults += image.isNull()
-        ground = QImage(self._size, QImage.Format.Format_RGB888)
-        ground.fill(QColor(Qt.GlobalColor.black))
-        if not image.isNull():
-            small = image.scaled(self._size, Qt.AspectRatioMode.KeepAspectRatio,
-                                 Qt.TransformationMode.SmoothTransformation)  # fmt: skip
-            painter = QPainter(ground)
-            painter.drawImage((self._size.width() - small.width()) // 2, (self._size.height() - small.height()) // 2,
-                              small)  # fmt: skip
-            painter.end()
-        return ground
+        return framed(image, self._size)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -21,6 +21,8 @@ from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document
 
 ROW_PX, NEAR_PX = 24, 5
+BEFORE_PX, AFTER_PX = 9, 6
+"""What stands around a track's name: its colour before it, a gap after it."""
 
 
 class SpanStrip(FilmStrip):
@@ -43,13 +45,14 @@ class SpanStrip(FilmStrip):
         self.open: dict[str, float] = {}
         """Labels that are being given while the video plays, and since when."""
         self._drag: Callable[[float], None] | None = None
-        self._dragged = False
+        self._dragged = self._dragging = False
         self._drags = 0
         self._fit()
 
     def show_spans(self, doc: TiersDoc) -> None:
         """Other spans; what was edited before can no longer be undone."""
         self.doc, self.track, self.marked = doc, 0, -1
+        self._drag = None
         self.open.clear()
         self.document.clear()
         self._fit()
@@ -203,6 +206,8 @@ class SpanStrip(FilmStrip):
         """The tracks were edited; this span is marked now."""
         there = len(self.doc.tiers[track].segments) if track < len(self.doc.tiers) else 0
         self.track, self.marked = track, min(marked, there - 1)
+        if not self._dragging:  # a key was pressed in the middle of a drag: what is dragged may be gone
+            self._drag = None
         self._fit()
         self.redraw()
         self.edited.emit()
@@ -238,7 +243,11 @@ class SpanStrip(FilmStrip):
             self._dragged = self._dragged or abs(self.x_of(at_s) - self._pressed_x()) > 2
             self._free = _alt(event)
             if self._dragged:
-                self._drag(at_s)
+                self._dragging = True
+                try:
+                    self._drag(at_s)
+                finally:
+                    self._dragging = False
 
     def release(self, event: QMouseEvent) -> None:
         if self._drag is not None and not self._dragged:
@@ -371,6 +380,8 @@ class SpanStrip(FilmStrip):
         changed = high != self.height() or self.isHidden() == bool(self.doc.tiers)
         self.setFixedHeight(high)
         self.setVisible(bool(self.doc.tiers))
+        wide = max((self.fontMetrics().horizontalAdvance(one.name) for one in self.doc.tiers), default=0)
+        self.scene.set_names(wide + BEFORE_PX + AFTER_PX if wide else 0)
         if changed:
             self.resized.emit()
 
@@ -388,7 +399,7 @@ class SpanStrip(FilmStrip):
             colour = QColor(self.colour_of(tier.name))
             painter.fillRect(QRectF(2, at * row + 4, 3, row - 8), colour)
             painter.setPen(QColor(now.text if at == self.track else now.dim))
-            left = QRectF(9, at * row, self.room.left() - 13, row)
+            left = QRectF(BEFORE_PX, at * row, self.room.left() - BEFORE_PX - AFTER_PX + 1, row)
             words = painter.fontMetrics().elidedText(tier.name, Qt.TextElideMode.ElideRight, int(left.width()))
             painter.drawText(left, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
             painter.setPen(QColor(now.line))

@@ -9,8 +9,9 @@ from workbench.gui.films.scene import FilmScene
 from workbench.gui.theme import theme, tokens
 from workbench.gui.timestrip import TimeStrip, paint_times
 
-LEFT_PX = 72
-"""Room for a strip's name and scale, the same in every strip, so that all times lie below each other."""
+LEFT_PX, MOST_LEFT_PX, LEFT_SHARE = 72, 176, 0.25
+"""Room for a strip's name and scale, at least and at most, and of the width; the same in every strip, so that all
+times lie below each other."""
 NEAR_PX = 5
 """So near to the in or out point it is that which is dragged."""
 
@@ -32,6 +33,11 @@ class FilmStrip(TimeStrip):
         super().__init__(scene, name)
         self._scrubbing = False
         self._anchor_s: float | None = None
+
+    def left(self, width: int) -> int:
+        """As much room as the names on the timeline want, within bounds."""
+        px = theme().pixels
+        return max(px(LEFT_PX), min(self.scene.names_px, px(MOST_LEFT_PX), int(LEFT_SHARE * width)))
 
     # For subclasses
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from workbench.gui.buttons import tool_button
+from workbench.gui.sidepanel import indent
 from workbench.gui.sounds.scene import SoundScene
 from workbench.gui.sounds.tints import MAPS, colour_table
 from workbench.gui.theme import theme
@@ -171,6 +172,7 @@ class Controls(QWidget):
         box.setSingleStep(step)
         box.setDecimals(1 if step < 1 else 0)
         box.setSuffix(unit)
+        indent(box)
         box.setAccessibleName(name)
         box.setToolTip(tip)
         box.setKeyboardTracking(False)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from workbench.core.speakers import Voice
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
-from workbench.gui.sidepanel import ShortList, SidePanel, TellsWork, row, words
+from workbench.gui.sidepanel import ShortList, SidePanel, TellsWork, indent, row, words
 from workbench.gui.theme import theme, tokens
 from workbench.gui.views.pointmap import Groups, PointMap
 
@@ -37,6 +37,7 @@ class SpeakerPanel(SidePanel, TellsWork):
         self.number = QSpinBox()
         self.number.setRange(0, MOST)
         self.number.setSpecialValueText("find out")
+        indent(self.number)
         self.number.setAccessibleName("Number of speakers")
         self.number.setToolTip("How many speak, where that is known: that finds them more surely")
         self.run, self.stop = QPushButton("Run"), QPushButton("Stop")

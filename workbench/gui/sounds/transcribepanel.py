@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.transcripts import RecogniserFacts
 from workbench.gui.actions import keymap
-from workbench.gui.sidepanel import ShortText, SidePanel, TellsWork, chooser, row, words
+from workbench.gui.sidepanel import ShortText, SidePanel, TellsWork, chooser, indent, row, words
 from workbench.gui.theme import theme
 
 WIDTH_PX, TEXT_PX = 288, 72
@@ -41,6 +41,7 @@ class TranscribePanel(SidePanel, TellsWork):
         self.beam = QSpinBox()
         self.beam.setRange(1, 64)
         self.beam.setPrefix("Beam ")
+        indent(self.beam)
         self.beam.setAccessibleName("Beam")
         self.beam.setToolTip("How many beginnings of the text a CTC model keeps at once; 1 takes the likeliest label "
                              "of every frame (greedy)")  # fmt: skip

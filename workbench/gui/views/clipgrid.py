@@ -25,6 +25,7 @@ from workbench.gui.views.words import small, wrapped
 
 SIDES_PX = (64, 96, 128, 192, 256)
 """Room for a clip, in steps."""
+USUAL = SIDES_PX.index(128)
 GAP_PX = 8
 RIGHT, WRONG = "✓", "✗"
 """Signs beside the colours, for eyes that tell red from green badly."""
@@ -47,7 +48,8 @@ class ClipGrid(QAbstractScrollArea):
         self.share = 0.0
         self.current = 0
         """The place of the cursor among the shown ones."""
-        self._step = SIDES_PX.index(128)
+        self._step, self._sized = USUAL, False
+        """Whether somebody chose the step."""
         self.set_theme(theme().now)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -90,6 +92,7 @@ class ClipGrid(QAbstractScrollArea):
 
     def resize_tiles(self, by: int) -> None:
         """Larger (1) or smaller (-1) clips; the cursor stays in view."""
+        self._sized = True
         self._step = min(max(self._step + by, 0), len(SIDES_PX) - 1)
         self._measure()
         self.point(self.current)
@@ -191,7 +194,15 @@ class ClipGrid(QAbstractScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        if not self._sized:
+            self._suit()
         self._measure()
+
+    def _suit(self) -> None:
+        """As large as usual, or smaller until two clips stand side by side."""
+        for self._step in range(USUAL, -1, -1):
+            if self.columns > 1:
+                break
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = self.place_at(event.position().toPoint())

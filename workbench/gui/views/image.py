@@ -35,8 +35,9 @@ class ImageView(View):
 
     def draw(self, content: QImage) -> None:
         self.canvas.show_image(content)
-        title = self.artifact.title if self.artifact else ""
-        self.set_caption(title or f"{content.width()} × {content.height()} pixels")
+        # What a recipe calls it, its place says; beside that, its size would take the room.
+        titled = self.artifact is not None and self.artifact.title
+        self.set_caption("" if titled else f"{content.width()} × {content.height()} pixels")
 
     def rows(self) -> tuple[Sequence[str], Rows]:
         image = self.canvas.image

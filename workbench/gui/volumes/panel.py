@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.refining import WAYS
 from workbench.gui.actions import keymap
+from workbench.gui.sidepanel import indent
 from workbench.gui.theme import theme
 from workbench.gui.volumes.editor import Editor
 from workbench.gui.volumes.labellist import LabelList
@@ -242,6 +243,7 @@ def _spin(
     spin.setRange(low, high)
     spin.setValue(value)
     spin.setSuffix(suffix)
+    indent(spin)
     spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     spin.setAccessibleName(name)
     spin.setToolTip(name)

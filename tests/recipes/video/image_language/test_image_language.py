@@ -230,6 +230,10 @@ def test_that_what_holds_no_captions_says_what_it_needs(pictures: Path, tmp_path
         str(pictures): ("No picture here has a caption.", "30 pictures without captions"),
         str(tmp_path / "nowhere"): ("There are no pictures with captions here.", "nowhere"),
         str(_written(tmp_path / "a.csv", "width,height\n3,4\n")): ("The table does not say", "width, height"),
+        str(_written(tmp_path / "b.csv", "file,caption\n03.png," + "a" * 200_000)): (
+            "This table is dam",
+            "field limit",
+        ),
         str(_written(tmp_path / "a.json", "[1, 2]")): ("These are no captions as COCO writes them.", "TypeError"),
     }
     for address, (what, received) in cases.items():

@@ -169,7 +169,7 @@ def weigh(job: Job, data: Data, params: DistImageToVideo, place: Place) -> None:
     job.result("peak_megabytes", own.peak_bytes / 1e6)
     job.result("learning_parameters", float(own.learning))
     for name, other in (("full", full), ("adapter", adapter)):
-        job.result(f"time_share_of_{name}", own.seconds / other.seconds)
+        job.result(f"seconds_share_of_{name}", own.seconds / other.seconds)
         job.result(f"memory_share_of_{name}", own.peak_bytes / other.peak_bytes)
     show.costs(job, found, place, batch=min(params.batch, len(data.train)))
 

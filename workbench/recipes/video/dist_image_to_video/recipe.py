@@ -135,9 +135,10 @@ CLAIM = Claim(
                items="outcomes_motion"),
         Better("Appearance is not paid for motion: DiST names shapes no more than 5 points worse than the mean over "
                "frames", "shape_accuracy_5_ahead", DIST, MEAN, items="outcomes_shape_5_ahead"),
-        _costs("A training step takes at most half the time of full fine-tuning", "time_share_of_full", FULL_COST, 0.5),
+        _costs("A training step takes at most half the time of full fine-tuning", "seconds_share_of_full", FULL_COST,
+               0.5),
         _costs("… and at most half of its memory", "memory_share_of_full", FULL_COST, 0.5),
-        _costs("A training step is shorter than with ST-adapters", "time_share_of_adapter", ADAPTER_COST),
+        _costs("A training step is shorter than with ST-adapters", "seconds_share_of_adapter", ADAPTER_COST),
         _costs("… and takes less memory", "memory_share_of_adapter", ADAPTER_COST),
     ),
     seeds=3,

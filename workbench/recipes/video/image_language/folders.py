@@ -109,7 +109,14 @@ def _of_table(path: Path) -> Captioned:
                 expected="columns 'file' and 'caption'", received=", ".join(columns) or "no columns",
                 fix="Name the columns file and caption in the first line.", place=path,
             )  # fmt: skip
-        rows = ((str(row[named] or "").strip(), str(row[said] or "").strip()) for row in reader)
+        try:
+            rows = [(str(row[named] or "").strip(), str(row[said] or "").strip()) for row in reader]
+        except csv.Error as error:
+            raise _fault(
+                "This table is damaged.", expected="rows of fields, quoted where they hold the separator",
+                received=f"{error}, line {reader.line_num}", fix="Check the quotation marks before this line.",
+                place=path,
+            ) from None  # fmt: skip
         return _gathered((_below(path.parent, name), text) for name, text in rows if name and text)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -190,10 +191,13 @@ def _seconds(row: dict[str, str], name: str, path: Path, line: int) -> float | N
     if not (text := row.get(name, "")):
         return None
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
         raise _fault("A time is no number.", f"{name} in seconds", f"{text!r} in line {line}", "Correct the line.",
-                     path.name) from None  # fmt: skip
+                     path.name)  # fmt: skip
+    return found
 
 
 # The benchmark's files ---------------------------------------------------------------------------
@@ -239,8 +243,9 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _benchmark(root: Path, lists: dict[Key, Path]) -> list[Listed]:
-    from workbench.engine.video.clipsets import find_video
+    from workbench.engine.video.clipsets import find_video, look_anew
 
+    look_anew()
     lacking = [f"{split}_set{number}_coarse.txt" for split in ("train", "val") for number in (1, 2)
                if (split, number, "coarse") not in lists and (split, number) != ("train", 2)]  # fmt: skip
     if lacking:
