@@ -38,11 +38,12 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tree(video: Path, tmp_path: Path) -> Path:
     """A folder as of Syn-TA: videos of two motions with two variants each, split files and a taxonomy."""
+    root = tmp_path / "syn-ta"  # beside it lie no trees of other tests, in which videos would be looked for
     lists: dict[str, list[str]] = {}
     for name, (coarse, number) in FINE.items():
         for clip in (1, 31):
-            path = tmp_path / coarse / f"{name}_id_{clip}.mp4"
-            path.parent.mkdir(exist_ok=True)
+            path = root / coarse / f"{name}_id_{clip}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(video, path)
             split = "train" if clip <= 30 else "val"
             relative, label = f"{coarse}/{path.name}", int(coarse == "falling")
@@ -50,11 +51,11 @@ def tree(video: Path, tmp_path: Path) -> Path:
             lists.setdefault(f"coarse_classes/{split}_set{number}_coarse.txt", []).append(f"{relative},{label}")
             lists.setdefault(f"fine_classes/{split}_set{number}_fine.txt", []).append(f"{relative} {label}")
     for name, lines in lists.items():
-        path = tmp_path / "dataset_splits" / "synta" / name
+        path = root / "dataset_splits" / "synta" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
-    (tmp_path / "taxonomy.csv").write_text(TAXONOMY)
-    return tmp_path
+    (root / "taxonomy.csv").write_text(TAXONOMY)
+    return root
 
 
 def _job(address: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def keep(path: Path, write: Callable[[Path], None]) -> Path:
     if path.exists():
         touch(path)
     else:
-        scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        # Threads too may write one file at once: clips of equal videos.
+        scratch = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             write(scratch)
             scratch.replace(path)
