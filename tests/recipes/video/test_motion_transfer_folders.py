@@ -178,6 +178,14 @@ def test_that_an_own_list_is_read_with_its_times(listed: Path) -> None:
     assert found.known.frames[..., 2].mean() > found.train.frames[..., 2].mean()
 
 
+def test_that_a_part_of_no_known_name_is_refused_with_its_line(listed: Path) -> None:
+    lines = listed.read_text().replace(",train,", ",trian,", 1)
+    listed.write_text(lines)
+    with pytest.raises(InputError) as caught:
+        folders.read(listed)
+    assert "line 2: 'trian'" in str(caught.value.received)
+
+
 def test_that_every_fourth_clip_is_held_out_where_no_split_is_told(tmp_path: Path) -> None:
     lines = [f"{at}.mp4,falling,straight,1" for at in range(8)]
     (tmp_path / "clips.csv").write_text("path,coarse,fine,set\n" + "\n".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -120,7 +121,9 @@ class RecognisedSpans(QObject):
         owner, labels = self._owner, self.labels
         if labels is None:
             return
-        out = owner.page.link.home.edits / "clips" / f"{Path(owner.page.path).stem}.csv"
+        path = owner.page.path
+        apart = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]  # films may share a name
+        out = owner.page.link.home.edits / "clips" / f"{Path(path).stem}-{apart}.csv"
         facts = owner.panel.facts
         knobs = {"backbone": facts.path} if facts is not None and facts.family == "image-language" else {}
         gather = labels.gather()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from workbench.core.audio import TiersDoc
 from workbench.gui.asking import Asking
 from workbench.gui.link import Link
+from workbench.gui.savedialog import ask_where
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 TIERS = (("Praat TextGrid", ".TextGrid"), ("SubRip subtitles", ".srt"), ("WebVTT subtitles", ".vtt"),
@@ -35,22 +36,15 @@ class Exporting(QObject):
         kinds = {f"{what} as {one[1:].upper()} (*{one})": one for one in SOUNDS}
         if doc.tiers:
             kinds |= {f"{name} (*{suffix})": suffix for name, suffix in TIERS}
-        dialog = QFileDialog(self._window, "Export", str(Path(path).parent))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(kinds))
-        dialog.selectFile(Path(path).stem + ("-selection" if selection_s else "-copy"))
 
-        def chosen(name: str) -> None:
-            suffix = kinds[dialog.selectedNameFilter()]
-            out = Path(name) if Path(name).suffix.lower() == suffix.lower() else Path(name + suffix)
-            if suffix in SOUNDS:
+        def chosen(out: Path) -> None:
+            if out.suffix.lower() in SOUNDS:
                 self.write_sound(path, out, selection_s)
             else:
                 self.write_tiers(doc, out)
 
-        dialog.fileSelected.connect(chosen)
-        dialog.finished.connect(lambda _: dialog.deleteLater())
-        dialog.open()
+        proposed = Path(path).with_name(Path(path).stem + ("-selection" if selection_s else "-copy"))
+        ask_where(self._window, "Export", proposed, kinds, then=chosen, failed=self.failed.emit)
 
     def write_sound(self, path: str, out: Path, selection_s: Sequence[float] | None) -> None:
         """Write the stretch, or everything, by the ending of `out`."""

@@ -35,6 +35,8 @@ TAXONOMY = ("coarse class id", "coarse class", "intra class no.", "fine class", 
 NEEDED = ("path", "coarse", "fine", "set")
 TESTED_EVERY = 4
 """Where a CSV tells no split, every so many clips of a variant are held out."""
+SPLITS = {"train": "train", "training": "train"} | dict.fromkeys(("val", "valid", "validation", "dev", "test"), "val")
+"""What a CSV may call its parts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +168,11 @@ def _csv(path: Path) -> list[Listed]:
         key = row["coarse"], row["fine"], row["set"]
         counts[key] = counts.get(key, 0) + 1
         held = "val" if counts[key] % TESTED_EVERY == 0 else "train"
-        split = {"train": "train", "training": "train", "": held}.get(row.get("split", "").lower(), "val")
+        word = row.get("split", "").lower()
+        split = held if not word else SPLITS.get(word, "")
+        if not split:
+            raise _fault("A line of this list is in a part that is not known.", ", ".join(SPLITS),
+                         f"line {line}: {word!r}", "Write train or val, or leave it empty.", path.name)  # fmt: skip
         video = Path(row["path"]).expanduser()
         found.append(Listed(
             video if video.is_absolute() else path.parent / video, row["coarse"], row["fine"],
