@@ -56,6 +56,8 @@ class FilesPage(PageFrame):
     """
 
     changed = Signal()
+    set_aside = Signal(str)
+    """Another window had edited what is seen; its edits lie in this file now. From any thread."""
     start: StartPlace
 
     def __init__(self, link: Link, chooser: TabChooser, title: str) -> None:
@@ -73,6 +75,7 @@ class FilesPage(PageFrame):
             lambda item, _: self.open_listed(item.data(Qt.ItemDataRole.UserRole)) if item else None
         )
         self.take_drops(self.dropped)
+        self.set_aside.connect(self._tell_aside)
         self.banner.reported.connect(lambda record: self.link.report_wanted.emit(record, ""))
 
     def place(self, viewer: QWidget, *others: QWidget) -> None:
@@ -161,6 +164,9 @@ class FilesPage(PageFrame):
         ask_paths(self, title, mode, then, filters=filters, beside="".join(self.recent[:1]))
 
     # What is said
+
+    def _tell_aside(self, path: str) -> None:
+        self.note([f"Another window has edited this as well. Its edits were set aside, and yours stand now: {path}"])
 
     def failed_with(self, record: ProblemRecord) -> None:
         """Say what went wrong."""

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -364,3 +365,17 @@ def test_that_labels_are_removed_and_rekeyed_from_the_panel(page, clip, qtbot):
     assert [tier.name for tier in labelling.strip.doc.tiers] == ["a", "c"] and panel.keys.names == ["c", "a"]
     labelling.strip.document.undo()
     assert [tier.name for tier in labelling.strip.doc.tiers] == ["a", "b", "c"] and panel.keys.names == ["c", "a", "b"]
+
+
+def test_that_labels_of_another_window_are_set_aside_and_told(page, clip, qtbot, home):
+    open_and_wait(qtbot, page, clip)
+    strip, place = page.labelling.strip, page.labelling.place
+    strip.put("run", 0.2, 0.4)
+    page.labelling.autosave.flush()
+    theirs = msgspec.json.encode(TiersDoc([Tier("theirs", "segments", [Segment(0.0, 1.0)])]))
+    place.write_bytes(theirs)
+    strip.put("run", 1.0, 1.2)
+    page.labelling.autosave.flush()
+    assert place.with_name(f"{place.stem}-other.json").read_bytes() == theirs
+    assert len(tieredits.kept(place).tiers[0].segments) == 2
+    qtbot.waitUntil(lambda: "Another window" in page.banner._what.text(), timeout=WITHIN_MS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -114,3 +115,17 @@ def test_that_kept_tiers_come_back_and_damaged_ones_are_told(doc, tmp_path):
     path.write_bytes(b'{"tiers": [{')
     with pytest.raises(InputError, match="cannot be read"):
         tieredits.kept(path)
+
+
+def test_that_what_another_window_has_kept_is_set_aside_and_told(doc, tmp_path):
+    path, told = tieredits.kept_path(tmp_path, "/somewhere/b.wav"), []
+    tieredits.keeping(path, doc, told.append)()
+    other = TiersDoc([Tier("of another window")])
+    path.write_bytes(msgspec.json.encode(other))
+    tieredits.keeping(path, doc, told.append)()
+    assert told == [str(path.with_name(f"{path.stem}-other.json"))]
+    assert msgspec.json.encode(tieredits.kept(Path(told[0]))) == msgspec.json.encode(other)
+    assert msgspec.json.encode(tieredits.kept(path)) == msgspec.json.encode(doc)
+    doc.tiers.append(Tier("mine"))
+    tieredits.keeping(path, doc, told.append)()
+    assert len(told) == 1 and tieredits.kept(path).tiers[-1].name == "mine"

@@ -148,7 +148,7 @@ class FilmLabelling(QObject):
         place, doc = self.place, msgspec.convert(msgspec.to_builtins(self.strip.doc), TiersDoc)
         if place is None:
             return lambda: None
-        return lambda: tieredits.keep(place, doc)
+        return tieredits.keeping(place, doc, self.page.set_aside.emit)
 
     def _edited(self) -> None:
         for tier in self.strip.doc.tiers:  # a label that was removed comes back with its spans

@@ -226,7 +226,7 @@ class SoundsPage(FilesPage):
     def _taken(self) -> Any:
         place = tieredits.kept_path(self.link.home.edits, self.path)
         doc = msgspec.convert(msgspec.to_builtins(self.viewer.tiers.doc), TiersDoc)
-        return lambda: tieredits.keep(place, doc)
+        return tieredits.keeping(place, doc, self.set_aside.emit)
 
     def _leave(self) -> None:
         """Another thing is looked at now."""

@@ -14,6 +14,8 @@ from workbench.core.problem import InputError
 from workbench.gui.labelledits import write_whole
 from workbench.gui.undo import Edit
 
+_SEEN: dict[Path, str] = {}
+"""Digests of what this process last read from, or wrote to, the files that it keeps tiers in."""
 LEAST_S = 0.001
 """No segment gets shorter by dragging."""
 
@@ -234,15 +236,38 @@ def kept_path(edits: Path, sound: str) -> Path:
     return edits / "sounds" / f"tiers-{digest}.json"
 
 
-def keep(path: Path, doc: TiersDoc) -> None:
-    """Write tiers in one step; raises OSError."""
-    write_whole(path, msgspec.json.encode(doc))
+def keep(path: Path, doc: TiersDoc) -> Path | None:
+    """Write tiers in one step; raises OSError.
+
+    What another window has written there since this one looked is set aside first: the file that it is in then.
+    """
+    content = msgspec.json.encode(doc)
+    there, aside = path.read_bytes() if path.exists() else b"", None
+    if there and there != content and _digest(there) != _SEEN.get(path):
+        aside = path.with_name(f"{path.stem}-other.json")
+        path.replace(aside)
+    write_whole(path, content)
+    _SEEN[path] = _digest(content)
+    return aside
+
+
+def keeping(path: Path, doc: TiersDoc, set_aside: Callable[[str], object]) -> Callable[[], None]:
+    """What keeps tiers when it is called, on any thread; `set_aside` hears of the file with another window's tiers."""
+
+    def write() -> None:
+        aside = keep(path, doc)
+        if aside is not None:
+            set_aside(str(aside))
+
+    return write
 
 
 def kept(path: Path) -> TiersDoc | None:
     """Tiers from last time; None where there are none; raises InputError when they are damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=TiersDoc)
+        content = path.read_bytes()
+        _SEEN[path] = _digest(content)
+        return msgspec.json.decode(content, type=TiersDoc)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -250,3 +275,7 @@ def kept(path: Path) -> TiersDoc | None:
             "Tiers of this sound were autosaved and cannot be read.", expected="a TiersDoc in JSON",
             received=str(error), fix="Move the file away to begin anew.", place=str(path),
         ) from None  # fmt: skip
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
