@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.engine.video.motions import MOTIONS, clips, room, stills
-from workbench.engine.video.sprites import COLOURS, SHAPES, backdrop, draw
+from workbench.engine.video.sprites import COLOURS, SHAPES, backdrop, paint
 
 PAIRS = tuple(zip(MOTIONS[::2], MOTIONS[1::2], strict=True))
 
@@ -84,6 +84,11 @@ def test_that_a_caption_of_a_still_says_where_the_sprite_is():
         assert chosen.sum() > 30 and on_the_side[chosen].all() and not on_the_side[~chosen].any()
     small = np.array([" small " in one for one in found.captions])
     assert bright[small].sum((1, 2)).mean() < 0.6 * bright[~small].sum((1, 2)).mean()
+
+
+def draw(canvas, shape, rgb, x, y, radius):
+    """One sprite into one picture, in place."""
+    paint(canvas[None], [shape], np.array([rgb], np.float32), np.array([[x, y, radius]], np.float32))
 
 
 def test_that_each_shape_fills_its_box_and_no_two_are_alike():

@@ -76,22 +76,6 @@ def paint(canvas: Floats, shapes: Sequence[str], rgb: Floats, at: Floats) -> Non
         canvas[chosen] = under + hidden * (rgb[chosen, None, None, :].astype(np.float32) - under)
 
 
-def draw(  # noqa: PLR0917
-    canvas: Floats, shape: str, rgb: Sequence[float], x: float, y: float, radius: float
-) -> None:
-    """Draw one sprite into a picture (H, W, 3) of values from 0 to 1, in place; x, y, radius in pixels.
-
-    Only the pixels that it reaches are touched, so that large frames stay fast.
-    """
-    height, width = canvas.shape[:2]
-    left, top = max(0, int(x - radius) - 1), max(0, int(y - radius) - 1)
-    right, bottom = min(width, int(x + radius) + 2), min(height, int(y + radius) + 2)
-    if left < right and top < bottom:
-        part = canvas[None, top:bottom, left:right]
-        paint(part, [shape], np.array([rgb], np.float32), np.array([[x - left, y - top, radius]], np.float32))
-        canvas[top:bottom, left:right] = part[0]
-
-
 def backdrop(rng: np.random.Generator, size: int | tuple[int, int], blocks: int = BLOCKS) -> Floats:
     """A picture of random blocks to move before, (H, W, 3) from 0 to BRIGHTEST_BLOCK; `size` an edge or (H, W)."""
     found: Floats = backdrops(rng, 1, size, blocks)[0]
