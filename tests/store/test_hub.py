@@ -12,6 +12,7 @@ import pytest
 
 from tests.hubserver import COMMIT, FILES, WEIGHTS, Hub
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.store import hub as hub_module
 from workbench.store.home import Home
 from workbench.store.hub import Fetched, arrived_bytes, drop_partial, fetch, folder_of, look_up, name_of, partial_of
 from workbench.store.models import added_folders, model_faults, origin_of
@@ -67,6 +68,20 @@ def test_that_a_model_arrives_whole_with_digests_origin_and_progress_within_the_
     assert [one.bytes for one in told] == sorted(one.bytes for one in told)
     assert not partial_of(home, "org/small").exists()
     assert sorted(path.name for path in home.models.iterdir()) == ["org--small"]
+
+
+def test_that_no_byte_is_told_before_it_is_on_disk(hub: Hub, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(hub_module, "CHUNK_BYTES", 1 << 16)
+    ahead: list[int] = []
+
+    def compare(one: Fetched) -> None:
+        if one.bytes < one.of:
+            ahead.append(one.bytes - arrived_bytes(home, "org/small"))
+
+    fetch(home, look_up("org/small"), compare)
+    assert len(ahead) > 10
+    assert max(ahead) <= 0
 
 
 def test_that_an_interrupted_download_goes_on_where_it_was_in_the_next_process(hub: Hub, home: Home) -> None:

@@ -235,7 +235,7 @@ def _fetch_one(offer: Offer, one: OfferedFile, partial: Path, meter: _Meter) -> 
         http_get(
             hf_hub_url(offer.model, one.name, revision=offer.commit), file, resume_size=file.tell(),
             headers=build_hf_headers(), expected_size=one.size_bytes,
-            displayed_filename=one.name, tqdm_class=meter.bar(file.tell()),
+            displayed_filename=one.name, tqdm_class=meter.bar(file.tell),
         )  # fmt: skip
     if not _fits(part, one):
         part.unlink()
@@ -290,18 +290,21 @@ class _Meter:
         self._within = one.size_bytes
         self._say()
 
-    def bar(self, resumed: int) -> Any:
-        """What the library takes for a progress bar of the file under way."""
+    def bar(self, written: Callable[[], int]) -> Any:
+        """What the library takes for a progress bar of the file under way, of which `written()` bytes are on disk.
+
+        The library counts a piece before it writes it; who is told of a piece may end this process at once.
+        """
         meter = self
-        meter._within = resumed
+        meter._within = written()
         meter._say()
 
         class Bar:
-            def __init__(self, *_: Any, initial: int = 0, **__: Any) -> None:
-                meter._within = initial
+            def __init__(self, *_: Any, **__: Any) -> None:
+                meter._reached(written())
 
-            def update(self, count: float = 1) -> None:
-                meter._add(int(count))
+            def update(self, _count: float = 1) -> None:
+                meter._reached(written())
 
             def close(self) -> None:
                 pass
@@ -310,14 +313,15 @@ class _Meter:
                 return self
 
             def __exit__(self, *_: object) -> None:
+                meter._reached(written())
                 meter._say()
 
         return Bar
 
-    def _add(self, count: int) -> None:
-        self._within += count
+    def _reached(self, written: int) -> None:
         now = time.monotonic()
-        self._times.append((now, count))
+        self._times.append((now, written - self._within))
+        self._within = written
         while self._times and now - self._times[0][0] > RATE_OVER_S:
             self._times.popleft()
         if now - self._told_at >= TELL_EVERY_S:
