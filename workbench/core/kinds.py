@@ -47,8 +47,11 @@ Slide = ArtifactKind("slide", ".tif", "a whole slide with the scores of its tile
                      "a pyramid TIFF; its meta is a SlideMeta (mpp, tiles, scores)")  # fmt: skip
 Points = ArtifactKind("points", ".ply", "a point cloud")
 Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
-RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density in space", "(X, Y, Z, 4)")
-Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores")
+RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density in space",
+                            "(X, Y, Z, 4) float32, a RadianceMeta in its meta")  # fmt: skip
+Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores in a radiance grid",
+                     "a BoxesDoc; its part `grid` is the radiance grid, its meta a RadianceMeta")  # fmt: skip
+Cameras = ArtifactKind("cameras", ".json", "photographs and where they were taken from", "a CamerasDoc")
 Clip = ArtifactKind("clip", ".mp4", "a video with its labelled spans", "its part `tiers` is a TiersDoc")
 Clips = ArtifactKind(
     "clips", ".npy", "short clips side by side, with what was predicted of each and where the model looks",
@@ -133,6 +136,13 @@ ClipFolder = InputKind(
     (".csv", ".txt", ".json"),
     True,
     "a folder with one folder of videos for each class, or a list of videos with labels (Kinetics, SSv2, UCF)",
+)
+PosedPictures = InputKind(
+    "posed-pictures", (".json",), True,
+    "photographs with poses: transforms.json (nerfstudio, instant-ngp, Blender) or a COLMAP folder",
+)  # fmt: skip
+RadianceGrids = InputKind(
+    "radiance-grids", (".npz", ".csv"), True, "a folder of NeRF-MAE or NeRF-RPN grids (.npz) with their boxes"
 )
 CaptionedPictures = InputKind(
     "captioned-pictures", (".csv", ".json"), True,

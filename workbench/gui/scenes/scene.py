@@ -1,0 +1,235 @@
+"""What is seen on the 3D page: the tree of things, where they stand, which are chosen, and from where one looks.
+
+Knows nothing of how things are drawn or edited: whoever edits puts changed nodes, whoever draws listens to what
+changed. Nodes are never altered, only replaced, so that an edit can keep the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from workbench.core.scenes import (
+    BoxesDoc,
+    CamerasDoc,
+    ClipPlane,
+    Measure,
+    MeshDoc,
+    Node,
+    Placement,
+    PointsDoc,
+    RadianceDoc,
+    Thing,
+    Viewpoint,
+    VolumeDoc,
+)
+from workbench.core.volumes import Geometry
+
+Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The lowest and the highest corner, (3,) each."""
+
+
+def matrix_of(placement: Placement) -> NDArray[np.float64]:
+    """A placement as (4, 4)."""
+    return np.asarray(placement, np.float64).reshape(4, 4)
+
+
+def placement_of(matrix: NDArray[np.float64]) -> Placement:
+    """(4, 4) as a placement."""
+    return tuple(float(one) for one in np.asarray(matrix, np.float64).reshape(16))  # type: ignore[return-value]
+
+
+class Scene(QObject):
+    """Nodes in the order of the tree; every child stands after its parent."""
+
+    rearranged = Signal()
+    """Nodes came, went, or stand elsewhere in the tree."""
+    changed = Signal(object)
+    """A set of ids whose nodes are others now: name, shown, placement, look, hidden."""
+    chosen_changed = Signal()
+    selected = Signal(object)
+    """A set of ids of whose points or faces others are selected now."""
+    viewed = Signal()
+    """One looks from elsewhere."""
+    cut = Signal()
+    """Clip planes or measures changed."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.nodes: dict[str, Node] = {}
+        self.chosen: tuple[str, ...] = ()
+        self.selection: dict[str, NDArray[np.bool_]] = {}
+        """Selected points (of the array's order) or faces, by node; a node without any is not listed."""
+        self.view = Viewpoint(pose=placement_of(np.eye(4)))
+        self.clips: tuple[ClipPlane, ...] = ()
+        self.measures: tuple[Measure, ...] = ()
+        self._arrays: dict[str, NDArray[np.generic]] = {}
+
+    # The tree
+
+    def set_nodes(self, nodes: Iterable[Node]) -> None:
+        """The whole tree, in its order."""
+        self.nodes = {one.id: one for one in nodes}
+        self.chosen = tuple(one for one in self.chosen if one in self.nodes)
+        self.selection = {key: value for key, value in self.selection.items() if key in self.nodes}
+        kept = set(self._paths())
+        self._arrays = {path: array for path, array in self._arrays.items() if path in kept}
+        self.rearranged.emit()
+
+    def put(self, nodes: Iterable[Node]) -> None:
+        """Replace nodes that are there, by their ids; the tree keeps its shape."""
+        found = {one.id: one for one in nodes}
+        self.nodes.update({key: one for key, one in found.items() if key in self.nodes})
+        self.changed.emit(set(found))
+
+    def standing_in(self, name: str = "") -> list[Node]:
+        """What stands right below a node; the top of the tree for none."""
+        return [one for one in self.nodes.values() if one.parent == name]
+
+    def below(self, name: str) -> Iterator[Node]:
+        """A node and everything below it."""
+        yield self.nodes[name]
+        for one in self.standing_in(name):
+            yield from self.below(one.id)
+
+    def is_shown(self, name: str) -> bool:
+        """Whether a node and everything above it are shown."""
+        node = self.nodes.get(name)
+        while node is not None:
+            if not node.shown:
+                return False
+            node = self.nodes.get(node.parent)
+        return True
+
+    def world(self, name: str) -> NDArray[np.float64]:
+        """What takes a node's coordinates to the scene's, (4, 4)."""
+        found = np.eye(4)
+        node = self.nodes.get(name)
+        while node is not None:
+            found = matrix_of(node.placement) @ found
+            node = self.nodes.get(node.parent)
+        return found
+
+    # What is chosen, selected, seen
+
+    def choose(self, names: Iterable[str]) -> None:
+        """Choose nodes, in this order."""
+        found = tuple(dict.fromkeys(one for one in names if one in self.nodes))
+        if found != self.chosen:
+            self.chosen = found
+            self.chosen_changed.emit()
+
+    def select(self, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Other points or faces are selected of these nodes; an empty mask selects none."""
+        for name, mask in masks.items():
+            if mask.any():
+                self.selection[name] = mask
+            else:
+                self.selection.pop(name, None)
+        self.selected.emit(set(masks))
+
+    def look_from(self, view: Viewpoint) -> None:
+        """See the scene from elsewhere."""
+        if view != self.view:
+            self.view = view
+            self.viewed.emit()
+
+    def set_clips(self, clips: tuple[ClipPlane, ...]) -> None:
+        """Other clip planes."""
+        self.clips = clips
+        self.cut.emit()
+
+    def set_measures(self, measures: tuple[Measure, ...]) -> None:
+        """Other measures."""
+        self.measures = measures
+        self.cut.emit()
+
+    # Extents and arrays
+
+    def bounds(self, names: Iterable[str] | None = None) -> Bounds | None:
+        """The box around nodes and what is below them, in scene coordinates; around all that is shown for None."""
+        if names is None:
+            nodes = [one for one in self.nodes.values() if self.is_shown(one.id)]
+        else:
+            nodes = [one for name in names if name in self.nodes for one in self.below(name)]
+        corners = []
+        for one in nodes:
+            box = extent_of(one.thing)
+            if box is not None:
+                low, high = box
+                at = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] + [1.0] for i in range(8)])
+                corners.append((at @ self.world(one.id).T)[:, :3])
+        if not corners:
+            return None
+        every = np.concatenate(corners)
+        return every.min(axis=0), every.max(axis=0)
+
+    def array(self, path: str) -> NDArray[np.generic]:
+        """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
+        if path not in self._arrays:
+            self._arrays[path] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return self._arrays[path]
+
+    def _paths(self) -> Iterator[str]:
+        for node in self.nodes.values():
+            if node.hidden:
+                yield node.hidden
+            if node.thing is not None:
+                yield from _strings(msgspec.to_builtins(node.thing))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)
+
+
+def extent_of(thing: Thing | None) -> Bounds | None:
+    """The box around a thing in its own coordinates; None for a group or where nothing is in it."""
+    match thing:
+        case PointsDoc() | MeshDoc():
+            filled = thing.count if isinstance(thing, PointsDoc) else thing.vertex_count
+            return (np.array(thing.low), np.array(thing.high)) if filled else None
+        case RadianceDoc():
+            return np.array(thing.meta.low), np.array(thing.meta.high)
+        case VolumeDoc():
+            return _volume_extent(thing)
+        case CamerasDoc():
+            at = np.array([[one.pose[3], one.pose[7], one.pose[11]] for one in thing.images])
+            ends = [np.array(one)[None] for one in (thing.low, thing.high) if one is not None]
+            every = np.concatenate([at, *ends]) if len(at) else np.concatenate(ends) if ends else None
+            return (every.min(axis=0), every.max(axis=0)) if every is not None else None
+        case BoxesDoc():
+            if not thing.boxes:
+                return None
+            centres = np.array([one.centre for one in thing.boxes])
+            reach = np.array([[np.hypot(one.size[0], one.size[1])] * 2 + [one.size[2]] for one in thing.boxes]) / 2
+            return (centres - reach).min(axis=0), (centres + reach).max(axis=0)
+        case _:
+            return None
+
+
+def voxel_to_world(geometry: Geometry) -> NDArray[np.float64]:
+    """What takes voxel indices (x, y, z) to LPS millimetres, (4, 4)."""
+    found = np.eye(4)
+    found[:3, :3] = np.asarray(geometry.direction).reshape(3, 3) * np.asarray(geometry.spacing_mm)
+    found[:3, 3] = geometry.origin_mm
+    return found
+
+
+def _volume_extent(thing: VolumeDoc) -> Bounds:
+    shape = np.load(thing.file.path, mmap_mode="r", allow_pickle=False).shape
+    to_world = voxel_to_world(thing.file.meta.geometry)
+    size = np.array(shape[:3])[::-1] - 0.5
+    at = np.array([[(-0.5, size[k])[i >> k & 1] for k in range(3)] + [1.0] for i in range(8)])
+    every = (at @ to_world.T)[:, :3]
+    return every.min(axis=0), every.max(axis=0)
