@@ -9,11 +9,11 @@ STAMP="$VENV/.workbench-setup"
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$1"; [ -z "${PIP_SAID:-}" ] || say "$PIP_SAID"; say "  Fix: $2"; exit 1; }
 
-# What Qt loads on Linux, and PortAudio for sound: the file, and the Debian package that brings it.
+# What Qt loads on Linux, PortAudio for sound, and what Open3D loads: the file, and the Debian package that brings it.
 LIBRARIES="libEGL.so.1:libegl1 libGL.so.1:libgl1 libxkbcommon-x11.so.0:libxkbcommon-x11-0
 libxcb-cursor.so.0:libxcb-cursor0 libxcb-icccm.so.4:libxcb-icccm4 libxcb-keysyms.so.1:libxcb-keysyms1
 libxcb-shape.so.0:libxcb-shape0 libdbus-1.so.3:libdbus-1-3 libfontconfig.so.1:libfontconfig1
-libportaudio.so.2:libportaudio2"
+libportaudio.so.2:libportaudio2 libusb-1.0.so.0:libusb-1.0-0 libgomp.so.1:libgomp1"
 
 # Programs that only the checks use, and the Debian package that brings each: a validator of written DICOM files.
 CHECKERS="dciodvfy:dicom3tools"
@@ -57,7 +57,7 @@ install_system_packages() {
   lacking="$(missing_packages "${1:-}")"
   [ -n "$lacking" ] || return 0
   say "Missing system packages: $lacking"
-  say "  (the window toolkit draws with them, libportaudio2 is for sound, xvfb and xauth give a display where there is none,
+  say "  (the window toolkit draws with them, libportaudio2 is for sound, Open3D loads libusb and libgomp, xvfb and xauth give a display where there is none,
    checks use dicom3tools)"
   command -v apt-get >/dev/null || fail "This system has no apt-get." "Install the like of: $lacking; then run this again."
   if [ "$(id -u)" != 0 ]; then
