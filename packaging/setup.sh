@@ -57,8 +57,8 @@ install_system_packages() {
   lacking="$(missing_packages "${1:-}")"
   [ -n "$lacking" ] || return 0
   say "Missing system packages: $lacking"
-  say "  (the window toolkit draws with them, libportaudio2 is for sound, Open3D loads libusb and libgomp, xvfb and xauth give a display where there is none,
-   checks use dicom3tools)"
+  say "  (the window toolkit draws with them, libportaudio2 is for sound, Open3D loads libusb and libgomp,
+   xvfb and xauth give a display where there is none, checks use dicom3tools)"
   command -v apt-get >/dev/null || fail "This system has no apt-get." "Install the like of: $lacking; then run this again."
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail "Installing them takes root, and there is no sudo." \

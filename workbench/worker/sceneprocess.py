@@ -1,0 +1,54 @@
+"""What a window may ask to be done to things of a scene; arrays of what comes of it lie in the home's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.core.sceneprocess import SceneProcessed, SceneProcessWish
+from workbench.worker.questions import as_asked
+from workbench.worker.sceneprocessor import Processor
+
+if TYPE_CHECKING:
+    from workbench.worker.interactive import ApplyContext
+
+PREVIEWS_KEPT_S = 3600.0
+THOUSANDTHS = 1000
+
+
+def _process(arguments: dict[str, Any], context: ApplyContext) -> SceneProcessed:
+    """An operation on a thing; see core/sceneprocess.py. Nobody waiting for it ends the process that does it."""
+    asked = as_asked(arguments, SceneProcessWish)
+    place = context.home.cache / "scenes" / ("previews" if asked.sample else "made")
+    if asked.sample:
+        _forget_previews(place)
+    folder = place / uuid.uuid4().hex
+    key = ("scene-processor",)
+    processor: Processor | None = context.cache.get(key)
+    if processor is None:
+        processor = context.cache[key] = Processor()
+
+    def told(fraction: float, words: str) -> None:
+        context.progress(round(fraction * THOUSANDTHS), THOUSANDTHS, words)
+
+    try:
+        return processor.do(asked, folder, told, lambda: context.progress(0, 0))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _forget_previews(place: Path) -> None:
+    """Previews that no window shows any more go."""
+    with contextlib.suppress(OSError):
+        for one in place.iterdir():
+            if one.stat().st_mtime < time.time() - PREVIEWS_KEPT_S:
+                shutil.rmtree(one, ignore_errors=True)
+
+
+INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {"scene-process": _process}
