@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import CleanMesh, Fact
-from workbench.engine.scenes.processingarrays import Indices, Numbers, Outcome, Say, Surface, open3d
+from workbench.engine.scenes.processingarrays import Indices, Numbers, Outcome, Say, Surface
 from workbench.engine.scenes.processingmeshes import (
     areas_of,
     edges_of,
@@ -21,6 +21,8 @@ from workbench.engine.scenes.processingmeshes import (
     volume_of,
     with_normals,
 )
+
+LONGEST_RIM = 300
 
 
 def clean(made: Surface, p: CleanMesh, say: Say) -> Outcome:
@@ -44,14 +46,15 @@ def clean(made: Surface, p: CleanMesh, say: Say) -> Outcome:
         raise InputError("Nothing is left of this mesh.", expected="faces with an area", received="none",
                          fix="Merge less, or keep smaller pieces.", field="merge")  # fmt: skip
     notes: list[str] = []
-    if p.holes:
-        say(0.6, "closing holes")
-        count = len(found.faces)
-        found = filled(found, p.holes)
-        told.append(Fact("faces that close holes", len(found.faces) - count))
     if p.turn:
-        say(0.8, "turning faces")
+        say(0.5, "turning faces")
         found = turned_alike(found, notes)
+    if p.holes:
+        say(0.7, "closing holes")
+        found, count = filled(found, p.holes, notes)
+        told.append(Fact("holes closed", count))
+    if p.turn:
+        found = outwards(found)
     found = with_normals(only_used(found))
     return Outcome(surfaces=[("cleaned", found)], facts=[*told, *facts_of(found), *facts], notes=notes)
 
@@ -127,31 +130,81 @@ def _large(made: Surface, share: float) -> NDArray[np.bool_]:
     return large
 
 
-def filled(made: Surface, radius: float) -> Surface:
-    """With holes closed whose rim fits into a ball of this radius; new faces have the old vertices."""
-    from scipy.spatial import cKDTree
+def filled(made: Surface, radius: float, notes: list[str]) -> tuple[Surface, int]:
+    """With holes closed whose rim fits into a ball of this radius, and how many; new faces have the old vertices.
 
-    o3d = open3d()
-    middle = made.vertices.mean(axis=0)
-    local = np.ascontiguousarray(made.vertices - middle, np.float32)
-    mesh = o3d.t.geometry.TriangleMesh.from_legacy(legacy_mesh(Surface(local.astype(np.float64), made.faces)))
-    closed = mesh.fill_holes(radius).to_legacy()
-    places, faces = np.asarray(closed.vertices), np.asarray(closed.triangles, np.int64)
-    _, which = cKDTree(local).query(places)
-    faces = which[faces].astype(np.int64)
-    known = {tuple(one) for one in np.sort(made.faces, axis=1).tolist()}
-    new = [at for at, one in enumerate(np.sort(faces, axis=1).tolist()) if tuple(one) not in known]
-    return dataclasses.replace(made, faces=np.concatenate([made.faces, faces[new]]))
+    Each hole gets the triangles of the least area (Barequet and Sharir 1995, dynamic programming over the rim).
+    Open3D's filler numbers all vertices anew and loses what they carry.
+    """
+    new, long = [np.empty((0, 3), np.int64)], 0
+    for rim in rims_of(made.faces):
+        at = made.vertices[rim]
+        if np.linalg.norm(at - at.mean(axis=0), axis=1).max() > radius:
+            continue
+        if len(rim) > LONGEST_RIM:
+            long += 1
+            continue
+        new.append(rim[::-1][_least_area(at[::-1])])
+    if long:
+        notes.append(f"{long:,} holes stay open: their rims have more than {LONGEST_RIM} edges")
+    return dataclasses.replace(made, faces=np.concatenate([made.faces, *new])), len(new) - 1
+
+
+def rims_of(faces: Indices) -> list[Indices]:
+    """The vertices around each hole, in the order in which the faces beside it go along their open edges.
+
+    Rims that touch themselves at a vertex are left out: nothing tells which way they go on there.
+    """
+    sides = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    edges = edges_of(faces)
+    start, end = sides[edges.counts[edges.of_face.ravel()] == 1].T
+    values, counts = np.unique(start, return_counts=True)
+    crossed = set(values[counts > 1].tolist())
+    follows = {int(one): int(two) for one, two in zip(start, end, strict=True)}
+    rims = []
+    while follows:
+        first, at = follows.popitem()
+        rim = [first]
+        while at != first and at in follows:
+            rim.append(at)
+            at = follows.pop(at)
+        if at == first and len(rim) > 2 and not crossed.intersection(rim):
+            rims.append(np.array(rim))
+    return rims
+
+
+def _least_area(rim: Numbers) -> Indices:
+    """Triangles (R − 2, 3), as places in a rim (R, 3), that close it with the least area."""
+    count = len(rim)
+    cost, best = np.zeros((count, count)), np.zeros((count, count), np.int64)
+    for span in range(2, count):
+        for one in range(count - span):
+            two = one + span
+            middle = np.arange(one + 1, two)
+            area = np.linalg.norm(np.cross(rim[middle] - rim[one], rim[two] - rim[one]), axis=1)
+            total = cost[one, middle] + cost[middle, two] + area
+            best[one, two] = middle[int(np.argmin(total))]
+            cost[one, two] = total.min()
+    found, open_ = [], [(0, count - 1)]
+    while open_:
+        one, two = open_.pop()
+        if two - one > 1:
+            middle_one = int(best[one, two])
+            found.append((one, middle_one, two))
+            open_ += [(one, middle_one), (middle_one, two)]
+    return np.array(found, np.int64)
 
 
 def turned_alike(made: Surface, notes: list[str]) -> Surface:
-    """Faces whose neighbours agree on the outside, closed meshes with it outside; told where there is no such way."""
+    """Faces whose neighbours agree on which side is out; told where there is no such way."""
     mesh = legacy_mesh(dataclasses.replace(made, uv=None, texture="", colours=None))
     if not mesh.orient_triangles():
         notes.append("Its faces cannot all agree on an outside (as on a Möbius strip, or where edges have many faces)")
         return made
-    found = dataclasses.replace(made, faces=np.asarray(mesh.triangles, np.int64))
-    closed = bool((edges_of(found.faces).counts == 2).all())
-    if closed and volume_of(found) < 0:
-        found = dataclasses.replace(found, faces=found.faces[:, ::-1])
-    return found
+    return dataclasses.replace(made, faces=np.asarray(mesh.triangles, np.int64))
+
+
+def outwards(made: Surface) -> Surface:
+    """A closed mesh with its outside outside: the whole of it turned where it encloses less than nothing."""
+    closed = bool((edges_of(made.faces).counts == 2).all())
+    return dataclasses.replace(made, faces=made.faces[:, ::-1]) if closed and volume_of(made) < 0 else made
