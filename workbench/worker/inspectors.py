@@ -20,6 +20,7 @@ from workbench.worker import medical, slides, speech, video
 from workbench.worker.films import INSPECTORS as FILMS
 from workbench.worker.questions import as_asked
 from workbench.worker.sceneprocess import INSPECTORS as SCENE_PROCESS
+from workbench.worker.scenes import INSPECTORS as SCENES
 from workbench.worker.videolabels import INSPECTORS as FILM_LABELS
 
 if TYPE_CHECKING:
@@ -258,7 +259,8 @@ def _devices(arguments: dict[str, Any], context: ApplyContext) -> list[Any]:
 Inspectors = Mapping[str, Callable[[dict[str, Any], "ApplyContext"], Any]]
 TABLES: tuple[Inspectors, ...] = (
     {"data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices},
-    medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS, SCENE_PROCESS,
+    medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS,
+    SCENES, SCENE_PROCESS,
 )  # fmt: skip
 """Each question has a name that no other table has."""
 _INSPECTORS: Inspectors = {name: answer for table in TABLES for name, answer in table.items()}

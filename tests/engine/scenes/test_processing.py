@@ -363,7 +363,7 @@ def test_that_cleaning_mends_what_was_broken_and_tells_how_much(desk: Desk) -> N
     vertices, faces = grid_mesh(6)
     soup = vertices[faces].reshape(-1, 3)  # every face with vertices of its own
     own = np.arange(len(soup)).reshape(-1, 3)
-    spike = np.array([[0, 0, 1.0], [9, 9, 9], [9.1, 9, 9], [9, 9.1, 9]])
+    spike = np.array([[0, 0, 0.01], [9, 9, 9], [9.1, 9, 9], [9, 9.1, 9]])
     every = np.concatenate([soup, spike])
     last = len(soup)
     third, island = [own[0, 0], own[0, 2], last], [last + 1, last + 2, last + 3]
