@@ -34,7 +34,10 @@ def weight(nodes: Iterable[Node]) -> int:
 
 
 class TreeEdit(Edit):
-    """Another tree: nodes came, went, stand elsewhere. `after` is the whole of it, children after their parents."""
+    """Another tree: nodes came, went, stand elsewhere. `after` is the whole of it, children after their parents.
+
+    What was selected of a node that goes, or becomes another thing, is let go, and comes back with it.
+    """
 
     def __init__(self, scene: Scene, after: Sequence[Node], *, text: str, choose: Sequence[str] = ()) -> None:
         """`choose` are the nodes that are chosen once this is done."""
@@ -45,7 +48,8 @@ class TreeEdit(Edit):
         self._gone = {key: one for key, one in scene.nodes.items() if found.get(key) is not one}
         self._came = {key: one for key, one in found.items() if scene.nodes.get(key) is not one}
         self._order = (tuple(scene.nodes), tuple(found))
-        self._lost = {key: packed(mask) for key, mask in scene.selection.items() if key not in found}
+        other = {key for key, one in self._gone.items() if key not in found or found[key].thing is not one.thing}
+        self._lost = {key: packed(mask) for key, mask in scene.selection.items() if key in other}
         self._bytes = weight([*self._gone.values(), *self._came.values()]) + 16 * sum(map(len, self._order))
 
     @property
@@ -57,6 +61,8 @@ class TreeEdit(Edit):
 
     def redo(self) -> None:
         known = self.scene.nodes | self._came
+        if self._lost:  # before other arrays take the place of those that the masks are of
+            self.scene.select({key: np.zeros(mask[0], bool) for key, mask in self._lost.items()})
         self.scene.set_nodes([known[one] for one in self._order[1]])
         if self._choose:
             self.scene.choose(self._choose)
@@ -188,3 +194,27 @@ def unpacked(bits: tuple[int, bytes]) -> NDArray[np.bool_]:
     """The mask (N,) again."""
     many, data = bits
     return np.unpackbits(np.frombuffer(zlib.decompress(data), np.uint8), count=many).view(bool)
+
+
+class Together(Edit):
+    """Several edits as one step, done in their order and undone in reverse."""
+
+    def __init__(self, edits: Sequence[Edit], *, text: str) -> None:
+        super().__init__(text)
+        self._edits = tuple(edits)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes for one in self._edits)
+
+    def forget(self) -> None:
+        for one in self._edits:
+            one.forget()
+
+    def redo(self) -> None:
+        for one in self._edits:
+            one.redo()
+
+    def undo(self) -> None:
+        for one in reversed(self._edits):
+            one.undo()

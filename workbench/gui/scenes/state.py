@@ -51,8 +51,8 @@ class State(QObject):
         """Another scene altogether."""
         scene = self.scene
         self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
-        scene.set_nodes(doc.nodes)
         scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
+        scene.set_nodes(doc.nodes)
         scene.set_clips(doc.clips)
         scene.set_measures(doc.measures)
         if doc.view is not None:
