@@ -12,6 +12,7 @@ from workbench.core.command import Command, Place
 from workbench.core.filmcommands import FILM_PLACES, FILMS
 from workbench.core.filmlabelcommands import FILM_LABELS
 from workbench.core.recognisecommands import RECOGNISING
+from workbench.core.scenecommands import SCENE_PLACES, SCENES
 
 __all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
 
@@ -77,6 +78,7 @@ PLACES: Mapping[str, Place] = {
         True,
     ),
     **FILM_PLACES,
+    **SCENE_PLACES,
     "view.table": Place("Tables", "Works in the table that has the focus.", True),
     **CLIP_PLACES,
 }
@@ -344,6 +346,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.sound.redo", "Redo", "Do the edit again", "Ctrl+Shift+Z", "mdi6.redo"),
     *CLIPS,
     *FILMS,
+    *SCENES,
     *FILM_LABELS,
     *RECOGNISING,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),

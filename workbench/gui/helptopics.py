@@ -20,7 +20,7 @@ from workbench.gui.theme import tokens
 from workbench.gui.views import drawable
 
 COMMANDS_HELP = Callable[[], Mapping[str, str]]
-PAGES = ("home", "recipe", "cases", "sounds", "films", "runs", "models", "settings")
+PAGES = ("home", "recipe", "cases", "sounds", "films", "scenes", "runs", "models", "settings")
 say = html.escape
 
 

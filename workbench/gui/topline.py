@@ -36,6 +36,7 @@ OWN_PAGES: Mapping[str, tuple[Choice, ...]] = {
     "medical": (Choice("cases", "Cases", "go.medical"),),
     "speech": (Choice("sounds", "Sounds", "go.speech"),),
     "video": (Choice("films", "Videos", "go.video"),),
+    "scenes": (Choice("scenes", "Scene", "go.scenes"),),
 }
 """Pages of tabs that are no recipe's; they stand before the recipes."""
 

@@ -85,9 +85,9 @@ class MainWindow(QMainWindow):
     def open_page(self, name: str) -> QWidget:
         """Bring a page to the front: 'home', a tab's name, 'recipe:<id>', 'runs', 'models', 'settings'."""
         if name in self.tabs() or name in OWN_PAGES:
-            return self.open_choice(
-                self._recipe_of_tab.get(name) or choices_of(name, self.tabs().get(name, ()))[0].name
-            )
+            wanted = self._recipe_of_tab.get(name) or choices_of(name, self.tabs().get(name, ()))[0].name
+            if wanted != name:  # a tab's own page may bear its name
+                return self.open_choice(wanted)
         if name not in self.pages:
             self.pages[name] = make_page(self, name, self._remembered)
             self.pages[name].setProperty("help", name if name.startswith("recipe:") else f"page:{name}")
@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
 
     def open_choice(self, name: str) -> QWidget:
         """Bring a page of a tab to the front: its own one or a recipe's, as a chooser names them."""
+        self._recipe_of_tab |= {TAB_OF_PAGE[name]: name} if name in TAB_OF_PAGE else {}
         return self.open_page(name if name in TAB_OF_PAGE else f"recipe:{name}")
 
     def open_case(self) -> None:

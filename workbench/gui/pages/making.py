@@ -17,7 +17,7 @@ RECIPE = "recipe:"
 
 
 def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> QWidget:
-    """'home', 'cases', 'sounds', 'films', 'runs', 'compare', 'models', 'settings' or 'recipe:<id>', as it was left."""
+    """'home', 'cases', 'sounds', 'films', 'scenes', 'runs', 'compare', 'models', 'settings', 'recipe:<id>', as left."""
     if name.startswith(RECIPE):
         recipe = name.removeprefix(RECIPE)
         return _recipe(window, recipe, remembered.get("recipes", {}).get(recipe, {}))
@@ -29,6 +29,8 @@ def make_page(window: MainWindow, name: str, remembered: Mapping[str, Any]) -> Q
         return _sounds(window, remembered.get("sounds", {}))
     if name == "films":
         return _films(window, remembered.get("films", {}))
+    if name == "scenes":
+        return _scenes(window, remembered.get("scenes", {}))
     return {"home": _home, "compare": _compare, "models": _models, "settings": _settings}[name](window)
 
 
@@ -82,6 +84,19 @@ def _films(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     page = FilmsPage(window.link, chooser)
     page.recipes = window.recipes
     page.recognising.recipe_wanted.connect(lambda name, inputs, values: _fill_recipe(window, name, inputs, values))
+    page.set_values(remembered)
+    page.changed.connect(window.memory.touch)
+    return page
+
+
+def _scenes(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.scenes.page import ScenesPage
+    from workbench.gui.topline import TabChooser, choices_of
+
+    chooser = TabChooser("Scene", "Page: Scene", choices_of("scenes", window.tabs().get("scenes", ())))
+    chooser.chosen.connect(window.open_choice)
+    page = ScenesPage(window.link, chooser)
+    page.recipes = window.recipes
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page

@@ -1,0 +1,258 @@
+"""Draws a scene into a picture: what it is made of stands in the driver's memory, opaque things first, in pieces.
+
+A picture is begun with `begin`, goes on with `advance` as long as one has time, and is seen with `present` at any time;
+what is drawn while something moves is the beginning of what is drawn at rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+from PySide6.QtGui import QImage
+
+from workbench.core.problem import ProblemRecord, record_of
+from workbench.core.scenes import MeshDoc, Node, PointsDoc
+from workbench.gui.scenes import gl as g
+from workbench.gui.scenes import wires
+from workbench.gui.scenes.device import Device, Target
+from workbench.gui.scenes.gaze import Gaze
+from workbench.gui.scenes.gl import Buffer
+from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
+from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.shaders import MOST_CLIPS
+
+PIECE_S = 0.015
+"""What one piece may take to draw."""
+LEAST_ELEMENTS = 2000
+
+
+class Renderer:
+    """Made once there is OpenGL; everything on the GUI thread."""
+
+    def __init__(self, scene: Scene, failed: Callable[[ProblemRecord], None]) -> None:
+        """Raises KnownTrouble where this display has no OpenGL 3.3; `failed` hears what goes wrong with one thing."""
+        self.scene, self._failed = scene, failed
+        self.device = Device()
+        self.axes = self.grid = True
+        self.strength = 12.0
+        """Of eye-dome lighting."""
+        self.items: dict[str, Item] = {}
+        self._numbers: dict[str, int] = {}
+        self._broken: dict[str, object] = {}
+        """Things that could not be sent, so that they are not tried and told again and again."""
+        self._target: Target | None = None
+        self._passed: Passed | None = None
+        self._at: dict[str, int] = {}
+        """How many elements of each item are in the picture."""
+        self._wired: tuple[Buffer, int, int] | None = None
+        self._faced: tuple[Buffer, int, int] | None = None
+        self._stale_wires = True
+
+    # What stands in the driver's memory
+
+    def sync(self) -> None:
+        """Take up the nodes as they are now."""
+        nodes = self.scene.nodes
+        for name, item in list(self.items.items()):
+            if name not in nodes or nodes[name].thing is not item.node.thing:
+                self.items.pop(name).close()
+        for node in nodes.values():
+            known = self.items.get(node.id)
+            if known is not None:
+                if known.node is not node:
+                    self._try(node, functools.partial(known.restyle, node))
+            elif self.scene.is_shown(node.id) and self._broken.get(node.id) is not node.thing:
+                self._make(node)
+        self._stale_wires = True
+
+    def _make(self, node: Node) -> None:
+        kinds: dict[type, Callable[[Device, Scene, Node], Item]] = {PointsDoc: PointsItem, MeshDoc: MeshItem}
+        kind = kinds.get(type(node.thing))
+        if kind is not None:
+            self._numbers.setdefault(node.id, len(self._numbers) + 1)
+            self._try(node, lambda: self.items.__setitem__(node.id, kind(self.device, self.scene, node)))
+
+    def _try(self, node: Node, do: Callable[[], object]) -> object:
+        """Do something with a thing; where it fails, leave the thing out and tell of it."""
+        try:
+            return do()
+        except Exception as error:  # one damaged file or full memory must not take the picture away
+            self._broken[node.id] = node.thing
+            item = self.items.pop(node.id, None)
+            if item is not None:
+                item.close()
+            found = record_of(error)
+            self._failed(msgspec.structs.replace(found, place=found.place or node.name))
+            return None
+
+    def reselect(self, names: set[str]) -> None:
+        """Other elements of these nodes are selected."""
+        for name in names & self.items.keys():
+            self.items[name].reselect()
+        self._stale_wires = True
+
+    def send(self, until_s: float) -> bool:
+        """Send some of what is not there yet; whether all is."""
+        whole = True
+        for name, item in list(self.items.items()):
+            if not self.scene.is_shown(name):
+                continue
+            whole = self._try(item.node, functools.partial(item.send, until_s)) is not False and whole
+            if time.perf_counter() > until_s:
+                break
+        return whole
+
+    # A picture
+
+    def begin(self, gaze: Gaze, ratio: float) -> None:
+        """A new picture; raises KnownTrouble where there is no memory for it."""
+        if self._target is None or (self._target.width, self._target.height) != (gaze.width, gaze.height):
+            if self._target is not None:
+                self._target.close()
+                self._target = None
+            self._target = Target(self.device, gaze.width, gaze.height)
+        on = [(*one.normal, one.distance) for one in self.scene.clips if one.on][:MOST_CLIPS]
+        self._passed = Passed(gaze, ratio, np.array(on, np.float32).reshape(-1, 4))
+        self._at = {}
+        self._target.clear()
+
+    def advance(self, until_s: float) -> bool:
+        """Go on drawing opaque things, each for an equal share of the time; whether all that was sent is drawn."""
+        if self._target is None or self._passed is None:
+            return True
+        gl = self.device.gl
+        self._target.bind(self._target.opaque)
+        gl.glEnable(g.DEPTH_TEST)
+        gl.glDepthFunc(g.LEQUAL)
+        gl.glDepthMask(1)
+        left = [one for one in self._shown() if not one.clear and self._at.get(one.node.id, 0) < one.ready]
+        for count, item in zip(range(len(left), 0, -1), left, strict=True):
+            until = time.perf_counter() + max(0.0, until_s - time.perf_counter()) / count
+            self._draw_until(item, until)
+        gl.check("the scene was drawn")
+        return all(self._at.get(one.node.id, 0) >= one.ready for one in self._shown() if not one.clear)
+
+    def _draw_until(self, item: Item, until_s: float) -> None:
+        """Draw pieces of an item, at least one."""
+        name = item.node.id
+        while self._at.get(name, 0) < item.ready and self._passed is not None:
+            now = time.perf_counter()
+            first = self._at.get(name, 0)
+            may = min(PIECE_S, max(until_s - now, 0.0)) / item.cost_s
+            last = min(item.ready, first + max(LEAST_ELEMENTS, int(may)))
+            item.draw(self._passed, self._numbers[name], first, last)
+            self.device.gl.glFinish()
+            self._at[name] = last
+            took = (time.perf_counter() - now) / (last - first)
+            item.cost_s = max(took, 0.7 * item.cost_s) if last - first >= LEAST_ELEMENTS else item.cost_s
+            if time.perf_counter() >= until_s:
+                return
+
+    def _shown(self) -> list[Item]:
+        return [one for name, one in self.items.items() if self.scene.is_shown(name)]
+
+    def present(self, *, taps: int = 8) -> QImage:
+        """The picture of what is drawn so far, with lines and clear things."""
+        target, passed = self._target, self._passed
+        if target is None or passed is None:
+            return QImage()
+        gl, gaze = self.device.gl, passed.gaze
+        target.bind(target.flat)
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glDisable(g.BLEND)
+        self.device.sample(0, g.FLAT, target.shade)
+        self.device.sample(1, g.FLAT, target.depth)
+        self.device.program("lit").use(
+            shade=0, depth=1, near=float(gaze.near), far=float(gaze.far), radius=float(1.4 * passed.ratio),
+            strength=self.strength, orthographic=gaze.view.orthographic, taps=taps,
+        )  # fmt: skip
+        self.device.screen()
+        target.bind(target.over)
+        gl.glEnable(g.DEPTH_TEST)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        gl.glDepthMask(0)
+        self._draw_wires(passed)
+        gl.glDisable(g.BLEND)
+        gl.check("the picture was finished")
+        return target.image()
+
+    def _draw_wires(self, passed: Passed) -> None:
+        if self._stale_wires:
+            self._make_wires()
+        gl, gaze = self.device.gl, passed.gaze
+        if self._faced is not None:
+            self.device.program("faces").use(whole=gaze.whole)
+            gl.glBindVertexArray(self._faced[1])
+            gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
+        if self._wired is not None:
+            self.device.program("lines").use(
+                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5
+            )
+            gl.glBindVertexArray(self._wired[1])
+            gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
+        gl.glBindVertexArray(0)
+
+    def _make_wires(self) -> None:
+        self._stale_wires = False
+        self._drop_wires()
+        gl = self.device.gl
+        lines = wires.lines_of(self.scene, axes=self.axes, grid=self.grid)
+        if len(lines):
+            buffer, bound = Buffer(gl, lines.nbytes), gl.made("VertexArrays")
+            buffer.send(0, lines.view(np.uint8))
+            gl.glBindVertexArray(bound)
+            for at, count, kind, offset in ((0, 3, g.FLOAT, 0), (1, 3, g.FLOAT, 12), (2, 4, g.UNSIGNED_BYTE, 24),
+                                            (3, 1, g.FLOAT, 28)):  # fmt: skip
+                buffer.feed(at, count, kind, stride=lines.itemsize, offset=offset, scaled=at == 2, each=1)
+            self._wired = buffer, bound, len(lines)
+        corners = wires.faces_of(self.scene)
+        if len(corners):
+            buffer, bound = Buffer(gl, corners.nbytes), gl.made("VertexArrays")
+            buffer.send(0, corners.view(np.uint8))
+            gl.glBindVertexArray(bound)
+            buffer.feed(0, 3, g.FLOAT, stride=corners.itemsize)
+            buffer.feed(1, 4, g.UNSIGNED_BYTE, stride=corners.itemsize, offset=12, scaled=True)
+            self._faced = buffer, bound, len(corners)
+        gl.glBindVertexArray(0)
+
+    def _drop_wires(self) -> None:
+        for found in (self._wired, self._faced):
+            if found is not None:
+                found[0].close()
+                self.device.gl.deleted("VertexArrays", found[1])
+        self._wired = self._faced = None
+
+    def outdate_wires(self) -> None:
+        """Lines are others: another theme, choice or setting."""
+        self._stale_wires = True
+
+    def whom(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
+        """What is seen nearest to a pixel, within `reach` pixels: node, element, and distance along the view axis."""
+        if self._target is None or self._passed is None:
+            return None
+        who, depth = self._target.beneath(x, y, reach)
+        rows, columns = np.nonzero(who[:, :, 0])
+        if not len(rows):
+            return None
+        left, low = max(0, x - reach), max(0, self._target.height - 1 - y - reach)
+        away = (columns + left - x) ** 2 + (rows + low - (self._target.height - 1 - y)) ** 2
+        best = int(np.argmin(away))
+        number, element = (int(one) for one in who[rows[best], columns[best]])
+        name = next((key for key, value in self._numbers.items() if value == number), "")
+        return name, element, self._passed.gaze.depth_of(float(depth[rows[best], columns[best]]))
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self.device.current():
+            for one in self.items.values():
+                one.close()
+            self._drop_wires()
+            if self._target is not None:
+                self._target.close()
+        self.items, self._target = {}, None
+        self.device.close()

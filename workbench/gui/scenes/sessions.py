@@ -1,0 +1,79 @@
+"""Where a scene lies while it is edited: a folder of its own, saved after each edit, found again after a crash.
+
+Each window has one folder below the home's edits and holds a lock on it. A folder that nobody holds was left by a
+window that is gone; whoever comes next goes on with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from PySide6.QtCore import QLockFile
+
+from workbench.core.problem import InputError
+from workbench.gui.labelledits import write_whole
+from workbench.gui.scenes import projects
+from workbench.gui.scenes.projects import Kept, arrays_of
+
+NAME, LOCK = "scene.json", "lock"
+
+
+class Session:
+    """A folder that this window holds."""
+
+    def __init__(self, folder: Path, lock: QLockFile) -> None:
+        self.folder, self._lock = folder, lock
+
+    @classmethod
+    def begin(cls, root: Path) -> Session:
+        """A new one; raises OSError."""
+        return cls._held(root / f"scene-{uuid.uuid4().hex[:10]}", make=True) or cls.begin(root)
+
+    @classmethod
+    def _held(cls, folder: Path, *, make: bool = False) -> Session | None:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = QLockFile(str(folder / LOCK))
+        lock.setStaleLockTime(0)  # only a process that is gone gives it up
+        return cls(folder, lock) if lock.tryLock(0) else None
+
+    @classmethod
+    def left(cls, root: Path) -> tuple[Session, Kept] | None:
+        """The newest scene that no window holds, if it has anything in it; empty ones are cleared away."""
+        places = sorted(root.glob(f"scene-*/{NAME}"), key=lambda one: one.stat().st_mtime, reverse=True)
+        for place in places:
+            session = cls._held(place.parent)
+            if session is None:
+                continue
+            try:
+                kept = projects.decoded(place.read_bytes(), place.name)
+            except (InputError, OSError):
+                place.replace(place.with_suffix(".damaged"))
+                session.release()
+                continue
+            if kept.scene.nodes:
+                return session, kept
+            session.remove()
+        return None
+
+    def write(self, kept: Kept) -> None:
+        """Save the scene; raises OSError."""
+        write_whole(self.folder / NAME, projects.encoded(kept))
+
+    def tidy(self, kept: Kept) -> None:
+        """Delete arrays of edits that can no longer be undone."""
+        needed = {path for node in kept.scene.nodes for path in arrays_of(node)}
+        for one in self.folder.glob("*.npy"):
+            if str(one) not in needed:
+                one.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Hold it no longer; the scene stays."""
+        self._lock.unlock()
+
+    def remove(self) -> None:
+        """Nothing of it is wanted any more."""
+        self._lock.unlock()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,119 @@
+"""What a scene has besides its nodes: unit, origin, kept viewpoints, the project file that it is kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, ReadThing, SceneDoc, SceneRead, Viewpoint
+from workbench.core.volumes import Triple
+from workbench.gui.scenes.edits import new_id
+from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
+
+UNITS = ("m", "cm", "mm", "km", "ft", "unit")
+
+
+class State(QObject):
+    """Beside the Scene, whose part it is of the document."""
+
+    changed = Signal()
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.scene = scene
+        self.unit = "m"
+        self.origin: Triple = NOWHERE
+        self.views: tuple[Viewpoint, ...] = ()
+        self.path = ""
+        """The project file; empty for none yet."""
+
+    def set_unit(self, unit: str) -> None:
+        """What lengths are told in."""
+        self.unit = unit
+        self.changed.emit()
+
+    def set_views(self, views: Sequence[Viewpoint]) -> None:
+        """Other kept viewpoints."""
+        self.views = tuple(views)
+        self.changed.emit()
+
+    def document(self) -> SceneDoc:
+        """The scene as a project keeps it."""
+        scene = self.scene
+        return SceneDoc(
+            tuple(scene.nodes.values()), self.unit, self.origin, scene.view, self.views, scene.clips, scene.measures
+        )
+
+    def take(self, doc: SceneDoc) -> None:
+        """Another scene altogether."""
+        scene = self.scene
+        self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
+        scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
+        scene.set_nodes(doc.nodes)
+        scene.set_clips(doc.clips)
+        scene.set_measures(doc.measures)
+        if doc.view is not None:
+            scene.look_from(doc.view)
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """An empty scene."""
+        self.path = ""
+        self.take(SceneDoc())
+
+    def place_words(self, at: Iterable[float]) -> str:
+        """A scene position in the numbers of the files: '512 034.21, 5 403 112.80, 312.4 m'."""
+        told = [float(one) + base for one, base in zip(at, self.origin, strict=True)]
+        return ", ".join(f"{one:,.4g}" if abs(one) < 1e4 else f"{one:,.2f}" for one in told).replace(",", " ", 0) + (
+            f" {self.unit}"
+        )
+
+
+def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Triple, list[str]]:
+    """Nodes of what was read, the scene's origin that they stand relative to, and what to tell of that.
+
+    The first thing with an origin of its own gives it to the scene; others are placed relative to it.
+    """
+    origin, told = state.origin, []
+    groups: dict[str, str] = {}
+    found: list[Node] = []
+    for one in read.things:
+        own = getattr(one.thing, "origin", NOWHERE)
+        if own != NOWHERE and origin == NOWHERE:
+            origin = own
+            where = ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in own)
+            told.append(f"Coordinates are large: they were moved by ({where}) and are told in the file's own numbers.")
+        if one.parent and one.parent not in groups:
+            group = Node(new_id(), one.parent, source=source)
+            groups[one.parent] = group.id
+            found.append(group)
+        placement = one.placement if own == NOWHERE else _shifted(one, own, origin)
+        found.append(Node(
+            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source
+        ))  # fmt: skip
+    return found, origin, told
+
+
+def _shifted(one: ReadThing, own: Triple, origin: Triple) -> Placement:
+    matrix = matrix_of(one.placement).copy()
+    matrix[:3, 3] += np.subtract(own, origin)
+    return placement_of(matrix)
+
+
+def sampled_words(nodes: Iterable[Node]) -> list[str]:
+    """What to tell of clouds of which only a sample was read, and what readers noted."""
+    told = []
+    for one in nodes:
+        thing = one.thing
+        if isinstance(thing, PointsDoc) and thing.of > thing.count:
+            told.append(f"{one.name}: {thing.count:,} of {thing.of:,} points, an even sample, are shown.")
+        told += [f"{one.name}: {note}" for note in getattr(thing, "notes", ())]
+    return told
+
+
+def renamed(node: Node, name: str) -> Node:
+    """The node under another name."""
+    return msgspec.structs.replace(node, name=name)
