@@ -100,7 +100,7 @@ class Processor:
         if self._process is not None and self._process.poll() is None:
             return
         self.end()
-        said = tempfile.TemporaryFile()  # noqa: SIM115: it lasts as long as the process
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - it lasts as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "workbench.worker.sceneprocessor", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
