@@ -18,6 +18,7 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 _NARROWEST, _WIDEST = 16.0, 0.25
 _BISECTIONS = 40
+_MOST_ON_RIM = 257
 
 
 def load_pixels(image: PosedImage) -> Bytes:
@@ -122,12 +123,16 @@ def straight_lens(lens: Lens) -> Lens:
 
 def _is_seen(straight: Lens, lens: Lens) -> bool:
     """Whether the straight picture's rim and rays to it fall into the bent picture, one after the other outwards."""
-    x, y = np.linspace(0.5, lens.width - 0.5, 33), np.linspace(0.5, lens.height - 0.5, 33)
     left, right, top, bottom = 0.5, lens.width - 0.5, 0.5, lens.height - 0.5
-    rim = np.concatenate([np.stack([x, np.full(33, top)], 1), np.stack([x, np.full(33, bottom)], 1),
-                          np.stack([np.full(33, left), y], 1), np.stack([np.full(33, right), y], 1)])  # fmt: skip
+    x = np.linspace(left, right, min(lens.width, _MOST_ON_RIM))
+    y = np.linspace(top, bottom, min(lens.height, _MOST_ON_RIM))
+    sides = [
+        *((x, np.full_like(x, end)) for end in (top, bottom)),
+        *((np.full_like(y, end), y) for end in (left, right)),
+    ]
+    rim = np.concatenate([np.stack(side, 1) for side in sides])
     middle = np.array([lens.cx, lens.cy])
-    rays = middle + np.linspace(0, 1, 17)[:, None, None] * (rim - middle)
+    rays = middle + np.linspace(0, 1, 9)[:, None, None] * (rim - middle)
     u, v = _source(straight, lens, rays)
     inside = (u >= 0) & (u <= lens.width) & (v >= 0) & (v <= lens.height)
     out = np.hypot((u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy)
