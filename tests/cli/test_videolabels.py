@@ -39,6 +39,13 @@ def test_that_spans_are_shown_checked_and_converted(
     (span,) = msgspec.convert(again["videos"], list[AnnotatedVideo])[0].spans
     assert span == LabelledSpan("jump", 0.5, 1.25, note="high")
 
+    held = out.read_bytes()
+    refused = workbench("video", "labels", str(path), *words, *at_home)
+    assert refused.status == 2 and "--force" in refused.err and out.read_bytes() == held
+    path.write_text(CSV.replace("jump", "leap"), encoding="utf-8")
+    assert workbench("video", "labels", str(path), *words, "--force", *at_home).status == 0
+    assert b"leap" in out.read_bytes()
+
     refused = workbench("video", "labels", str(path), "--to", "eaff", *at_home)
     assert refused.status == 2
     assert "Did you mean 'eaf'?" in refused.err and "--out" in refused.err

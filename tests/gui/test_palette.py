@@ -138,7 +138,7 @@ def test_that_an_action_of_another_page_opens_that_page_and_is_done(open_window:
     assert "Label the data" in typed(window, "label the data")
     enter(window, qtbot)
     page = window.recipe_page()
-    assert page is not None and page._middles.currentWidget() is page.labels
+    assert page is not None and page.frame.middles.currentWidget() is page.labels
 
 
 def test_that_every_declared_action_is_found_from_any_page(open_window: Open) -> None:

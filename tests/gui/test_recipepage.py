@@ -13,7 +13,8 @@ from tests.gui.runs import write_run
 from workbench.core import events as ev
 from workbench.core.documents import ExamplesPage, SpannedText
 from workbench.core.problem import ProblemRecord
-from workbench.gui.recipepage import LEAST_SIDE_PX, RecipePage
+from workbench.gui.recipeframe import LEAST_SIDE_PX
+from workbench.gui.recipepage import RecipePage
 from workbench.gui.stage import rows_of
 from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
@@ -233,7 +234,7 @@ def test_that_the_form_gets_the_width_that_larger_text_takes(
     qtbot.wait(20)
     theme().use("dark", scale_percent=200)
     qtbot.wait(50)
-    area, log = page._form_area, page.side.log
+    area, log = page.frame.form_area, page.side.log
     assert page.setup.minimumSizeHint().width() <= area.viewport().width()
     assert log.viewport().font().pointSizeF() == log.font().pointSizeF()
     theme().use("dark", scale_percent=100)

@@ -13,10 +13,9 @@ from tests.plugins.fixtures import end_worker, ended, still_there, trial, until,
 from workbench.core.events import WorkerState
 from workbench.core.problem import Problem
 from workbench.runner.local import LocalRunner
-from workbench.store.address import WorkerAddress, announce, announced, call
+from workbench.store.address import WorkerAddress, announce, announced, call, is_alive
 from workbench.store.home import Home
 from workbench.store.runfolder import RunFolder
-from workbench.worker.children import is_alive
 
 
 def test_that_a_worker_is_started_where_none_runs_and_found_where_one_does(runner: LocalRunner, home: Home) -> None:

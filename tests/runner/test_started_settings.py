@@ -70,7 +70,7 @@ def test_that_a_question_takes_the_settings_of_its_start_along(
 
 def test_that_what_a_running_worker_cannot_change_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert unheeded(home) == ""
-    monkeypatch.setattr("workbench.runner.launch.psutil.pid_exists", lambda pid: pid == NOBODY)
+    monkeypatch.setattr("workbench.runner.launch.is_alive", lambda pid: pid == NOBODY)
     announce(home, WorkerAddress("nowhere", "00" * 32, pid=NOBODY, started=time.time()))
     assert unheeded(home) == ""
     monkeypatch.setenv("WORKBENCH_OFFLINE", "false")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.store import framering
 from workbench.store.framering import RingReader, RingWriter
 
 
@@ -63,3 +65,39 @@ def test_that_a_frame_that_is_written_over_while_it_is_read_is_left_out(tmp_path
 def test_that_no_ring_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no camera frames"):
         RingReader(tmp_path)
+
+
+def test_that_a_ring_has_all_its_room_on_the_disk_before_the_first_frame(tmp_path: Path) -> None:
+    RingWriter(tmp_path / "ring", 16, 64, 64)
+    for name in ("frames.npy", "told.npy"):
+        told = (tmp_path / "ring" / name).stat()
+        assert told.st_blocks * 512 >= told.st_size > 0
+
+
+@pytest.mark.parametrize("with_call", [True, False])
+def test_that_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_call: bool
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if with_call:
+        monkeypatch.setattr(framering.os, "posix_fallocate", full)
+    else:  # as on systems without it: all is written once
+        monkeypatch.delattr(framering.os, "posix_fallocate")
+        monkeypatch.setattr(framering.os, "fsync", full)
+    with pytest.raises(KnownTrouble) as caught:
+        RingWriter(tmp_path / "live" / "1-1", 16, 64, 64)
+    assert "full" in caught.value.what and "0 MB" in caught.value.expected and "Free" in caught.value.fix
+    assert list((tmp_path / "live").iterdir()) == []
+
+
+def test_that_a_file_that_is_reserved_by_writing_keeps_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(framering.os, "posix_fallocate")
+    monkeypatch.setattr(framering, "BLOCK_BYTES", 1000)
+    ring = RingWriter(tmp_path, 4, 16, 16)
+    ring.put(np.full((16, 16, 3), 9, np.uint8), 1.0)
+    framering.reserve(tmp_path / "frames.npy")
+    assert RingReader(tmp_path).latest(1, 1.0)[2].tolist() == np.full((1, 16, 16, 3), 9).tolist()

@@ -13,8 +13,8 @@ from tests.plugins.fixtures import ended, reaches, still_there, trial, until, wa
 from workbench.core import events as ev
 from workbench.core.settings import Settings, save
 from workbench.runner.local import LocalRunner
+from workbench.store.address import is_alive
 from workbench.store.home import Home
-from workbench.worker.children import is_alive
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ def labels(asked: Namespace) -> int:
     if asked.to and asked.out is None:
         problems.append(InputError("It is not said where to write.", expected="--out FILE", received="nothing",
                                    field="--out"))  # fmt: skip
+    if asked.out is not None and asked.out.expanduser().exists() and not asked.force:
+        problems.append(InputError(
+            "There is a file of this name already.", expected="a name that is free", received=str(asked.out),
+            fix="Choose another name, or replace it with --force.", field="--out",
+        ))  # fmt: skip
     if not asked.path.expanduser().is_file():
         problems.append(InputError("There are no annotations at this path.", expected="a file",
                                    received=str(asked.path), field="FILE"))  # fmt: skip
@@ -92,6 +97,7 @@ def labels_arguments(deed: Parser) -> None:
     deed.add_argument("path", type=Path, metavar="FILE", help=f"annotations: {names}")
     deed.add_argument("--to", default="", metavar="FORMAT", help=f"write them as one of {names}")
     deed.add_argument("--out", type=Path, default=None, metavar="FILE", help="where; its ending can stand for --to")
+    deed.add_argument("--force", action="store_true", help="replace what is there")
     deed.add_argument("--from", dest="form", default="", metavar="FORMAT", help="read FILE as this; else as it looks")
     deed.add_argument(
         "--labels", choices=("tier", "value"), default="tier", help="ELAN: labels are its tiers, or annotations' texts"

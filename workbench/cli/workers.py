@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import msgspec
-import psutil
 
 from workbench.cli.follow import answer
 from workbench.cli.output import json_line, say
@@ -13,7 +12,7 @@ from workbench.cli.parser import Namespace, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.events import WorkerState
 from workbench.core.words import size
-from workbench.store.address import announced
+from workbench.store.address import announced, is_alive
 from workbench.store.home import Home, open_home
 
 GONE_WITHIN_S = 15.0
@@ -22,7 +21,7 @@ GONE_WITHIN_S = 15.0
 def _pid(home: Home) -> int:
     """The process of the home's worker; 0 where none runs."""
     address = announced(home)
-    return address.pid if address is not None and psutil.pid_exists(address.pid) else 0
+    return address.pid if address is not None and is_alive(address.pid) else 0
 
 
 def status(asked: Namespace) -> int:
@@ -54,9 +53,9 @@ def stop(asked: Namespace) -> int:
         with runner_of(home) as runner:
             answer(runner.shutdown(now=asked.now), within_s=30)
     deadline = time.monotonic() + GONE_WITHIN_S
-    while pid and asked.now and psutil.pid_exists(pid) and time.monotonic() < deadline:
+    while pid and asked.now and is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    gone = not pid or not psutil.pid_exists(pid)
+    gone = not pid or not is_alive(pid)
     if asked.json:
         json_line({"stopped": gone, "pid": pid})
     else:

@@ -39,13 +39,22 @@ class ConfusionDoc(msgspec.Struct):
 
 
 class Column(msgspec.Struct, omit_defaults=True):
-    """A table's column; `best` marks the better end for highlighting."""
+    """A table's column; `best` marks the better end for highlighting, `shade` colours cells from low to high."""
 
     name: str
     kind: Literal["text", "number"] = "number"
     unit: str = ""
     digits: int = 3
     best: Literal["", "high", "low"] = ""
+    shade: bool = False
+
+
+class MapAxes(msgspec.Struct, omit_defaults=True):
+    """What a map's two directions measure, in an Embedding's meta under `axes`; `log_x` means that x is log10 of it."""
+
+    x: str
+    y: str
+    log_x: bool = False
 
 
 class TableDoc(msgspec.Struct, omit_defaults=True):

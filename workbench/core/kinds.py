@@ -29,7 +29,8 @@ Table = ArtifactKind("table", ".json", "rows and named columns with units", "a T
 Text = ArtifactKind("text", ".json", "a passage of text", "a TextDoc")
 Spans = ArtifactKind("spans", ".json", "texts with labelled or scored stretches", "a SpansDoc")
 Confusion = ArtifactKind("confusion", ".json", "counts of true against predicted class", "a ConfusionDoc")
-Embedding = ArtifactKind("embedding", ".npy", "a map with a point for each example", "(N, 2) float32, an ItemsDoc part")
+Embedding = ArtifactKind("embedding", ".npy", "a map with a point for each example",
+                         "(N, 2) float32, an ItemsDoc part; a MapAxes in its meta under `axes`")  # fmt: skip
 Attention = ArtifactKind("attention", ".npy", "how much each token looks at each other one", "(heads, T, T) float32")
 Image = ArtifactKind("image", ".png", "one picture")
 ImageGrid = ArtifactKind("image-grid", ".png", "pictures side by side")

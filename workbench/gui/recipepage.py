@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QPushButton, QScrollArea, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSplitter, QWidget
 
 from workbench.core.events import WorkerState
 from workbench.core.job import ENDED, JobState
@@ -22,21 +22,20 @@ from workbench.gui.exporting import Exporter
 from workbench.gui.labelplace import LabelPlace
 from workbench.gui.link import Link
 from workbench.gui.picked import PickedCard
+from workbench.gui.recipeframe import RecipeFrame
 from workbench.gui.setup import Setup
 from workbench.gui.showing import Showing
 from workbench.gui.side import Side
 from workbench.gui.stage import Stage
-from workbench.gui.theme import theme
 from workbench.gui.timeline import Timeline
 from workbench.gui.topline import ProgressLine, RecipeChooser, TopLine
 from workbench.gui.tour import Step
-from workbench.gui.tryplace import FULL_PX, TryPlace
+from workbench.gui.tryplace import TryPlace
 from workbench.store.runfolder import RunConfig, RunFolder
 
 if TYPE_CHECKING:
     from workbench.gui.runmodel import RunModel
 
-NARROW_PX, LEFT_PX, SIDE_PX, LEAST_SIDE_PX = 1000, 256, 288, 216
 UNDO, REDO = "Undo change of a knob", "Redo change of a knob"
 
 
@@ -54,9 +53,8 @@ class RecipePage(QWidget):
         super().__init__(parent)
         self.setObjectName("page")
         self.recipe, self.link = recipe, link
-        self._make_frame()
-        self._scale: float = theme().scale
-        self.setup = Setup(recipe, link, self._form_area.viewport())
+        self.frame = RecipeFrame(self)
+        self.setup = Setup(recipe, link, self.frame.form_area.viewport())
         self.stage, self.side, self.timeline = Stage(recipe), Side(recipe), Timeline()
         self.progress, self.banner, self.picked = ProgressLine(), Banner(), PickedCard()
         self.banner.reported.connect(lambda record: link.report_wanted.emit(record, self._run_id()))
@@ -72,7 +70,7 @@ class RecipePage(QWidget):
         self.stage.picked.connect(self.picked.show_items)
         self.labels = LabelPlace(link)
         self.labels.retrain.connect(self._train_on)
-        self.labels.closed.connect(lambda: self._middles.setCurrentIndex(0))
+        self.labels.closed.connect(lambda: self.frame.middles.setCurrentIndex(0))
         self.picked.relabel.connect(self._relabel)
         self.setup.label_button.clicked.connect(lambda _=False: self.label())
         self._waiting = False
@@ -98,7 +96,7 @@ class RecipePage(QWidget):
     @property
     def splitters(self) -> dict[str, QSplitter]:
         """The movable borders, by the names under which they are remembered."""
-        return {"columns": self._columns, "inner": self._inner, "rows": self.stage.rows, "side": self.side}
+        return {"columns": self.frame.columns, "inner": self.frame.inner, "rows": self.stage.rows, "side": self.side}
 
     def run(self) -> None:
         """Submit the form as a run and show it; while one is shown that goes on: stop it and keep its model."""
@@ -152,7 +150,7 @@ class RecipePage(QWidget):
         """Correct the labels of the chosen data in the place of the views; `text` is looked up first."""
         slot = self.setup.labelled_slot()
         if slot:
-            self._middles.setCurrentWidget(self.labels)
+            self.frame.middles.setCurrentWidget(self.labels)
             self.labels.begin(self.setup.config(), slot, text=text)
 
     def show_run(self, folder: RunFolder) -> RunModel:
@@ -174,16 +172,6 @@ class RecipePage(QWidget):
             self.setup.load(self.show_run(folder).config)
         if replay:
             self.showing.replay()
-
-    def _rescale(self) -> None:
-        """Give the form the width that larger or smaller text takes."""
-        factor = theme().scale / self._scale
-        self._scale = theme().scale
-        if factor != 1:
-            self._form_area.setMinimumWidth(theme().pixels(LEFT_PX))
-            left, *rest = self._columns.sizes()
-            left, total = min(round(left * factor), (left + sum(rest)) // 2), left + sum(rest)
-            self._columns.setSizes([left, total - left])
 
     def values(self) -> dict[str, Any]:
         """What is remembered of this page."""
@@ -229,18 +217,6 @@ class RecipePage(QWidget):
         """Stop reading the run shown; edits of labels are saved."""
         self.labels.save_now()
         self.showing.close()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        narrow = self.width() < theme().pixels(NARROW_PX)
-        wanted = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
-        if self._inner.orientation() != wanted:
-            self._inner.setOrientation(wanted)
-            self.side.setOrientation(Qt.Orientation.Horizontal if narrow else Qt.Orientation.Vertical)
-            # A border dragged by hand, or sizes of a narrower window, leave the curves room beside the views.
-            self.side.setMinimumWidth(0 if narrow else theme().pixels(LEAST_SIDE_PX))
-            whole, beside = self._inner.height() if narrow else self._inner.width(), theme().pixels(SIDE_PX)
-            self._inner.setSizes([whole * 13 // 20, whole * 7 // 20] if narrow else [max(whole - beside, 1), beside])
 
     def _backbones_found(self, raw: Any) -> None:
         import msgspec
@@ -366,7 +342,7 @@ class RecipePage(QWidget):
 
     def _share_undo(self) -> None:
         """While labels are in front, Ctrl+Z belongs to them, and to the form only where that has the focus."""
-        labels = self._middles.currentWidget() is self.labels
+        labels = self.frame.middles.currentWidget() is self.labels
         narrow, wide = Qt.ShortcutContext.WidgetWithChildrenShortcut, Qt.ShortcutContext.WindowShortcut
         for step in self._form_steps:
             step.setShortcutContext(narrow if labels else wide)
@@ -377,7 +353,7 @@ class RecipePage(QWidget):
     def _train_on(self, path: str) -> None:
         """Run again with the relabelled copy in the place of the data."""
         self.setup.inputs.set_inputs({self.setup.labelled_slot(): path})
-        self._middles.setCurrentIndex(0)
+        self.frame.middles.setCurrentIndex(0)
         self.start()
 
     def _shown_runs(self) -> list[RunFolder]:
@@ -391,7 +367,6 @@ class RecipePage(QWidget):
         self.topline.about.set_whole(f"{self.recipe.id} · {paper.title}, {paper.year}")
 
     def _lay_out(self) -> None:
-        px = theme().pixels
         self._export_button: QPushButton = self.topline.add(self.export_action)
         self.topline.add(self.copy_action)
         self.topline.add(self.queue_action)
@@ -400,72 +375,18 @@ class RecipePage(QWidget):
         self.run_button = self.topline.add(self.run_action, primary=True)
         self.progress.add(self.pause_action)
         self.progress.add(self.cancel_action)
-        for at, widget in enumerate((self.topline, self.progress, self.banner)):
-            self._column.insertWidget(at, widget)
-        self._fill_left()
-        self._fill_middle()
-        self._inner.addWidget(self.side)
-        self._inner.setStretchFactor(0, 1)
-        self._inner.setSizes([px(760), px(SIDE_PX)])
-        self.side.setMinimumWidth(px(LEAST_SIDE_PX))
-        self._columns.setStretchFactor(1, 1)
-        self._columns.setSizes([px(304), px(1100)])
-
-    def _make_frame(self) -> None:
-        """What holds the parts, from the outside in, before there are any.
-
-        A widget that finds a new parent is dressed anew with everything in it: built from the inside
-        out, a form of a hundred widgets would be dressed eight times.
-        """
-        px = theme().pixels
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(px(16), px(8), px(16), px(8))
-        self._column.setSpacing(px(8))
-        self._columns = _splitter(Qt.Orientation.Horizontal)
-        self._column.addWidget(self._columns, 1)
-        self._lefts, self._inner = _splitter(Qt.Orientation.Vertical), _splitter(Qt.Orientation.Horizontal)
-        self._columns.addWidget(self._lefts)
-        self._columns.addWidget(self._inner)
-        self._form_area, self._middles = QScrollArea(), QStackedWidget()
-        self._lefts.addWidget(self._form_area)
-        self._inner.addWidget(self._middles)
-
-    def _fill_left(self) -> None:
-        area = self._form_area
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(theme().pixels(LEFT_PX))
-        theme().follow(self, self._rescale)
-        self.setup.setObjectName("scrolled")
-        area.setWidget(self.setup)
-        self._lefts.addWidget(self.tryplace)
-        self._lefts.setStretchFactor(0, 1)
-        self.tryplace.filled.connect(self._make_room)
-
-    def _make_room(self) -> None:
-        """The try-it box gets what it wants, but never more than the form keeps."""
-        whole = sum(self._lefts.sizes())
-        wanted = min(theme().pixels(FULL_PX), whole * 45 // 100)
-        self._lefts.setSizes([whole - wanted, wanted])
-
-    def _fill_middle(self) -> None:
-        middle = QWidget()
-        self._middles.addWidget(middle)
-        self._middles.addWidget(self.labels)
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme().pixels(4))
-        views = _splitter(Qt.Orientation.Vertical)
-        column.addWidget(views, 1)
-        column.addWidget(self.timeline)
-        views.addWidget(self.stage)
-        views.addWidget(self.picked)
-        views.setStretchFactor(0, 3)
-        views.setStretchFactor(1, 1)
+        self.frame.fill_above(self.topline, self.progress, self.banner)
+        self.frame.fill_left(self.setup, self.tryplace)
+        self.frame.fill_middle(self.stage, self.picked, self.timeline, self.labels)
+        self.frame.fill_right(self.side)
         for step in self._form_steps:
             self.removeAction(step)
             self.setup.addAction(step)
-        self._middles.currentChanged.connect(lambda _: self._share_undo())
+        self.frame.middles.currentChanged.connect(lambda _: self._share_undo())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.frame.turn(self.side, self.width())
 
 
 def command_of(recipe: Recipe, config: RunConfig) -> str:
@@ -480,10 +401,3 @@ def _about(recipe: Recipe, config: RunConfig, folder: RunFolder) -> str:
     facts = [recipe.id, config.preset]
     facts += [str(config.params[name]) for name in ("task", "adapt") if name in config.params]
     return " · ".join([fact for fact in facts if fact] + [f"seed {config.seed}", f"run {folder.id[-6:]}"])
-
-
-def _splitter(orientation: Qt.Orientation) -> QSplitter:
-    splitter = QSplitter(orientation)
-    splitter.setHandleWidth(theme().pixels(8))
-    splitter.setChildrenCollapsible(False)
-    return splitter

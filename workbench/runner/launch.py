@@ -19,7 +19,7 @@ import psutil
 from workbench.core import events as ev
 from workbench.core.problem import KnownTrouble, raised
 from workbench.core.settings import OF_RUNS, OF_WORKER, load, named, variable, with_those
-from workbench.store.address import NotAnswering, WorkerAddress, announced, call, receive
+from workbench.store.address import NotAnswering, WorkerAddress, announced, call, is_alive, receive
 from workbench.store.home import Home
 
 START_WITHIN_S = 60.0
@@ -41,7 +41,7 @@ class Launcher:
     def is_running(self) -> bool:
         """Whether a worker has announced itself and its process lives."""
         address = announced(self._home)
-        return address is not None and psutil.pid_exists(address.pid)
+        return address is not None and is_alive(address.pid)
 
     def connect(self, client: str, *, tell_silent: Callable[[int], None]) -> Connection:
         """A greeted connection to the worker, started first where none runs.
@@ -110,7 +110,7 @@ class Launcher:
 def unheeded(home: Home) -> str:
     """What a worker that runs already does otherwise than this start names or the file says; empty for nothing."""
     address = announced(home)
-    if address is None or not psutil.pid_exists(address.pid):
+    if address is None or not is_alive(address.pid):
         return ""
     kept = load(home.settings, {}).settings
     its, ours = (with_those(kept, one, OF_WORKER) for one in (address.settings, named(OF_WORKER)))

@@ -12,6 +12,7 @@ import secrets
 from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 
 import msgspec
+import psutil
 
 from workbench.core.events import PROTOCOL
 from workbench.core.problem import KnownTrouble
@@ -91,3 +92,13 @@ def call(address: WorkerAddress, *, patience_s: float = ANSWER_WITHIN_S) -> Conn
 def receive(channel: Connection) -> bytes:
     """One frame; raises EOFError or OSError when the other end is gone or sends too much."""
     return channel.recv_bytes(LONGEST_MESSAGE_BYTES)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be buried by its parent (a zombie) does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    except psutil.AccessDenied:
+        return True

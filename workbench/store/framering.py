@@ -7,24 +7,45 @@ being read is noticed by its number, and left out.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 
 FRAMES, TOLD = "frames.npy", "told.npy"
+BLOCK_BYTES = 1 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class RingWriter:
-    """A new ring of `slots` frames in a folder, `height` × `width` pixels each."""
+    """A new ring of `slots` frames in a folder, `height` × `width` pixels each.
+
+    Raises KnownTrouble where the disk has no room for all of it, OSError where the folder cannot be made; nothing is
+    left behind then.
+    """
 
     def __init__(self, folder: Path, slots: int, height: int, width: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.sequence = folder, 0
-        self._told = np.lib.format.open_memmap(folder / TOLD, "w+", np.float64, (slots, 2))
-        self._frames = np.lib.format.open_memmap(folder / FRAMES, "w+", np.uint8, (slots, height, width, 3))
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._told = np.lib.format.open_memmap(folder / TOLD, "w+", np.float64, (slots, 2))
+            self._frames = np.lib.format.open_memmap(folder / FRAMES, "w+", np.uint8, (slots, height, width, 3))
+            for name in (TOLD, FRAMES):
+                reserve(folder / name)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if error.errno not in _NO_ROOM:
+                raise
+            raise KnownTrouble(
+                "The disk is full: there is no room for the camera's pictures.",
+                expected=f"{slots * height * width * 3 / 1e6:.0f} MB", received=str(error),
+                fix="Free some space, then start again.", place=folder.parent.name,
+            ) from None  # fmt: skip
 
     @property
     def size(self) -> tuple[int, int]:
@@ -39,6 +60,25 @@ class RingWriter:
         self._frames[slot] = frame
         self._told[slot] = (self.sequence, time_s)
         return self.sequence
+
+
+def reserve(path: Path) -> None:
+    """Give every byte of a file its place on the disk, zeros as they are; raises OSError where there is none.
+
+    What is memory-mapped and has none ends the process at the moment that it is written to (SIGBUS).
+    """
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        for at in range(0, size, BLOCK_BYTES):
+            file.seek(at)
+            kept = file.read(BLOCK_BYTES)
+            file.seek(at)
+            file.write(kept)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class RingReader:

@@ -130,14 +130,6 @@ class Child:
         return False
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process does anything; one that ended unreaped does not."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
 def is_child_of(home: Home, pid: int) -> bool:
     """Whether a process id belongs to a job process of this home (ids are reused by the system)."""
     try:

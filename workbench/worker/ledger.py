@@ -16,10 +16,11 @@ import psutil
 from workbench.core import events as ev
 from workbench.core.job import ALIVE, ENDED, JobState
 from workbench.core.problem import InputError, KnownTrouble, ProblemRecord
+from workbench.store.address import is_alive
 from workbench.store.home import Home
 from workbench.store.index import Index
 from workbench.store.runfolder import RunFolder, away_mark
-from workbench.worker.children import is_alive, is_child_of
+from workbench.worker.children import is_child_of
 from workbench.worker.messages import Ended
 
 log = logging.getLogger("workbench.worker")

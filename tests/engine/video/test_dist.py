@@ -8,7 +8,16 @@ import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from workbench.core.problem import InputError
-from workbench.engine.video.dist import Dist, DistSizes, TextLogits, parts, soft_loss
+from workbench.engine.video.dist import (
+    Dist,
+    DistSizes,
+    Exchange,
+    OverTime,
+    QuickGelu,
+    TextLogits,
+    parts,
+    soft_loss,
+)
 from workbench.engine.video.stadapter import StAdapters
 
 CLIPS, FRAMES = 2, 8
@@ -169,3 +178,23 @@ def test_that_st_adapters_mix_frames_of_a_clip_and_never_clips(vision):
     placed.detach()
     with_none = vision(frames.flatten(0, 1)).last_hidden_state.view(CLIPS, FRAMES, -1)
     assert not torch.allclose(with_none, after, atol=1e-5)
+
+
+@torch.no_grad()
+def test_that_layers_written_without_convolutions_say_what_the_convolutions_say() -> None:
+    from transformers.activations import QuickGELUActivation
+
+    torch.manual_seed(3)
+    held = torch.randn(2, 3, 4, 5)
+    assert torch.allclose(QuickGelu()(held), QuickGELUActivation()(held), atol=1e-6)
+    over_time = OverTime(8)
+    tokens = torch.randn(2, 4, 5, 8)
+    rows = tokens.permute(0, 3, 1, 2)[..., None]
+    plain = over_time.up(over_time.act(over_time.time(over_time.down(rows))))[..., 0].permute(0, 2, 3, 1)
+    assert torch.allclose(over_time(tokens), plain, atol=1e-6)
+    layer = Exchange(DistSizes(channels=6, blocks=1, grid=2, frames=4, gamma=2, integration=8, temporal=3, spread=0))
+    time, hidden = torch.randn(2, 3, 4, 2, 2), torch.randn(2, 2, 5, 6)
+    after, mixed, _ = layer(time, hidden, torch.zeros(()))
+    down = layer.down(layer.block(time)).flatten(3).permute(0, 2, 3, 1)
+    assert torch.allclose(mixed[:, :, 1:], layer.space(hidden)[:, :, 1:] + down, atol=1e-6)
+    assert after.shape == time.shape

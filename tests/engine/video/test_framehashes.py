@@ -12,10 +12,11 @@ import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from av.codec.context import ThreadType
 
-from tests.engine.video.films import KINDS, known
+from tests.engine.video.films import KINDS, film, known
 from workbench.core.framepipe import VideoReader, read_index
-from workbench.engine.video.avframes import Frames
+from workbench.engine.video.avframes import Frames, Slices
 
 FRAMES = 40
 
@@ -82,3 +83,31 @@ def test_that_far_apart_key_frames_and_backward_steps_stay_exact(name: str, tmp_
     frames.at(index.times[90])
     assert [planes_of(frames.after()) for _ in range(30)] == hashes[91:121]
     assert [planes_of(frames.at(index.times[at])) for at in steps] == [hashes[at] for at in steps]
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+def test_that_frames_in_one_slice_or_several_stay_exact_while_what_none_leans_on_is_left_out(
+    slices: int, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = film(
+        tmp_path / f"film.{kind}", frames=160, group=150, between=3, options={"x264-params": f"slices={slices}"}
+    )
+    _, hashes = told_by_ffmpeg(path)
+    _, index = read_index(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.skip_frame = "NONREF"
+        needed = {frame.pts for frame in container.decode(stream)}
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        units = Slices(stream)
+        left_out = {one.pts for one in container.demux(stream) if one.size and units.leaned_on_by_none(one)}
+        # A transport stream has start codes instead of lengths: of those nothing is told before the decoder.
+        assert left_out == (set() if kind == "ts" else set(index.times) - needed) and len(needed) < 120
+    monkeypatch.setattr("workbench.engine.video.avframes.os.cpu_count", lambda: 4)
+    frames = Frames(av, str(path))
+    by_slices = kind != "ts" and slices == 4
+    assert (frames._stream.thread_type == ThreadType.SLICE) == by_slices
+    order = random.Random(slices).sample(range(160), 30)
+    assert [planes_of(frames.at(index.times[at])) for at in order] == [hashes[at] for at in order]

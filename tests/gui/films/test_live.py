@@ -216,3 +216,28 @@ def test_that_without_qt_multimedia_cameras_are_said_to_be_lacking(page, qtbot, 
     page.show_camera()
     qtbot.waitUntil(lambda: "not installed" in page.live.canvas.hint, timeout=WITHIN_MS)
     assert not page.live.begin.isEnabled() and page.live.file.isEnabled()
+
+
+def test_that_a_camera_that_goes_before_its_first_picture_is_told_and_starts_again_when_it_is_back(page, monkeypatch):
+    monkeypatch.setattr(camera, "multimedia", lambda: Multimedia)
+    monkeypatch.setattr(Multimedia, "plugged", list(Multimedia.plugged))
+    page.show_camera()
+    page.live.start_camera("front camera")
+    first = page.live.source
+    assert page.live.running and "Waiting for front camera" in page.live.canvas.hint
+    Multimedia.plugged, kept = [], Multimedia.plugged
+    first._devices.videoInputsChanged.emit()
+    assert not page.live.running and not first._camera.active and not page.viewing
+    assert "gone away" in page.banner.record.what and page.banner.record.place == "front camera"
+    page.show_camera()
+    page.live.start_camera("front camera")  # it is not back yet
+    assert "not there" in page.banner.record.what and not page.live.running
+    Multimedia.plugged = kept
+    page.live.start_camera("front camera")
+    second = page.live.source
+    assert second is not first and second._camera.active
+    second._sink.videoFrameChanged.emit(SimpleNamespace(toImage=lambda: plain(1)))
+    assert page.live.ring.settle()
+    second._camera.errorOccurred.emit(None, "")  # without a word of why
+    assert "no more pictures" in page.banner.record.received
+    assert page.viewing and page.viewer.scene.frames == 1  # what was seen is kept as a film

@@ -71,6 +71,29 @@ def test_that_a_film_goes_on_after_its_decoder_was_killed(page, folder, qtbot):
     qtbot.waitUntil(lambda: len(set(seen)) > 3, timeout=WITHIN_MS)
 
 
+def test_that_small_pictures_go_on_once_after_their_decoder_was_killed_and_say_so(page, folder, qtbot):
+    open_and_wait(qtbot, page, folder / "clip.mp4")
+    strip = page.viewer.thumbnails
+    qtbot.waitUntil(lambda: not strip.waiting, timeout=WITHIN_MS)
+
+    def kill() -> None:
+        (theirs,) = [one for one in decoders() if "yields" in one.cmdline()]
+        theirs.send_signal(signal.SIGKILL)
+        theirs.wait(10)
+        strip._kept.clear()
+        strip.ask()
+
+    kill()
+    qtbot.waitUntil(lambda: not strip.waiting, timeout=WITHIN_MS)
+    assert page.banner.record is None and "Another one goes on" in page.banner._what.text()
+    page.viewer.go(30)  # the film's own decoder lives
+    qtbot.waitUntil(lambda: page.viewer.player.on_screen == 30, timeout=WITHIN_MS)
+    kill()
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert "small pictures" in page.banner.record.what and page.banner.record.severity == "known"
+    assert strip.waiting and not [one for one in decoders() if "yields" in one.cmdline()]
+
+
 def test_that_a_film_that_was_closed_while_it_came_does_not_come_back(page, folder, qtbot):
     told = threading.Event()
     first = page.opening._first

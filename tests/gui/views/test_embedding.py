@@ -173,3 +173,40 @@ def test_that_clips_that_do_not_fit_are_told(view, tmp_path, spans):
     artifact.parts.update(audio="clips.wav", clips="clips.json")
     view.show_artifact(tmp_path, artifact)
     assert view.problem is not None
+
+
+def measured(folder, points, axes):
+    np.save(folder / "map.npy", np.array(points, np.float32), allow_pickle=False)
+    return ev.Artifact(slot="trade", kind="embedding", path="map.npy", meta={"axes": axes})
+
+
+def test_that_a_map_whose_directions_measure_something_fills_its_frame_and_has_ticks(qtbot, view, tmp_path):
+    axes = {"x": "trainable parameters", "y": "test result", "log_x": True}
+    points = [(0, 0.2), (6, 0.9), (3, 0.55)]
+    view.show_artifact(tmp_path, measured(tmp_path, points, axes))
+    area, seen = view.map.area, view.map.to_pixels(view.content.points)
+    assert area.left() > 30 and view.map.height() - area.bottom() > 20
+    assert all(area.contains(QPointF(x, y)) for x, y in seen)
+    # Six powers of ten across and 0.7 up both fill it: each direction has a scale of its own.
+    assert np.ptp(seen[:, 0]) > 0.85 * area.width() and np.ptp(seen[:, 1]) > 0.8 * area.height()
+    across, up = view.map.axes.ticks(view.map._seen())
+    assert {"1", "100", "10000"} <= {word for _, word in across} and {"0.4", "0.8"} <= {word for _, word in up}
+    tick = view.map.to_pixels(np.array([[2.0, 0.4]]))[0]
+    place = {word: share for share, word in across}["100"]
+    assert abs(area.left() + place * area.width() - tick[0]) < 1.5
+    place = {word: share for share, word in up}["0.4"]
+    assert abs(area.bottom() - place * area.height() - tick[1]) < 1.5
+    before = view.map.to_pixels(view.content.points)
+    view.map.magnify(2.0, QPointF(*before[2]))
+    assert np.allclose(view.map.to_pixels(view.content.points)[2], before[2])
+    columns, rows = view.rows()
+    assert columns[:2] == ("log10 trainable parameters", "test result") and len(list(rows)) == 3
+    view.map.fit()
+    view.show_artifact(tmp_path, measured(tmp_path, points[:1], axes))
+    assert area.contains(QPointF(*view.map.to_pixels(view.content.points)[0])) and view.map.axes.ticks(view.map._seen())
+    view.map.grab()
+
+
+def test_that_garbled_names_of_axes_are_told(view, tmp_path):
+    view.show_artifact(tmp_path, measured(tmp_path, [(0, 1)], {"x": 3}))
+    assert "damaged" in view._hint.text() and "$.x" in view._hint.text()

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication
 
 from workbench.core import events as ev
 from workbench.core.documents import Column, Item, ItemsDoc, TableDoc, write
+from workbench.gui.theme import DARK, LIGHT
 from workbench.gui.views.items import ItemsList
 from workbench.gui.views.table import TableModel, TableView, shared, written
 
@@ -190,3 +191,30 @@ def test_that_headings_break_between_words_before_they_or_names_are_cut(qtbot, t
         "speaker accuracy share")  # fmt: skip
     assert header.sectionSize(0) >= shown.table.sizeHintForColumn(0)
     assert shown.model.headerData(2, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole) == "speaker accuracy share"
+
+
+def test_that_a_shaded_column_runs_from_its_lowest_to_its_highest_in_both_themes():
+    model = TableModel()
+    rows = [["a", 0.2, 3], ["b", 0.9, 1], ["c", None, 2], ["d", 0.55, 2]]
+    model.show(TableDoc([Column("name", "text"), Column("score", best="high", shade=True), Column("n")], rows))
+    for look in (DARK, LIGHT):
+        model.tokens = look
+        grounds = [model.data(model.index(row, 1), Qt.ItemDataRole.BackgroundRole) for row in range(4)]
+        assert grounds[2] is None  # nothing is known there
+        lightness = [grounds[at].lightnessF() - QColor(look.surface).lightnessF() for at in (0, 3, 1)]
+        assert abs(lightness[0]) < abs(lightness[1]) < abs(lightness[2])
+        assert model.data(model.index(1, 2), Qt.ItemDataRole.BackgroundRole) is None
+        for row in (0, 1, 3):
+            ink = model.data(model.index(row, 1), Qt.ItemDataRole.ForegroundRole)
+            assert contrast(ink, grounds[row]) > 4.5
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """WCAG's contrast ratio of two colours."""
+
+    def luminance(colour: QColor) -> float:
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.getRgbF()[:3]]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from tests.recipes.video.survey_runs import finished
+from workbench.core.framepipe import read_index
 from workbench.core.problem import InputError
 from workbench.engine.devices import choose
 from workbench.engine.video import imagelanguage
-from workbench.recipes.video.image_to_video_survey import catalogue, data, learning, method, show, tasks
+from workbench.recipes.video.image_to_video_survey import catalogue, data, learning, method, scenes, show, tasks
 from workbench.recipes.video.image_to_video_survey.base import Encoded, Options
 from workbench.recipes.video.image_to_video_survey.recipe import (
     ALL,
@@ -117,6 +118,32 @@ def test_that_every_head_hands_gradient_to_the_strategy(kind: str) -> None:
     assert frames.grad.abs().sum() > 0
 
 
+# What is shown --------------------------------------------------------------------------------
+
+
+def test_that_spans_lie_below_the_frames_that_they_name(tmp_path: Path) -> None:
+    clips = np.arange(2 * 4 * 6 * 6 * 3, dtype=np.uint8).reshape(2, 4, 6, 6, 3)
+    one = tasks.Part(clips, np.array([[1, 2], [0, 3]]), ["a circle grows", "a square falls"], [])
+    task = tasks.TaskData("grounding", "grounding", [], [], one, one, one)
+    told = scenes.tiers(task, {"F1 linear probe": np.array([[2, 3], [0, 0]])})
+    second = 4 / scenes.FRAMES_PER_S  # where the second clip begins
+    spans = {tier.name: [(each.start_s, each.end_s) for each in tier.segments] for tier in told.tiers}
+    assert spans["query"] == [(0.0, second), (second, 2 * second)]
+    assert spans["truth"] == [(0.125, 0.375), (second, 2 * second)]
+    assert spans["F1 linear probe"] == [(0.25, 0.5), (second, second + 0.125)]
+    assert [each.text for each in told.tiers[1].segments] == one.texts and told.duration_s == 2 * second
+    scenes.write(tmp_path / "spans.mp4", clips)
+    facts, index = read_index(tmp_path / "spans.mp4")
+    assert (len(index), facts.height, facts.width) == (8, 258, 258)
+    assert index.duration_s == pytest.approx(told.duration_s, abs=0.01)
+
+
+def test_that_every_strategy_belongs_to_a_branch_of_the_survey() -> None:
+    found = {name: show.family_of(name) for name in STRATEGIES}
+    assert all(found[name].startswith("frozen: ") == (name in SETS[FROZEN]) for name in STRATEGIES)
+    assert found["dist"] == found["ladder"] == "frozen: side-tuning" and found["aim"] == "modified: adapters"
+
+
 # Data -----------------------------------------------------------------------------------------
 
 
@@ -201,11 +228,21 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
     assert {"shape_F0", "shape_F1", "questions_F1", "questions_F0", "shape_accuracy_3_ahead"} <= results.keys()
     document = json.loads((folder / artifacts["strategies"][-1].path).read_text())
     rows = {row[0]: row for row in document["rows"]}
-    assert rows["F0"][4] == 0
-    assert rows["F1"][4] == 128 * 129
-    assert rows["F0"][9] == "–"  # nothing learned for shapes, so no rate
-    assert float(rows["F1"][9]) in {1e-3, 3.3e-4}
+    assert rows["F0"][5] == 0
+    assert rows["F1"][5] == 128 * 129
+    assert rows["F0"][10] == "–"  # nothing learned for shapes, so no rate
+    assert float(rows["F1"][10]) in {1e-3, 3.3e-4}
     assert len(artifacts["grid"]) == 4  # the map fills cell by cell
+    grids = [json.loads((folder / one.path).read_text()) for one in artifacts["grid"]]
+    known = [sum(cell is not None for row in one["rows"] for cell in row[3:]) for one in grids]
+    assert known == [1, 2, 3, 4] and [one["shade"] for one in grids[0]["columns"][3:]] == [True, True]
+    assert [row[2] for row in grids[0]["rows"]] == ["frozen: zero-shot", "frozen: probing"]
+    # What each strategy says is shown as soon as it is known; the last word has the one that validation prefers.
+    for slot in ("predictions", "confusion"):
+        titles = [one.title for one in artifacts[slot]]
+        assert ["F0" in titles[0], "F1" in titles[1]] == [True, True] and len(titles) in (2, 3)
+    axes = artifacts["results_by_parameters"][-1].meta["axes"]
+    assert axes["log_x"] and axes["x"].startswith("trainable parameters")
     assert not (folder / "weights").exists()
     card = json.loads((folder / "model" / "workbench.json").read_text())
     assert card["task"] == "shape"

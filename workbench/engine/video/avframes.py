@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 
 HELD_BYTES = 192 << 20
 """Decoded frames that are kept, for stepping backwards."""
-MOST_FAULTS = 1000
+MOST_FAULTS, MOST_THREADS = 1000, 16
 SPARSE_BEFORE_S, NEAR_S = 0.3, 2.0
 """On the way to a frame, frames that no other one leans on are not decoded up to so long before it; all of them are
 where somebody steps back, by no more than the second of these."""
@@ -185,7 +185,7 @@ class Frames:
 
     def __init__(self, av: Any, path: str) -> None:
         self._av = av
-        self._container, self._stream = open_video(av, path)
+        self._open(path)
         self._flow: Iterator[Any] = iter(())
         self._ahead: Any = None
         self._held: OrderedDict[int, Any] = OrderedDict()
@@ -215,7 +215,18 @@ class Frames:
     def _reopen(self) -> None:
         path = self._container.name
         self._container.close()
+        self._open(path)
+
+    def _open(self, path: str) -> None:
+        """A container whose decoder's threads share slices where there are enough of them, and take turns if not."""
         self._container, self._stream = open_video(self._av, path)
+        self._slices = Slices(self._stream)
+        cores = min(os.cpu_count() or 1, MOST_THREADS)
+        # FFmpeg's own choice is one more: on few cores that one is in the way of the others.
+        self._stream.codec_context.thread_count = cores
+        if 1 < cores <= self._slices.in_first(self._container, self._stream):
+            # One frame at a time by all cores: none waits for the frame that it leans on.
+            self._stream.thread_type = "SLICE"
 
     def _decoded(self) -> Iterator[Any]:
         """Frames with times from here on; what cannot be decoded is counted and passed over."""
@@ -224,8 +235,8 @@ class Frames:
         while faults < MOST_FAULTS:
             try:
                 packet = next(packets, None)
-                if packet is not None:
-                    self._sparsely(packet)
+                if packet is not None and self._sparsely(packet):
+                    continue
                 frames = packet.decode() if packet is not None else []
             except self._av.error.EOFError:
                 return
@@ -237,10 +248,12 @@ class Frames:
                 return
             yield from (frame for frame in frames if frame.pts is not None)
 
-    def _sparsely(self, packet: Any) -> None:
-        """Leave out what no other frame leans on, while the frame that is wanted is far."""
+    def _sparsely(self, packet: Any) -> bool:
+        """Leave out what no other frame leans on, while the frame that is wanted is far; whether this packet is."""
         sparse = self._sparse_to is not None and packet.pts is not None and packet.pts < self._sparse_to
         self._stream.codec_context.skip_frame = "NONREF" if sparse else "DEFAULT"
+        # A thread of the decoder that finds nothing to do in a packet is one less at work on the next.
+        return sparse and self._slices.leaned_on_by_none(packet)
 
     def at(self, moment: int) -> Any:
         """The frame that is shown at a time, or None before the first one."""
@@ -345,6 +358,41 @@ class Frames:
 
             pixels = np.ascontiguousarray(np.rot90(pixels, turned // 90))
         return wide, high, pixels.tobytes()
+
+
+class Slices:
+    """The slices of H.264 packets as MP4, MOV and MKV hold them (ISO/IEC 14496-15): lengths before units.
+
+    Of other streams nothing is known: no packet counts as left out, and none has slices.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        told = bytes(stream.codec_context.extradata or b"")
+        known = stream.codec_context.name == "h264" and len(told) > 4 and told[0] == 1
+        self._length = (told[4] & 3) + 1 if known else 0
+
+    def in_first(self, container: Any, stream: Any) -> int:
+        """How many slices the first picture has; the container has read on then."""
+        if not self._length:
+            return 0
+        packet = next((one for one in container.demux(stream) if one.size), None)
+        # What begins at the first macroblock is a picture or a field; all else is a slice more of one.
+        return 0 if packet is None else 1 + sum(not second & 0x80 for _, second in self._units(packet))
+
+    def leaned_on_by_none(self, packet: Any) -> bool:
+        """Whether no unit of a packet is of a picture that others are predicted from (nal_ref_idc, H.264 7.4.1)."""
+        found = [first for first, _ in self._units(packet)] if self._length else []
+        return bool(found) and not any(first & 0x60 for first in found)
+
+    def _units(self, packet: Any) -> Iterator[tuple[int, int]]:
+        """The first two bytes of each unit that holds a slice (1, 2 or 5)."""
+        data, at = memoryview(packet), 0
+        while at + self._length + 2 <= len(data):
+            size = int.from_bytes(data[at : at + self._length], "big")
+            at += self._length
+            if data[at] & 31 in (1, 2, 5):
+                yield data[at], data[at + 1]
+            at += max(size, 1)
 
 
 def _weight(frame: Any) -> int:

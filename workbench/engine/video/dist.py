@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.activations import QuickGELUActivation
 
 from workbench.core.problem import InputError
 
@@ -87,6 +86,14 @@ def begin(module: nn.Module, spread: float = 0.02) -> None:
             nn.init.zeros_(part.in_proj_bias)
 
 
+class QuickGelu(nn.Module):
+    """x · sigmoid(1.702 x), CLIP's activation, by the one operation that keeps a single tensor for its gradient."""
+
+    def forward(self, held: Tensor) -> Tensor:
+        """The same shape."""
+        return F.silu(1.702 * held) / 1.702
+
+
 class TemporalBlock(nn.Module):
     """z + space(QuickGELU(time(LN(z)))), then QuickGELU: 3×1×1 before 1×3×3, in (B, W, F, h, w)."""
 
@@ -95,12 +102,17 @@ class TemporalBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.time = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0))
         self.space = nn.Conv3d(width, width, (1, 3, 3), padding=(0, 1, 1))
-        self.act = QuickGELUActivation()
+        self.act = QuickGelu()
 
     def forward(self, held: Tensor) -> Tensor:
         normal = self.norm(held.movedim(1, -1)).movedim(-1, 1)
         found: Tensor = self.act(held + self.space(self.act(self.time(normal))))
         return found
+
+
+def pointwise(layer: nn.Conv3d, rows: Tensor) -> Tensor:
+    """A convolution whose kernel covers its inputs without overlap, on rows (…, in · kernel) to (…, out)."""
+    return F.linear(rows, layer.weight.flatten(1), layer.bias)
 
 
 class OverTime(nn.Module):
@@ -112,12 +124,12 @@ class OverTime(nn.Module):
         self.down = nn.Conv3d(width, narrow, 1)
         self.time = nn.Conv3d(narrow, narrow, (3, 1, 1), padding=(1, 0, 0))
         self.up = nn.Conv3d(narrow, width, 1)
-        self.act = QuickGELUActivation()
+        self.act = QuickGelu()
 
     def forward(self, tokens: Tensor) -> Tensor:
-        rows = tokens.permute(0, 3, 1, 2)[..., None]  # (B, D, T, N, 1)
-        found: Tensor = self.up(self.act(self.time(self.down(rows))))
-        return found[..., 0].permute(0, 2, 3, 1)
+        # A convolution of one place is a linear layer; only what is narrow is turned to have its channels first.
+        narrow = pointwise(self.down, tokens).permute(0, 3, 1, 2)[..., None]  # (B, D / 4, T, N, 1)
+        return pointwise(self.up, self.act(self.time(narrow))[..., 0].permute(0, 2, 3, 1))
 
 
 class Exchange(nn.Module):
@@ -133,7 +145,7 @@ class Exchange(nn.Module):
         self.down = nn.Conv3d(narrow, wide, (sizes.gamma, 1, 1), stride=(sizes.gamma, 1, 1))
         self.cls = nn.Parameter(torch.zeros(sizes.seen, wide))
         self.norm = nn.LayerNorm(wide)
-        self.forth = nn.Sequential(nn.Linear(wide, wide), QuickGELUActivation(), nn.Linear(wide, wide))
+        self.forth = nn.Sequential(nn.Linear(wide, wide), QuickGelu(), nn.Linear(wide, wide))
         self.over_time = OverTime(wide)
 
     def forward(self, time: Tensor, hidden: Tensor, rest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,7 +156,8 @@ class Exchange(nn.Module):
         time = self.block(time)
         mixed = self.space(hidden) + rest
         up = self.up(mixed[:, :, 1:]).unflatten(2, (self.grid, self.grid)).permute(0, 4, 1, 2, 3)
-        down = self.down(time).flatten(3).permute(0, 2, 3, 1)  # (B, T, h · w, D)
+        pairs = time.unflatten(2, (-1, self.gamma)).permute(0, 2, 4, 5, 1, 3)  # (B, T, h, w, W, gamma)
+        down = pointwise(self.down, pairs.flatten(4).flatten(2, 3))  # (B, T, h · w, D)
         heads = self.cls[None, :, None].expand(len(down), -1, -1, -1)
         mixed, time = mixed + torch.cat([heads, down], 2), time + up.repeat_interleave(self.gamma, 2)
         normal = self.norm(mixed)
@@ -165,7 +178,7 @@ class Look(nn.Module):
         self.norm_query, self.norm_key, self.norm_value = (nn.LayerNorm(width) for _ in range(3))
         self.attention = nn.MultiheadAttention(width, max(1, width // HEAD_WIDTH), batch_first=True)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 4 * width), QuickGELUActivation(), nn.Linear(4 * width, width)
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), QuickGelu(), nn.Linear(4 * width, width)
         )
 
     def forward(self, query: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

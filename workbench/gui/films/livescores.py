@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
 
-from workbench.core.problem import ProblemRecord
+from workbench.core.problem import KnownTrouble, ProblemRecord
 from workbench.core.recognising import LiveAnswer, LiveWish, RecogniserFacts
 from workbench.gui.films.lookmap import whole_frame
 from workbench.gui.films.scores import LiveStrip, percent
 from workbench.gui.sounds.errand import Errand
 from workbench.runner.recognising import watch_live
+from workbench.store.address import is_alive
 from workbench.store.framering import RingWriter
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ class LiveScores(QObject):
         try:
             _clear(root)
             self._ring = RingWriter(root / f"{os.getpid()}-{next(_numbers)}", SLOTS, high, wide)
+        except KnownTrouble as trouble:
+            self._failed(trouble.record())
+            return
         except OSError as error:
             self._failed(ProblemRecord(
                 "There is no room for the camera's pictures.", expected=f"a folder that can be written to: {root}",
@@ -164,7 +167,7 @@ def _clear(root: Path) -> None:
     """Take away what windows left that ended by force; another window's ring is its own."""
     for folder in root.glob("*-*"):
         owner = folder.name.partition("-")[0]
-        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+        if owner.isdecimal() and not is_alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -271,6 +271,7 @@ class FilmsPage(FilesPage):
         self.live.failed.connect(self.failed_with)
         self.live.file_wanted.connect(self.loop_file)
         self.viewer.failed.connect(self.failed_with)
+        self.viewer.thumbnails.faltered.connect(self._faltered)
 
     def follow(self) -> None:
         viewing, many = self.viewing, self.files.count() > 1
@@ -283,3 +284,12 @@ class FilmsPage(FilesPage):
         told = f"{Path(self.path).name}   ·   {telling.line(facts)}" if viewing and facts is not None else ""
         live = self.places.currentWidget() is self.live
         self.top.tell("Camera" if live else told, least_px=TITLE_PX)
+
+    def _faltered(self, text: str, record: ProblemRecord | None) -> None:
+        """The small pictures' decoder ended; what the film's own says of the same file goes before it."""
+        if self.banner.record is not None:
+            return
+        if record is not None:
+            self.failed_with(record)
+        else:
+            self.banner.show_note(text)

@@ -6,12 +6,13 @@ import bisect
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import msgspec
 from PySide6.QtCore import QObject, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
 
 from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex
-from workbench.gui.films.ownthread import OwnThread
+from workbench.gui.films.ownthread import OwnThread, lost
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.sources import FrameSource, OpenSource, picture_of
 from workbench.gui.films.strips import FilmStrip
@@ -20,12 +21,17 @@ from workbench.gui.theme import DARK, theme, tokens
 HIGH_PX = 52
 KEPT = 600
 """Small pictures of 60 kB or so each."""
+ENDED = "The small pictures of the timeline stopped."
 
 
 class ThumbReader(OwnThread, QObject):
-    """Reads the small pictures wished last; `arrived` carries (frame, QImage)."""
+    """Reads the small pictures wished last; `arrived` carries (frame, QImage).
+
+    A decoder that ends is followed by a second one, and no third: `faltered` says so, (text, ProblemRecord or None).
+    """
 
     arrived = Signal(int, object)
+    faltered = Signal(str, object)
 
     def __init__(self, open_source: OpenSource, box: tuple[int, int], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,31 +46,50 @@ class ThumbReader(OwnThread, QObject):
             self._turn.notify_all()
 
     def _run(self) -> None:
+        try:
+            self._read()
+        except (Problem, OSError) as first:
+            self._tell(self.faltered, f"{ENDED} {lost(first).what} Another one goes on with them.", None)
+            try:
+                self._read()
+            except (Problem, OSError) as second:
+                self._tell(
+                    self.faltered, "", msgspec.structs.replace(lost(second), what=f"{ENDED} {lost(second).what}")
+                )
+
+    def _read(self) -> None:
+        """Read what is wished until nobody wants it any more; a wish that fails stays the next one."""
         source: FrameSource | None = None
         try:
             while (wish := self._next()) is not None:
                 source = source or self._open(True)
                 source.ask(wish[1], width=self._box[0], height=self._box[1])
                 found = source.take()
+                self._done(wish)
                 if found is not None:
                     self._tell(self.arrived, wish[0], picture_of(found).image.copy())
-        except (Problem, OSError):
-            pass  # the player's own reader says what is wrong with the film
         finally:
             if source is not None:
                 source.close()
+
+    def _done(self, wish: tuple[int, int]) -> None:
+        with self._turn:
+            if wish in self._wishes:
+                self._wishes.remove(wish)
 
     def _next(self) -> tuple[int, int] | None:
         with self._turn:
             while not self._closed and not self._wishes:
                 self._turn.wait()
-            return None if self._closed else self._wishes.pop(0)
+            return None if self._closed else self._wishes[0]
 
 
 class Thumbnails(FilmStrip):
     """Frames beside one another, each where its time begins."""
 
     dark = True
+    faltered = Signal(str, object)
+    """As ThumbReader's."""
 
     def __init__(self, scene: FilmScene) -> None:
         super().__init__(scene, "Timeline")
@@ -85,6 +110,7 @@ class Thumbnails(FilmStrip):
         box = (max(round(self._wide() * ratio), 1), max(round(self.height() * ratio), 1))
         self.reader = ThumbReader(open_source, box, self)
         self.reader.arrived.connect(self._arrived)
+        self.reader.faltered.connect(self.faltered)
         self.ask()
 
     def close_film(self) -> None:

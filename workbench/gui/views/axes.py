@@ -112,7 +112,7 @@ def figure(value: float) -> str:
     if not 1e-3 <= abs(value) < 1e5:
         mantissa, _, power = f"{value:.3g}".partition("e")
         return f"{mantissa}e{int(power)}" if power else _plain(value)
-    return f"{value:.4g}"
+    return f"{value:.{5 if abs(value) >= 1e4 else 4}g}"
 
 
 def _plain(value: float) -> str:

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor, QHideEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
-from workbench.core.documents import Item
+from workbench.core.documents import Item, MapAxes
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.legend import Legend
+from workbench.gui.views.mapaxes import Axes
 from workbench.gui.views.pointmap import Groups, PointMap
 from workbench.gui.volumes.away import Away
 
@@ -36,6 +38,7 @@ class Content:
     points: NDArray[np.float64]
     items: list[Item]
     clips: Clips | None = None
+    axes: MapAxes | None = None
 
 
 class EmbeddingView(View):
@@ -97,12 +100,14 @@ class EmbeddingView(View):
         items = reading.items_of(folder, artifact)
         if items and len(items) != len(points):
             raise reading.damaged(path, f"{len(items):,} points, one for each item", f"{len(points):,} points")
-        return Content(np.array(points, dtype=np.float64), items, _clips(folder, artifact, len(points)))
+        clips = _clips(folder, artifact, len(points))
+        return Content(np.array(points, dtype=np.float64), items, clips, _axes(path, artifact))
 
     def draw(self, content: Content) -> None:
         self.content = content
         self._offer_clips()
         self._offer_modes()
+        self.map.axes = Axes(content.axes) if content.axes is not None else None
         self.map.show_points(content.points)
         self._group()
         self._tell()
@@ -225,12 +230,22 @@ class EmbeddingView(View):
     def rows(self) -> tuple[Sequence[str], Rows]:
         items: Sequence[Item | None] = self.content.items or [None] * len(self.content.points)
         pairs = zip(self.content.points, items, strict=True)
-        return ("x", "y", "label", "predicted", "score", "group", "text"), (_row(point, item) for point, item in pairs)
+        axes = self.content.axes
+        first = ("x", "y") if axes is None else (f"log10 {axes.x}" if axes.log_x else axes.x, axes.y)
+        return (*first, "label", "predicted", "score", "group", "text"), (_row(point, item) for point, item in pairs)
 
     def recolour(self) -> None:
         self.map.set_theme(self.tokens)
         self.legend.set_theme(self.tokens)
         self._group()
+
+
+def _axes(path: Path, artifact: ev.Artifact) -> MapAxes | None:
+    told = artifact.meta.get("axes")
+    try:
+        return msgspec.convert(told, MapAxes) if told is not None else None
+    except msgspec.ValidationError as error:
+        raise reading.damaged(path, "the names of its axes", str(error)) from None
 
 
 def _clips(folder: Path, artifact: ev.Artifact, count: int) -> Clips | None:

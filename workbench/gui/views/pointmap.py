@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import naming, palette
 from workbench.gui.views.legend import paint_symbol
+from workbench.gui.views.mapaxes import Axes
 from workbench.gui.views.marks import paint_focus
 from workbench.gui.views.splat import splat, within
 from workbench.gui.views.words import small, wrapped
@@ -64,6 +65,9 @@ class PointMap(QWidget):
         self.describe: Callable[[int], str] = str
         self.alone = -1
         self.zoom = 1.0
+        self.axes: Axes | None = None
+        """What the directions measure, where they do; each then has a scale of its own."""
+        self._stretch = np.ones(2)
         self.middle = np.zeros(2)
         self._fitted = True
         self._order: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -140,27 +144,42 @@ class PointMap(QWidget):
             return
         low, high = finite.min(axis=0), finite.max(axis=0)
         self.middle = (low + high) / 2
-        room = np.array([self.width(), self.height()]) - 2 * _MARGIN_PX
-        self.zoom = float(np.min(np.maximum(room, 10) / np.maximum(high - low, 1e-9)))
+        area = self.area
+        room = np.maximum(np.array([area.width(), area.height()]) - 2 * _MARGIN_PX, 10)
+        scales = room / np.maximum(high - low, 1e-9)
+        if self.axes is not None:  # a direction without extent has no scale of its own
+            scales = room / np.where(high - low > 1e-9, high - low, 1.0)
+        self.zoom = float(np.min(scales))
+        self._stretch = scales / self.zoom if self.axes is not None else np.ones(2)
+
+    @property
+    def area(self) -> QRectF:
+        """Where points are: the widget without the room of its axes."""
+        whole = QRectF(self.rect())
+        return self.axes.inside(whole, small(self.font())) if self.axes is not None else whole
 
     def to_pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Places (N, 2) in the widget, y downwards."""
-        centre = np.array([self.width() / 2, self.height() / 2])
-        found: NDArray[np.float64] = (points - self.middle) * np.array([self.zoom, -self.zoom]) + centre
+        centre = self.area.center()
+        found: NDArray[np.float64] = (points - self.middle) * self._scales * [1, -1] + [centre.x(), centre.y()]
         return found
+
+    @property
+    def _scales(self) -> NDArray[np.float64]:
+        """Pixels for one of each direction's units (2,)."""
+        return self.zoom * self._stretch
 
     def magnify(self, factor: float, about: QPointF) -> None:
         """Zoom, keeping what is under a point of the widget where it is."""
-        centre = np.array([self.width() / 2, self.height() / 2])
-        offset = (np.array([about.x(), about.y()]) - centre) * np.array([1, -1])
-        self.middle = self.middle + offset / self.zoom - offset / (self.zoom * factor)
+        offset = (about - self.area.center()).toTuple() * np.array([1, -1])
+        self.middle = self.middle + offset / self._scales - offset / (self._scales * factor)
         self.zoom *= factor
         self._fitted = False
         self._redraw()
 
     def move_by(self, right_px: float, down_px: float) -> None:
         """Shift the picture."""
-        self.middle = self.middle - np.array([right_px, -down_px]) / self.zoom
+        self.middle = self.middle - np.array([right_px, -down_px]) / self._scales
         self._fitted = False
         self._redraw()
 
@@ -280,13 +299,23 @@ class PointMap(QWidget):
         if len(self.points) and len(self.groups.numbers) == len(self.points):
             if self._image is None:
                 self._image = self._splatted()
+            if self.axes is not None:
+                self.axes.paint(painter, QRectF(self.rect()), self._seen(), self.tokens)
+                painter.setClipRect(self.area.adjusted(-_REACH_PX, -_REACH_PX, _REACH_PX, _REACH_PX))
             painter.drawImage(0, 0, self._image)
             self._paint_marks(painter)
             self._paint_names(painter)
+            painter.setClipping(False)
         self._paint_lasso(painter)
         if self.hasFocus():
             paint_focus(painter, QRectF(self.rect()), self.tokens)
         painter.end()
+
+    def _seen(self) -> tuple[float, float, float, float]:
+        """The stretch of both directions in the picture: left, right, foot, head."""
+        half = np.array([self.area.width(), self.area.height()]) / 2 / self._scales
+        low, high = self.middle - half, self.middle + half
+        return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
     def _splatted(self) -> QImage:
         ratio = self.devicePixelRatioF()

@@ -27,6 +27,8 @@ _TEXT_NAMES = ("text", "sentence", "item", "question")
 LEAST_PX = 96
 PAD_PX, ABOVE_PX = 11, 6
 """Room beside a heading, which the style sheet leaves, and above and below one of several lines."""
+PALEST, DEEPEST = 0.06, 0.5
+"""How much of the accent lies under the lowest and the highest number of a shaded column: text stays readable."""
 _PLACES_TO_BREAK = re.compile(r"(?<=/)|\s+")
 _LABEL_NAMES = ("true", "label", "gold", "expected")
 
@@ -40,6 +42,7 @@ class TableModel(QAbstractTableModel):
         self.order: list[int] = []
         self.tokens: Tokens = theme().now
         self._best: dict[int, float] = {}
+        self._shaded: dict[int, tuple[float, float]] = {}
         self._sorted: tuple[int, Qt.SortOrder] | None = None
 
     def show(self, document: TableDoc) -> None:
@@ -50,15 +53,22 @@ class TableModel(QAbstractTableModel):
         self._best = {
             at: best for at, one in enumerate(document.columns) if (best := self._best_of(at, one)) is not None
         }
+        self._shaded = {
+            at: (min(values), max(values)) for at, one in enumerate(document.columns) if one.shade
+            and (values := self._numbers(at))
+        }  # fmt: skip
         if self._sorted and self._sorted[0] < len(document.columns):
             self._reorder(*self._sorted)
         self.endResetModel()
 
     def _best_of(self, at: int, column: Column) -> float | None:
-        values: list[float] = [row[at] for row in self.document.rows if is_number(row[at])]
+        values = self._numbers(at)
         if not column.best or len(set(values)) < 2:
             return None
         return max(values) if column.best == "high" else min(values)
+
+    def _numbers(self, at: int) -> list[float]:
+        return [row[at] for row in self.document.rows if is_number(row[at])]
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.order)
@@ -82,8 +92,13 @@ class TableModel(QAbstractTableModel):
 
     def _look(self, column: int, value: Any, role: int) -> Any:
         best = column in self._best and value == self._best[column]
+        shaded = column in self._shaded and is_number(value)
+        if role == Role.BackgroundRole and shaded:
+            low, high = self._shaded[column]
+            share = (value - low) / (high - low) if high > low else 1.0
+            return QColor(self.tokens.blend(self.tokens.accent, PALEST + (DEEPEST - PALEST) * share))
         if role == Role.ForegroundRole:
-            return QColor(palette.ink(self.tokens.ok, self.tokens) if best else self.tokens.text)
+            return QColor(palette.ink(self.tokens.ok, self.tokens) if best and not shaded else self.tokens.text)
         if role == Role.FontRole and best:
             font = QFont()
             font.setBold(True)

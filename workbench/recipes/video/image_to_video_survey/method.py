@@ -69,6 +69,10 @@ class Grid:
     costs: dict[str, Cost] = dataclasses.field(default_factory=dict)
     learning: dict[str, int] = dataclasses.field(default_factory=dict)
     """Numbers that learn in a strategy, its head not counted."""
+    shown: dict[str, str] = dataclasses.field(default_factory=dict)
+    """By task, the strategy whose predictions were shown last."""
+    films: dict[str, Path] = dataclasses.field(default_factory=dict)
+    """By task, the video in which spans are shown."""
 
     def best(self, task: str) -> Result:
         """The strategy that validation prefers on a task: the earlier one where two are level."""
@@ -189,6 +193,7 @@ def train(job: Job, params: ImageToVideo) -> None:
             course.cost(name, task)
             course.cell(name, task)
             show.grid(job, course.grid)
+            show.cell(job, course.grid, task, course.grid.results[name, task.name])
     show.ended(job, course)
     if params.keep_model:
         from .saving import save

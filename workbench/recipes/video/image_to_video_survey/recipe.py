@@ -9,12 +9,12 @@ from workbench.core.claim import Better, Claim, Gate
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.kinds import (
+    Clip,
     ClipFolder,
     Clips,
     Confusion,
     Curve,
     Embedding,
-    ImageGrid,
     Outcomes,
     Sample,
     Slot,
@@ -219,8 +219,8 @@ CLAIM = Claim(
         ),
     },
     writes={
-        "grid": ImageGrid, "results_by_parameters": Embedding, "strategies": Table, "score": Curve, "loss": Curve,
-        "predictions": Clips, "confusion": Confusion, "retrieved": Table, "spans": ImageGrid, "outcomes": Outcomes,
+        "grid": Table, "results_by_parameters": Embedding, "strategies": Table, "score": Curve, "loss": Curve,
+        "predictions": Clips, "confusion": Confusion, "retrieved": Table, "spans": Clip, "outcomes": Outcomes,
     },
     layout=(
         ("grid", "results_by_parameters"), ("strategies",), ("score", "loss"), ("predictions", "confusion"),

@@ -1,4 +1,4 @@
-"""What a run shows: the grid as it fills, the table of costs, what predictions looked like."""
+"""What a run shows as its grid fills: results, costs, what each strategy says of the test clips."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, TableDoc
+from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, MapAxes, TableDoc
 from workbench.core.job import Job
-from workbench.core.kinds import Confusion, Embedding, ImageGrid, Outcomes, Table
+from workbench.core.kinds import Confusion, Embedding, Outcomes, Table
 from workbench.engine.video.showing import show_clips
 
+from . import scenes
 from .recipe import STRATEGIES, TASKS
 from .tasks import Floats, Scored, TaskData
 
 if TYPE_CHECKING:
-    from .method import Course, Grid
+    from .method import Course, Grid, Result
 
 MEASURES = {"naming": "accuracy", "retrieval": "R@1", "questions": "accuracy", "grounding": "mIoU"}
-SHOWN_CLIPS, LISTED = 12, 20
+SHOWN_CLIPS, LEAST_CLIPS, SHOWN_BYTES, LISTED = 12, 4, 4 << 20, 20
 AHEAD = np.float32(0.03)
 """What frozen strategies are given on shapes in `shape_accuracy_3_ahead`: to be ahead then is to be within 3 points."""
-CELL, TALL, SIDE, TOP, GAP = 112, 44, 270, 64, 3
-# Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
-_SCALE = np.array([(68, 1, 84), (72, 40, 120), (62, 74, 137), (49, 104, 142), (38, 130, 142), (31, 158, 137),
-                   (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37)], np.float64)  # fmt: skip
+BRANCHES = {
+    "F0": "zero-shot", "F1": "probing", "F2": "post-network tuning", "F3": "multi-layer decoding", "F4": "side-tuning",
+    "F5": "knowledge distillation", "M1": "full fine-tuning", "M2": "partial fine-tuning", "M3": "adapters",
+    "M4": "low-rank matrices", "M5": "prompts", "M6": "time inside the encoder",
+}  # fmt: skip
 
 
 def called(name: str) -> str:
@@ -41,6 +43,12 @@ def data_told(job: Job, tasks: Sequence[TaskData]) -> None:
     for task in tasks:
         job.log(f"{title_of(task)}: {len(task.train)} clips to learn from, {len(task.validation)} to choose by, "
                 f"{len(task.test)} to test on; {floor_of(task)}.")  # fmt: skip
+
+
+def family_of(name: str) -> str:
+    """The survey's two families, and the branch of one that a strategy belongs to."""
+    code = STRATEGIES[name][0]
+    return f"{'frozen' if code[0] == 'F' else 'modified'}: {BRANCHES[code[:2]]}"
 
 
 def title_of(task: TaskData) -> str:
@@ -83,47 +91,28 @@ def constant_span(task: TaskData) -> float:
 
 
 def grid(job: Job, found: Grid) -> None:
-    """The heat map, the table and the map of accuracy over cost, as far as they are known."""
-    job.artifact("grid", ImageGrid, heat(found).save, title="Test results by strategy and task")
+    """The shaded table, that of costs and the map of results over parameters, as far as they are known."""
+    heat(job, found)
     table(job, found)
     trade(job, found)
 
 
-def heat(found: Grid) -> Image.Image:
-    """Rows strategies, columns tasks; a cell's colour runs from the worst to the best of its column."""
-    wide, tall = SIDE + CELL * len(found.tasks), TOP + TALL * len(found.strategies)
-    sheet = Image.new("RGB", (wide, tall), (18, 20, 24))
-    pen = ImageDraw.Draw(sheet)
-    small, font = ImageFont.load_default(17), ImageFont.load_default(20)
-    for column, task in enumerate(found.tasks):
-        left = SIDE + CELL * column
-        pen.text((left + 8, 8), task.name, fill=(230, 230, 230), font=font)
-        pen.text((left + 8, 34), MEASURES[task.kind], fill=(160, 165, 175), font=small)
-        known = [one.test.headline for key, one in found.results.items() if key[1] == task.name]
-        low, high = (min(known), max(known)) if known else (0.0, 1.0)
-        for row, name in enumerate(found.strategies):
-            box = (left + GAP, TOP + TALL * row + GAP, left + CELL - GAP, TOP + TALL * (row + 1) - GAP)
-            one = found.results.get((name, task.name))
-            if one is None:
-                pen.rectangle(box, outline=(60, 64, 72))
-                continue
-            share = (one.test.headline - low) / (high - low) if high > low else 1.0
-            at = share * (len(_SCALE) - 1)
-            colour = tuple(int(np.interp(at, np.arange(len(_SCALE)), _SCALE[:, part])) for part in range(3))
-            pen.rectangle(box, fill=colour)
-            ink = (20, 20, 20) if share > 0.55 else (245, 245, 245)
-            pen.text((box[0] + 10, box[1] + 7), f"{one.test.headline:.3f}", fill=ink, font=font)
-    for row, name in enumerate(found.strategies):
-        code, title = STRATEGIES[name]
-        top = TOP + TALL * row + 11
-        pen.text((8, top), code, fill=(120, 170, 255) if code[0] == "F" else (240, 180, 90), font=font)
-        pen.text((62, top + 1), title, fill=(230, 230, 230), font=small)
-    return sheet
+def heat(job: Job, found: Grid) -> None:
+    """Rows strategies by the survey's families, columns tasks; a cell's colour runs from its column's worst to best."""
+    columns = [Column("code", "text"), Column("strategy", "text"), Column("family", "text")]
+    columns += [Column(f"{one.name}, {MEASURES[one.kind]}", best="high", shade=True) for one in found.tasks]
+    rows = []
+    for name in found.strategies:
+        cells = [found.results.get((name, one.name)) for one in found.tasks]
+        rows.append([*STRATEGIES[name], family_of(name), *(one and round(one.test.headline, 4) for one in cells)])
+    done, whole = len(found.results), len(found.strategies) * len(found.tasks)
+    caption = f"{done} of {whole} cells of the grid. F: the picture model's features stay as they are; M: they change."
+    job.artifact("grid", Table, TableDoc(columns, rows, caption), title="Test results by strategy and task")
 
 
 def table(job: Job, found: Grid) -> None:
     """A row for each strategy: what it reached, what learns, what a step takes."""
-    columns = [Column("code", "text"), Column("strategy", "text")]
+    columns = [Column("code", "text"), Column("strategy", "text"), Column("family", "text")]
     columns += [Column(f"{one.name}, {MEASURES[one.kind]}", digits=3, best="high") for one in found.tasks]
     columns += [
         Column("trainable parameters", digits=0, best="low"), Column("peak memory", unit="MB", digits=1, best="low"),
@@ -140,7 +129,7 @@ def table(job: Job, found: Grid) -> None:
         cost, made = found.costs.get(name), MADE[name]
         cells = [found.results.get((name, one.name)) for one in found.tasks]
         rows.append([
-            *STRATEGIES[name], *(None if one is None else round(one.test.headline, 4) for one in cells),
+            *STRATEGIES[name], family_of(name), *(one and round(one.test.headline, 4) for one in cells),
             found.learning.get(name, 0), None if cost is None else round(cost.peak_bytes / 1e6, 1),
             None if cost is None else round(cost.seconds * 1e3, 1),
             "yes" if made.enters else "no", "change" if made.changes else "stay",
@@ -165,36 +154,48 @@ def trade(job: Job, found: Grid) -> None:
         memory = f", {cost.peak_bytes / 1e6:.0f} MB" if cost else ""
         items.append(Item(f"{called(name)} on {task}: {one.test.headline:.3f} with {learns:,} trainable parameters"
                           f"{memory}", label=STRATEGIES[name][0], group=task, score=one.test.headline))  # fmt: skip
-    # One cell alone has no extent; a map needs two places to span.
+    axes = MapAxes("trainable parameters (1 for none)", "test result", log_x=True)
     job.artifact("results_by_parameters", Embedding, np.array(points, np.float32), parts={"items": ItemsDoc(items)},
-                 title="Result (up) over trainable parameters (right, log10)")  # fmt: skip
+                 title="Results over trainable parameters", meta={"axes": msgspec.to_builtins(axes)})  # fmt: skip
 
 
 # What was predicted ---------------------------------------------------------------------------
 
 
+def cell(job: Job, found: Grid, task: TaskData, one: Result) -> None:
+    """What a cell says of its task: clips, mistakes, lists, spans; the time slider has one cell after another."""
+    by = called(one.strategy)
+    if task is found.tasks[0]:
+        predictions(job, task, one.test, by)
+    if task is _named(found):
+        confusion(job, task, one.test, by)
+    if task.kind == "retrieval":
+        retrieved(job, task, one.test, by)
+    if task.kind == "grounding":
+        scenes.show(job, task, {called(name): result.test.predicted for (name, on), result in found.results.items()
+                                if on == task.name}, found.films)  # fmt: skip
+    found.shown[task.name] = one.strategy
+
+
+def _named(found: Grid) -> TaskData | None:
+    return next((one for one in found.tasks if one.kind in ("naming", "questions")), None)
+
+
 def ended(job: Job, course: Course) -> None:
-    """What is shown once: results, mistakes, clips, lists, spans, by the strategy that validation prefers."""
+    """Results, and what is shown at last: by the strategy that validation prefers."""
     found = course.grid
     results(job, found)
     first = found.tasks[0]
-    predictions(job, first, found.best(first.name).test, called(found.best(first.name).strategy))
     for task in found.tasks:
         best = found.best(task.name)
-        if task.kind == "retrieval":
-            retrieved(job, task, best.test, called(best.strategy))
-        if task.kind == "grounding":
-            job.artifact("spans", ImageGrid, spans(task, found).save, title="Where queries were found")
+        if found.shown.get(task.name) != best.strategy:
+            cell(job, found, task, best)
         # Outcomes are of what validation prefers: in a claim's arm, of its one strategy.
         outcomes(job, "outcomes" if task is first else f"outcomes_{task.name}", best.test.right)
         if task.name == "shape":
             ahead = best.test.right + (AHEAD if STRATEGIES[best.strategy][0].startswith("F") else 0)
             outcomes(job, "outcomes_shape_3_ahead", ahead)
             job.result("shape_accuracy_3_ahead", float(ahead.mean()))
-    named = next((one for one in found.tasks if one.kind in ("naming", "questions")), None)
-    if named is not None:
-        best = found.best(named.name)
-        confusion(job, named, best.test, called(best.strategy))
 
 
 def outcomes(job: Job, slot: str, right: Floats) -> None:
@@ -232,9 +233,11 @@ def in_words(task: TaskData, scored: Scored, at: int) -> tuple[str, str]:
 def predictions(job: Job, task: TaskData, scored: Scored, by: str) -> None:
     """Some test clips, right ones and wrong ones in turn, with what was said of them."""
     right, wrong = np.flatnonzero(scored.right >= 0.5), np.flatnonzero(scored.right < 0.5)
-    half = SHOWN_CLIPS // 2
-    chosen = np.sort(np.concatenate([right[: max(half, SHOWN_CLIPS - len(wrong))],
-                                     wrong[: max(half, SHOWN_CLIPS - len(right))]]))[:SHOWN_CLIPS]  # fmt: skip
+    # Large clips are fewer: there is a set of them for each strategy.
+    shown = int(np.clip(SHOWN_BYTES // max(task.test.clips[0].nbytes, 1), LEAST_CLIPS, SHOWN_CLIPS))
+    half = shown // 2
+    chosen = np.sort(np.concatenate([right[: max(half, shown - len(wrong))],
+                                     wrong[: max(half, shown - len(right))]]))[:shown]  # fmt: skip
     items = []
     for at in chosen:
         truth, said = in_words(task, scored, int(at))
@@ -269,27 +272,3 @@ def retrieved(job: Job, task: TaskData, scored: Scored, by: str) -> None:
                      for name, value in scored.more.items())  # fmt: skip
     caption = f"By {by}: {told}. Clips are told by their captions; those with equal captions count as right."
     job.artifact("retrieved", Table, TableDoc(columns, rows, caption), title="Retrieval")
-
-
-def spans(task: TaskData, found: Grid) -> Image.Image:
-    """A few queries: bars of frames, the truth above what each strategy says."""
-    names = [one for one in found.strategies if (one, task.name) in found.results]
-    frames, shown = task.test.clips.shape[1], min(4, len(task.test))
-    step, bar, side = max(8, 480 // frames), 20, 290
-    tall = 34 + bar * (len(names) + 1) + 14
-    sheet = Image.new("RGB", (side + step * frames + 20, tall * shown), (18, 20, 24))
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(16)
-    for at in range(shown):
-        top = tall * at
-        pen.text((8, top + 6), f"“{task.test.texts[at]}”", fill=(240, 240, 240), font=font)
-        lines = [("truth", task.test.target[at], (63, 182, 139))]
-        lines += [(called(one), found.results[one, task.name].test.predicted[at], (91, 157, 255)) for one in names]
-        for row, (title, span, colour) in enumerate(lines):
-            y = top + 32 + bar * row
-            pen.text((8, y - 1), title, fill=(190, 195, 205), font=font)
-            pen.rectangle((side, y + 3, side + step * frames, y + bar - 3), fill=(40, 44, 52))
-            pen.rectangle(
-                (side + step * int(span[0]), y + 3, side + step * (int(span[1]) + 1), y + bar - 3), fill=colour
-            )
-    return sheet
