@@ -10,7 +10,7 @@ import msgspec
 from workbench.core.scenes import UNMOVED, Placement, SceneRead, Thing, ThingKind
 
 READ_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    "Point clouds": (".ply", ".pcd", ".xyz", ".txt", ".csv", ".pts", ".las", ".laz"),
+    "Point clouds": (".ply", ".pcd", ".xyz", ".txt", ".csv", ".pts", ".asc", ".las", ".laz"),
     "Meshes": (".ply", ".obj", ".stl", ".glb", ".gltf", ".off"),
     "Volumes": (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".npz"),
     "Radiance grids": (".npz",),
