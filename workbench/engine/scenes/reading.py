@@ -223,10 +223,14 @@ def _gltf(path: Path, shelf: Shelf, most: int) -> Found:
 
 
 def _volume(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.medical.arrays import damaged
     from workbench.engine.medical.volumes import read
 
     # The medical reader keeps its own copies by the file's name and time, and checks what headers claim.
-    found = read(path, "", shelf.folder, told=lambda done, of: shelf.told(done, of, "slices"))
+    try:
+        found = read(path, "", shelf.folder, told=lambda done, of: shelf.told(done, of, "slices"))
+    except (TypeError, ValueError) as error:  # SimpleITK on headers of too many axes
+        raise damaged(path, "a volume", str(error).strip().splitlines()[0] if str(error).strip() else error) from None
     return Found([ReadThing(path.name.split(".")[0], VolumeDoc(found))], unit="mm")
 
 
