@@ -134,7 +134,7 @@ def test_that_mirrored_poses_are_refused_until_someone_asks_to_repair_them(
     tmp_path: Path, mirror: Any, said: str
 ) -> None:
     path = write_json(tmp_path, frames(tmp_path, np.stack([mirror(pose) for pose in poses(5)])))
-    with pytest.raises(InputError, match="All 5 poses are mirrored.*determinant") as caught:
+    with pytest.raises(InputError, match="All 5 poses are mirrored") as caught:
         read_posed(path)
     assert "--repair" in caught.value.fix
     found = read_scene(path, repair=True).cameras
@@ -205,9 +205,10 @@ def test_that_what_is_no_list_of_poses_is_refused(tmp_path: Path, text: str, tol
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"fl_x": "20"}, "`fl_x` is not a number"), ({"w": True}, "`w` is not a number"), ({"w": -5}, "size makes no sense"),
+        ({"fl_x": "20"}, "`fl_x` is not a number"), ({"w": True}, "`w` is not a number"),
+        ({"w": -5}, "size makes no sense"), ({"camera_model": "EQUIRECTANGULAR"}, "kind that cannot be read"),
         ({"fl_x": None, "fl_y": None}, "focal length is missing"), ({"fl_x": -3.0}, "None of the photographs"),
-        ({"fl_x": math.nan}, "None of the photographs"), ({"camera_model": "EQUIRECTANGULAR"}, "kind that cannot be read"),
+        ({"fl_x": math.nan}, "None of the photographs"),
     ],
 )  # fmt: skip
 def test_that_lenses_that_cannot_be_are_refused(tmp_path: Path, keys: dict[str, Any], told: str) -> None:
