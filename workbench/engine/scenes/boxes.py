@@ -63,7 +63,9 @@ def polygon_overlap(one: Tensor, other: Tensor) -> Tensor:
     ordered = around.gather(1, order[..., None].expand_as(around))
     present = there.gather(1, order)
     ordered = torch.where(present[..., None], ordered, ordered[:, :1])  # points that are not there repeat the first
-    return torch.where(there.sum(1) > 2, polygon_area(ordered).clamp(min=0), torch.zeros_like(count[:, 0], dtype=one.dtype))
+    return torch.where(
+        there.sum(1) > 2, polygon_area(ordered).clamp(min=0), torch.zeros_like(count[:, 0], dtype=one.dtype)
+    )
 
 
 def _cross(one: Tensor, other: Tensor) -> Tensor:

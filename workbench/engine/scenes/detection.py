@@ -135,7 +135,7 @@ def assigned(said: Said, truth: Tensor) -> Tensor:
 
 
 def centreness(places: Tensor, truth: Tensor) -> Tensor:
-    """How central each place (K, 3) lies in its box (K, 7), 0 to 1: √∏ min / max of opposite distances (FCOS, eq. 3)."""
+    """How central each place (K, 3) lies in its box (K, 7), 0 to 1: √∏ min / max of its distances (FCOS, eq. 3)."""
     around = bx.enclosing(truth)
     offset = (places - around[:, :3]) / (around[:, 3:6] / 2)
     return ((1 - offset.abs()) / (1 + offset.abs())).clamp(min=0).prod(1).sqrt()
@@ -220,7 +220,7 @@ def found(said: Said, *, candidates: int, most: int, most_iou: float = 0.3) -> l
     scores = (said.score.sigmoid() * said.centre.sigmoid()).sqrt()
     for scene in range(len(scores)):
         chosen = []
-        for stride in said.strides.unique():
+        for stride in sorted(set(said.strides.tolist())):
             level = (said.strides == stride).nonzero()[:, 0]
             chosen.append(level[scores[scene, level].topk(min(candidates, len(level))).indices])
         places = torch.cat(chosen)

@@ -32,12 +32,13 @@ def read_grid(path: Path, density: str = "") -> tuple[Floats, RadianceMeta]:
     told = _opened(path)
     values = _shaped(told, path)
     kind = str(told["density_kind"]) if "density_kind" in told else density
-    if not kind and 0 <= float(values[..., 3].min()) and float(values[..., 3].max()) <= 1:
+    if not kind and values[..., 3].min() >= 0 and values[..., 3].max() <= 1:
         kind = "alpha"  # as a density over a step of 0.01 it would be all but empty
     if kind not in KINDS:
         raise _refused(
-            path, "It is not known what this grid's densities mean.", ", ".join(KINDS), kind or "a file that does not say",
-            "Set 'Density': exp for published Front3D and HM3D grids, relu for ScanNet's, alpha for Hypersim's.", "density",
+            path, "It is not known what this grid's densities mean.", ", ".join(KINDS), kind or "nothing about it",
+            fix="Set 'Density': exp for published Front3D and HM3D grids, relu for ScanNet's, alpha for Hypersim's.",
+            field="density",
         )  # fmt: skip
     found = np.empty(values.shape, np.float32)
     found[..., :3] = values[..., :3].clip(0, 1)
@@ -45,8 +46,10 @@ def read_grid(path: Path, density: str = "") -> tuple[Floats, RadianceMeta]:
     low, high = (tuple(map(float, np.ravel(told.get(name, default)))) for name, default in
                  (("bbox_min", (0, 0, 0)), ("bbox_max", values.shape[:3])))  # fmt: skip
     if len(low) != 3 or len(high) != 3 or not all(one < other for one, other in zip(low, high, strict=True)):
-        raise _refused(path, "The grid's box has no volume.", "bbox_min below bbox_max on all three axes", f"{low}, {high}")
-    return found, RadianceMeta(low, high, "alpha", path.stem)  # type: ignore[arg-type]
+        raise _refused(
+            path, "The grid's box has no volume.", "bbox_min below bbox_max on all three axes", f"{low}, {high}"
+        )
+    return found, RadianceMeta(low, high, "alpha", path.stem)
 
 
 def alpha_of(density: NDArray[Any], kind: str) -> Floats:
@@ -93,12 +96,15 @@ def _shaped(told: dict[str, NDArray[Any]], path: Path) -> Floats:
         raise _refused(path, "The grid is not of the size that the file tells.", f"{sides}, all above 0",
                        str(values.shape[:-1]))  # fmt: skip
     if values.size // 4 > MOST_VOXELS:
-        raise _refused(path, "The grid is too large.", "at most 512³ voxels", str(values.shape[:3]), "Extract it coarser.")
+        raise _refused(
+            path, "The grid is too large.", "at most 512³ voxels", str(values.shape[:3]), fix="Extract it coarser."
+        )
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values)).any(-1).sum())
-        raise _refused(path, "The grid holds values that are no numbers.", "finite values", f"{count} voxels of NaN or ∞",
-                       "Extract it again; the field may have diverged.")  # fmt: skip
-    return values.astype(np.float32, copy=False)
+        raise _refused(path, "The grid holds values that are no numbers.", "finite values", f"{count} NaN or ∞",
+                       fix="Extract it again; the field may have diverged.")  # fmt: skip
+    found: Floats = values.astype(np.float32, copy=False)
+    return found
 
 
 def _unravelled(values: NDArray[Any], told: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
@@ -133,10 +139,11 @@ def read_boxes(path: Path, sides: tuple[int, ...]) -> Floats:
     if outside.any():
         raise _refused(path, "Boxes lie outside their grid.", f"middles within {sides} voxels",
                        f"{int(outside.sum())} of {len(rows)}, such as {rows[outside][0, :3]}",
-                       "Boxes are in voxels of the grid; bring them there with its bbox_min and bbox_max.")  # fmt: skip
-    return rows
+                       fix="Boxes are in voxels; bring them there with the grid's bbox_min and bbox_max.")  # fmt: skip
+    found: Floats = rows
+    return found
 
 
-def _refused(path: Path, what: str, expected: str, received: str, fix: str = "", field: str = "grids") -> InputError:
+def _refused(path: Path, what: str, expected: str, received: str, *, fix: str = "", field: str = "grids") -> InputError:
     return InputError(what, expected=expected, received=received[:500], field=field, place=str(path),
                       fix=fix or "Choose a file as NeRF-MAE's extraction writes it.")  # fmt: skip

@@ -25,8 +25,8 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises InputError where a name is not one of that checkpoint's.
     """
-    decoders = sorted((int(found[1]) for name in state if (found := re.match(r"decoder(\d)\.transp_conv\.weight", name))),
-                      reverse=True)  # fmt: skip
+    ups = (re.match(r"(?:module\.)?decoder(\d)\.transp_conv\.weight", name) for name in state)
+    decoders = sorted((int(one[1]) for one in ups if one), reverse=True)
     renamed: dict[str, Tensor] = {}
     for name, one in state.items():
         plain = name.removeprefix("module.").removeprefix("base.")
@@ -56,8 +56,8 @@ def _name(name: str, decoders: Sequence[int]) -> str:
         number = int(found[1])
         # decoder1 has no skip; the others stand from the deepest on.
         return f"decoder.last.{rest}" if number == 1 else f"decoder.ups.{decoders.index(number)}.{rest}"
-    raise _strange("A tensor has a name that NeRF-MAE's checkpoint does not know.", "patch_partition, stages, decoder, out",
-                   name)  # fmt: skip
+    what = "A tensor has a name that NeRF-MAE's checkpoint does not know."
+    raise _strange(what, "patch_partition, stages, decoder, out", name)
 
 
 def load_published(model: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -69,7 +69,9 @@ def load_published(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     if lacking or odd:
         name = (lacking or odd)[0]
         received = "nothing of that name" if lacking else str(tuple(found[name].shape))
-        raise _strange("These weights belong to another network.", f"{name} of shape {tuple(own[name].shape)}", received)
+        raise _strange(
+            "These weights belong to another network.", f"{name} of shape {tuple(own[name].shape)}", received
+        )
     model.load_state_dict({name: found.get(name, one) for name, one in own.items()})
 
 

@@ -70,7 +70,7 @@ def voxel_mask(hidden: Tensor, patch: int) -> Tensor:
 
 @functools.lru_cache(maxsize=64)
 def _shift_mask(sides: Sides, window: int, shift: Sides, device: str) -> Tensor:
-    mask: Tensor = compute_mask(list(sides), (window,) * 3, shift, torch.device(device))
+    mask: Tensor = compute_mask(list(sides), (window,) * 3, shift, torch.device(device))  # type: ignore[no-untyped-call]
     return mask
 
 
@@ -103,10 +103,10 @@ class SwinBlock(nn.Module):
         mask = None
         if any(shift):
             tokens = torch.roll(tokens, [-one for one in shift], (1, 2, 3))
-            mask = _shift_mask(padded, window, shift, str(tokens.device))  # type: ignore[arg-type]
-        looked = self.attn(window_partition(tokens, (window,) * 3), mask)
-        tokens = window_reverse(looked.view(-1, window, window, window, tokens.shape[-1]), (window,) * 3,
-                                [len(tokens), *padded])  # fmt: skip
+            mask = _shift_mask(padded, window, shift, str(tokens.device))
+        looked = self.attn(window_partition(tokens, (window,) * 3), mask)  # type: ignore[no-untyped-call]
+        windows = looked.view(-1, window, window, window, tokens.shape[-1])
+        tokens = window_reverse(windows, (window,) * 3, [len(tokens), *padded])  # type: ignore[no-untyped-call]
         if any(shift):
             tokens = torch.roll(tokens, list(shift), (1, 2, 3))
         return tokens[:, : sides[0], : sides[1], : sides[2]].contiguous()

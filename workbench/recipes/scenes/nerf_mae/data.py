@@ -60,7 +60,8 @@ class Grids:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        names = [one.name for part in (self.unlabelled, self.labelled, self.validation, self.test) for one in part]
+        parts = (self.unlabelled, self.labelled, self.validation, self.test)
+        names = [one.name for part in parts for one in getattr(part, "scenes", part)]  # files are not opened for it
         if len(set(names)) != len(names):
             raise InputError(
                 "A grid stands in more than one part of the data.",
@@ -76,14 +77,15 @@ def load(job: Job, params: NerfMae, before: Before | None = None) -> Grids:
     """
     unlabelled, labelled = (job.inputs.get(slot) or ROOMS.address for slot in ("grids", "scenes"))
     pretrains = params.pretrain != "none" and before is None
+    parts: Sequence[Sequence[Grid]]
+    names: tuple[str, ...] = rooms.LABELS
     if labelled == ROOMS.address:
-        parts = [made(job, stream, count, params) for stream, count in
-                 (("labelled", params.shots), ("validation", params.validation), ("test", params.test))]  # fmt: skip
-        names = rooms.LABELS
+        counts: dict[Stream, int] = {"labelled": params.shots, "validation": params.validation, "test": params.test}
+        parts = [made(job, stream, count, params) for stream, count in counts.items()]
     else:
         from .folders import labelled_grids
 
-        *parts, names = labelled_grids(job, labelled, params)
+        parts, names = labelled_grids(job, labelled, params)
     if not pretrains:
         free: Sequence[Grid] = []
     elif unlabelled == ROOMS.address:
@@ -92,7 +94,8 @@ def load(job: Job, params: NerfMae, before: Before | None = None) -> Grids:
         from .folders import unlabelled_grids
 
         free = unlabelled_grids(job, unlabelled, params, without={one.name for part in parts for one in part})
-    return Grids(free, *parts, names=names)
+    learned, chosen, tested = parts
+    return Grids(free, learned, chosen, tested, names)
 
 
 def made(job: Job, stream: Stream, count: int, params: NerfMae) -> list[Grid]:
@@ -150,10 +153,11 @@ def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     shown = [room(0, stream, index, NerfMae()) for stream in streams for index in range(2)]
     rows = [[one.name, " × ".join(map(str, one.rgba.shape[:3])), f"{(one.rgba[..., 3] > SEEN_ALPHA).mean():.0%}",
              "" if one.boxes is None else str(len(one.boxes))] for one in shown]  # fmt: skip
-    counts = {name: sum(int((one.labels == at).any()) for one in shown if one.labels is not None)
-              for at, name in enumerate(rooms.LABELS) if at}  # fmt: skip
+    maps = [one.labels for one in shown if one.labels is not None]
+    counts = {name: sum(int((one == at).any()) for one in maps) for at, name in enumerate(rooms.LABELS) if at}
     return DataPreview("Sample", "furnished rooms of about 4 m, as a radiance field leaves them",
-                       ["grid", "voxels", "filled", "boxes"], rows, labels=counts if slot == "scenes" else {})  # fmt: skip
+                       ["grid", "voxels", "filled", "boxes"], rows,
+                       labels=counts if slot == "scenes" else {})  # fmt: skip
 
 
 # Mirrored, turned, filled up --------------------------------------------------------------------
@@ -225,7 +229,7 @@ def _stacked(arrays: Sequence[NDArray[Any]], *, channels: bool = False) -> Tenso
 
 
 def counted(grid: Grid) -> NDArray[np.int64]:
-    """The labels that learning and scores look at: where something is, or was seen (floaters are to be called empty)."""
+    """The labels that count: where something is, or was seen (floaters are to be called empty); UNCOUNTED elsewhere."""
     if grid.labels is None:
         raise InputError("A labelled grid has no labels.", expected="labels", received=grid.name, field="scenes")
     looked = (grid.labels > 0) | (grid.rgba[..., 3] > SEEN_ALPHA)

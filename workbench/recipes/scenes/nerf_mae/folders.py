@@ -72,7 +72,8 @@ def opened(scene: Listed, params: NerfMae, *, labelled: bool) -> Grid:
     sides = rgba.shape[:3]
     finer: Floats | None = None
     if labelled and SUPER in tasks_of(params):
-        finer, rgba = rgba, _coarser(rgba, params.upscale, scene.grid)
+        finer = rgba
+        rgba = _coarser(rgba, params.upscale, scene.grid)
         sides = rgba.shape[:3]
     check_size(sides, params.side, scene.grid)
     meta = RadianceMeta(meta.low, meta.high, "alpha", scene.name)
@@ -82,7 +83,7 @@ def opened(scene: Listed, params: NerfMae, *, labelled: bool) -> Grid:
     boxes = None if file is None else read_boxes(file, rgba.shape[:3] if finer is None else finer.shape[:3])
     labels = None if scene.labels is None else _labels(scene.labels, rgba.shape[:3])
     if finer is not None and boxes is not None:
-        boxes = boxes / np.array([params.upscale] * 6 + [1], np.float32)
+        boxes = (boxes / np.array([params.upscale] * 6 + [1])).astype(np.float32)
     return Grid(scene.name, rgba, meta, labels, boxes, finer)
 
 
@@ -118,7 +119,8 @@ def _labels(path: Path, sides: tuple[int, ...]) -> NDArray[np.uint8]:
     if found.shape != sides or found.dtype.kind not in "iu" or found.min() < 0 or found.max() > 254:
         raise _refused("Labels do not fit their grid.", f"whole numbers from 0 to 254, {sides}",
                        f"{found.dtype} {found.shape}", path)  # fmt: skip
-    return found.astype(np.uint8)
+    labels: NDArray[np.uint8] = found.astype(np.uint8)
+    return labels
 
 
 def _refused(what: str, expected: str, received: str, path: Path, field: str = "scenes") -> InputError:
@@ -139,8 +141,8 @@ def scenes_of(address: str, field: str) -> list[Listed]:
     elif path.is_dir():
         found = _of_folder(path)
     else:
-        raise _refused("There are no grids.", "a folder with .npz grids, one .npz, or a CSV", address or "nothing", path,
-                       field)  # fmt: skip
+        raise _refused("There are no grids.", "a folder with .npz grids, one .npz, or a CSV", address or "nothing",
+                       path, field)  # fmt: skip
     if not found:
         raise _refused("There is no grid in this folder.", "features/*.npz, or .npz files", "none", path, field)
     return found
@@ -154,9 +156,11 @@ def _of_folder(path: Path) -> list[Listed]:
         name = file.stem
         if file.resolve() in splits or (parts and name not in parts):
             continue
-        labels = next((path / one / f"{name}.npy" for one in LABEL_FOLDERS if (path / one / f"{name}.npy").is_file()), None)
-        found.append(Listed(name, file, _if_there(path / "aabb" / f"{name}.npy"), _if_there(path / "obb" / f"{name}.npy"),
-                            labels, parts.get(name, "")))  # fmt: skip
+        labels = next(
+            (path / one / f"{name}.npy" for one in LABEL_FOLDERS if (path / one / f"{name}.npy").is_file()), None
+        )
+        aligned, turned = (_if_there(path / kind / f"{name}.npy") for kind in ("aabb", "obb"))
+        found.append(Listed(name, file, aligned, turned, labels, parts.get(name, "")))
     return found
 
 
@@ -177,7 +181,9 @@ def _split(path: Path) -> dict[str, str]:
         with np.load(files[0], allow_pickle=False) as told:
             return {str(name): part for part, key in SPLITS.items() if key in told.files for name in told[key]}
     except (OSError, ValueError, EOFError) as error:
-        raise _refused("The split file cannot be read.", ", ".join(SPLITS.values()), str(error)[:200], files[0]) from None
+        raise _refused(
+            "The split file cannot be read.", ", ".join(SPLITS.values()), str(error)[:200], files[0]
+        ) from None
 
 
 def _of_csv(path: Path) -> list[Listed]:
@@ -194,16 +200,20 @@ def _of_csv(path: Path) -> list[Listed]:
             grid = files["rgbsigma_path"]
             missing = [one for one in files.values() if one is not None and not one.is_file()]
             if grid is None or missing:
-                raise _refused("A file of the list is missing.", "existing files", str((missing or ["no grid"])[0]), path)
+                raise _refused(
+                    "A file of the list is missing.", "existing files", str(missing[0] if missing else "no grid"), path
+                )
             part = {"val": "validation"}.get(row.get("split") or "", row.get("split") or "")
-            found.append(Listed(row["scene"], grid, files["boxes_path"], files["boxes_path"], files["labels_path"], part))
+            found.append(
+                Listed(row["scene"], grid, files["boxes_path"], files["boxes_path"], files["labels_path"], part)
+            )
     return sorted(found, key=lambda one: one.name)
 
 
 # The parts of a run -----------------------------------------------------------------------------
 
 
-def labelled_grids(job: Job, address: str, params: NerfMae) -> tuple[Any, ...]:
+def labelled_grids(job: Job, address: str, params: NerfMae) -> tuple[list[Read], tuple[str, ...]]:
     """Grids to learn from, to choose by and to test on, and the labels' names.
 
     The split file's parts are taken; without one, scenes are divided by the run's seed. Raises InputError where there
@@ -217,8 +227,8 @@ def labelled_grids(job: Job, address: str, params: NerfMae) -> tuple[Any, ...]:
         ends = np.cumsum(wanted)
         shuffled = [scenes[at] for at in order]
         if len(scenes) < 3 or len(scenes) < params.shots + 2:
-            raise _refused("There are too few labelled grids.", f"{params.shots} to learn from, and some to choose by and "
-                           "to test on", str(len(scenes)), Path(address))  # fmt: skip
+            raise _refused("There are too few labelled grids.", f"{params.shots} to learn from, and some to choose "
+                           "by and to test on", str(len(scenes)), Path(address))  # fmt: skip
         left = max(len(scenes) - params.shots, 2)
         if left < params.validation + params.test:  # what there is, in the wanted proportion
             ends = np.array([params.shots, params.shots + max(1, round(left * wanted[1] / (wanted[1] + wanted[2])))])
@@ -238,7 +248,7 @@ def labelled_grids(job: Job, address: str, params: NerfMae) -> tuple[Any, ...]:
         _check_all(job, grids)
         read.append(grids)
     most = max((int(one.labels.max()) for part in read for one in part if one.labels is not None), default=0)
-    return (*read, ("empty", *(f"class {at}" for at in range(1, most + 1))))
+    return read, ("empty", *(f"class {at}" for at in range(1, most + 1)))
 
 
 def _check_all(job: Job, grids: Read) -> None:
@@ -263,7 +273,9 @@ def unlabelled_grids(job: Job, address: str, params: NerfMae, *, without: set[st
             trouble.append(error)
         job.progress(at + 1, len(scenes))
     if trouble:
-        job.log(f"{len(trouble)} of {len(scenes)} grids are left out, such as: {trouble[-1].text()}", "warning")
+        job.log(
+            f"{len(trouble)} of {len(scenes)} grids are left out, such as: {trouble[-1].record().text()}", "warning"
+        )
     if not kept:
         if trouble:
             raise trouble[-1]
@@ -281,10 +293,13 @@ def preview_grids(slot: str, address: str, values: dict[str, Any]) -> DataPrevie
         try:
             rgba, _ = read_grid(scene.grid, "" if density.startswith("as the") else density)
             count = "" if scene.aligned is None else str(len(read_boxes(scene.aligned, rgba.shape[:3])))
-            rows.append([scene.name, " × ".join(map(str, rgba.shape[:3])), f"{(rgba[..., 3] > 0.01).mean():.0%}", count])
+            rows.append(
+                [scene.name, " × ".join(map(str, rgba.shape[:3])), f"{(rgba[..., 3] > 0.01).mean():.0%}", count]
+            )
         except InputError as error:
             problems += 1
             rows.append([scene.name, error.what, "", ""])
     told = ", ".join(f"{sum(one.part == part for one in scenes)} {part}" for part in SPLITS)
     return DataPreview("Grids", told if any(one.part for one in scenes) else f"{len(scenes)} grids",
-                       ["grid", "voxels", "filled", "boxes"], rows, row_count=len(scenes), problem_count=problems)  # fmt: skip
+                       ["grid", "voxels", "filled", "boxes"], rows, row_count=len(scenes),
+                       problem_count=problems)  # fmt: skip

@@ -196,5 +196,3 @@ def _save(job: Job, folder: Path, state: dict[str, Tensor], *, learned: list[str
         task="grids" if kept else "encoder", tasks=kept, names=list(grids.names), knobs=going_on.shape_of(params),
         licence=LICENCE if params.weights else "",
     )  # fmt: skip
-
-

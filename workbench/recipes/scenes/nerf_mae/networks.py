@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,10 +68,9 @@ class ConvUnet(nn.Module):
         self.strides = (4, 8, 16)
         sizes = (params.width // 2, params.width // 2, *self.widths)
         self.stem = UnetResBlock(3, 4, sizes[0], 3, 1, "instance")
-        self.downs = nn.ModuleList([UnetResBlock(3, one, other, 3, 2, "instance")
-                                    for one, other in zip(sizes[:-1], sizes[1:], strict=True)])  # fmt: skip
-        self.ups = nn.ModuleList([Up(deep, shallow, factor=2)
-                                  for shallow, deep in reversed(list(zip(sizes[:-1], sizes[1:], strict=True)))])  # fmt: skip
+        pairs = list(itertools.pairwise(sizes))
+        self.downs = nn.ModuleList([UnetResBlock(3, one, other, 3, 2, "instance") for one, other in pairs])
+        self.ups = nn.ModuleList([Up(deep, shallow, factor=2) for shallow, deep in reversed(pairs)])
 
     def features(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:
         found = [self.stem(grid)]

@@ -35,8 +35,8 @@ class NerfMae(Training):
     """Knobs of both phases; those of every training belong to the pretraining."""
 
     pretrain: Literal["NeRF-MAE", "without opacity weighting", "none"] = knob(
-        MAE, "How the network learns without labels: colours of what is there and opacity of what is hidden; colours of "
-        "all voxels alike; or not at all", label="Pretraining",
+        MAE, "How the network learns without labels: colours of what is there and opacity of what is hidden; colours "
+        "of all voxels alike; or not at all", label="Pretraining",
     )  # fmt: skip
     task: Literal["labels", "boxes", "labels and boxes", "super-resolution", "all"] = knob(
         BOTH, "What is then learned from few grids: each voxel's class, boxes around things, a finer grid"
@@ -45,9 +45,7 @@ class NerfMae(Training):
         300, "Steps of pretraining; 0 means by epochs", low=0, high=10_000_000, label="Pretraining steps", when=_MASKS,
     )  # fmt: skip
     batch: int = knob(4, "Grids per pretraining step", low=1, high=4096, unit="grids", when=_MASKS)
-    learning_rate: float = knob(
-        1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when=_MASKS
-    )
+    learning_rate: float = knob(1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when=_MASKS)
     mask_share: float = knob(0.75, "Share of the blocks that are hidden", low=0.1, high=0.9, when=_MASKS,
                              label="Mask ratio")  # fmt: skip
     block: int = knob(1, "Edge of a hidden block", low=1, high=16, unit="tokens", when=_MASKS)
@@ -67,8 +65,8 @@ class NerfMae(Training):
         when=_ATTENDS,
     )  # fmt: skip
     continue_from: str = knob(
-        "", "The folder of a model of this recipe whose pretrained network is taken; nothing is pretrained then. Empty: "
-        "begin anew", widget="path", more=True, label="Continue from",
+        "", "The folder of a model of this recipe whose pretrained network is taken; nothing is pretrained then. "
+        "Empty: begin anew", widget="path", more=True, label="Continue from",
     )  # fmt: skip
     density: Literal["as the files say", "alpha", "relu", "exp"] = knob(
         "as the files say", "What densities of own grids mean where a file does not say it", more=True
@@ -86,8 +84,8 @@ class NerfMae(Training):
     fine_batch: int = knob(4, "Grids per step of the task's training", low=1, high=1024, unit="grids", more=True)
     augment: bool = knob(True, "Grids are mirrored and turned by 90°, each with probability 0.5", more=True)
     rarity: float = knob(
-        0.5, "How much more a rare class's voxels count: its share of the voxels to minus this power", low=0.0, high=1.0,
-        more=True, when=_NAMES,
+        0.5, "How much more a rare class's voxels count: its share of the voxels to minus this power", low=0.0,
+        high=1.0, more=True, when=_NAMES,
     )  # fmt: skip
     pyramid: int = knob(48, "Width of the detector's feature pyramid", low=8, high=512, more=True, when=_FINDS)
     proposals: int = knob(30, "Most boxes of a grid that are kept and scored", low=1, high=2500, more=True, when=_FINDS)
@@ -95,7 +93,9 @@ class NerfMae(Training):
                            high=10_000, more=True, when=_FINDS)  # fmt: skip
     upscale: int = knob(2, "How many times finer the refined grid is", low=2, high=4, more=True, when=_REFINES)
     unlabelled: int = knob(150, "Generated rooms without labels", low=2, high=50_000, unit="grids", more=True)
-    validation: int = knob(12, "Labelled grids that choose weights and rate", low=1, high=10_000, unit="grids", more=True)
+    validation: int = knob(
+        12, "Labelled grids that choose weights and rate", low=1, high=10_000, unit="grids", more=True
+    )
     test: int = knob(40, "Labelled grids that are only tested on", low=1, high=10_000, unit="grids", more=True)
     epochs: int = knob(8, "Passes over the unlabelled grids", low=1, high=100_000, more=True)
     evaluations: int = knob(4, "How often held-out grids are looked at in each phase", low=1, high=1000, more=True)
@@ -173,8 +173,8 @@ CLAIM = Claim(
         ),
         "scenes": Slot(
             RadianceGrids, "Grids with boxes or labels",
-            "NeRF-RPN's folder: features/*.npz with aabb/*.npy (N, 6), obb/*.npy (N, 7) or labels/*.npy (W, L, H), and a "
-            "split file; or a CSV with scene, rgbsigma_path, boxes_path (and labels_path, split).",
+            "NeRF-RPN's folder: features/*.npz with aabb/*.npy (N, 6), obb/*.npy (N, 7) or labels/*.npy (W, L, H), and "
+            "a split file; or a CSV with scene, rgbsigma_path, boxes_path (and labels_path, split).",
             (ROOMS,),
         ),
     },

@@ -96,7 +96,9 @@ def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid
                  meta={"columns": ["AP25 of the grid"], "measure": "mean"})  # fmt: skip
     columns = [Column("least IoU", "text"), Column("average precision", best="high"), Column("recall", best="high")]
     true = sum(len(one.truth) for one in scenes)
-    caption = f"{true} {task.params.boxes} boxes in {len(scenes)} test grids; at most {task.params.proposals} found in each."
+    caption = (
+        f"{true} {task.params.boxes} boxes in {len(scenes)} test grids; at most {task.params.proposals} found in each."
+    )
     job.artifact("per_overlap", Table, TableDoc(columns, rows, caption), title="Boxes on the test grids")
     for scene, one in list(zip(scenes, grids, strict=True))[:SHOWN_GRIDS]:
         job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": one.rgba},
@@ -117,7 +119,7 @@ def boxes_doc(scene: Scene, grid: Grid) -> BoxesDoc:
 def boxes_of(rows: NDArray[np.float32], label: str, scores: NDArray[np.float32] | None = None) -> list[Box]:
     """Rows (N, 7) as boxes."""
     return [
-        Box(tuple(row[:3]), tuple(row[3:6]), row[6], label, None if scores is None else round(float(scores[at]), 4))  # type: ignore[arg-type]
+        Box(tuple(row[:3]), tuple(row[3:6]), row[6], label, None if scores is None else round(float(scores[at]), 4))
         for at, row in enumerate(rows.astype(float).round(4).tolist())
     ]
 

@@ -110,7 +110,8 @@ class Overlaps:
         """The mean IoU of each grid over classes that are there or were said, (N,)."""
         scores = np.array([_iou(one) for one in self.counts])
         known = ~np.isnan(scores)
-        return np.where(known, scores, 0).sum(1) / np.maximum(known.sum(1), 1)
+        mean: NDArray[np.float64] = np.where(known, scores, 0).sum(1) / np.maximum(known.sum(1), 1)
+        return mean
 
 
 def _iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -233,7 +234,8 @@ class Refining:
         said, fine = model(batch["grid"]).float(), batch["finer"]
         there = fine[:, 3:] > 0.01
         colour = ((said[:, :3] - fine[:, :3]).square() * there).sum() / (3 * there.sum().clamp(min=1))
-        return colour + F.mse_loss(said[:, 3], fine[:, 3])
+        total: Tensor = colour + F.mse_loss(said[:, 3], fine[:, 3])
+        return total
 
     def asked(self, model: nn.Module, grids: Sequence[Grid], place: Place) -> list[NDArray[np.float32]]:
         """Finer grids (uX, uY, uZ, 4), 0 to 1."""
