@@ -32,8 +32,9 @@ def ply_cloud(order: str = "<", count: int = 200, *, text: bool = False) -> tupl
     """A cloud with properties of many types, written by hand."""
     chance = np.random.default_rng(5)
     kinds = {"double": "f8", "float": "f4", "uchar": "u1", "short": "i2", "uint": "u4"}
-    names = [("double", "x"), ("double", "y"), ("float", "z"), ("uchar", "red"), ("uchar", "green"), ("uchar", "blue"),
-             ("short", "label"), ("uint", "scalar_Time"), ("float", "nx"), ("float", "ny"), ("float", "nz")]  # fmt: skip
+    names = [("double", "x"), ("double", "y"), ("float", "z"), ("uchar", "red"), ("uchar", "green"),
+             ("uchar", "blue"), ("short", "label"), ("uint", "scalar_Time"), ("float", "nx"), ("float", "ny"),
+             ("float", "nz")]  # fmt: skip
     rows = np.zeros(count, [(name, order + kinds[kind]) for kind, name in names])
     for kind, name in names:
         rows[name] = chance.integers(0, 200, count) if kind not in ("float", "double") else chance.normal(size=count)
