@@ -73,7 +73,7 @@ def _tables(path: Path, layout: Layout) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             path, header=None, names=list(layout.names), index_col=False, usecols=range(len(layout.names)),
             skiprows=layout.skip, chunksize=ROWS, comment="#", encoding="latin-1", decimal=layout.decimal,
-            quoting=csv.QUOTE_NONE, skip_blank_lines=True, low_memory=False, float_precision="round_trip",
+            quoting=csv.QUOTE_NONE, skip_blank_lines=True, low_memory=False,
             on_bad_lines="error", **options,
         ) as reader:  # fmt: skip
             yield from reader
