@@ -146,7 +146,7 @@ def test_that_lzf_repeats_what_came_before(tmp_path: Path) -> None:
     [
         ("1 2 3\n4 5 6\n", [], (4, 5, 6)),
         ("//X Y Z R G B\n1 2 3 255 0 0\n4 5 6 1 2 3\n", ["colour"], (4, 5, 6)),
-        ("id,Y,X,Z,class\n7,2,1,3,1\n8,5,4,6,2\n", ["id", "class"], (4, 5, 6)),
+        ("Id,Y [m],X [m],Z [m],class\n7,2,1,3,1\n8,5,4,6,2\n", ["Id", "class"], (4, 5, 6)),
         ("1,5;2,5;3,25\n4,5;5,5;6,25\n", [], (4.5, 5.5, 6.25)),
         ("2\n1 2 3 -70 1 2 200\n4 5 6 50 9 9 9\n", ["colour", "intensity"], (4, 5, 6)),
         ("1 2 3 0 0 1\n4 5 6 0.6 0.8 0\n", ["normals"], (4, 5, 6)),
@@ -166,7 +166,7 @@ def test_that_columns_of_text_are_told_by_names_or_by_their_numbers(
 
 def test_that_text_in_the_millions_keeps_its_millimetres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readingtext, "ROWS", 7)
-    values = np.round(np.random.default_rng(2).uniform(0, 300, (40, 3)) + [512_000, 5_400_000, 0], 3)
+    values = np.round(np.random.default_rng(2).uniform([512_000, 5_400_000, 0], [512_300, 5_400_300, 300], (40, 3)), 3)
     (tmp_path / "a.csv").write_text("x,y,z\n" + "\n".join(",".join(map(str, row)) for row in values.tolist()))
     doc = read(tmp_path / "a.csv")
     assert doc.origin[:2] == (round(doc.origin[0]), round(doc.origin[1])) and np.abs(doc.low).max() < 1000

@@ -238,7 +238,9 @@ def _headed(header: list[str], path: Path) -> tuple[str, ...]:
         )  # fmt: skip
     found = []
     for at, one in enumerate(plain):
-        name = "xyz"[axes.index(one)] if one in axes else NAMED.get(one, one)
+        # Colours and normals in capitals are meant as well; other names stay as they are.
+        own = one if any(one in three for three in (*COLOURS, *NORMALS)) else header[at].strip() or one
+        name = "xyz"[axes.index(one)] if one in axes else NAMED.get(one, own)
         found.append(name if name not in found else f"{name} {at + 1}")
     return tuple(found)
 
