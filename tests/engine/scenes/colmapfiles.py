@@ -66,19 +66,23 @@ def write_binary(folder: Path, cameras: list[Camera], images: list[Image], point
     (folder / "points3D.bin").write_bytes(out)
 
 
+def _exact(number: float) -> str:
+    return repr(float(number))
+
+
 def write_text(folder: Path, cameras: list[Camera], images: list[Image], points: list[Point]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["# Camera list", f"# Number of cameras: {len(cameras)}"]
-    lines += [" ".join(map(str, [c.number, c.model, c.width, c.height, *map(repr, c.params)])) for c in cameras]
+    lines += [" ".join(map(str, [c.number, c.model, c.width, c.height, *map(_exact, c.params)])) for c in cameras]
     (folder / "cameras.txt").write_text("\n".join(lines) + "\n")
     lines = ["# Image list with two lines of data per image:"]
     for image in images:
-        numbers = " ".join(map(repr, [*image.quaternion, *image.shift]))
+        numbers = " ".join(map(_exact, [*image.quaternion, *image.shift]))
         lines += [f"{image.number} {numbers} {image.camera} {image.name}",
                   " ".join(f"{1.5 * one} 2.5 -1" for one in range(image.matches))]  # fmt: skip
     (folder / "images.txt").write_text("\n".join(lines) + "\n")
     lines = ["# 3D point list"]
     for point in points:
         track = " ".join(f"1 {one}" for one in range(point.track))
-        lines.append(" ".join(map(str, [point.number, *map(repr, point.at), *point.rgb, point.error])) + " " + track)
+        lines.append(" ".join(map(str, [point.number, *map(_exact, point.at), *point.rgb, point.error])) + " " + track)
     (folder / "points3D.txt").write_text("\n".join(lines) + "\n")

@@ -115,8 +115,8 @@ def pose_of(view: View) -> Floats:
     """Camera-to-world (4, 4) in OpenGL axes: the inverse, with the columns y and z negated; NaN from a bad one."""
     pose = np.full((4, 4), np.nan)
     quaternion = np.array(view.quaternion)
-    length = float(np.linalg.norm(quaternion))
-    if not (np.isfinite(length) and length > 1e-9):
+    length = float(np.linalg.norm(quaternion)) if (np.abs(quaternion) < 1e9).all() else np.inf
+    if not 1e-9 < length < 1e9:
         return pose
     w, x, y, z = quaternion / length
     turn = np.array([
@@ -224,13 +224,18 @@ def _binary_points(path: Path) -> SparsePoints:
     data = _Bytes(path)
     count = data.count(51)
     positions, colours = np.empty((count, 3)), np.empty((count, 3), np.uint8)
-    error, seen = np.empty(count, np.float32), np.empty(count, np.uint32)
+    error, seen = np.empty(count), np.empty(count, np.uint32)
     for row in range(count):
         _, x, y, z, red, green, blue, off = data.take("<Q3d3Bd")
         positions[row], colours[row], error[row] = (x, y, z), (red, green, blue), off
         seen[row] = (tracks := data.count(_TRACK))
         data.at += tracks * _TRACK
-    return SparsePoints(positions, colours, error, seen)
+    return SparsePoints(positions, colours, _narrow(error), seen)
+
+
+def _narrow(error: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return error.astype(np.float32)
 
 
 def _lines(path: Path) -> list[str]:
@@ -310,5 +315,5 @@ def _text_points(path: Path) -> SparsePoints:
         seen.append((len(words) - 8) // 2)
     return SparsePoints(
         np.array(rows, np.float64).reshape(-1, 3), np.array(colours, np.uint8).reshape(-1, 3),
-        np.array(errors, np.float32), np.array(seen, np.uint32),
+        _narrow(np.array(errors)), np.array(seen, np.uint32),
     )  # fmt: skip

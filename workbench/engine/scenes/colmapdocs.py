@@ -63,10 +63,11 @@ def _picture_folders(folder: Path, asked: Path) -> Iterator[Path]:
                 yield found
 
 
-def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = None) -> None:
+def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = None) -> Path:
     """A model in COLMAP's text form (cameras.txt, images.txt, points3D.txt); pictures stay where they are.
 
-    Names are those below the pictures' common folder. Raises InputError for a lens that no COLMAP model describes.
+    Names are those below the pictures' common folder, which is returned: COLMAP wants to be told it. Raises
+    InputError for a lens that no COLMAP model describes.
     """
     if not doc.images:
         raise InputError("There are no photographs to write.", expected="at least one", received="none",
@@ -77,7 +78,9 @@ def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = No
     lines += [f"{number} {_described(lens, folder)}" for number, lens in enumerate(lenses, 1)]
     (folder / "cameras.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     lines = ["# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME", "# POINTS2D[] as (X, Y, POINT3D_ID)"]
-    for number, (name, image, pose) in enumerate(zip(_names(doc.images), doc.images, poses_of(doc), strict=True), 1):
+    common = _common_folder(doc.images)
+    names = [Path(one.path).relative_to(common).as_posix() for one in doc.images]
+    for number, (name, image, pose) in enumerate(zip(names, doc.images, poses_of(doc), strict=True), 1):
         view = view_of(number, name, lenses.index(image.lens) + 1, pose)
         numbers = " ".join(repr(float(one)) for one in (*view.quaternion, *view.shift))
         lines += [f"{view.number} {numbers} {view.lens} {view.name}", ""]
@@ -89,6 +92,7 @@ def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = No
         ):
             lines.append(" ".join([str(number), *(repr(float(one)) for one in at), *map(str, colour), f"{off:.6g}"]))
     (folder / "points3D.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return common
 
 
 def _described(lens: Lens, folder: Path) -> str:
@@ -108,9 +112,7 @@ def _described(lens: Lens, folder: Path) -> str:
     return f"{model} {lens.width} {lens.height} {' '.join(numbers)}"
 
 
-def _names(images: tuple[PosedImage, ...]) -> list[str]:
-    """Names below the folder that all pictures lie in."""
-    paths = [Path(one.path) for one in images]
-    parents = [set(path.parents) for path in paths]
-    common = max(set.intersection(*parents), key=lambda path: len(path.parts))
-    return [path.relative_to(common).as_posix() for path in paths]
+def _common_folder(images: tuple[PosedImage, ...]) -> Path:
+    """The deepest folder that all pictures lie in."""
+    parents = [set(Path(one.path).parents) for one in images]
+    return max(set.intersection(*parents), key=lambda path: len(path.parts))

@@ -119,9 +119,12 @@ def scaled(lens: Lens, sx: float, sy: float, size: tuple[int, int]) -> Lens:
 
 
 def is_usable(lens: Lens) -> bool:
-    """Whether numbers can be a lens: finite, with sides and focal lengths above zero."""
-    numbers = np.array([lens.fx, lens.fy, lens.cx, lens.cy, lens.k1, lens.k2, lens.k3, lens.k4, lens.p1, lens.p2])
-    return bool(np.isfinite(numbers).all()) and min(lens.fx, lens.fy, lens.width, lens.height) > 0
+    """Whether numbers can be a lens: finite and of a size that makes sense, sides and focal lengths above zero."""
+    bends = [lens.k1, lens.k2, lens.k3, lens.k4, lens.p1, lens.p2]
+    lengths = [lens.fx, lens.fy, lens.cx, lens.cy]
+    if not np.isfinite(bends + lengths).all() or max(map(abs, bends)) > 1e6 or max(map(abs, lengths)) > 1e9:
+        return False
+    return min(lens.width, lens.height) > 0 and min(lens.fx, lens.fy) > 1e-3
 
 
 def rotation_of(matrix: Floats) -> tuple[Floats | None, str]:
@@ -179,7 +182,9 @@ def assembled(
         if pose is None:
             account.leave(frame.name, why)
         elif not is_usable(frame.lens):
-            account.leave(frame.name, "have a lens that is not made of finite numbers above zero")
+            account.leave(
+                frame.name, "have a lens that cannot be (focal length not above zero, or numbers without sense)"
+            )
         else:
             done[why] = done.get(why, 0) + 1
             kept.append(Frame(frame.name, frame.path, frame.lens, pose, frame.held_out))
@@ -311,6 +316,7 @@ def _meets(frame: Frame, low: Floats, high: Floats) -> bool:
     pixels = np.stack(np.meshgrid(share * lens.width, share * lens.height), -1).reshape(-1, 2)
     directions = directions_at(pixels, lens) @ frame.pose[:3, :3].T
     directions = np.where(np.abs(directions) < 1e-12, 1e-12, directions)
-    one, two = (low - frame.pose[:3, 3]) / directions, (high - frame.pose[:3, 3]) / directions
+    with np.errstate(over="ignore"):
+        one, two = (low - frame.pose[:3, 3]) / directions, (high - frame.pose[:3, 3]) / directions
     enter, leave = np.minimum(one, two).max(1), np.maximum(one, two).min(1)
     return bool(((leave >= enter) & (leave > 0)).any())

@@ -223,7 +223,8 @@ def _box(document: Mapping[str, Any], account: Account) -> tuple[Floats, Floats]
         account.tell("The file's box is not made of numbers; it was left out.")
         return None
     # instant-ngp: position · scale + offset lies in the cube of `aabb_scale` around (½, ½, ½).
-    return (0.5 - side / 2 - offset) / scale, (0.5 + side / 2 - offset) / scale
+    with np.errstate(over="ignore"):
+        return (0.5 - side / 2 - offset) / scale, (0.5 + side / 2 - offset) / scale
 
 
 def _tell_of_pictures_without_pose(frames: list[Frame], account: Account) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.core.posing import PosedSample
 from workbench.core.problem import InputError, did_you_mean
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage
 from workbench.engine.scenes import objects, rooms
+from workbench.engine.scenes.gridfiles import write_grid
 from workbench.engine.scenes.posedframes import Floats, placement_of
 from workbench.engine.scenes.posedjson import read_json, write_transforms
 
@@ -31,13 +33,44 @@ def sample_cameras(
 
     `tell` hears of how many are drawn. Raises InputError for an unknown name.
     """
-    if name not in SAMPLES:
-        raise InputError(f"There is no sample scene {name!r}.", expected=", ".join(SAMPLES), received=name,
-                         fix=did_you_mean(name, SAMPLES))  # fmt: skip
+    _check(name)
     home = folder / f"{name}-{seed}-{images}x{size}"
     if not (home / JSON).is_file():
         (write_room if name == "room" else write_object)(seed, home, images=images, size=size, tell=tell)
     return read_json(home / JSON)
+
+
+def write_sample(
+    name: str, seed: int, folder: Path, *, images: int = 24, size: int = 64, tell: Told | None = None
+) -> PosedSample:
+    """A sample's photographs in `folder` and, of a room, what is exactly known of it beside them.
+
+    That is `grid.npz` (NeRF-MAE's keys), its boxes in voxels `grid_boxes.npy` (N, 7) and labels `grid_labels.npy`
+    (X, Y, Z) uint8. Raises InputError for an unknown name.
+    """
+    _check(name)
+    write = write_room if name == "room" else write_object
+    cameras = write(seed, folder, images=images, size=size, tell=tell)
+    files = _write_grid(rooms.make_room(seed), folder) if name == "room" else ()
+    return PosedSample(str(folder), cameras, (str(folder / JSON), *files))
+
+
+def _write_grid(room: rooms.Room, folder: Path) -> tuple[str, ...]:
+    rgba, labels, meta = rooms.grid(room)
+    cell = (np.array(meta.high) - meta.low) / rgba.shape[:3]
+    rows = [[*((np.array(box.centre) - meta.low) / cell), *(np.array(box.size) / cell), box.yaw_rad]
+            for box in room.boxes().boxes]  # fmt: skip
+    paths = folder / "grid.npz", folder / "grid_boxes.npy", folder / "grid_labels.npy"
+    write_grid(paths[0], rgba, meta)
+    np.save(paths[1], np.array(rows, np.float32).reshape(-1, 7))
+    np.save(paths[2], labels)
+    return tuple(map(str, paths))
+
+
+def _check(name: str) -> None:
+    if name not in SAMPLES:
+        raise InputError(f"There is no sample scene {name!r}.", expected=", ".join(SAMPLES), received=name,
+                         fix=did_you_mean(name, SAMPLES))  # fmt: skip
 
 
 def write_room(seed: int, folder: Path, *, images: int = 24, size: int = 64, tell: Told | None = None) -> CamerasDoc:
