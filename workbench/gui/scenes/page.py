@@ -42,7 +42,7 @@ from workbench.gui.topline import TabChooser
 from workbench.gui.undo import Document
 from workbench.gui.working import WorkingLine
 
-TREE_PX = 260
+TREE_PX = 232
 SUFFIXES = (
     ".ply", ".pcd", ".xyz", ".csv", ".txt", ".pts", ".las", ".laz", ".obj", ".stl", ".glb", ".gltf", ".off", ".nii",
     ".nii.gz", ".nrrd", ".nhdr", ".mha", ".npz", ".json", ".scene",
@@ -184,8 +184,9 @@ class ScenesPage(FilesPage):
         column.addWidget(self.toolbox.row)
         column.addWidget(self.canvas, 1)
         line = QHBoxLayout()
-        line.addWidget(self.told, 1)
-        line.addWidget(self.kept)
+        line.addWidget(self.told, 2)
+        line.addWidget(self.kept, 1)
+        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight)
         column.addLayout(line)
         parts = QSplitter(Qt.Orientation.Horizontal)
         for part in (left, right):
@@ -230,7 +231,7 @@ class ScenesPage(FilesPage):
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""
         said = words or self.toolbox.hint()
-        self.told.set_whole("   ·   ".join(filter(None, (said, self.cropping.words()))))
+        self.told.set_whole("   ·   ".join(filter(None, (self.cropping.words(), said))))
 
     def tell(self, who: str, doing: str, share: float = -1.0) -> None:
         """What is under way, by who does it; nothing for no words."""
