@@ -27,6 +27,7 @@ from workbench.gui.link import Link
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
+from workbench.gui.scenes.exporting import Exporting
 from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.opening import Opening
 from workbench.gui.scenes.projects import SUFFIX
@@ -69,6 +70,7 @@ class ScenesPage(FilesPage):
         self.keeping = Keeping(self)
         self.cropping = Cropping(self, self.keeping.folder)
         self.trees = TreeDeeds(self, self.tree)
+        self.exporting = Exporting(self)
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
@@ -199,7 +201,7 @@ class ScenesPage(FilesPage):
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
-            "close": self.close_scene, "export": lambda: None, "open": self.keeping.ask_open,
+            "close": self.close_scene, "export": self.exporting.ask, "open": self.keeping.ask_open,
             "save": self.keeping.save, "save-as": self.keeping.save_as,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"scenes.{name}", do) for name, do in doing.items()}
@@ -240,8 +242,8 @@ class ScenesPage(FilesPage):
         self.working.tell([one[0] for one in under_way], under_way[0][1] if len(under_way) == 1 else -1.0)
 
     def _stop(self) -> None:
-        self.opening.cancel()
-        self.asking.cancel()
+        for one in (self.opening, self.asking, self.exporting.asking):
+            one.cancel()
 
     def _toggle(self, panel: QWidget) -> None:
         panel.setVisible(panel.isHidden())
