@@ -140,7 +140,7 @@ def test_that_a_drawn_outline_selects_what_is_under_it_and_shift_adds(filled, qt
     at = page.canvas.project(positions(page) + page.scene.world("p")[:3, 3])
     middle = QPoint(*np.median(at[:, :2], axis=0).astype(int))
     drags = (
-        (QPoint(0, 0), QPoint(middle.x(), page.canvas.height() - 1), Qt.KeyboardModifier.NoModifier),
+        (QPoint(1, 1), QPoint(middle.x(), page.canvas.height() - 1), Qt.KeyboardModifier.NoModifier),
         (middle, page.canvas.rect().bottomRight(), Qt.KeyboardModifier.ShiftModifier),
     )
     for first, last, keys in drags:
