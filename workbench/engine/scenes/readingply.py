@@ -15,6 +15,7 @@ from workbench.core.scenes import MeshDoc, PointsDoc
 from workbench.core.words import count
 from workbench.engine.scenes.columns import SplatColumns, guessed
 from workbench.engine.scenes.keeping import CHUNK, CloudWriter, Shelf, keep_mesh
+from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.polygons import Polygons, triangles
 from workbench.engine.scenes.texts import Tokens
 
@@ -387,8 +388,12 @@ def _check_axes(header: PlyHeader, vertex: Element) -> None:
         raise _damaged(header.path, "vertices with x, y and z", ", ".join(names)[:100] or "none")
 
 
-def _axes(rows: Any) -> NDArray[np.float64]:
-    return np.stack([np.asarray(rows[axis], np.float64) for axis in "xyz"], axis=1)
+def _axes(rows: Any) -> NDArray[Any]:
+    """Coordinates (N, 3), in single precision where the file has no other."""
+    kinds = {np.asarray(rows[axis]).dtype.newbyteorder("=") for axis in "xyz"}
+    kind = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+    with np.errstate(invalid="ignore"):  # signalling numbers that are none
+        return np.stack([np.asarray(rows[axis], kind) for axis in "xyz"], axis=1)
 
 
 def _leftovers(header: PlyHeader, vertex: Element, used: tuple[str, ...]) -> list[str]:
@@ -434,12 +439,27 @@ def _mesh(header: PlyHeader, vertex: Element, face: Element, shelf: Shelf) -> Me
         solid = np.full(len(colours), 255, np.uint8) if alpha is None else np.asarray(alpha, np.uint8)
         colours = np.column_stack([colours, solid])
     uv = _uv(table)
+    texture = _texture(header, shelf, notes) if uv is not None else ""
     left = [name for name in known if name not in ("normals", "s", "t", "u", "v", "texture_u", "texture_v")]
     notes += [f"Of vertices left out: {', '.join(left)[:120]}"] if left else []
     return keep_mesh(
-        shelf, vertices, faces, normals=known.get("normals"), colours=colours, uv=uv,
+        shelf, vertices, faces, normals=known.get("normals"), colours=colours, uv=uv, texture=texture,
         name="mesh", notes=notes, place=header.path.name,
     )  # fmt: skip
+
+
+def _texture(header: PlyHeader, shelf: Shelf, notes: list[str]) -> str:
+    """The picture that a comment names, as MeshLab writes it."""
+    name = next((one.partition(" ")[2].strip() for one in header.comments if one.startswith("TextureFile ")), "")
+    file = near(header.path, name) if name else None
+    if file is not None:
+        try:
+            return keep_picture(shelf, file)
+        except InputError as problem:
+            notes.append(problem.what)
+    elif name:
+        notes.append(f"The texture {name[:80]} is not beside the file")
+    return ""
 
 
 def _plain(rows: Any, flat: Element) -> dict[str, NDArray[Any]]:

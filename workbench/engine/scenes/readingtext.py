@@ -103,7 +103,7 @@ def _integers(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _whole(path: Path, layout: Layout) -> dict[str, np.dtype[Any]]:
-    """Columns of nothing but whole numbers among the first rows, with their types: classes, colours, what is counted."""
+    """Columns of nothing but whole numbers among the first rows, with their types: classes, colours, counts."""
     head = next(_tables(path, layout), None)
     if head is None or not len(head):
         return {}
