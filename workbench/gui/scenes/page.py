@@ -76,11 +76,11 @@ class ScenesPage(FilesPage):
         self.told = Caption(role="small")
         self.kept = Caption(role="small")
         self.place(self._parts())
-        self.column.addWidget(self.working)
         self._beside = QHBoxLayout()
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
+        self.column.addLayout(self._footer())
         self.beside = Beside(self, self._beside)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
@@ -187,11 +187,6 @@ class ScenesPage(FilesPage):
         column.setSpacing(theme().pixels(6))
         column.addWidget(self.toolbox.row)
         column.addWidget(self.canvas, 1)
-        line = QHBoxLayout()
-        line.addWidget(self.told, 2)
-        line.addWidget(self.kept, 1)
-        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight)
-        column.addLayout(line)
         parts = QSplitter(Qt.Orientation.Horizontal)
         for part in (left, right):
             parts.addWidget(part)
@@ -199,6 +194,17 @@ class ScenesPage(FilesPage):
         parts.setSizes([theme().pixels(TREE_PX), theme().pixels(1000)])
         parts.setChildrenCollapsible(False)
         return parts
+
+    def _footer(self) -> QHBoxLayout:
+        """A line that is always as high, so that the canvas keeps its size while something is under way."""
+        line = QHBoxLayout()
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addStrut(self.working.sizeHint().height())
+        line.addWidget(self.working, 3)
+        line.addWidget(self.told, 3)
+        line.addWidget(self.kept, 2)
+        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return line
 
     def _make_actions(self) -> None:
         doing = {

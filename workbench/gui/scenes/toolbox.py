@@ -126,7 +126,7 @@ class ToolBox(QObject):
 
     def clouds(self) -> list[Node]:
         """The clouds that can be selected from by value: chosen ones, or all that are shown."""
-        chosen = [one for name in self.scene.chosen for one in self.scene.below(name)] or self.scene.nodes.values()
+        chosen = trees.with_below(self.scene, self.scene.chosen) or self.scene.nodes.values()
         return [one for one in chosen if isinstance(one.thing, PointsDoc) and self.scene.is_shown(one.id)]
 
     def select_value(self) -> None:
