@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction
 
-from tests.gui.scenes.things import boxes, cloud, mesh, nodes
+from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
