@@ -15,7 +15,7 @@ import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
-from workbench.core.problem import ProblemRecord, record_of
+from workbench.core.problem import KnownTrouble, ProblemRecord, record_of
 from workbench.core.scenes import MeshDoc, Node, PointsDoc, RadianceDoc, Viewpoint, VolumeDoc
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gl as g
@@ -118,7 +118,7 @@ class Renderer:
         try:
             return do()
         except Exception as error:  # one damaged file or full memory must not take the picture away
-            self._break(node, record_of(error))
+            self._break(node, _told(node, error))
             return None
 
     def _break(self, node: Node, found: ProblemRecord) -> None:
@@ -348,6 +348,16 @@ class Renderer:
                 self._target.close()
         self.items, self.rays, self._target = {}, {}, None
         self.device.close()
+
+
+def _told(node: Node, error: Exception) -> ProblemRecord:
+    if isinstance(error, OSError | ValueError):
+        found = KnownTrouble(
+            f"What “{node.name}” consists of is gone or damaged.", expected="its arrays in the cache",
+            received=str(error), fix="Read its file again.", place=node.source or node.name,
+        )  # fmt: skip
+        return found.record()
+    return record_of(error)
 
 
 def _has_array(thing: RadianceDoc | VolumeDoc) -> bool:
