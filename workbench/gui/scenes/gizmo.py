@@ -153,7 +153,7 @@ class TransformTool(Tool):
         normal = np.eye(3)[axis]
         slope = float(along @ normal)
         if abs(slope) < 0.05 * float(np.linalg.norm(along)):  # the ring is seen from its edge
-            return -(at.x() - centre[0]) / theme().pixels(RING_PX)
+            return float(centre[0] - at.x()) / theme().pixels(RING_PX)
         reached = start + along * float((middle - start) @ normal) / slope - middle
         return math.atan2(float(reached[(axis + 2) % 3]), float(reached[(axis + 1) % 3]))
 

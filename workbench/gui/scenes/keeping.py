@@ -225,9 +225,7 @@ class Keeping(QObject):
         asked.setWindowTitle(title)
         asked.setText("The scene is in no project file as it stands." if self.state.path
                       else "The scene is in no project file.")  # fmt: skip
-        asked.setInformativeText(
-            "Closed without saving, its edits are gone. Files that were read stay as they are."
-        )
+        asked.setInformativeText("Closed without saving, its edits are gone. Files that were read stay as they are.")
         save = asked.addButton("Save…", QMessageBox.ButtonRole.AcceptRole)
         away = asked.addButton("Do not save", QMessageBox.ButtonRole.DestructiveRole)
         stay = asked.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)

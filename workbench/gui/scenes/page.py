@@ -19,13 +19,22 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.scenes import SceneRead
 from workbench.gui.actions import make_action
-from workbench.gui.filespage import FilesPage
+from workbench.gui.asking import Asking
+from workbench.gui.card import Caption
+from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films.beside import Beside
 from workbench.gui.link import Link
+from workbench.gui.scenes.canvas import SceneCanvas
+from workbench.gui.scenes.cropping import Cropping
+from workbench.gui.scenes.cutpanel import CutPanel
+from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.opening import Opening
+from workbench.gui.scenes.projects import SUFFIX
+from workbench.gui.scenes.properties import PropertiesPanel
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.start import start_place
 from workbench.gui.scenes.state import State, nodes_of, sampled_words
+from workbench.gui.scenes.toolbox import ToolBox
 from workbench.gui.scenes.tree import SceneTree
 from workbench.gui.scenes.treedeeds import TreeDeeds
 from workbench.gui.theme import theme
@@ -53,17 +62,27 @@ class ScenesPage(FilesPage):
         self.opening = Opening(link, self)
         self.start = start_place(files=self.ask_files, folder=self.ask_folder, sample=self.opening.open_sample)
         self.tree = SceneTree(self.scene)
-        self.canvas = QWidget()
+        self.canvas = SceneCanvas(self.scene)
+        self.asking = Asking(link, self, failed=self.failed_with)
+        self.working = WorkingLine(self._stop)
+        self._doing: dict[str, tuple[str, float]] = {}
+        self.keeping = Keeping(self)
+        self.cropping = Cropping(self, self.keeping.folder)
+        self.trees = TreeDeeds(self, self.tree)
+        self._make_actions()
+        self.toolbox = ToolBox(self)
+        self.told = Caption(role="small")
+        self.kept = Caption(role="small")
         self.place(self._parts())
-        self.working = WorkingLine(self.opening.cancel)
         self.column.addWidget(self.working)
         self._beside = QHBoxLayout()
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
         self.beside = Beside(self, self._beside)
-        self.trees = TreeDeeds(self, self.tree)
-        self._make_actions()
+        self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
+        for panel in (self.cutting, self.properties):
+            self.add_panel(panel)
         self._wire()
         self.start.show_recent([])
         self.follow()
@@ -74,7 +93,7 @@ class ScenesPage(FilesPage):
 
     def chosen_acts(self) -> list[QAction]:
         """What a menu offers for what is chosen."""
-        return [self.acts["export"]]
+        return [self.toolbox.acts["frame"], self.acts["export"]]
 
     @property
     def viewing(self) -> bool:
@@ -83,24 +102,34 @@ class ScenesPage(FilesPage):
     # What is remembered
 
     def values(self) -> dict[str, Any]:
-        """The files of late, by path."""
-        return {"recent": self.recent}
+        """The files of late, by path, and whether the properties are seen."""
+        return {"recent": self.recent, "properties": not self.properties.isHidden()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Back to what was remembered; anything else is passed by."""
         self.take_recent(values)
+        self.properties.setVisible(values.get("properties") is not False)
+        self.follow()
+
+    def opened(self) -> None:
+        self.keeping.seek()
 
     def closed(self) -> None:
-        """Let go of what is read."""
-        self.opening.cancel()
+        """Let go of what is read, and leave the scene to the next window."""
+        self._stop()
+        self.keeping.leave()
 
     # Reading
 
     def open_paths(self, paths: Sequence[str]) -> None:
-        """Read files and folders into the scene, beside what is there."""
+        """Read files and folders into the scene, beside what is there; a project takes its place."""
         self.banner.dismiss()
         self.wish = paths[0]
-        self.opening.open(paths)
+        projects = [one for one in paths if one.lower().endswith(SUFFIX)]
+        if projects:
+            self.keeping.open(projects[0])
+        else:
+            self.opening.open(paths)
 
     def open_listed(self, path: str) -> None:
         self.open_paths([path])
@@ -114,11 +143,16 @@ class ScenesPage(FilesPage):
         self.ask("Read a folder into the scene", QFileDialog.FileMode.Directory, self.open_paths)
 
     def close_scene(self) -> None:
-        """Back to the start."""
-        self.opening.cancel()
+        """Back to the start; what is in no project file is asked about."""
+        self.keeping.ask_before("Close the scene?", self._close)
+
+    def _close(self) -> None:
+        self._stop()
         self.banner.dismiss()
+        self.toolbox.use("")
         self.document.clear()
         self.state.clear()
+        self.keeping.drop()
         self.follow()
 
     def _read(self, path: str, found: SceneRead) -> None:
@@ -143,35 +177,83 @@ class ScenesPage(FilesPage):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tree, 1)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme().pixels(6))
+        column.addWidget(self.toolbox.row)
+        column.addWidget(self.canvas, 1)
+        line = QHBoxLayout()
+        line.addWidget(self.told, 1)
+        line.addWidget(self.kept)
+        column.addLayout(line)
         parts = QSplitter(Qt.Orientation.Horizontal)
-        parts.addWidget(left)
-        parts.addWidget(self.canvas)
+        for part in (left, right):
+            parts.addWidget(part)
         parts.setStretchFactor(1, 1)
         parts.setSizes([theme().pixels(TREE_PX), theme().pixels(1000)])
+        parts.setChildrenCollapsible(False)
         return parts
 
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
-            "close": self.close_scene, "export": lambda: None,
+            "close": self.close_scene, "export": lambda: None, "open": self.keeping.ask_open,
+            "save": self.keeping.save, "save-as": self.keeping.save_as,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"scenes.{name}", do) for name, do in doing.items()}
+        show = {"scenes.properties": lambda: self._toggle(self.properties)}
+        self.acts |= {"properties": make_action(self, "scenes.properties", show["scenes.properties"], checkable=True)}
+        self.acts |= {
+            "clip": make_action(self.canvas, "view.scene.clip", lambda: self._toggle(self.cutting), checkable=True)
+        }
         undo, redo = self.document.actions(self, ("view.scene.undo", "view.scene.redo"))
         self.acts |= {"undo": undo, "redo": redo}
-        for name in ("folder", "export"):
+        for name in ("folder", "save", "export", "properties"):
             self.top.add(self.acts[name])
-        self.top.add_rare(self.acts["close"])
+        for name in ("open", "save-as", "close"):
+            self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
     def _wire(self) -> None:
         self.opening.read.connect(self._read)
         self.opening.failed.connect(self._failed)
-        self.opening.progress.connect(lambda doing, share: self.working.tell([doing], share))
+        self.opening.progress.connect(lambda doing, share: self.tell("opening", doing, share))
+        self.asking.changed.connect(lambda doing: self.tell("asking", doing, self.asking.fraction))
+        self.canvas.troubled.connect(self.failed_with)
+        self.toolbox.told.connect(self._say)
+        self.keeping.told.connect(self.kept.set_whole)
         self.scene.rearranged.connect(self.follow)
+        self.scene.selected.connect(lambda _: self._say(""))
+        self.beside.crowded_out.connect(self.follow)
+
+    def _say(self, words: str) -> None:
+        """Below the canvas: what the tool waits for or what was clicked, and what is selected."""
+        said = words or self.toolbox.hint()
+        self.told.set_whole("   ·   ".join(filter(None, (said, self.cropping.words()))))
+
+    def tell(self, who: str, doing: str, share: float = -1.0) -> None:
+        """What is under way, by who does it; nothing for no words."""
+        self._doing[who] = (doing, share)
+        under_way = [one for one in self._doing.values() if one[0]]
+        self.working.tell([one[0] for one in under_way], under_way[0][1] if len(under_way) == 1 else -1.0)
+
+    def _stop(self) -> None:
+        self.opening.cancel()
+        self.asking.cancel()
+
+    def _toggle(self, panel: QWidget) -> None:
+        panel.setVisible(panel.isHidden())
+        self.follow()
+        self.changed.emit()
 
     def follow(self) -> None:
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
-        for name in ("close", "export"):
+        for name in ("close", "export", "save", "save-as", "properties"):
             self.acts[name].setEnabled(some)
             self.acts[name].setVisible(some)
+        for name, panel in (("properties", self.properties), ("clip", self.cutting)):
+            self.acts[name].setChecked(not panel.isHidden())
+        self.top.tell(Path(self.state.path).stem if some and self.state.path else "", least_px=TITLE_PX)
+        self.kept.set_whole(self.keeping.words() if some else "")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.scenes import Node, Placement
+from workbench.core.scenes import Box, Node, Placement
 from workbench.core.volumes import Triple
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
@@ -97,6 +97,17 @@ def changed(scene: Scene, names: Iterable[str], change: Matrix) -> list[Node]:
             node, placement=placement_of(np.linalg.inv(above) @ change @ scene.world(name))
         ))  # fmt: skip
     return found
+
+
+def box_moved(box: Box, change: NDArray[np.floating]) -> Box:
+    """A box as seen after a change that keeps z upright; sides are scaled, tilts are left out."""
+    scale = np.linalg.norm(change[:3, :3], axis=0)
+    centre = change[:3, :3] @ np.asarray(box.centre) + change[:3, 3]
+    along = change[:3, :3] @ np.array([math.cos(box.yaw_rad), math.sin(box.yaw_rad), 0.0])
+    return msgspec.structs.replace(
+        box, centre=_three(centre), size=_three(np.asarray(box.size) * scale),
+        yaw_rad=math.atan2(float(along[1]), float(along[0])),
+    )  # fmt: skip
 
 
 def _three(vector: Iterable[float]) -> Triple:

@@ -7,6 +7,7 @@ never written over. Runs on any thread; raises InputError or OSError.
 from __future__ import annotations
 
 import base64
+import functools
 import shutil
 import uuid
 import zipfile
@@ -90,15 +91,15 @@ def write(path: Path, what: Kept, own: Path) -> None:
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     names: dict[str, str] = {}
 
-    def inside(text: str, source: str) -> str:
-        if not text.startswith("/") and not Path(text).is_absolute():
+    def inside(source: str, text: str) -> str:
+        if not Path(text).is_absolute():
             return text
         place = Path(text)
         if (source and not place.is_relative_to(own)) or not place.is_file():
             return text
         return names.setdefault(text, f"{INSIDE}arrays/{len(names)}{place.suffix}")
 
-    nodes = tuple(_rewritten(one, lambda text, one=one: inside(text, one.source)) for one in what.scene.nodes)
+    nodes = tuple(_rewritten(one, functools.partial(inside, one.source)) for one in what.scene.nodes)
     doc = Kept(msgspec.structs.replace(what.scene, nodes=nodes), what.selected)
     try:
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def combined(before: Mask | None, hit: Mask, how: How) -> Mask:
     return before | hit if how == "add" else before & ~hit
 
 
-def with_values(values: NDArray[np.generic], low: float, high: float) -> Mask:
+def with_values(values: NDArray[Any], low: float, high: float) -> Mask:
     """Which numbers lie in a range, bounds included; none that is not a number."""
     return np.asarray((values >= low) & (values <= high))
 

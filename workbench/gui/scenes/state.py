@@ -64,12 +64,22 @@ class State(QObject):
         self.path = ""
         self.take(SceneDoc())
 
+    def home_of(self, node: Node) -> Placement:
+        """Where a thing stands by its file: shifted only by what its origin differs from the scene's."""
+        own: Triple = getattr(node.thing, "origin", NOWHERE)
+        found = np.eye(4)
+        if own != NOWHERE:
+            found[:3, 3] = np.subtract(own, self.origin)
+        return placement_of(found)
+
     def place_words(self, at: Iterable[float]) -> str:
         """A scene position in the numbers of the files: '512 034.21, 5 403 112.80, 312.4 m'."""
-        told = [float(one) + base for one, base in zip(at, self.origin, strict=True)]
-        return ", ".join(f"{one:,.4g}" if abs(one) < 1e4 else f"{one:,.2f}" for one in told).replace(",", " ", 0) + (
-            f" {self.unit}"
-        )
+        told = (float(one) + base for one, base in zip(at, self.origin, strict=True))
+        return ", ".join(f"{one:.4g}" if abs(one) < 1e4 else _grouped(one) for one in told) + f" {self.unit}"
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,.2f}".replace(",", "\u202f")
 
 
 def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Triple, list[str]]:

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.scenes import Column, MeshDoc, PointsDoc, Triple
+from workbench.core.scenes import Column, MeshDoc, PointsDoc
+from workbench.core.volumes import Triple
 
 Mask = NDArray[np.bool_]
 

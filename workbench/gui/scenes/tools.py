@@ -207,6 +207,7 @@ class ClickTool(Tool):
         down, self._down = self._down, None
         if down is not None and (event.position() - down).manhattanLength() <= theme().pixels(round(CLICK_PX)):
             self.clicked.emit(event.position().x(), event.position().y())
+            return True
         return False
 
     def leave(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from workbench.gui.scenes.tree import SceneTree
 if TYPE_CHECKING:
     from workbench.gui.scenes.page import ScenesPage
 
+ONE_STEP_S = 1.0
+"""Changes of one setting that follow each other as quickly are undone together."""
+
 
 class TreeDeeds(QObject):
     """Listens to the tree and makes edits of the page's document."""
@@ -33,6 +37,7 @@ class TreeDeeds(QObject):
         self.acts: dict[str, QAction] = {
             name: make_action(tree, f"view.scenetree.{name}", do) for name, do in doing.items()
         }
+        self._stroke, self._stroke_key, self._stroke_s = 0, "", 0.0
         tree.rows.renamed.connect(self.rename)
         tree.rows.moved.connect(self.move)
         tree.rows.shown.connect(lambda name, shown: self.show([name], shown))
@@ -45,6 +50,14 @@ class TreeDeeds(QObject):
         """What can be done with what is chosen."""
         for name, act in self.acts.items():
             act.setEnabled(bool(self.scene.nodes) if name == "alone" else bool(self.scene.chosen))
+
+    def stroke(self, key: str = "") -> int:
+        """A number for edits that are one step: another one each time, but for the same key in quick succession."""
+        now_s = time.monotonic()
+        if not key or key != self._stroke_key or now_s - self._stroke_s > ONE_STEP_S:
+            self._stroke += 1
+        self._stroke_key, self._stroke_s = key, now_s
+        return self._stroke
 
     # Deeds
 

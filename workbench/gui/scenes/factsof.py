@@ -1,0 +1,78 @@
+"""What is told of a thing in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.core.scenes import CamerasDoc, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
+from workbench.gui.scenes.scene import Scene, extent_of
+from workbench.gui.scenes.state import State
+
+Row = tuple[str, str]
+
+
+def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
+    """Names and values, most wanted first."""
+    thing: Any = node.thing
+    rows: list[Row] = []
+    match thing:
+        case PointsDoc():
+            of = f" of {number(thing.of)}" if thing.of > thing.count else ""
+            rows = [("Points", number(thing.count) + of), *_columns(thing)]
+        case MeshDoc():
+            more = [word for word in ("normals", "colours", "texture") if getattr(thing, word)]
+            rows = [("Faces", number(thing.face_count)), ("Vertices", number(thing.vertex_count)),
+                    ("Has", ", ".join(more) or "positions only")]  # fmt: skip
+        case RadianceDoc():
+            rows = [("Grid", " × ".join(map(str, thing.shape))), ("Density", thing.meta.density),
+                    *([("Field", Path(thing.field).name)] if thing.field else [])]  # fmt: skip
+        case VolumeDoc():
+            meta = thing.file.meta
+            rows = [("Volume", meta.modality or "values"), *([("Unit", meta.unit)] if meta.unit else [])]
+        case CamerasDoc():
+            held = sum(one.held_out for one in thing.images)
+            rows = [("Photographs", number(len(thing.images))), *([("Held out", number(held))] if held else [])]
+        case None:
+            rows = [("Holds", number(sum(1 for _ in scene.below(node.id)) - 1) + " things")]
+        case _:
+            rows = [("Boxes", number(len(thing.boxes)))]
+    return [*rows, *_extent(node, scene, state), *_origin(node, state), *_from(node)]
+
+
+def number(many: int) -> str:
+    """With thin spaces between thousands."""
+    return f"{many:,}".replace(",", "\u202f")
+
+
+def _columns(thing: PointsDoc) -> list[Row]:
+    names = [one.name for one in thing.columns]
+    return [("Columns", ", ".join(names))] if names else []
+
+
+def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
+    own = extent_of(node.thing)
+    seen = scene.bounds([node.id])
+    if own is None or seen is None:
+        return []
+    size = seen[1] - seen[0]
+    return [("Size", f"{_triple(size)} {state.unit}"), ("Middle", state.place_words((seen[0] + seen[1]) / 2))]
+
+
+def _origin(node: Node, state: State) -> list[Row]:
+    own = getattr(node.thing, "origin", (0.0, 0.0, 0.0))
+    return [("Moved by", ", ".join(f"−{one:,.0f}".replace(",", "\u202f") for one in own))] if any(own) else []
+
+
+def _from(node: Node) -> list[Row]:
+    rows = [("From", node.source)] if node.source else []
+    rows += [("Made", node.made)] if node.made else []
+    notes: Sequence[str] = getattr(node.thing, "notes", ())
+    return [*rows, *(("Note", one) for one in notes)]
+
+
+def _triple(vector: Sequence[float] | np.ndarray[Any, Any]) -> str:
+    return " × ".join(f"{float(one):.4g}" for one in vector)

@@ -1,0 +1,336 @@
+"""Everything that is done on the canvas: its tools, its views, what is selected, measured, cut and drawn there."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QSize, Signal
+from PySide6.QtGui import QAction, QImage
+from PySide6.QtWidgets import QInputDialog, QMenu
+
+from workbench.core.problem import KnownTrouble
+from workbench.core.scenes import Box, BoxesDoc, Measure, Node
+from workbench.gui.actions import make_action
+from workbench.gui.savedialog import ask_where
+from workbench.gui.scenes import placing, trees
+from workbench.gui.scenes.boxing import BoxTool
+from workbench.gui.scenes.edits import SwapEdit, new_id
+from workbench.gui.scenes.gizmo import TransformTool
+from workbench.gui.scenes.measuring import MeasureTool
+from workbench.gui.scenes.scene import matrix_of, placement_of
+from workbench.gui.scenes.selecting import How, Mask
+from workbench.gui.scenes.tools import BrushTool, LassoTool, RectangleTool, RegionTool, Tool
+from workbench.gui.volumes.toolrow import ToolRow
+
+if TYPE_CHECKING:
+    from workbench.gui.scenes.page import ScenesPage
+
+PICTURE_FACTOR = 2
+"""A saved picture has so many times the pixels of the canvas along each side."""
+LABEL = "object"
+
+
+class ToolBox(QObject):
+    """`told` carries a line about what to do now, or what was done."""
+
+    told = Signal(str)
+    tool_changed = Signal(str)
+    """The name of the tool that has the mouse; empty while it navigates."""
+
+    def __init__(self, page: ScenesPage) -> None:
+        super().__init__(page)
+        self.page, self.scene, self.canvas = page, page.scene, page.canvas
+        self.now = ""
+        self._stroke = 0
+        self._dragged: dict[str, Node] = {}
+        self.brush = BrushTool(self.canvas)
+        transform = TransformTool(self.canvas, self.canvas.gaze, self._middle)
+        box = BoxTool(self.canvas, self.canvas.gaze, self._floor, self._reach)
+        self.tools: dict[str, Tool] = {
+            "transform": transform, "box": RectangleTool(self.canvas), "lasso": LassoTool(self.canvas),
+            "brush": self.brush, "distance": MeasureTool(self.canvas, self.canvas.gaze, 2),
+            "angle": MeasureTool(self.canvas, self.canvas.gaze, 3), "new-box": box,
+        }  # fmt: skip
+        self._make_actions()
+        self.row = ToolRow(self._groups(), self._menu())
+        transform.dragged.connect(self._drag)
+        transform.finished.connect(self._drop)
+        box.drawn.connect(self.add_box)
+        box.told.connect(self._tell_hint)
+        for tool in self.tools.values():
+            if isinstance(tool, RegionTool):
+                tool.drawn.connect(self._select)
+            elif isinstance(tool, MeasureTool):
+                tool.measured.connect(self.add_measure)
+                tool.told.connect(self._tell_hint)
+        self.scene.chosen_changed.connect(self.follow)
+        self.scene.selected.connect(lambda _: self.follow())
+        self.scene.rearranged.connect(self.follow)
+        self.scene.changed.connect(lambda _: self.follow())
+        self.scene.cut.connect(self.follow)
+        self.page.state.changed.connect(self.follow)
+        self.canvas.picked.connect(self._picked)
+        self.follow()
+
+    # Tools
+
+    def use(self, name: str) -> None:
+        """Give the mouse to a tool; to navigation for none, or for the one that has it."""
+        before, self.now = self.now, "" if name == self.now else name
+        if before:
+            self.tools[before].leave()
+        self.canvas.tool = self.tools.get(self.now)
+        if self.now:
+            self.canvas.setCursor(self.tools[self.now].cursor)
+        else:
+            self.canvas.unsetCursor()
+        for one in self.tools:
+            self.acts[one].setChecked(one == self.now)
+        self.acts["navigate"].setChecked(not self.now)
+        self.canvas.update()
+        self.canvas.setFocus()
+        self.told.emit(self.hint())
+        self.tool_changed.emit(self.now)
+
+    def hint(self) -> str:
+        """What the tool waits for."""
+        return self.tools[self.now].hint if self.now else ""
+
+    def _tell_hint(self, words: str) -> None:
+        self.told.emit(words if self.now else "")
+
+    def _escape(self) -> None:
+        self.use("") if self.now else self.scene.choose(())
+
+    def _picked(self, found: tuple[str, int, NDArray[np.float64]] | None) -> None:
+        if self.now:
+            return
+        self.scene.choose([found[0]] if found is not None else [])
+        if found is not None:
+            self.told.emit(f"{self.scene.nodes[found[0]].name}: {self.page.state.place_words(found[2])}")
+
+    # Selecting
+
+    def _select(self, region: Mask, how: How) -> None:
+        self.page.cropping.select_region(region, self.canvas.gaze().whole, how)
+
+    # Moving, turning, scaling
+
+    def _middle(self) -> NDArray[np.float64] | None:
+        if not self.scene.chosen:
+            return None
+        bounds = self.scene.bounds(self.scene.chosen)
+        if bounds is None:
+            return self.scene.world(self.scene.chosen[0])[:3, 3]
+        return np.asarray((bounds[0] + bounds[1]) / 2)
+
+    def _drag(self, change: NDArray[np.float64]) -> None:
+        if not self._dragged:
+            self._stroke = self.page.trees.stroke()
+            self._dragged = {one: self.scene.nodes[one] for one in trees.tops(self.scene, self.scene.chosen)}
+        nodes = []
+        for name, first in self._dragged.items():
+            above = self.scene.world(first.parent) if first.parent else np.eye(4)
+            moved = np.linalg.inv(above) @ change @ above @ matrix_of(first.placement)
+            nodes.append(msgspec.structs.replace(self.scene.nodes[name], placement=placement_of(moved)))
+        self.page.trees.put(nodes, "move", stroke=self._stroke)
+
+    def _drop(self) -> None:
+        self._dragged = {}
+
+    # Measuring
+
+    def add_measure(self, one: Measure) -> None:
+        """Another measure."""
+        self._swap_measures((*self.scene.measures, one), "measure")
+        self.told.emit(self.hint())
+
+    def remove_measures(self) -> None:
+        """None."""
+        self._swap_measures((), "delete measures")
+
+    def _swap_measures(self, after: tuple[Measure, ...], text: str) -> None:
+        self.page.document.push(SwapEdit(self.scene.set_measures, self.scene.measures, after, text=text))
+
+    # Boxes
+
+    def _floor(self, x: float, y: float) -> float:
+        """The height of what lies under the pointer, else of the scene's ground."""
+        found = self.canvas.pick(x, y)
+        if found is not None:
+            return float(found[2][2])
+        bounds = self.scene.bounds()
+        return float(bounds[0][2]) if bounds is not None else 0.0
+
+    def _reach(self) -> float:
+        bounds = self.scene.bounds()
+        return float(np.linalg.norm(bounds[1] - bounds[0])) if bounds is not None else 1.0
+
+    def add_box(self, box: Box) -> None:
+        """A box in scene coordinates, into the chosen boxes, or new ones."""
+        holder = next((self.scene.nodes[one] for one in self.scene.chosen
+                       if isinstance(self.scene.nodes[one].thing, BoxesDoc)), None)  # fmt: skip
+        if holder is None or not isinstance(holder.thing, BoxesDoc):
+            box = msgspec.structs.replace(box, label=LABEL)
+            self.page.trees.add([Node(new_id(), "boxes", BoxesDoc((box,), names=(LABEL,)))], "draw a box")
+            return
+        doc = holder.thing
+        label = doc.boxes[-1].label if doc.boxes else LABEL
+        box = msgspec.structs.replace(placing.box_moved(box, np.linalg.inv(self.scene.world(holder.id))), label=label)
+        doc = msgspec.structs.replace(doc, boxes=(*doc.boxes, box), names=tuple(dict.fromkeys([*doc.names, label])))
+        self.page.trees.put([msgspec.structs.replace(holder, thing=doc)], "draw a box")
+
+    # Views
+
+    def opposite(self) -> None:
+        """From the other side: turned about the upright through the point that one looks at."""
+        view = self.scene.view
+        turn = placing.turned(np.array([0.0, 0.0, 1.0]), math.pi, np.array(view.about))
+        self.canvas.navigator.go(msgspec.structs.replace(view, pose=placement_of(turn @ matrix_of(view.pose))))
+
+    def orthographic(self) -> None:
+        """Parallel lines stay parallel, and what is looked at as large as it was; or back."""
+        view = self.scene.view
+        pose, about = matrix_of(view.pose), np.array(view.about)
+        across = 2 * math.tan(math.radians(view.height_deg) / 2)
+        if not view.orthographic:
+            away = max(float((pose[:3, 3] - about) @ pose[:3, 2]), 1e-9)
+            self.scene.look_from(msgspec.structs.replace(view, orthographic=True, height=away * across))
+            return
+        shift = view.height / across - float((pose[:3, 3] - about) @ pose[:3, 2])
+        pose[:3, 3] += pose[:3, 2] * shift
+        self.scene.look_from(msgspec.structs.replace(view, orthographic=False, pose=placement_of(pose)))
+
+    def keep_view(self) -> None:
+        """Ask for a name, and keep where one looks from."""
+        dialog = QInputDialog(self.page)
+        dialog.setWindowTitle("Keep viewpoint")
+        dialog.setLabelText("Name")
+        names = {one.name for one in self.page.state.views}
+        dialog.setTextValue(trees.free_name("view", names.__contains__))
+        dialog.textValueSelected.connect(lambda name: self.add_view(name.strip()) if name.strip() else None)
+        dialog.finished.connect(lambda _: dialog.deleteLater())
+        dialog.open()
+
+    def add_view(self, name: str) -> None:
+        """Keep where one looks from; a view of that name is replaced."""
+        state = self.page.state
+        rest = tuple(one for one in state.views if one.name != name)
+        after = (*rest, msgspec.structs.replace(self.scene.view, name=name))
+        self.page.document.push(SwapEdit(state.set_views, state.views, after, text="keep a viewpoint"))
+
+    def remove_view(self, name: str) -> None:
+        """Keep one viewpoint less."""
+        state = self.page.state
+        after = tuple(one for one in state.views if one.name != name)
+        self.page.document.push(SwapEdit(state.set_views, state.views, after, text="delete a viewpoint"))
+
+    def see(self, name: str) -> None:
+        """Look from a kept viewpoint."""
+        for one in self.page.state.views:
+            if one.name == name:
+                self.canvas.navigator.go(one)
+                self.told.emit(f"Viewpoint: {name}")
+
+    def step_view(self, by: int) -> None:
+        """Look from the next kept viewpoint."""
+        views = self.page.state.views
+        if not views:
+            return
+        names = [one.name for one in views]
+        now = names.index(self.scene.view.name) if self.scene.view.name in names else -1 if by > 0 else 0
+        self.see(names[(now + by) % len(names)])
+
+    def save_picture(self) -> None:
+        """Ask where, and write what is seen, with more pixels than the screen shows."""
+        beside = Path(self.page.recent[0]).parent if self.page.recent else Path.home()
+        ask_where(self.page, "Save what is seen", beside / "scene", {"PNG pictures (*.png)": ".png"},
+                  then=self._picture, failed=self.page.failed_with)  # fmt: skip
+
+    def _picture(self, path: Path) -> None:
+        size = QSize(self.canvas.width() * PICTURE_FACTOR, self.canvas.height() * PICTURE_FACTOR)
+        picture: QImage = self.canvas.grab_picture(size)
+        self.page.asking.work(
+            f"Writing {path.name}", lambda: _save(picture, path),
+            lambda _: self.told.emit(f"Saved {path.name}: {size.width()} × {size.height()} pixels"),
+        )  # fmt: skip
+
+    # Building
+
+    def _make_actions(self) -> None:
+        crop, tools = self.page.cropping, tuple(self.tools)
+        doing: dict[str, Callable[[], object]] = {
+            "frame": self.canvas.fit_chosen, "all": self.canvas.fit, "front": lambda: self.canvas.look("front"),
+            "right": lambda: self.canvas.look("right"), "top": lambda: self.canvas.look("top"),
+            "opposite": self.opposite, "orthographic": self.orthographic, "keep-view": self.keep_view,
+            "next-view": lambda: self.step_view(1), "previous-view": lambda: self.step_view(-1),
+            "picture": self.save_picture, "navigate": self._escape,
+            "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
+            "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
+            "hide": crop.hide, "keep": lambda: crop.hide(others=True), "unhide": crop.unhide, "split": crop.split,
+            "delete": self.delete, "unmeasure": self.remove_measures,
+        }  # fmt: skip
+        self.acts: dict[str, QAction] = {}
+        for name, do in doing.items():
+            self.acts[name] = make_action(self.canvas, f"view.scene.{name}", do, checkable=name in ("navigate",))
+        for name in tools:
+            use = functools.partial(self.use, name)
+            self.acts[name] = make_action(self.canvas, f"view.scene.{name}", use, checkable=True)
+        self.acts["navigate"].setChecked(True)
+
+    def delete(self) -> None:
+        """The selected points and faces, or else what is chosen."""
+        if self.scene.selection:
+            self.page.cropping.delete()
+        else:
+            self.page.trees.remove()
+
+    def _groups(self) -> list[list[QAction]]:
+        acts = self.acts | self.page.acts
+        names = (
+            ("undo", "redo"), ("navigate", "transform"), ("box", "lasso", "brush", "invert"),
+            ("hide", "keep", "unhide", "split", "delete"), ("distance", "angle", "new-box", "clip"),
+            ("frame", "all", "orthographic", "keep-view", "picture"),
+        )  # fmt: skip
+        return [[acts[one] for one in some if one in acts] for some in names]
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self.page)
+        for at, group in enumerate(self._groups()):
+            if at:
+                menu.addSeparator()
+            menu.addActions(group)
+        menu.addSeparator()
+        shown = {id(one) for group in self._groups() for one in group}
+        menu.addActions([one for one in self.acts.values() if id(one) not in shown])
+        return menu
+
+    def follow(self) -> None:
+        """What can be done now."""
+        scene = self.scene
+        some, selected, chosen = bool(scene.nodes), bool(scene.selection), bool(scene.chosen)
+        able = {
+            "hide": selected, "keep": selected, "split": selected, "select-none": selected,
+            "delete": selected or chosen, "unhide": any(one.hidden for one in scene.nodes.values()),
+            "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
+            "previous-view": bool(self.page.state.views),
+        }  # fmt: skip
+        for name, act in self.acts.items():
+            act.setEnabled(some and able.get(name, True))
+        if self.now == "transform" and not chosen:
+            self.use("")
+        self.canvas.unit = self.page.state.unit
+        self.canvas.update()
+
+
+def _save(picture: QImage, path: Path) -> None:
+    if not picture.save(str(path)):
+        raise KnownTrouble("The picture could not be written.", expected="a place that can be written",
+                           received=str(path), fix="Choose another folder.")  # fmt: skip
