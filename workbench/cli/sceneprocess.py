@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +16,15 @@ from workbench.cli.running import runner_of
 from workbench.core.params import check, knobs
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, SceneWritten, WriteThing
-from workbench.core.sceneprocess import OPERATIONS, Fact, Operation, SceneProcessed, SceneProcessWish, Standing, operation
+from workbench.core.sceneprocess import (
+    OPERATIONS,
+    Fact,
+    Operation,
+    SceneProcessed,
+    SceneProcessWish,
+    Standing,
+    operation,
+)
 from workbench.core.scenes import MeshDoc, Placement, PointsDoc, ReadThing, SceneRead, SceneReadWish
 from workbench.core.volumes import Triple
 from workbench.core.words import number
@@ -45,15 +52,13 @@ def process(asked: Namespace) -> int:
     parsed = check(declared.params, values)
     wish_knobs = {one.name: getattr(parsed, one.name) for one in knobs(declared.params)}
     stop = threading.Event()
-    with runner_of(open_home(asked.home)) as runner, _interrupted(stop):
+    with runner_of(open_home(asked.home)) as runner, first_interrupt(stop, "Stopping. Ctrl+C again leaves at once."):
+        reader = _Reader(runner, stop)
         try:
-            base: list[Triple] = []  # the origin that both things are told from: the first one's
-            on = _standing(runner, asked.path, asked.thing, declared, base, stop)
-            other = None
-            if declared.other:
-                other = _standing(runner, asked.other, asked.other_thing, None, base, stop)
+            on = reader.standing(asked.path, asked.thing, declared)
+            other = reader.standing(asked.other, asked.other_thing, None) if declared.other else None
             wish = SceneProcessWish(declared.name, on, wish_knobs, other)
-            found = _ask(runner, "scene-process", wish, SceneProcessed, stop, "the thing")
+            found = reader.ask("scene-process", wish, SceneProcessed, "the thing")
             written = _write(runner, found, on, asked) if asked.out is not None else None
         except Stopped:
             return 1
@@ -70,46 +75,42 @@ def _check_out(out: Path | None, declared: Operation, problems: list[Problem]) -
                                    received=out.name, fix="Choose another ending.", field="--out"))  # fmt: skip
 
 
-@contextlib.contextmanager
-def _interrupted(stop: threading.Event) -> Iterator[None]:
-    with first_interrupt(stop, "Stopping. Ctrl+C again leaves at once."):
-        yield
+class _Reader:
+    """Asks the worker until somebody stops it; all things are told from the origin of the first one."""
 
+    def __init__(self, runner: Runner, stop: threading.Event) -> None:
+        self.runner, self.stop = runner, stop
+        self.base: Triple | None = None
 
-def _ask(
-    runner: Runner, what: str, wish: msgspec.Struct, kind: type[T], stop: threading.Event, reads: str
-) -> T:  # fmt: skip
-    heard = [""]
+    def ask(self, what: str, wish: msgspec.Struct, kind: type[T], reads: str) -> T:
+        """The answer to a question; how far it is goes to the terminal."""
+        heard = [""]
 
-    def told(_part: T | None, fraction: float, words: str) -> None:
-        if words and words != heard[0]:
-            heard[0] = words
-            tell(f"{100 * fraction:3.0f} %  {words}" if fraction >= 0 else words)
+        def told(_part: T | None, fraction: float, words: str) -> None:
+            if words and words != heard[0]:
+                heard[0] = words
+                tell(f"{100 * fraction:3.0f} %  {words}" if fraction >= 0 else words)
 
-    return one_answer(runner, what, wish, kind, stop, told=told, reads=reads)
+        return one_answer(self.runner, what, wish, kind, self.stop, told=told, reads=reads)
 
-
-def _standing(
-    runner: Runner, path: Path, name: str, declared: Operation | None, base: list[Triple], stop: threading.Event
-) -> Standing:  # fmt: skip
-    """The thing of a file that is worked on: the named one, or the first that fits. Raises InputError for none."""
-    wish = SceneReadWish(str(path.expanduser().absolute()))
-    read = _ask(runner, "scene-read", wish, SceneRead, stop, "the file")
-    fit = [one for one in read.things if isinstance(one.thing, PointsDoc | MeshDoc)
-           and (declared is None or declared.takes(_kind(one)))]  # fmt: skip
-    chosen = next((one for one in fit if not name or one.name == name), None)
-    if chosen is None or not isinstance(chosen.thing, PointsDoc | MeshDoc):
+    def standing(self, path: Path, name: str, declared: Operation | None) -> Standing:
+        """The thing of a file that is worked on: the named one, or the first that fits. Raises InputError for none."""
+        wish = SceneReadWish(str(path.expanduser().absolute()))
+        read = self.ask("scene-read", wish, SceneRead, "the file")
+        for one in read.things:
+            thing = one.thing
+            if not isinstance(thing, PointsDoc | MeshDoc) or (name and one.name != name):
+                continue
+            if declared is None or declared.takes(_kind(one)):
+                self.base = self.base or thing.origin
+                return Standing(thing, shifted(one.placement, thing.origin, self.base), one.name)
         raise InputError(
-            "This file holds nothing of this name that could be worked on." if name else
             "This file holds nothing that this works on.",
             expected=name or (declared.reads if declared is not None else "points or a mesh"),
             received=", ".join(f"{one.name} ({_kind(one)})" for one in read.things) or "nothing",
-            fix="'workbench scenes info' lists what it holds.", field="--thing" if declared is not None else "--other",
+            fix="'workbench scenes info' lists what it holds.", field="--thing" if declared is not None else "OTHER",
             place=str(path),
         )  # fmt: skip
-    if not base:
-        base.append(chosen.thing.origin)
-    return Standing(chosen.thing, shifted(chosen.placement, chosen.thing.origin, base[0]), chosen.name)
 
 
 def _kind(one: ReadThing) -> str:

@@ -182,7 +182,7 @@ class Operation:
     @property
     def previews(self) -> bool:
         """Whether it can be seen on a sample first: meshes are processed whole."""
-        return self.reads == "points"
+        return self.reads != "mesh"
 
     def takes(self, kind: str) -> bool:
         """Whether it works on things of this kind."""
@@ -233,13 +233,17 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SceneProcessWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """An operation on a thing; the question `scene-process`. `sample` tries it on so many points only (0: all)."""
+    """An operation on a thing; the question `scene-process`. `sample` tries it on so many points only (0: all).
+
+    Arrays of what comes of it are written below `folder`, or into the home's cache where none is named.
+    """
 
     operation: str
     on: Standing
     knobs: dict[str, Any] = {}
     other: Standing | None = None
     sample: int = 0
+    folder: str = ""
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
