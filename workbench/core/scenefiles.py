@@ -10,7 +10,7 @@ import msgspec
 from workbench.core.scenes import UNMOVED, Placement, SceneRead, Thing, ThingKind
 
 READ_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    "Point clouds": (".ply", ".pcd", ".xyz", ".txt", ".csv", ".pts", ".las", ".laz"),
+    "Point clouds": (".ply", ".pcd", ".xyz", ".txt", ".csv", ".pts", ".asc", ".las", ".laz"),
     "Meshes": (".ply", ".obj", ".stl", ".glb", ".gltf", ".off"),
     "Volumes": (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".npz"),
     "Radiance grids": (".npz",),
@@ -70,8 +70,10 @@ class SceneInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 SceneSample = Literal["terrain", "statue", "head"]
 SAMPLES: Mapping[SceneSample, str] = {
-    "terrain": "A hill with trees and a house: a million points with classes and colours (LAZ)",
-    "statue": "A knotted ring on a plinth: a coloured mesh (GLB)",
-    "head": "A head in a CT scanner: a volume (NIfTI)",
+    "terrain": "A hill with trees and a house: 900 000 points with classes and colours (LAZ)",
+    "statue": "A knotted ring that stands on the hill: coloured meshes (GLB)",
+    "head": "A head in an MR scanner: a volume (NIfTI)",
 }
-"""What is generated on demand by the question `scene-sample` {name}; the answer is its file's path."""
+"""What is generated on demand by the question `scene-sample` {name}; the answer is a list with its file's path."""
+TOGETHER: tuple[SceneSample, ...] = ("terrain", "statue")
+"""Samples that stand in one scene; the answer to a question without a name."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.core.scenefiles import SceneInfo
+import msgspec
+
+from workbench.core.problem import KnownTrouble
+from workbench.core.scenefiles import TOGETHER, SceneInfo, SceneSample, SceneWriteWish, SceneWritten
 from workbench.core.scenes import SceneRead, SceneReadWish
 from workbench.worker.questions import as_asked
 
@@ -36,4 +39,35 @@ def _info(arguments: dict[str, Any], context: ApplyContext) -> SceneInfo:
     return SceneInfo(str(path), format_of(path), size, found)
 
 
-INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {"scene-read": _read, "scene-info": _info}
+def _write(arguments: dict[str, Any], context: ApplyContext) -> SceneWritten:
+    from workbench.engine.scenes.writing import write_scene
+
+    return write_scene(as_asked(arguments, SceneWriteWish), context.progress)
+
+
+class SampleAsked(msgspec.Struct, frozen=True):
+    """Which sample is meant; those that stand in one scene for none."""
+
+    name: SceneSample | Literal[""] = ""
+
+
+def _sample(arguments: dict[str, Any], context: ApplyContext) -> list[str]:
+    from workbench.engine.scenes.samples import write_sample
+
+    asked = as_asked(arguments, SampleAsked)
+    try:
+        folder = context.home.cache / "samples"
+        return [
+            str(write_sample(name, folder, context.progress)) for name in ([asked.name] if asked.name else TOGETHER)
+        ]
+    except (OSError, RuntimeError) as error:
+        raise KnownTrouble(
+            "The sample cannot be written.", expected="a writable home with room", received=str(error),
+            fix="Free some space, or move the home with WORKBENCH_HOME.",
+        ) from None  # fmt: skip
+
+
+INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {
+    "scene-read": _read, "scene-info": _info, "scene-write": _write,
+    "scene-sample": _sample,
+}  # fmt: skip

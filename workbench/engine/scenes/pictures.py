@@ -41,5 +41,14 @@ def keep_picture(shelf: Shelf, source: Source) -> str:
     return str(final)
 
 
+def near(path: Path, name: str) -> Path | None:
+    """A file that another names: beside it or below, nowhere else."""
+    try:
+        file = (path.parent / name.replace("\\", "/")).resolve()
+        return file if file.is_relative_to(path.parent.resolve()) and file.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
 def _stream(source: Path | bytes) -> Path | io.BytesIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source

@@ -186,6 +186,18 @@ def _las(path: Path, shelf: Shelf, most: int) -> Found:
     return _one(path, read_las(path, shelf, most))
 
 
+def _pcd(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingpcd import read_pcd
+
+    return _one(path, read_pcd(path, shelf, most))
+
+
+def _text(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingtext import read_text
+
+    return _one(path, read_text(path, shelf, most))
+
+
 def _obj(path: Path, shelf: Shelf, most: int) -> Found:
     from workbench.engine.scenes.readingobj import read_obj
 
@@ -242,8 +254,10 @@ def _boxes(path: Path) -> SceneRead:
 
 READERS: dict[str, Callable[[Path, Shelf, int], Found]] = {
     "ply": _ply, "las": _las, "obj": _obj, "stl": _stl, "off": _off, "gltf": _gltf, "volume": _volume, "npz": _npz,
+    "pcd": _pcd, "text": _text,
 }  # fmt: skip
 ENDINGS = {
     ".ply": "ply", ".las": "las", ".laz": "las", ".obj": "obj", ".stl": "stl", ".off": "off", ".glb": "gltf",
-    ".gltf": "gltf", ".npz": "npz", ".npy": "boxes",
+    ".gltf": "gltf", ".npz": "npz", ".npy": "boxes", ".pcd": "pcd", ".xyz": "text", ".txt": "text",
+    ".csv": "text", ".pts": "text", ".asc": "text",
 }  # fmt: skip

@@ -17,7 +17,7 @@ from workbench.core.scenes import Placement, ReadThing, Thing
 from workbench.core.words import count
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
-from workbench.engine.scenes.pictures import keep_picture
+from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.readingmeshes import damaged
 
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -42,7 +42,7 @@ def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], lis
         notes.append(f"Asks for extensions: {', '.join(map(str, kinds))[:120]}")
     try:
         scene = trimesh.load_scene(path, file_type=path.suffix.lower().lstrip("."), process=False)
-        things = _things(path, scene, shelf, notes)
+        things = _things(path, scene, _places(described), shelf, notes)
     except (Problem, JobCancelled, MemoryError):
         raise
     except Exception as error:  # the library raises what it likes
@@ -81,8 +81,6 @@ def _check(path: Path, described: dict[str, Any]) -> list[Path]:
     for one in _rows(described, "buffers") + _rows(described, "images"):
         uri = one.get("uri")
         if isinstance(uri, str) and not uri.startswith("data:"):
-            from workbench.engine.scenes.readingobj import near
-
             file = near(path, uri)
             if file is None:
                 raise damaged(path, "glTF", f"the file {uri[:80]} beside it", "no such file")
@@ -125,9 +123,14 @@ def _check_tree(path: Path, nodes: list[dict[str, Any]]) -> None:
                 )
 
 
-def _things(path: Path, scene: Any, shelf: Shelf, notes: list[str]) -> list[ReadThing]:
+def _places(described: dict[str, Any]) -> dict[str, int]:
+    """The place of each node in the file by its name: the library keeps them in no order."""
+    return {str(one.get("name", at)): at for at, one in reversed(list(enumerate(_rows(described, "nodes"))))}
+
+
+def _things(path: Path, scene: Any, places: dict[str, int], shelf: Shelf, notes: list[str]) -> list[ReadThing]:
     things, kept, others = list[ReadThing](), dict[str, Thing](), dict[str, int]()
-    names = list(scene.graph.nodes_geometry)
+    names = sorted(scene.graph.nodes_geometry, key=lambda node: (places.get(str(node), len(places)), str(node)))
     for number, node in enumerate(names):
         shelf.told(number, len(names), "things")
         matrix, geometry_name = scene.graph.get(node)

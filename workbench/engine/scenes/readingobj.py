@@ -15,7 +15,7 @@ from workbench.core.scenes import ReadThing
 from workbench.core.words import count
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Shelf, keep_mesh
-from workbench.engine.scenes.pictures import keep_picture
+from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.polygons import Polygons, triangles_of
 from workbench.engine.scenes.readingmeshes import damaged
 from workbench.engine.scenes.texts import numbers
@@ -83,7 +83,9 @@ def read_obj(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], list
             notes.append(f"The texture {texture[:80]} is not beside the file, or no picture")
         things.append(ReadThing(name or path.stem, thing.keep(shelf, picture if len(uv) else "", path),
                                 parent=path.stem if name else ""))  # fmt: skip
-    if len(things) > 1:
+    if len(things) == 1:
+        things = [ReadThing(path.stem, things[0].thing)]
+    else:
         things = [_in_group(one, path.stem, number) for number, one in enumerate(things)]
     return things, notes, beside
 
@@ -305,15 +307,6 @@ def _picture_name(words: list[bytes]) -> str:
         while at < len(words) - 1 and words[at].replace(b".", b"").replace(b"-", b"").isdigit():
             at += 1
     return b" ".join(words[at:]).decode("utf-8", "replace").replace("\\", "/")
-
-
-def near(path: Path, name: str) -> Path | None:
-    """A file that another names: beside it or below, nowhere else."""
-    try:
-        file = (path.parent / name.replace("\\", "/")).resolve()
-        return file if file.is_relative_to(path.parent.resolve()) and file.is_file() else None
-    except (OSError, ValueError):
-        return None
 
 
 def _texture(path: Path, name: str, shelf: Shelf) -> tuple[str, list[Path]]:

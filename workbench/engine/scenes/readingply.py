@@ -15,6 +15,7 @@ from workbench.core.scenes import MeshDoc, PointsDoc
 from workbench.core.words import count
 from workbench.engine.scenes.columns import SplatColumns, guessed
 from workbench.engine.scenes.keeping import CHUNK, CloudWriter, Shelf, keep_mesh
+from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.polygons import Polygons, triangles
 from workbench.engine.scenes.texts import Tokens
 
@@ -434,12 +435,27 @@ def _mesh(header: PlyHeader, vertex: Element, face: Element, shelf: Shelf) -> Me
         solid = np.full(len(colours), 255, np.uint8) if alpha is None else np.asarray(alpha, np.uint8)
         colours = np.column_stack([colours, solid])
     uv = _uv(table)
+    texture = _texture(header, shelf, notes) if uv is not None else ""
     left = [name for name in known if name not in ("normals", "s", "t", "u", "v", "texture_u", "texture_v")]
     notes += [f"Of vertices left out: {', '.join(left)[:120]}"] if left else []
     return keep_mesh(
-        shelf, vertices, faces, normals=known.get("normals"), colours=colours, uv=uv,
+        shelf, vertices, faces, normals=known.get("normals"), colours=colours, uv=uv, texture=texture,
         name="mesh", notes=notes, place=header.path.name,
     )  # fmt: skip
+
+
+def _texture(header: PlyHeader, shelf: Shelf, notes: list[str]) -> str:
+    """The picture that a comment names, as MeshLab writes it."""
+    name = next((one.partition(" ")[2].strip() for one in header.comments if one.startswith("TextureFile ")), "")
+    file = near(header.path, name) if name else None
+    if file is not None:
+        try:
+            return keep_picture(shelf, file)
+        except InputError as problem:
+            notes.append(problem.what)
+    elif name:
+        notes.append(f"The texture {name[:80]} is not beside the file")
+    return ""
 
 
 def _plain(rows: Any, flat: Element) -> dict[str, NDArray[Any]]:
