@@ -120,6 +120,7 @@ class CutPanel(SidePanel):
         name, px = "xyz"[axis], theme().pixels
         on, flipped, slider = QCheckBox(name), QCheckBox("other side"), QSlider(Qt.Orientation.Horizontal)
         number = NumberBox(-1e9, 1e9, 0.1)
+        number.setFixedWidth(px(76))
         on.setToolTip(f"Cut the scene across {name}")
         flipped.setToolTip(f"Cut away what lies before the plane, not what lies beyond it, along {name}")
         for widget, told in ((on, f"Cut across {name}"), (flipped, f"Other side along {name}"),

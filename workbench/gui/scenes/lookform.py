@@ -79,7 +79,7 @@ class LookForm(QWidget):
         at = 0
         for row in ROWS[node.kind]:
             label, field = words(row.title, "dim"), self._field(row, node)
-            label.setMaximumWidth(theme().pixels(104))
+            label.setWordWrap(False)
             label.setBuddy(field)
             field.setAccessibleName(row.title)
             field.setToolTip(row.tip or row.title)
@@ -201,11 +201,15 @@ class NumberBox(QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.setMinimumWidth(theme().pixels(56))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        # Three stand in a row: the room of the arrows is needed for digits, and the arrow keys step as well.
+        self.setStyleSheet(
+            "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; }"
+            "QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { width: 0; height: 0; image: none; }"
+        )
         indent(self)
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.7g}"
+        return f"{value:.6g}"
 
     def valueFromText(self, text: str) -> float:
         try:

@@ -92,7 +92,7 @@ ROWS: Mapping[str, tuple[LookRow, ...]] = {
         *_MAP,
         LookRow("colour", "Colour", "colour", when=_plain),
         LookRow("size", "Size", "number", low=0.001, high=1000, step=0.5, tip="In pixels, or in units of the scene"),
-        LookRow("size_in_scene", "Size in the scene's units", "switch"),
+        LookRow("size_in_scene", "In scene units", "switch", tip="The size is in units of the scene, not in pixels"),
         LookRow("round", "Round", "switch"),
         _OPACITY,
         LookRow("shading", "Shading", "choice", _plainly(

@@ -27,6 +27,7 @@ from workbench.gui.link import Link
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
+from workbench.gui.scenes.exporting import Exporting
 from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.opening import Opening
 from workbench.gui.scenes.projects import SUFFIX
@@ -42,7 +43,7 @@ from workbench.gui.topline import TabChooser
 from workbench.gui.undo import Document
 from workbench.gui.working import WorkingLine
 
-TREE_PX = 260
+TREE_PX = 232
 SUFFIXES = (
     ".ply", ".pcd", ".xyz", ".csv", ".txt", ".pts", ".las", ".laz", ".obj", ".stl", ".glb", ".gltf", ".off", ".nii",
     ".nii.gz", ".nrrd", ".nhdr", ".mha", ".npz", ".json", ".scene",
@@ -69,6 +70,7 @@ class ScenesPage(FilesPage):
         self.keeping = Keeping(self)
         self.cropping = Cropping(self, self.keeping.folder)
         self.trees = TreeDeeds(self, self.tree)
+        self.exporting = Exporting(self)
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
@@ -184,8 +186,9 @@ class ScenesPage(FilesPage):
         column.addWidget(self.toolbox.row)
         column.addWidget(self.canvas, 1)
         line = QHBoxLayout()
-        line.addWidget(self.told, 1)
-        line.addWidget(self.kept)
+        line.addWidget(self.told, 2)
+        line.addWidget(self.kept, 1)
+        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight)
         column.addLayout(line)
         parts = QSplitter(Qt.Orientation.Horizontal)
         for part in (left, right):
@@ -198,7 +201,7 @@ class ScenesPage(FilesPage):
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
-            "close": self.close_scene, "export": lambda: None, "open": self.keeping.ask_open,
+            "close": self.close_scene, "export": self.exporting.ask, "open": self.keeping.ask_open,
             "save": self.keeping.save, "save-as": self.keeping.save_as,
         }  # fmt: skip
         self.acts = {name: make_action(self, f"scenes.{name}", do) for name, do in doing.items()}
@@ -230,7 +233,7 @@ class ScenesPage(FilesPage):
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""
         said = words or self.toolbox.hint()
-        self.told.set_whole("   ·   ".join(filter(None, (said, self.cropping.words()))))
+        self.told.set_whole("   ·   ".join(filter(None, (self.cropping.words(), said))))
 
     def tell(self, who: str, doing: str, share: float = -1.0) -> None:
         """What is under way, by who does it; nothing for no words."""
@@ -239,8 +242,8 @@ class ScenesPage(FilesPage):
         self.working.tell([one[0] for one in under_way], under_way[0][1] if len(under_way) == 1 else -1.0)
 
     def _stop(self) -> None:
-        self.opening.cancel()
-        self.asking.cancel()
+        for one in (self.opening, self.asking, self.exporting.asking):
+            one.cancel()
 
     def _toggle(self, panel: QWidget) -> None:
         panel.setVisible(panel.isHidden())

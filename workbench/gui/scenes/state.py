@@ -75,11 +75,13 @@ class State(QObject):
     def place_words(self, at: Iterable[float]) -> str:
         """A scene position in the numbers of the files: '512 034.21, 5 403 112.80, 312.4 m'."""
         told = (float(one) + base for one, base in zip(at, self.origin, strict=True))
-        return ", ".join(f"{one:.4g}" if abs(one) < 1e4 else _grouped(one) for one in told) + f" {self.unit}"
+        return ", ".join(_grouped(one) for one in told) + f" {self.unit}"
 
 
 def _grouped(number: float) -> str:
-    return f"{number:,.2f}".replace(",", "\u202f")
+    """With thin spaces between thousands; parts of a unit as far as they matter beside it."""
+    digits = 2 if abs(number) >= 1000 else 3
+    return f"{round(number, digits) + 0.0:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
 
 
 def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Triple, list[str]]:

@@ -16,7 +16,7 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from workbench.core.problem import KnownTrouble
-from workbench.core.scenes import Box, BoxesDoc, Measure, Node
+from workbench.core.scenes import Box, BoxesDoc, Measure, Node, PointsDoc
 from workbench.gui.actions import make_action
 from workbench.gui.savedialog import ask_where
 from workbench.gui.scenes import placing, trees
@@ -27,6 +27,7 @@ from workbench.gui.scenes.measuring import MeasureTool
 from workbench.gui.scenes.scene import matrix_of, placement_of
 from workbench.gui.scenes.selecting import How, Mask
 from workbench.gui.scenes.tools import BrushTool, LassoTool, RectangleTool, RegionTool, Tool
+from workbench.gui.scenes.valuedialog import ValueDialog
 from workbench.gui.volumes.toolrow import ToolRow
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class ToolBox(QObject):
         if self.now:
             return
         self.scene.choose([found[0]] if found is not None else [])
+        if found is not None and self.scene.nodes[found[0]].kind == "boxes":
+            self.page.properties.boxes.mark(found[1])
         if found is not None:
             self.told.emit(f"{self.scene.nodes[found[0]].name}: {self.page.state.place_words(found[2])}")
 
@@ -120,6 +123,17 @@ class ToolBox(QObject):
 
     def _select(self, region: Mask, how: How) -> None:
         self.page.cropping.select_region(region, self.canvas.gaze().whole, how)
+
+    def clouds(self) -> list[Node]:
+        """The clouds that can be selected from by value: chosen ones, or all that are shown."""
+        chosen = [one for name in self.scene.chosen for one in self.scene.below(name)] or self.scene.nodes.values()
+        return [one for one in chosen if isinstance(one.thing, PointsDoc) and self.scene.is_shown(one.id)]
+
+    def select_value(self) -> None:
+        """Ask for classes or a range of the first chosen cloud."""
+        clouds = self.clouds()
+        if clouds:
+            ValueDialog(self.page, clouds[0], self.page.cropping.select_column).open()
 
     # Moving, turning, scaling
 
@@ -274,7 +288,7 @@ class ToolBox(QObject):
             "picture": self.save_picture, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
-            "hide": crop.hide, "keep": lambda: crop.hide(others=True), "unhide": crop.unhide, "split": crop.split,
+            "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True), "unhide": crop.unhide, "split": crop.split,
             "delete": self.delete, "unmeasure": self.remove_measures,
         }  # fmt: skip
         self.acts: dict[str, QAction] = {}
@@ -318,7 +332,7 @@ class ToolBox(QObject):
         some, selected, chosen = bool(scene.nodes), bool(scene.selection), bool(scene.chosen)
         able = {
             "hide": selected, "keep": selected, "split": selected, "select-none": selected,
-            "delete": selected or chosen, "unhide": any(one.hidden for one in scene.nodes.values()),
+            "delete": selected or chosen, "select-value": bool(self.clouds()), "unhide": any(one.hidden for one in scene.nodes.values()),
             "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
             "previous-view": bool(self.page.state.views),
         }  # fmt: skip

@@ -1,0 +1,107 @@
+"""Writes things of the scene to files for other programs, through the worker; no file that is read is written over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject
+
+from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, SceneWritten, WriteThing
+from workbench.core.scenes import NOWHERE, UNMOVED, Node, Placement
+from workbench.core.volumes import Triple
+from workbench.gui.asking import Asking
+from workbench.gui.savedialog import ask_where
+from workbench.gui.scenes.scene import placement_of
+from workbench.gui.scenes.selecting import selectable
+from workbench.gui.scenes.subsets import save
+
+if TYPE_CHECKING:
+    from workbench.gui.scenes.page import ScenesPage
+
+TITLES = {
+    ".ply": "PLY", ".las": "LAS", ".laz": "LAZ", ".pcd": "PCD", ".xyz": "XYZ", ".csv": "CSV", ".obj": "OBJ",
+    ".stl": "STL", ".glb": "GLB", ".off": "OFF", ".nii.gz": "NIfTI, compressed", ".nii": "NIfTI", ".nrrd": "NRRD",
+    ".mha": "MetaImage", ".npz": "NumPy archive", ".json": "JSON", ".npy": "NumPy array",
+}  # fmt: skip
+
+
+class Exporting(QObject):
+    """Asks where, and lets the worker write."""
+
+    def __init__(self, page: ScenesPage) -> None:
+        super().__init__(page)
+        self.page, self.scene = page, page.scene
+        self.asking = Asking(page.link, self, failed=page.failed_with)
+        self.asking.changed.connect(lambda doing: page.tell("exporting", doing, self.asking.fraction))
+
+    def nodes(self) -> list[Node]:
+        """What is chosen and below it, or all that is shown; of one kind, that of the first."""
+        scene = self.scene
+        chosen = [one for name in scene.chosen for one in scene.below(name)]
+        every = chosen or [one for one in scene.nodes.values() if scene.is_shown(one.id)]
+        things = list({one.id: one for one in every if one.thing is not None}.values())
+        return [one for one in things if one.kind == things[0].kind]
+
+    def ask(self, *, selected: bool = False) -> None:
+        """Ask where to write them; with `selected`, only the points and faces that are selected of them."""
+        nodes = self.nodes() if not selected else [
+            one for one in self.scene.nodes.values() if one.id in self.scene.selection and selectable(one)]  # fmt: skip
+        nodes = [one for one in nodes if one.kind == nodes[0].kind]
+        if not nodes:
+            self.page.note(["Nothing here can be written: choose points, meshes, volumes, grids, boxes or cameras."])
+            return
+        endings = WRITE_ENDINGS[nodes[0].kind]
+        kinds = {f"{TITLES.get(one, one)} (*{one})": one for one in endings}
+        source = next((one.source for one in nodes if one.source), "")
+        beside = Path(source).parent if source and Path(source).parent.is_dir() else Path.home()
+        name = f"{nodes[0].name}-edited" if len(nodes) == 1 else "scene"
+        ask_where(self.page, f"Write {len(nodes)} {nodes[0].kind}" if len(nodes) > 1 else f"Write {nodes[0].name}",
+                  beside / name, kinds, then=lambda path: self.write(nodes, path, selected=selected),
+                  failed=self.page.failed_with)  # fmt: skip
+
+    def write(self, nodes: Sequence[Node], path: Path, *, selected: bool = False) -> None:
+        """Write nodes where they stand, in the numbers of the files that they were read from."""
+        masks = dict(self.scene.selection) if selected else {}
+        worlds = {one.id: self.scene.world(one.id) for one in nodes}
+        state_origin, folder = self.page.state.origin, self.page.keeping.folder()
+
+        def things() -> tuple[WriteThing, ...]:
+            found = []
+            for one in nodes:
+                place = written_place(worlds[one.id], getattr(one.thing, "origin", NOWHERE), state_origin)
+                hidden = one.hidden
+                if one.id in masks:
+                    away = ~masks[one.id]
+                    away = away | np.load(hidden, allow_pickle=False) if hidden else away
+                    hidden = save(folder, away)
+                assert one.thing is not None
+                found.append(WriteThing(one.thing, one.name, place, hidden))
+            return tuple(found)
+
+        def ask(found: tuple[WriteThing, ...]) -> None:
+            sources = {one.source for one in self.scene.nodes.values() if one.source}
+            wish = SceneWriteWish(found, str(path), replace=True, open_files=tuple(sorted(sources)))
+            arguments = {name: getattr(wish, name) for name in wish.__struct_fields__}
+            self.asking.ask(f"Writing {path.name}", "scene-write", SceneWritten, self._written, **arguments)
+
+        self.asking.work(f"Writing {path.name}", things, ask)
+
+    def _written(self, found: SceneWritten) -> None:
+        names = ", ".join(Path(one).name for one in found.files)
+        self.page.note([f"Written: {names}", *found.notes])
+
+
+def written_place(world: NDArray[np.float64], own: Triple, origin: Triple) -> Placement:
+    """What takes a thing's coordinates, its own origin added, to the file's: to those of the scene with its origin.
+
+    A thing that was not moved comes back exactly as it was read, whatever the scene's origin is.
+    """
+    there, back = np.eye(4), np.eye(4)
+    there[:3, 3], back[:3, 3] = origin, np.negative(own)
+    found = there @ world @ back
+    least = 1e-9 * max(1.0, float(np.abs([*own, *origin]).max()))
+    return UNMOVED if np.abs(found - np.eye(4)).max() < least else placement_of(found)
