@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from workbench.cli.follow import answer, first_interrupt
+from workbench.cli.follow import first_interrupt
 from workbench.cli.output import json_line, say, table, tell
 from workbench.cli.parser import Namespace, Parser, add_params, given_knobs, stop_at
 from workbench.cli.running import runner_of
@@ -33,7 +33,6 @@ from workbench.runner.base import Runner
 from workbench.store.home import open_home
 
 T = TypeVar("T", bound=msgspec.Struct)
-WITHIN_S = 24 * 3600.0
 
 
 def process(asked: Namespace) -> int:
@@ -59,7 +58,7 @@ def process(asked: Namespace) -> int:
             other = reader.standing(asked.other, asked.other_thing, None) if declared.other else None
             wish = SceneProcessWish(declared.name, on, wish_knobs, other)
             found = reader.ask("scene-process", wish, SceneProcessed, "the thing")
-            written = _write(runner, found, on, asked) if asked.out is not None else None
+            written = _write(reader, found, on, asked) if asked.out is not None else None
         except Stopped:
             return 1
     _show(found, written, as_json=asked.json)
@@ -125,19 +124,28 @@ def shifted(placement: Placement, origin: Triple, base: Triple) -> Placement:
     return tuple(found)  # type: ignore[return-value]
 
 
-def _write(runner: Runner, found: SceneProcessed, on: Standing, asked: Namespace) -> SceneWritten:
-    """What was made, or the thing itself with its columns, where it stands now; in the numbers of its own file."""
-    world = found.world or on.world
-    things = [one.thing for one in found.made if isinstance(one.thing, PointsDoc | MeshDoc)]
-    if not things:
-        things = [found.thing or on.thing]
-    # Where it stands now is told from the origin of the thing itself, which the file's numbers are made with again.
+def in_file(world: Placement, origin: Triple, base: Triple) -> Placement:
+    """What takes a thing's own numbers, which have its origin, to those of a file that is told from `base`, where
+    `world` takes them without their origin to coordinates without that base."""
+    found = list(world)
+    for axis in range(3):
+        row = world[4 * axis : 4 * axis + 3]
+        found[4 * axis + 3] += base[axis] - sum(one * at for one, at in zip(row, origin, strict=True))
+    return tuple(found)  # type: ignore[return-value]
+
+
+def _write(reader: _Reader, found: SceneProcessed, on: Standing, asked: Namespace) -> SceneWritten:
+    """What was made, or the thing itself with its columns, where it stands now."""
+    base = reader.base or on.thing.origin
+    place = in_file(found.world or on.world, on.thing.origin, base)
+    things = [one.thing for one in found.made if isinstance(one.thing, PointsDoc | MeshDoc)] or [
+        found.thing or on.thing
+    ]
     wish = SceneWriteWish(
-        tuple(WriteThing(one, on.name, world) for one in things),
-        str(asked.out.expanduser().absolute()), asked.replace, (str(asked.path.expanduser().absolute()),),
+        tuple(WriteThing(one, on.name, place) for one in things), str(asked.out.expanduser().absolute()), asked.replace,
+        (str(asked.path.expanduser().absolute()),),
     )  # fmt: skip
-    raw = answer(runner.inspect("scene-write", **msgspec.to_builtins(wish)), WITHIN_S)
-    return msgspec.json.decode(raw, type=SceneWritten)
+    return reader.ask("scene-write", wish, SceneWritten, "what is written")
 
 
 def _show(found: SceneProcessed, written: SceneWritten | None, *, as_json: bool) -> None:

@@ -121,7 +121,7 @@ class SurfaceOf(Params):
     )  # fmt: skip
     depth: int = knob(8, "Halvings of the box: the finest detail is its side over two to the power of this", low=4,
                       high=12, when={"method": ("poisson",)})  # fmt: skip
-    trim: float = knob(6.0, "Cut away what is farther than so many spacings from every point; 0: keep it closed", low=0,
+    trim: float = knob(10.0, "Cut away what is farther than so many spacings from every point; 0: keep it closed", low=0,
                        high=1000, unit="spacings", when={"method": ("poisson",)})  # fmt: skip
     alpha: float = knob(0.0, "Radius of the ball; 0: six spacings", low=0, high=LONG, unit="scene units",
                         when={"method": ("alpha shape",)})  # fmt: skip
