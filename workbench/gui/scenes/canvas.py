@@ -26,13 +26,17 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.core.problem import ProblemRecord, record_of
 from workbench.core.scenes import CamerasDoc, Viewpoint
+from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay
 from workbench.gui.scenes.gaze import Gaze, Vector
 from workbench.gui.scenes.navigation import Navigator, moved_px
+from workbench.gui.scenes.rays import Elsewhere
 from workbench.gui.scenes.renderer import Renderer
 from workbench.gui.scenes.scene import Scene, placement_of
+from workbench.gui.scenes.veil import straight
 from workbench.gui.theme import theme
+from workbench.gui.volumes.away import Away
 from workbench.gui.volumes.glmesh import opengl, when_known
 
 MOVING_S, RESTING_S = 0.030, 0.020
@@ -74,9 +78,11 @@ class SceneCanvas(QWidget):
     drawn = Signal()
     """All of the scene is on the screen."""
 
-    def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
+    def __init__(self, scene: Scene, parent: QWidget | None = None, *, background: Background | None = None) -> None:
+        """`background` does work on other threads; without one the canvas has its own."""
         super().__init__(parent)
         self.scene = scene
+        self._background = background or Away(self)
         self.tool: Tool | None = None
         self.unit = ""
         """Of lengths, for measures."""
@@ -151,7 +157,7 @@ class SceneCanvas(QWidget):
         """What draws, with its context current; None where nothing can."""
         if self._renderer is None and opengl() and self.isVisible():
             try:
-                self._renderer = Renderer(self.scene, self.troubled.emit)
+                self._renderer = Renderer(self.scene, self.troubled.emit, self._background, self.outdate, self)
             except Exception as error:  # whatever a driver does, the window stays and says so
                 self._give_up(record_of(error))
                 return None
@@ -215,7 +221,7 @@ class SceneCanvas(QWidget):
         """The moving picture: as much as may be drawn now."""
         size = QSize(max(1, round(self.width() * self.ratio)), max(1, round(self.height() * self.ratio)))
         renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), self.ratio)
-        renderer.advance(time.perf_counter() + MOVING_S)
+        renderer.advance(time.perf_counter() + MOVING_S, clear=False)
         self._show(renderer)
         self._current = True
 
@@ -318,6 +324,18 @@ class SceneCanvas(QWidget):
         if not isinstance(thing, CamerasDoc) or not 0 <= index < len(thing.images):
             return None
         return gz.through(thing.images[index], self.scene.view.about, self.scene.world(name))
+
+    def show_radiance(self, node: str, frame: QImage, depth: NDArray[np.float32], view: Viewpoint) -> None:
+        """Show a field as it was rendered elsewhere for a view, while one looks from there and its look wants it.
+
+        `frame` has alpha; `depth` (h, w) holds distances along the view axis, rows from above.
+        """
+        if self._renderer is not None and node in self.scene.nodes:
+            self._renderer.elsewhere[node] = Elsewhere(view, straight(frame), depth)
+            if view == self.scene.view:
+                self._current = self._whole = False
+                self._rest.start()
+                self.update()
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) scene coordinates → (N, 3): the window's pixels, and the distance along the view axis."""

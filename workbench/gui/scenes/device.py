@@ -9,7 +9,7 @@ import shiboken6
 from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QSurfaceFormat
 
 from workbench.gui.scenes import gl as g
-from workbench.gui.scenes import shaders
+from workbench.gui.scenes import rayshaders, shaders
 from workbench.gui.scenes.gl import GL, Program, draw_buffers, trouble
 
 NO_GL = "This display has no OpenGL 3.3."
@@ -19,6 +19,10 @@ _PROGRAMS = {
     "lines": (shaders.LINES_VERTEX, shaders.LINES_FRAGMENT),
     "faces": (shaders.FACES_VERTEX, shaders.FACES_FRAGMENT),
     "lit": (shaders.SCREEN_VERTEX, shaders.LIT_FRAGMENT),
+    "volume": (shaders.SCREEN_VERTEX, rayshaders.VOLUME_FRAGMENT),
+    "radiance": (shaders.SCREEN_VERTEX, rayshaders.RADIANCE_FRAGMENT),
+    "frame": (shaders.SCREEN_VERTEX, rayshaders.FRAME_FRAGMENT),
+    "veil": (shaders.SCREEN_VERTEX, rayshaders.VEIL_FRAGMENT),
 }
 
 

@@ -12,18 +12,23 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from workbench.core.problem import ProblemRecord, record_of
-from workbench.core.scenes import MeshDoc, Node, PointsDoc
+from workbench.core.scenes import MeshDoc, Node, PointsDoc, RadianceDoc, Viewpoint, VolumeDoc
+from workbench.gui.autosave import Background
 from workbench.gui.scenes import gl as g
 from workbench.gui.scenes import wires
 from workbench.gui.scenes.device import Device, Target
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer
 from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
+from workbench.gui.scenes.looks import RadianceLook, look_of
+from workbench.gui.scenes.rays import Elsewhere, RaysItem, Texels
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.shaders import MOST_CLIPS
+from workbench.gui.scenes.veil import Veil
 
 PIECE_S = 0.015
 """What one piece may take to draw."""
@@ -33,14 +38,26 @@ LEAST_ELEMENTS = 2000
 class Renderer:
     """Made once there is OpenGL; everything on the GUI thread."""
 
-    def __init__(self, scene: Scene, failed: Callable[[ProblemRecord], None]) -> None:
-        """Raises KnownTrouble where this display has no OpenGL 3.3; `failed` hears what goes wrong with one thing."""
-        self.scene, self._failed = scene, failed
+    def __init__(
+        self, scene: Scene, failed: Callable[[ProblemRecord], None], background: Background,
+        woken: Callable[[], None], owner: QObject,
+    ) -> None:  # fmt: skip
+        """Raises KnownTrouble where this display has no OpenGL 3.3.
+
+        `failed` hears what goes wrong with one thing, `woken` that another thread has made something ready; what
+        comes back there is dropped when `owner` is gone.
+        """
+        self.scene, self._failed, self._background = scene, failed, background
+        self._woken, self._owner = woken, owner
         self.device = Device()
         self.axes = self.grid = True
         self.strength = 12.0
         """Of eye-dome lighting."""
         self.items: dict[str, Item] = {}
+        self.rays: dict[str, RaysItem] = {}
+        self.elsewhere: dict[str, Elsewhere] = {}
+        """Pictures of fields that the worker rendered."""
+        self._veil = Veil(self.device)
         self._numbers: dict[str, int] = {}
         self._broken: dict[str, object] = {}
         """Things that could not be sent, so that they are not tried and told again and again."""
@@ -60,14 +77,19 @@ class Renderer:
         for name, item in list(self.items.items()):
             if name not in nodes or nodes[name].thing is not item.node.thing:
                 self.items.pop(name).close()
+        for name, one in list(self.rays.items()):
+            if name not in nodes or nodes[name].thing is not one.node.thing:
+                self.rays.pop(name).close()
+        self.elsewhere = {name: made for name, made in self.elsewhere.items() if name in nodes}
         for node in nodes.values():
-            known = self.items.get(node.id)
+            known = self.items.get(node.id) or self.rays.get(node.id)
             if known is not None:
                 if known.node is not node:
                     self._try(node, functools.partial(known.restyle, node))
             elif self.scene.is_shown(node.id) and self._broken.get(node.id) is not node.thing:
                 self._make(node)
         self._stale_wires = True
+        self._veil.doubt()
 
     def _make(self, node: Node) -> None:
         kinds: dict[type, Callable[[Device, Scene, Node], Item]] = {PointsDoc: PointsItem, MeshDoc: MeshItem}
@@ -75,19 +97,36 @@ class Renderer:
         if kind is not None:
             self._numbers.setdefault(node.id, len(self._numbers) + 1)
             self._try(node, lambda: self.items.__setitem__(node.id, kind(self.device, self.scene, node)))
+        elif isinstance(node.thing, RadianceDoc | VolumeDoc) and _has_array(node.thing):
+            self._try(node, lambda: self.rays.__setitem__(node.id, self._rays(node)))
+
+    def _rays(self, node: Node) -> RaysItem:
+        def make(work: Callable[[], Texels], take: Callable[[Texels], None]) -> None:
+            def then(texels: Texels) -> None:
+                take(texels)
+                self._woken()
+
+            def failed(record: ProblemRecord) -> None:
+                self._break(node, record)
+
+            self._background.background(work, then=then, failed=failed, owner=self._owner)
+
+        return RaysItem(self.device, self.scene, node, make)
 
     def _try(self, node: Node, do: Callable[[], object]) -> object:
         """Do something with a thing; where it fails, leave the thing out and tell of it."""
         try:
             return do()
         except Exception as error:  # one damaged file or full memory must not take the picture away
-            self._broken[node.id] = node.thing
-            item = self.items.pop(node.id, None)
-            if item is not None:
-                item.close()
-            found = record_of(error)
-            self._failed(msgspec.structs.replace(found, place=found.place or node.name))
+            self._break(node, record_of(error))
             return None
+
+    def _break(self, node: Node, found: ProblemRecord) -> None:
+        self._broken[node.id] = node.thing
+        item = self.items.pop(node.id, None) or self.rays.pop(node.id, None)
+        if item is not None and self.device.current():
+            item.close()
+        self._failed(msgspec.structs.replace(found, place=found.place or node.name))
 
     def reselect(self, names: set[str]) -> None:
         """Other elements of these nodes are selected."""
@@ -98,7 +137,8 @@ class Renderer:
     def send(self, until_s: float) -> bool:
         """Send some of what is not there yet; whether all is."""
         whole = True
-        for name, item in list(self.items.items()):
+        things: list[tuple[str, Item | RaysItem]] = [*self.items.items(), *self.rays.items()]
+        for name, item in things:
             if not self.scene.is_shown(name):
                 continue
             whole = self._try(item.node, functools.partial(item.send, until_s)) is not False and whole
@@ -118,10 +158,12 @@ class Renderer:
         on = [(*one.normal, one.distance) for one in self.scene.clips if one.on][:MOST_CLIPS]
         self._passed = Passed(gaze, ratio, np.array(on, np.float32).reshape(-1, 4))
         self._at = {}
+        self._veil.reset()
         self._target.clear()
 
-    def advance(self, until_s: float) -> bool:
-        """Go on drawing opaque things, each for an equal share of the time; whether all that was sent is drawn."""
+    def advance(self, until_s: float, *, clear: bool = True) -> bool:
+        """Go on drawing: opaque things, each for an equal share of the time, then `clear` ones behind and before them;
+        whether all that was sent is drawn."""
         if self._target is None or self._passed is None:
             return True
         gl = self.device.gl
@@ -134,7 +176,28 @@ class Renderer:
             until = time.perf_counter() + max(0.0, until_s - time.perf_counter()) / count
             self._draw_until(item, until)
         gl.check("the scene was drawn")
-        return all(self._at.get(one.node.id, 0) >= one.ready for one in self._shown() if not one.clear)
+        if any(self._at.get(one.node.id, 0) < one.ready for one in self._shown() if not one.clear):
+            return False
+        rays = self._walked()
+        if not (clear and rays):
+            return True
+        if time.perf_counter() >= until_s:
+            return False
+        done = self._veil.advance(self._target, self._passed, rays, until_s)
+        gl.check("lines of sight were walked")
+        return done
+
+    def _walked(self) -> list[RaysItem]:
+        """What is drawn by walking lines of sight."""
+        view = self._passed.gaze.view if self._passed is not None else None
+        return [one for name, one in self.rays.items()
+                if one.ready and self.scene.is_shown(name) and self._frame(name, view) is None]  # fmt: skip
+
+    def _frame(self, name: str, view: Viewpoint | None) -> Elsewhere | None:
+        """The worker's picture of a field, where it is wanted and of this view."""
+        made, look = self.elsewhere.get(name), look_of(self.scene.nodes[name])
+        wanted = isinstance(look, RadianceLook) and look.rendered_by == "field"
+        return made if made is not None and wanted and made.view == view else None
 
     def _draw_until(self, item: Item, until_s: float) -> None:
         """Draw pieces of an item, at least one."""
@@ -171,15 +234,41 @@ class Renderer:
             strength=self.strength, orthographic=gaze.view.orthographic, taps=taps,
         )  # fmt: skip
         self.device.screen()
+        rays = self._walked()
+        if rays:
+            if not self._veil.begun:
+                self._veil.coarse(target, passed, rays)
+            self._veil.lay(target)
+        for name, made in self.elsewhere.items():
+            look = look_of(self.scene.nodes[name])
+            if self._frame(name, gaze.view) is made and self.scene.is_shown(name):
+                self._veil.lay_frame(target, passed, made, look.opacity if look is not None else 1.0)
         target.bind(target.over)
         gl.glEnable(g.DEPTH_TEST)
         gl.glEnable(g.BLEND)
         gl.glBlendFunc(g.ONE, g.ONE_LESS)
         gl.glDepthMask(0)
+        self._draw_clear(passed)
         self._draw_wires(passed)
         gl.glDisable(g.BLEND)
         gl.check("the picture was finished")
         return target.image()
+
+    def _draw_clear(self, passed: Passed) -> None:
+        """Clear meshes, the farthest first; of each the back before the front."""
+        gl, seen = self.device.gl, passed.gaze.seen
+        found = [one for one in self._shown() if one.clear and one.ready]
+
+        def nearness(item: Item) -> float:
+            bounds = self.scene.bounds([item.node.id])
+            return float(seen[2, :3] @ (bounds[0] + bounds[1])) / 2 if bounds is not None else 0.0
+
+        for item in sorted(found, key=nearness):
+            gl.glEnable(g.CULL_FACE)
+            for side in (0x0404, 0x0405):  # without the front, then without the back
+                gl.glCullFace(side)
+                item.draw(passed, self._numbers[item.node.id], 0, item.ready)
+            gl.glDisable(g.CULL_FACE)
 
     def _draw_wires(self, passed: Passed) -> None:
         if self._stale_wires:
@@ -249,10 +338,18 @@ class Renderer:
     def close(self) -> None:
         """Give everything back."""
         if self.device.current():
-            for one in self.items.values():
-                one.close()
+            for item in self.items.values():
+                item.close()
+            for walked in self.rays.values():
+                walked.close()
+            self._veil.close()
             self._drop_wires()
             if self._target is not None:
                 self._target.close()
-        self.items, self._target = {}, None
+        self.items, self.rays, self._target = {}, {}, None
         self.device.close()
+
+
+def _has_array(thing: RadianceDoc | VolumeDoc) -> bool:
+    """A field without a grid is only seen as the worker renders it."""
+    return bool(thing.file.path if isinstance(thing, VolumeDoc) else thing.grid)
