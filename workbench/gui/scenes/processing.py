@@ -121,7 +121,7 @@ class Processing(QObject):
     def _chosen(self) -> None:
         node, panel = self.node, self.panel
         if node is not None and not panel.operation.takes(node.kind):
-            first = next(name for name, one in OPERATIONS.items() if one.takes(node.kind))
+            first = next(name for name, one in OPERATIONS.items() if one.reads == node.kind)
             panel.which.setCurrentIndex(panel.which.findData(first))
             self._another()
         else:
