@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workbench.cli import scenefiles, sceneprocess
+from workbench.cli import posed, scenefiles, sceneprocess
 from workbench.cli.parser import Parser
 
-PARTS: tuple[Callable[[Any, Callable[..., object]], None], ...] = (scenefiles.add, sceneprocess.add)
+PARTS: tuple[Callable[[Any, Callable[..., object]], None], ...] = (scenefiles.add, posed.add, sceneprocess.add)
 """Each adds its deeds to the group."""
 
 

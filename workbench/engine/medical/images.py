@@ -17,6 +17,7 @@ from workbench.core.problem import InputError, Problem
 from workbench.core.volumes import Geometry
 from workbench.engine.medical.arrays import check_claim, check_room, damaged, grey
 from workbench.engine.medical.geometry import of_sitk
+from workbench.engine.medical.metaheaders import check_meta_header
 
 MOST_LISTED_BYTES = 1 << 20
 """Of the names of slices that a header may list."""
@@ -86,6 +87,8 @@ def _execute(path: Path) -> np.ndarray:
 
 
 def _look_sitk(path: Path) -> Header:
+    if path.suffix.lower() in (".mha", ".mhd") and not (text := _text(path)).startswith(b"NRRD"):
+        check_meta_header(path, text)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -95,7 +98,7 @@ def _look_sitk(path: Path) -> Header:
         blank = _blank(reader)
         components, item = int(reader.GetNumberOfComponents()), _item_bytes(reader)
         geometry = of_sitk(blank)
-    except (RuntimeError, OverflowError, ValueError) as error:
+    except (RuntimeError, OverflowError, ValueError, TypeError) as error:
         raise damaged(path, _kind(path), _unpath(error, path)) from None
     if min(sizes, default=0) < 1:
         raise damaged(path, _kind(path), f"a volume of {' × '.join(map(str, sizes))} voxels")

@@ -27,6 +27,8 @@ Kind = Literal["scalar", "class", "colour", "normal"]
 SEED = 20
 CHUNK = 1 << 19
 """Points that are worked on at a time."""
+FIRST = 1 << 16
+"""Of the first piece's points so many say where the cloud lies."""
 FAR = 10_000.0
 """Coordinates beyond this are re-centred: single precision keeps a millimetre up to about here."""
 MOST_EDGE_FACES = 4_000_000
@@ -140,31 +142,30 @@ class CloudWriter:
             chosen = np.sort(chance.choice(amount, min(wanted, amount), replace=False, shuffle=False))
         at = (np.arange(amount) if isinstance(chosen, slice) else chosen) + self.seen
         self.drawn, self.seen = upto, self.seen + amount
-        here = np.asarray(positions[chosen], np.float64)
-        fine: NDArray[np.bool_] = np.asarray(np.isfinite(here).all(axis=1))
-        if not fine.all():
-            self.not_finite += int((~fine).sum())
-            here, at = here[fine], at[fine]
-        if not len(here):
-            return
+        here = np.asarray(positions[chosen])
         if self.origin is None:
-            self.origin = origin_for(here)
-        single = (here - self.origin).astype(np.float32)
-        lost = ~np.isfinite(single).all(axis=1)
-        if lost.any():
-            fine[np.flatnonzero(fine)[lost]] = False
-            self.not_finite += int(lost.sum())
-            single, at = single[~lost], at[~lost]
-            if not len(single):
-                return
+            self.origin = _first_origin(here)
+        single = here
+        with np.errstate(over="ignore", invalid="ignore"):
+            if here.dtype != np.float32 or self.origin.any():
+                single = (np.asarray(here, np.float64) - self.origin).astype(np.float32)
+            fine = np.isfinite(single[:, 0] + single[:, 1] + single[:, 2])
+        whole = bool(fine.all())
+        if not whole:
+            self.not_finite += int((~fine).sum())
+            single, at = single[fine], at[fine]
+        if not len(single):
+            return
         places = self.order[self.filled : self.filled + len(single)]
         self.filled += len(single)
-        self.positions[1][places] = single
         self.places[1][places] = at
-        self.low, self.high = np.minimum(self.low, single.min(axis=0)), np.maximum(self.high, single.max(axis=0))
+        put(self.positions[1], places, single)
+        for axis in range(3):
+            self.low[axis] = min(self.low[axis], single[:, axis].min())
+            self.high[axis] = max(self.high[axis], single[:, axis].max())
         for number, given in enumerate(values):
-            some = given[chosen] if fine.all() else given[chosen][fine]
-            self.arrays[number][1][places] = some
+            some = given[chosen] if whole else given[chosen][fine]
+            put(self.arrays[number][1], places, some)
             self.used[number] = self.used[number] or bool(some.any())
             if self.known[number].kind in ("scalar", "class"):
                 self._widen(self.ranges[number], some)
@@ -187,15 +188,12 @@ class CloudWriter:
         if self.filled < self.kept:
             self._close_gaps()
         columns = []
-        for one, (path, array), (low, high), used in zip(self.known, self.arrays, self.ranges, self.used, strict=True):
+        for one, (path, _), (low, high), used in zip(self.known, self.arrays, self.ranges, self.used, strict=True):
             if not used:
                 self.shelf.drop(path)
                 continue
-            flush(array)
             least, greatest = (low, high) if low <= high else (0.0, 0.0)
             columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, dict(one.names)))
-        flush(self.positions[1])
-        flush(self.places[1])
         told = list(notes)
         if self.not_finite:
             told.append(f"{count(self.not_finite, 'point')} left out: not finite")
@@ -216,7 +214,6 @@ class CloudWriter:
         every = [self.positions, self.places, *self.arrays]
         for at, (path, array) in enumerate(every):
             final, scratch = Path(path), self.shelf._taken[Path(path)]
-            flush(array)
             closed = scratch.with_name(scratch.name + ".tmp")
             shape = (self.filled, *array.shape[1:])
             out = np.lib.format.open_memmap(closed, mode="w+", dtype=array.dtype, shape=shape)
@@ -225,10 +222,27 @@ class CloudWriter:
                 some = array[begin : begin + CHUNK][filled[begin : begin + CHUNK]]
                 out[done : done + len(some)] = some
                 done += len(some)
-            flush(out)
             every[at] = (str(final), out)
             closed.replace(scratch)
         self.positions, self.places, self.arrays = every[0], every[1], every[2:]
+
+
+def put(array: NDArray[Any], places: NDArray[Any], rows: NDArray[Any]) -> None:
+    """array[places] = rows; rows of three as one thing each, which is twice as fast."""
+    if array.ndim == 1:
+        array[places] = rows
+        return
+    whole = np.dtype((np.void, array.dtype.itemsize * array.shape[1]))
+    plain = np.ascontiguousarray(rows, array.dtype)
+    array.view(whole).reshape(-1)[places] = plain.view(whole).reshape(-1)
+
+
+def _first_origin(some: NDArray[Any]) -> NDArray[np.float64]:
+    """The origin by the first points; 0 where none of them is finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        here = np.asarray(some[:: max(1, len(some) // FIRST)], np.float64)
+        here = here[np.isfinite(here).all(axis=1)]
+    return origin_for(here) if len(here) else np.zeros(3)
 
 
 def _width(one: Known) -> int:
@@ -251,12 +265,6 @@ def check_disk(claimed_bytes: int, place: str, folder: Path) -> None:
             fix="Free some space, or move the home with WORKBENCH_HOME.",
             place=place,
         )
-
-
-def flush(array: NDArray[Any]) -> None:
-    """Bring a mapped array to its file."""
-    if isinstance(array, np.memmap):
-        array.flush()
 
 
 def triple(values: NDArray[Any]) -> Triple:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
@@ -20,8 +23,10 @@ VERSION = 1
 WHOLE_BYTES = 256 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
 MOST_POINTS = 50_000_000
+MOST_LISTED = 20_000
 VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-POSED_FOLDER = ("transforms.json", "transforms_train.json", "sparse", "colmap", "cameras.txt", "cameras.bin")
+MODEL_FILES = ("cameras", "images", "points3d")
+"""COLMAP's, any of which stands for the model that it is of."""
 
 
 class Found(NamedTuple):
@@ -51,11 +56,13 @@ def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told
                          received=str(path), fix="Check the path; a network drive may be away.", field="path",
                          place=path.name)  # fmt: skip
     form = format_of(path)
-    if form in ("posed", "boxes"):
-        return _posed(path) if form == "posed" else _boxes(path)
+    if form == "boxes":
+        return _boxes(path)
     told(0, 1, "looking at the file")
     try:
-        stem = cache.digest(VERSION, path.name, most_points, form, _content(path))
+        stem = cache.digest(
+            VERSION, path.absolute() if form == "posed" else path.name, most_points, form, _content(path)
+        )
         beside = folder / f"{stem}.json"
         kept = _kept(beside)
         if kept is not None:
@@ -117,6 +124,9 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _content(path: Path) -> str:
+    if path.is_dir():  # of photographs: they are told apart by names, sizes and times
+        files = itertools.islice(sorted(one for one in path.rglob("*") if one.is_file()), MOST_LISTED)
+        return cache.digest(*((one.relative_to(path), *_stamp(one)) for one in files))
     size, found = path.stat().st_size, hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         if size <= WHOLE_BYTES:
@@ -137,7 +147,9 @@ def format_of(path: Path) -> str:
     """
     name = path.name.lower()
     if path.is_dir():
-        if any((path / one).exists() for one in POSED_FOLDER):
+        from workbench.engine.scenes.posed import looks_posed
+
+        if looks_posed(path):
             return "posed"
         raise _unknown(path, "a folder without transforms.json or a COLMAP model")
     with path.open("rb") as file:
@@ -150,6 +162,8 @@ def format_of(path: Path) -> str:
             return form
     if name.endswith(VOLUMES):
         return "volume"
+    if path.stem.lower() in MODEL_FILES and name.endswith((".txt", ".bin")):
+        return "posed"
     if name.endswith(".json"):
         return "boxes" if b'"boxes"' in start or b'"thing"' in start else "posed"
     form = ENDINGS.get(path.suffix.lower(), "")
@@ -223,10 +237,14 @@ def _gltf(path: Path, shelf: Shelf, most: int) -> Found:
 
 
 def _volume(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.medical.arrays import damaged
     from workbench.engine.medical.volumes import read
 
     # The medical reader keeps its own copies by the file's name and time, and checks what headers claim.
-    found = read(path, "", shelf.folder, told=lambda done, of: shelf.told(done, of, "slices"))
+    try:
+        found = read(path, "", shelf.folder, told=lambda done, of: shelf.told(done, of, "slices"))
+    except (TypeError, ValueError) as error:  # SimpleITK on headers of too many axes
+        raise damaged(path, "a volume", str(error).strip().splitlines()[0] if str(error).strip() else error) from None
     return Found([ReadThing(path.name.split(".")[0], VolumeDoc(found))], unit="mm")
 
 
@@ -239,11 +257,24 @@ def _npz(path: Path, shelf: Shelf, most: int) -> Found:
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 
 
-def _posed(path: Path) -> SceneRead:
-    from workbench.engine.scenes.posed import read_posed
+def _posed(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.keeping import Known, keep_points
+    from workbench.engine.scenes.posed import read_scene as read_photographs
 
-    found = read_posed(path)
-    return SceneRead((ReadThing(path.stem if path.is_file() else path.name, found),))
+    found = read_photographs(path)
+    name = path.stem if path.is_file() else path.name
+    things = [ReadThing(name, found.cameras)]
+    if found.points is not None and len(found.points.positions):
+        known = [Known("colour", "colour", np.uint8), Known("reprojection error", "scalar", np.float32, unit="px"),
+                 Known("seen in", "scalar", np.uint32)]  # fmt: skip
+        values: list[NDArray[Any]] = [
+            found.points.colours,
+            found.points.error_px.astype(np.float32),
+            found.points.seen_in,
+        ]
+        points = keep_points(shelf, found.points.positions, known, values)
+        things = [ReadThing("photographs", found.cameras, parent=name), ReadThing("points", points, parent=name)]
+    return Found(things)
 
 
 def _boxes(path: Path) -> SceneRead:
@@ -254,7 +285,7 @@ def _boxes(path: Path) -> SceneRead:
 
 READERS: dict[str, Callable[[Path, Shelf, int], Found]] = {
     "ply": _ply, "las": _las, "obj": _obj, "stl": _stl, "off": _off, "gltf": _gltf, "volume": _volume, "npz": _npz,
-    "pcd": _pcd, "text": _text,
+    "posed": _posed, "pcd": _pcd, "text": _text,
 }  # fmt: skip
 ENDINGS = {
     ".ply": "ply", ".las": "las", ".laz": "las", ".obj": "obj", ".stl": "stl", ".off": "off", ".glb": "gltf",

@@ -94,7 +94,7 @@ def _box(
     cells = (high - low) / shape
     if turn:
         low, high = low[TO_Z_UP], high[TO_Z_UP]
-    elif cells.max() > 1.1 * cells.min():
+    elif "density_kind" not in facts and cells.max() > 1.1 * cells.min():
         turned = (high - low)[TO_Z_UP] / shape
         if turned.max() < 1.1 * turned.min():
             low, high = low[TO_Z_UP], high[TO_Z_UP]

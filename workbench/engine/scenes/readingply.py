@@ -388,8 +388,12 @@ def _check_axes(header: PlyHeader, vertex: Element) -> None:
         raise _damaged(header.path, "vertices with x, y and z", ", ".join(names)[:100] or "none")
 
 
-def _axes(rows: Any) -> NDArray[np.float64]:
-    return np.stack([np.asarray(rows[axis], np.float64) for axis in "xyz"], axis=1)
+def _axes(rows: Any) -> NDArray[Any]:
+    """Coordinates (N, 3), in single precision where the file has no other."""
+    kinds = {np.asarray(rows[axis]).dtype.newbyteorder("=") for axis in "xyz"}
+    kind = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+    with np.errstate(invalid="ignore"):  # signalling numbers that are none
+        return np.stack([np.asarray(rows[axis], kind) for axis in "xyz"], axis=1)
 
 
 def _leftovers(header: PlyHeader, vertex: Element, used: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,1 @@
+"""NeRF-MAE: masked pretraining on radiance grids, then labels, boxes and finer grids from few rooms."""

@@ -1,0 +1,130 @@
+"""Masked pretraining: what training.fit optimises, and what is looked at while it goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from workbench.engine import rng
+from workbench.engine.devices import Place
+from workbench.engine.scenes.swin3d import block_mask
+from workbench.engine.stages import Stage
+from workbench.engine.training import fit
+
+from . import show
+from .data import Grid, batch_of, varied
+from .networks import MaskedAutoencoder
+from .recipe import NerfMae
+
+LOOKS_AT = 8
+"""Held-out grids whose restoration is measured, always with the same masks."""
+
+
+class Restoring:
+    """The objective of pretraining: grids, mirrored and turned, of which one mask hides blocks in the whole batch.
+
+    What chance does depends on the seed, the step and the grid alone, so a resumed run sees the same.
+    """
+
+    def __init__(self, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
+        self.model: nn.Module = model
+        self.autoencoder, self.grids, self.params, self.seed = model, grids, params, seed
+        self.steps = 0
+
+    @property
+    def examples(self) -> int:
+        return len(self.grids)
+
+    def progress(self, fraction: float) -> None:
+        """Before each step: what chance does next depends on how many there were."""
+        self.steps += 1
+
+    def collate(self, indices: list[int]) -> dict[str, Tensor]:
+        """Grids (B, 4, S, S, S), where they are valid (B, S, S, S), and which tokens are hidden (X, Y, Z)."""
+        chosen = [self.grids[index] for index in indices]
+        if self.params.augment:
+            chosen = [varied(one, np.random.default_rng((self.seed, self.steps, index)))
+                      for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
+        return batch_of(chosen, self.params.side) | {"hidden": mask_of(self.params, self.seed * 1_000_003 + self.steps)}
+
+    def weight(self, batch: dict[str, Tensor]) -> float:
+        return float(len(batch["grid"]))
+
+    def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        colour, opacity = self.autoencoder.losses(batch["grid"], batch["hidden"], batch["valid"])
+        return (colour + opacity) * len(batch["grid"])
+
+    def state(self) -> dict[str, int]:
+        return {"steps": self.steps}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        self.steps = state["steps"]
+
+
+def mask_of(params: NerfMae, seed: int) -> Tensor:
+    """Which tokens of a cube are hidden, (X, Y, Z)."""
+    tokens = params.side // params.patch
+    chance = torch.Generator().manual_seed(seed % 2**63)
+    return block_mask((tokens, tokens, tokens), params.block, params.mask_share, chance)
+
+
+class Watcher:
+    """Restores held-out grids while pretraining goes on; masks never change, whatever share training hides."""
+
+    def __init__(self, job: Stage, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae,
+                 place: Place) -> None:  # fmt: skip
+        self.job, self.model, self.params, self.place = job, model, params, place
+        self.grids = [grids[at] for at in range(min(LOOKS_AT, len(grids)))]
+        fixed = params.replace(mask_share=0.75)
+        self.masks = [mask_of(fixed, 2024 + at) for at in range(len(self.grids))]
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> float:
+        """The mean of both errors over held-out grids; colours are looked at where something is, for every arm."""
+        self.model.eval()
+        weighted, self.model.weighted = self.model.weighted, True
+        sums = np.zeros(2)
+        for one, mask in zip(self.grids, self.masks, strict=True):
+            batch = self._placed(one)
+            with self.place.autocast():
+                errors = self.model.losses(batch["grid"], mask.to(self.place.device), batch["valid"])
+            sums += [float(error) for error in errors]
+        self.model.weighted = weighted
+        colour, opacity = sums / len(self.grids)
+        self.job.metric("reconstruction", colour, series="colour, held out", step=step)
+        self.job.metric("reconstruction", opacity, series="opacity, held out", step=step)
+        with self.job.preview("restored grid") as granted:
+            if granted:
+                self.show()
+        return float(colour + opacity)
+
+    @torch.no_grad()
+    def show(self) -> None:
+        """The first held-out grid, what was left of it, and what was made of that."""
+        self.model.eval()
+        mask = self.masks[0].to(self.place.device)
+        masked, restored = self.model.restored(self._placed(self.grids[0])["grid"], mask)
+        show.restoration(self.job, self.grids[0], masked[0], restored[0])
+
+    def _placed(self, grid: Grid) -> dict[str, Any]:
+        batch = batch_of([grid], self.params.side)
+        return {name: batch[name].to(self.place.device) for name in ("grid", "valid")}
+
+
+def pretrain(stage: Stage, unlabelled: Sequence[Grid], held_out: Sequence[Grid], params: NerfMae,
+             place: Place) -> tuple[MaskedAutoencoder, float]:  # fmt: skip
+    """A trained autoencoder, and its held-out error."""
+    rng.seed(stage.seed)
+    model = MaskedAutoencoder(params).to(place.device)
+    counts = [sum(one.numel() for one in part.parameters()) for part in (model.encoder, model.decoder)]
+    stage.log(f"Encoder of {counts[0]:,} parameters, decoder of {counts[1]:,}.")
+    watcher = Watcher(stage, model, held_out, params, place)
+    result = fit(stage, Restoring(model, unlabelled, params, seed=stage.seed), params, place=place,
+                 evaluate=watcher.evaluate, better="low")  # fmt: skip
+    watcher.show()
+    return model, math.nan if result.best_value is None else result.best_value

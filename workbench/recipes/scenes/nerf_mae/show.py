@@ -1,0 +1,135 @@
+"""What a run shows: restored grids, boxes and classes found, finer grids, and the numbers of the test."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workbench.core.documents import Column, TableDoc
+from workbench.core.job import Job
+from workbench.core.kinds import Boxes, Outcomes, RadianceGrid, Table
+from workbench.core.scenes import Box, BoxesDoc, RadianceMeta
+from workbench.engine.scenes.boxes import Scene
+
+from .data import Grid, from_voxels
+from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
+
+SHOWN_GRIDS = 3
+TRUE, FOUND = "true", "found"
+OVERLAPS = (0.25, 0.5)
+
+
+def restoration(job: Job, grid: Grid, masked: Tensor, restored: Tensor) -> None:
+    """A grid, what was left of it, and what the network made of that, (4, S, S, S), in one frame."""
+    x, y, z = grid.rgba.shape[:3]
+    left, made = (one[:, :x, :y, :z].permute(1, 2, 3, 0).float().cpu().numpy() for one in (masked, restored))
+    for slot, title, array in (
+        ("original", "Held-out grid", grid.rgba), ("masked", "What is left", left), ("restored", "Restored", made)
+    ):  # fmt: skip
+        job.artifact(slot, RadianceGrid, np.ascontiguousarray(array), title=title, meta=meta_of(grid, title))
+
+
+def meta_of(grid: Grid, title: str) -> dict[str, Any]:
+    """A grid's frame as an artifact's meta."""
+    found: dict[str, Any] = msgspec.to_builtins(RadianceMeta(grid.meta.low, grid.meta.high, "alpha", title))
+    return found
+
+
+# The tests --------------------------------------------------------------------------------------
+
+
+def named(job: Job, task: Naming, said: Sequence[NDArray[np.uint8]], grids: Sequence[Grid],
+          names: Sequence[str]) -> None:  # fmt: skip
+    """Results miou, macc and room_miou, a row for each class, and grids in the colours of their classes."""
+    overlaps = task.overlaps(said, grids)
+    by_grid = overlaps.by_grid()
+    job.result("miou", float(np.nanmean(overlaps.iou())))
+    job.result("macc", float(np.nanmean(overlaps.accuracy())))
+    job.result("room_miou", float(by_grid.mean()))
+    job.metric("miou", float(by_grid.mean()), series="test")
+    job.artifact("outcomes", Outcomes, by_grid.astype(np.float32)[:, None],
+                 meta={"columns": ["mean IoU of the grid"], "measure": "mean"})  # fmt: skip
+    per_class(job, overlaps, names)
+    for guess, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
+        title = f"{one.name}: classes"
+        job.artifact("named", RadianceGrid, coloured(guess, one), title=title, meta=meta_of(one, title))
+
+
+def per_class(job: Job, overlaps: Overlaps, names: Sequence[str]) -> None:
+    """IoU and accuracy of every class."""
+    columns = [Column("class", "text"), Column("IoU", best="high"), Column("accuracy", best="high"),
+               Column("voxels", digits=0)]  # fmt: skip
+    truth = overlaps.counts.sum((0, 2))
+    rows: list[list[Any]] = []
+    for at, (iou, accuracy) in enumerate(zip(overlaps.iou(), overlaps.accuracy(), strict=True), start=1):
+        rows.append([names[at], *(None if np.isnan(one) else round(float(one), 4) for one in (iou, accuracy)),
+                     int(truth[at])])  # fmt: skip
+    caption = "Test grids together; voxels in which something is, or was seen. Empty space has no row."
+    job.artifact("per_class", Table, TableDoc(columns, rows, caption), title="Classes on the test grids")
+
+
+def coloured(labels: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
+    """A grid (X, Y, Z, 4) in which each voxel has its class's colour, and the opacity that it had; class 0 is clear."""
+    palette = np.array([colorsys.hsv_to_rgb((at * 0.381966) % 1, 0.65, 0.95) for at in range(int(labels.max()) + 1)])
+    alpha = np.where(labels > 0, grid.rgba[..., 3], 0)
+    return np.concatenate([palette[labels], alpha[..., None]], -1).astype(np.float32)
+
+
+def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid]) -> None:
+    """Results ap25, ap50, recall25, recall50 and room_ap25, a table, and boxes over their grids."""
+    rows: list[list[Any]] = []
+    for least in OVERLAPS:
+        number, precision = round(100 * least), task.precision(scenes, least)
+        job.result(f"ap{number}", precision.average)
+        job.result(f"recall{number}", precision.recall)
+        rows.append([f"{least:g}", round(precision.average, 4), round(precision.recall, 4)])
+    by_grid = task.by_grid(scenes)
+    job.result("room_ap25", float(by_grid.mean()))
+    job.metric("ap25", float(by_grid.mean()), series="test")
+    job.artifact("outcomes_boxes", Outcomes, by_grid.astype(np.float32)[:, None],
+                 meta={"columns": ["AP25 of the grid"], "measure": "mean"})  # fmt: skip
+    columns = [Column("least IoU", "text"), Column("average precision", best="high"), Column("recall", best="high")]
+    true = sum(len(one.truth) for one in scenes)
+    caption = (
+        f"{true} {task.params.boxes} boxes in {len(scenes)} test grids; at most {task.params.proposals} found in each."
+    )
+    job.artifact("per_overlap", Table, TableDoc(columns, rows, caption), title="Boxes on the test grids")
+    for scene, one in list(zip(scenes, grids, strict=True))[:SHOWN_GRIDS]:
+        job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": one.rgba},
+                     meta=meta_of(one, one.name))  # fmt: skip
+
+
+def boxes_doc(scene: Scene, grid: Grid) -> BoxesDoc:
+    """True boxes, and found ones with a score worth showing, in the grid's frame; no more found ones than twice the
+    true ones, so that they can be told apart."""
+    sides = grid.rgba.shape[:3]
+    sure = scene.scores > SURE
+    most = 2 * len(scene.truth) if len(scene.truth) else len(scene.scores)
+    said = from_voxels(scene.found[sure][:most], grid.meta, sides)
+    true = from_voxels(scene.truth, grid.meta, sides)
+    return BoxesDoc((*boxes_of(true, TRUE), *boxes_of(said, FOUND, scene.scores[sure][:most])), (TRUE, FOUND))
+
+
+def boxes_of(rows: NDArray[np.float32], label: str, scores: NDArray[np.float32] | None = None) -> list[Box]:
+    """Rows (N, 7) as boxes."""
+    return [
+        Box(tuple(row[:3]), tuple(row[3:6]), row[6], label, None if scores is None else round(float(scores[at]), 4))
+        for at, row in enumerate(rows.astype(float).round(4).tolist())
+    ]
+
+
+def refined(job: Job, task: Refining, said: Sequence[NDArray[np.float32]], grids: Sequence[Grid]) -> None:
+    """Results psnr_db and mse, and some finer grids."""
+    errors = task.errors(said, grids)
+    job.result("psnr_db", psnr(errors))
+    job.result("mse", float(errors.mean()))
+    job.metric("psnr", psnr(errors), series="test")
+    for finer, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
+        title = f"{one.name}: {task.params.upscale} times finer"
+        job.artifact("finer", RadianceGrid, finer, title=title, meta=meta_of(one, title))
