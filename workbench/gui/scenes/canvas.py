@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
-    QFocusEvent,
     QImage,
-    QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QResizeEvent,
     QShowEvent,
-    QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
 from workbench.core.problem import ProblemRecord, record_of
-from workbench.core.scenes import CamerasDoc, Viewpoint
+from workbench.core.scenes import Viewpoint
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
-from workbench.gui.scenes import overlay
-from workbench.gui.scenes.gaze import Gaze, Vector
-from workbench.gui.scenes.navigation import Navigator, moved_px
+from workbench.gui.scenes import overlay, splatter, wires
+from workbench.gui.scenes.pointer import Picked, PointedView
 from workbench.gui.scenes.rays import Elsewhere
 from workbench.gui.scenes.renderer import Renderer
 from workbench.gui.scenes.scene import Scene, placement_of
+from workbench.gui.scenes.splatter import Shot, Splatted
+from workbench.gui.scenes.through import Photograph, grounded, seen_through
 from workbench.gui.scenes.veil import straight
 from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
@@ -44,46 +40,20 @@ MOVING_S, RESTING_S = 0.030, 0.020
 REST_MS, SHOW_EVERY_S = 140, 0.15
 PICK_PX = 5
 PICTURE_STEP_S = 0.04
-_TURNS = {
-    Qt.Key.Key_Left: (-30, 0), Qt.Key.Key_Right: (30, 0), Qt.Key.Key_Up: (0, -30), Qt.Key.Key_Down: (0, 30),
-}  # fmt: skip
-Picked = tuple[str, int, Vector]
-"""A node, its element (point, face, box or camera; −1 where it has none), and a place in the scene."""
 
 
-class Tool(Protocol):
-    """Takes the pointer before navigation does, and draws over the picture."""
-
-    def press(self, event: QMouseEvent) -> bool:
-        """Whether the press was taken."""
-
-    def move(self, event: QMouseEvent) -> bool:
-        """Whether the movement was taken."""
-
-    def release(self, event: QMouseEvent) -> bool:
-        """Whether the release was taken."""
-
-    def paint(self, painter: QPainter) -> None:
-        """Draw over the picture, in the window's pixels."""
-
-
-class SceneCanvas(QWidget):
-    """Draws a scene and moves through it: orbit with the left button, pan with the middle one or Shift, wheel to the
-    pointer, fly with W A S D Q E while the right button is held."""
+class SceneCanvas(PointedView):
+    """Draws a scene: points, meshes, volumes, radiance grids, boxes and cameras, and what is measured in it."""
 
     troubled = Signal(object)
     """A ProblemRecord: something of the scene cannot be drawn."""
-    picked = Signal(object)
-    """What a click without a drag fell on, a Picked, or None."""
     drawn = Signal()
     """All of the scene is on the screen."""
 
     def __init__(self, scene: Scene, parent: QWidget | None = None, *, background: Background | None = None) -> None:
         """`background` does work on other threads; without one the canvas has its own."""
-        super().__init__(parent)
-        self.scene = scene
+        super().__init__(scene, parent)
         self._background = background or Away(self)
-        self.tool: Tool | None = None
         self.unit = ""
         """Of lengths, for measures."""
         self.words = ""
@@ -93,25 +63,21 @@ class SceneCanvas(QWidget):
         """The camera that one looks through."""
         self.longest_s = 0.0
         """The longest that drawing or sending has held this thread since the first picture."""
-        self.navigator = Navigator(scene, self.gaze, self)
-        self.gizmo = overlay.Gizmo()
         self._renderer: Renderer | None = None
+        self._plain = False
+        """Whether pictures are made without OpenGL."""
+        self._splatted: Splatted | None = None
+        self._kept: splatter.Kept = {}
         self._image: QImage | None = None
+        self.photograph = Photograph(scene, self._background, self)
         self._current = self._whole = self._fitted = False
         self._presented_s = 0.0
-        self._pressed: QPointF | None = None
-        self._last = QPointF()
-        self._dragged = False
-        self._button = Qt.MouseButton.NoButton
-        self._pivot: tuple[float, Vector] | None = None
         self._rest, self._work = QTimer(self), QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._work.start)
         self._work.setInterval(1)
         self._work.timeout.connect(self._go_on)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
         self.setMinimumSize(120, 90)
         self.setAccessibleName("The scene in 3-D; arrow keys turn it")
         scene.rearranged.connect(self._rearranged)
@@ -127,13 +93,22 @@ class SceneCanvas(QWidget):
 
     def _known(self) -> None:
         """Whether there is OpenGL."""
+        self._plain = not opengl()
         self._synced()
+
+    @property
+    def note(self) -> str:
+        """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
+        if self._plain:
+            return "No OpenGL 3.3 on this display: drawn coarsely, without it"
+        walked = self._renderer.rays.values() if self._renderer is not None else ()
+        return "; ".join(f"{one.node.name}: {one.note}" for one in walked if one.note)
 
     def _rearranged(self) -> None:
         if not self._fitted and self.scene.bounds() is not None:
             self._fitted = True
             if self.scene.view == Viewpoint(pose=placement_of(np.eye(4))):
-                self.scene.look_from(gz.fixed(self.scene.view, "corner", self.scene.bounds(), self._aspect()))
+                self.scene.look_from(gz.fixed(self.scene.view, "corner", self.scene.bounds(), self.aspect()))
         self._fitted = self._fitted and bool(self.scene.nodes)
         self._synced()
 
@@ -155,11 +130,14 @@ class SceneCanvas(QWidget):
 
     def _ready(self) -> Renderer | None:
         """What draws, with its context current; None where nothing can."""
+        if self._plain:
+            return None
         if self._renderer is None and opengl() and self.isVisible():
             try:
                 self._renderer = Renderer(self.scene, self.troubled.emit, self._background, self.outdate, self)
             except Exception as error:  # whatever a driver does, the window stays and says so
-                self._give_up(record_of(error))
+                self._plain = True
+                self.troubled.emit(record_of(error))
                 return None
             self.words = ""
             self.destroyed.connect(self._renderer.close)
@@ -181,12 +159,47 @@ class SceneCanvas(QWidget):
         self.longest_s = max(self.longest_s, time.perf_counter() - began)
 
     def _give_up(self, record: ProblemRecord) -> None:
+        """From now on without OpenGL: coarse, but never black."""
         self._work.stop()
-        self._rest.stop()
-        self._image = None
-        self.words = f"{record.what} {record.fix}".strip()
+        self._plain, self._renderer = True, None
         self.troubled.emit(record)
-        self.update()
+        self.outdate()
+
+    # Without OpenGL
+
+    def _shot(self, size: QSize) -> Shot:
+        ratio = max(1.0, size.height() / max(1, self.height()))
+        gaze = gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+        return splatter.shot_of(self.scene, gaze, ratio, self._kept)
+
+    def _size(self) -> QSize:
+        return QSize(max(1, round(self.width() * self.ratio)), max(1, round(self.height() * self.ratio)))
+
+    def _splat(self) -> None:
+        """The coarse picture at once; the better one comes from another thread when nothing moves."""
+        self._take(splatter.splat(self._shot(self._size()), splatter.QUICK))
+        self._current = True
+
+    def _take(self, made: Splatted) -> None:
+        self._splatted, self._image = made, made.image
+        self._image.setDevicePixelRatio(self.ratio)
+
+    def _refine(self) -> None:
+        shot = self._shot(self._size())
+
+        def then(made: Splatted) -> None:
+            if made.shot is self._wanted and self._current:
+                self._take(made)
+                self._whole = True
+                self.update()
+                self.drawn.emit()
+
+        self._wanted = shot
+        self._background.background(lambda: splatter.splat(shot), then=then, failed=self.troubled.emit, owner=self)
+
+    _wanted: Shot | None = None
+
+    # What is looked through
 
     # The picture
 
@@ -195,16 +208,9 @@ class SceneCanvas(QWidget):
         """Pixels of the picture to one of the window."""
         return float(self.devicePixelRatioF())
 
-    def _aspect(self) -> float:
-        return self.width() / max(1, self.height())
-
-    def gaze(self) -> Gaze:
-        """How the scene is seen, in the window's pixels."""
-        return gz.gaze(self.scene.view, self.width(), self.height(), self.scene.bounds())
-
     def outdate(self) -> None:
         """What was drawn holds no longer."""
-        if self.through is not None and self._seen_through() != self.scene.view:
+        if self.through is not None and seen_through(self.scene, self.through) != self.scene.view:
             self.through = None
         self._current = self._whole = False
         self._pivot = None
@@ -219,7 +225,7 @@ class SceneCanvas(QWidget):
 
     def _begin(self, renderer: Renderer) -> None:
         """The moving picture: as much as may be drawn now."""
-        size = QSize(max(1, round(self.width() * self.ratio)), max(1, round(self.height() * self.ratio)))
+        size = self._size()
         renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), self.ratio)
         renderer.advance(time.perf_counter() + MOVING_S, clear=False)
         self._show(renderer)
@@ -232,12 +238,18 @@ class SceneCanvas(QWidget):
 
     def _go_on(self) -> None:
         """Send what is left of the things, and draw what is left of the picture."""
+        if self._plain:
+            self._work.stop()
+            if self._current and self.isVisible():
+                self._refine()
+            return
         renderer = self._ready() if self.isVisible() else None
         if renderer is None or self.words or not self._current:
             self._work.stop()
             return
         self._guard(lambda: self._step(renderer))
-        renderer.device.done()
+        if self._renderer is not None:
+            renderer.device.done()
 
     def _step(self, renderer: Renderer) -> None:
         sent = renderer.send(time.perf_counter() + RESTING_S / 2)
@@ -257,9 +269,12 @@ class SceneCanvas(QWidget):
         renderer = None if self.words else self._ready()
         if renderer is not None and not self._current:
             self._guard(lambda: self._begin(renderer))
-            renderer.device.done()
-            if not self._rest.isActive():
-                self._rest.start()
+            if self._renderer is not None:
+                renderer.device.done()
+        if self._plain and not self._current and not self.words:
+            self._splat()
+        if not self._whole and not self._rest.isActive() and not self._work.isActive():
+            self._rest.start()
         if self._image is not None:
             painter.drawImage(0, 0, self._image)
             self._paint_over(painter)
@@ -273,6 +288,7 @@ class SceneCanvas(QWidget):
     def _paint_over(self, painter: QPainter) -> None:
         gaze = self.gaze()
         painter.setFont(self.font())
+        self.photograph.paint(painter, self.through, self.size())
         overlay.labels(painter, self.scene, gaze)
         overlay.measures(painter, self.scene.measures, gaze, self.unit)
         if self.tool is not None:
@@ -280,6 +296,9 @@ class SceneCanvas(QWidget):
             self.tool.paint(painter)
             painter.restore()
         self.gizmo.paint(painter, gaze)
+        painter.setFont(self.font())
+        if self.note:
+            overlay.tag(painter, QPointF(8, self.height() - 10), self.note, "#98A2B3")
 
     def _say(self, painter: QPainter) -> None:
         words = self.words or ("" if self.scene.bounds() is not None else self.hint)
@@ -291,39 +310,16 @@ class SceneCanvas(QWidget):
 
     # What others ask
 
-    def fit(self, *, at_once: bool = False) -> None:
-        """All that is shown fills the picture."""
-        view = gz.fitted(self.scene.view, self.scene.bounds(), self._aspect())
-        self.navigator.go(view, at_once=at_once or not self.isVisible())
-
-    def fit_chosen(self) -> None:
-        """What is chosen fills the picture; everything where nothing is."""
-        bounds = self.scene.bounds(self.scene.chosen) if self.scene.chosen else None
-        view = gz.fitted(self.scene.view, bounds or self.scene.bounds(), self._aspect())
-        self.navigator.go(view, at_once=not self.isVisible())
-
-    def look(self, name: str) -> None:
-        """A view by its name in gaze.FIXED."""
-        view = gz.fixed(self.scene.view, name, self.scene.bounds(), self._aspect())
-        self.navigator.go(view, at_once=not self.isVisible())
-
     def look_through(self, node: str, index: int) -> None:
         """See what a photograph's camera saw, with the photograph over it."""
         self.through = (node, index)
-        view = self._seen_through()
+        view = seen_through(self.scene, self.through)
         if view is None:
             self.through = None
             return
         self.navigator.go(view, at_once=True)
         self.through = (node, index)
         self.update()
-
-    def _seen_through(self) -> Viewpoint | None:
-        name, index = self.through or ("", 0)
-        thing = self.scene.nodes[name].thing if name in self.scene.nodes else None
-        if not isinstance(thing, CamerasDoc) or not 0 <= index < len(thing.images):
-            return None
-        return gz.through(thing.images[index], self.scene.view.about, self.scene.world(name))
 
     def show_radiance(self, node: str, frame: QImage, depth: NDArray[np.float32], view: Viewpoint) -> None:
         """Show a field as it was rendered elsewhere for a view, while one looks from there and its look wants it.
@@ -341,20 +337,32 @@ class SceneCanvas(QWidget):
         """(N, 3) scene coordinates → (N, 3): the window's pixels, and the distance along the view axis."""
         return self.gaze().project(points)
 
+    @property
+    def current(self) -> bool:
+        return self._current
+
     def pick(self, x: float, y: float) -> Picked | None:
-        """What is seen at a pixel of the window: node, element, and place in the scene; None for nothing."""
-        renderer = None if self.words else self._ready()
-        if renderer is None:
+        renderer = self._ready()
+        at = (round(x * self.ratio), round(y * self.ratio))
+        if self._plain:
+            if not self._current:
+                self._splat()
+            found = self._splatted.beneath(*at, round(PICK_PX * self.ratio)) if self._splatted is not None else None
+        elif renderer is not None:
+            if not self._current:
+                self._guard(lambda: self._begin(renderer))
+            found = renderer.whom(*at, round(PICK_PX * self.ratio)) if self._renderer is not None else None
+            renderer.device.done()
+        else:
             return None
-        if not self._current:
-            self._guard(lambda: self._begin(renderer))
-        ratio = self.ratio
-        found = renderer.whom(round(x * ratio), round(y * ratio), round(PICK_PX * ratio))
-        renderer.device.done()
+        gaze = self.gaze()
+        wire = wires.near(self.scene, gaze, x, y)
+        if wire is not None and (found is None or wire[2] < found[2]):
+            found = wire
         if found is None:
             return None
         name, element, depth = found
-        return name, element, self.gaze().at_depth(x, y, depth)
+        return name, element, gaze.at_depth(x, y, depth)
 
     def grab_picture(self, size: QSize, transparent: bool = False) -> QImage:
         """All of the scene in a picture of this size, without words over it; null where nothing can be drawn."""
@@ -364,120 +372,38 @@ class SceneCanvas(QWidget):
         return found
 
     def picture_steps(self, size: QSize, transparent: bool = False) -> Iterator[QImage]:
-        """The same in steps of a moment each, null pictures until the last."""
-        renderer = None if self.words else self._ready()
-        if renderer is None:
-            return
-        self._current = False  # the picture on the screen is drawn anew afterwards
+        """The same in steps of a moment each, null pictures until the last; the view must not change meanwhile.
+
+        Raises KnownTrouble where OpenGL fails.
+        """
+        renderer = self._ready()
+        if renderer is not None:
+            yield from self._drawn_steps(renderer, size, transparent)
+        elif self._plain:
+            yield grounded(splatter.splat(self._shot(size)).image, transparent)
+
+    def _drawn_steps(self, renderer: Renderer, size: QSize, transparent: bool) -> Iterator[QImage]:
         ratio = max(1.0, size.height() / max(1, self.height()))
         renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), ratio)
-        while True:
-            sent = renderer.send(time.perf_counter() + PICTURE_STEP_S / 2)
-            if renderer.advance(time.perf_counter() + PICTURE_STEP_S / 2) and sent:
-                break
+        self._current = self._whole = False  # the picture on the screen is drawn anew afterwards
+        self._work.stop()
+        self._rest.stop()
+        while not self._step_picture(renderer):
+            renderer.device.done()
             yield QImage()
-            if not renderer.device.current():
-                return
-            self._current = False
+            if self._current or not renderer.device.current():  # the canvas has drawn itself meanwhile
+                renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), ratio)
+                self._current = self._whole = False
         found = renderer.present()
         renderer.device.done()
-        if not transparent:
-            ground = QImage(found.size(), QImage.Format.Format_RGB32)
-            ground.fill(Qt.GlobalColor.black)
-            painter = QPainter(ground)
-            painter.drawImage(0, 0, found)
-            painter.end()
-            found = ground
         self.outdate()
-        yield found
+        yield grounded(found, transparent)
 
-    # The pointer and the keys
+    def _step_picture(self, renderer: Renderer) -> bool:
+        sent = renderer.send(time.perf_counter() + PICTURE_STEP_S / 2)
+        return renderer.advance(time.perf_counter() + PICTURE_STEP_S / 2) and sent
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self.tool is not None and self.tool.press(event):
-            self.update()
-            return
-        self._pressed = self._last = event.position()
-        self._dragged, self._button = False, event.button()
-        name = self.gizmo.hit(self.gaze(), event.position())
-        if name and event.button() == Qt.MouseButton.LeftButton:
-            self._pressed = None
-            self.look(name)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.tool is not None and self.tool.move(event):
-            self.update()
-            return
-        at = event.position()
-        if self._pressed is None or not event.buttons():
-            over = self.gizmo.hit(self.gaze(), at)
-            if over != self.gizmo.over:
-                self.gizmo.over = over
-                self.setToolTip(f"See the scene from: {over}" if over else "")
-                self.update()
-            return
-        if not self._dragged and (at - self._pressed).manhattanLength() < QApplication.startDragDistance():
-            return
-        self._dragged = True
-        right, down = moved_px(self._last, at)
-        self._last = at
-        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if self._button == Qt.MouseButton.MiddleButton or (shift and self._button == Qt.MouseButton.LeftButton):
-            self.navigator.pan(right, down)
-        elif self._button == Qt.MouseButton.RightButton:
-            self.navigator.look_around(right, down)
-        else:
-            self.navigator.orbit(right, down)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.tool is not None and self.tool.release(event):
-            self.update()
-            return
-        clicked = self._pressed is not None and not self._dragged and event.button() == Qt.MouseButton.LeftButton
-        self._pressed, self._button = None, Qt.MouseButton.NoButton
-        self.navigator.land()
-        if clicked:
-            self.picked.emit(self.pick(event.position().x(), event.position().y()))
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        found = self.pick(event.position().x(), event.position().y())
-        if found is not None:
-            self.navigator.centre(found[2])
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        at, now = event.position(), time.perf_counter()
-        if self._pivot is None or now - self._pivot[0] > 0.5:
-            found = self.pick(at.x(), at.y()) if self._current else None
-            gaze = self.gaze()
-            depth = float(gaze.project(np.array([self.scene.view.about]))[0, 2])
-            self._pivot = (now, found[2] if found is not None else gaze.at_depth(at.x(), at.y(), max(depth, 1e-9)))
-        pivot = self._pivot[1]
-        self.navigator.zoom(0.86 ** (event.angleDelta().y() / 120), pivot)
-        self._pivot = (now, pivot)
-        event.accept()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
-        if self._button == Qt.MouseButton.RightButton and self.navigator.key(key, down=True):
-            return
-        if key in _TURNS:
-            self.navigator.orbit(*_TURNS[key])
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
-            self.navigator.zoom(1.2 if key == Qt.Key.Key_Minus else 1 / 1.2, np.array(self.scene.view.about))
-        elif key == Qt.Key.Key_Home:
-            self.fit()
-        elif key == Qt.Key.Key_F:
-            self.fit_chosen()
-        else:
-            super().keyPressEvent(event)
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if event.isAutoRepeat() or not self.navigator.key(Qt.Key(event.key()), down=False):
-            super().keyReleaseEvent(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self.navigator.land()
-        super().focusOutEvent(event)
+    # Qt
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.outdate()

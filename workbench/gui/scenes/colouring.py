@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,9 @@ def _palette() -> NDArray[np.uint8]:
     return np.concatenate([hues, hues * 0.6]).astype(np.uint8)
 
 
-def shades(scene: Scene, thing: PointsDoc, look: PointsLook, first: int, last: int) -> NDArray[np.uint8]:
+def shades_by(
+    load: Callable[[str], NDArray[Any]], thing: PointsDoc, look: PointsLook, first: int, last: int
+) -> NDArray[np.uint8]:
     """Colours of points `first` … `last`, (n, 4); alpha 0 where the look leaves a point out.
 
     Raises OSError or ValueError where an array is gone or damaged.
@@ -46,17 +49,22 @@ def shades(scene: Scene, thing: PointsDoc, look: PointsLook, first: int, last: i
     found = np.empty((last - first, 4), np.uint8)
     found[:, 3] = 255
     if way == HEIGHT:
-        heights = np.asarray(scene.array(thing.positions)[first:last, 2], np.float32)
+        heights = np.asarray(load(thing.positions)[first:last, 2], np.float32)
         found[:, :3] = _mapped(heights, thing, look)
         _limit(found, heights, look)
     elif way == NORMALS and column is not None:
-        normals = np.asarray(scene.array(column.path)[first:last], np.float32)
+        normals = np.asarray(load(column.path)[first:last], np.float32)
         found[:, :3] = np.clip(np.nan_to_num(normals) * 127.5 + 127.5, 0, 255)
     elif way.startswith(COLUMN) and column is not None:
-        _by_column(found, column, np.asarray(scene.array(column.path)[first:last]), thing, look)
+        _by_column(found, column, np.asarray(load(column.path)[first:last]), thing, look)
     else:
         found[:, :3] = look.colour
     return found
+
+
+def shades(scene: Scene, thing: PointsDoc, look: PointsLook, first: int, last: int) -> NDArray[np.uint8]:
+    """The same with the scene's arrays."""
+    return shades_by(scene.array, thing, look, first, last)
 
 
 def _by_column(

@@ -164,7 +164,9 @@ class ScenesPage(FilesPage):
         if found.unit and first:
             self.state.set_unit(found.unit)
         self.trees.add(nodes, f"read {Path(path).name}")
-        self.note([*told, *sampled_words(nodes), *found.notes])
+        said = [*told, *sampled_words(nodes), *found.notes]
+        if said and self.banner.record is None:  # a file that failed stays told of
+            self.note(said)
         self.remember(path)
         self.follow()
 

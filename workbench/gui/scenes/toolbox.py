@@ -288,7 +288,8 @@ class ToolBox(QObject):
             "picture": self.save_picture, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
-            "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True), "unhide": crop.unhide, "split": crop.split,
+            "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True),
+            "unhide": crop.unhide, "split": crop.split,
             "delete": self.delete, "unmeasure": self.remove_measures,
         }  # fmt: skip
         self.acts: dict[str, QAction] = {}
@@ -332,7 +333,8 @@ class ToolBox(QObject):
         some, selected, chosen = bool(scene.nodes), bool(scene.selection), bool(scene.chosen)
         able = {
             "hide": selected, "keep": selected, "split": selected, "select-none": selected,
-            "delete": selected or chosen, "select-value": bool(self.clouds()), "unhide": any(one.hidden for one in scene.nodes.values()),
+            "delete": selected or chosen, "select-value": bool(self.clouds()),
+            "unhide": any(one.hidden for one in scene.nodes.values()),
             "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
             "previous-view": bool(self.page.state.views),
         }  # fmt: skip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
 from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Node, PosedImage
+from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import BoxesLook, CamerasLook, Rgb, colour_table, look_of
 from workbench.gui.scenes.scene import Bounds, Scene, matrix_of
 from workbench.gui.theme import CATEGORIES, theme
@@ -21,6 +22,7 @@ Lines = NDArray[np.void]
 LINE = np.dtype([("start", np.float32, 3), ("end", np.float32, 3), ("shade", np.uint8, 4), ("width", np.float32)])
 FACE_CORNER = np.dtype([("place", np.float32, 3), ("shade", np.uint8, 4)])
 _EDGES = [(i, i ^ 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]
+_FRUSTUM = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1)]
 _SIDES = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)]
 AXES = ("#E5646E", "#3FB68B", "#5B9DFF")
 """Colours of x, y and z, in every program the same hues."""
@@ -109,8 +111,7 @@ def _lines_of(node: Node, scene: Scene) -> list[Lines]:
         for at, image in enumerate(thing.images):
             marked = selected is not None and at < len(selected) and bool(selected[at])
             colour = rgb_of(theme().now.accent) if marked else camera_colour(image, look)
-            pairs = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1)]
-            found.append(_joined(_moved(frustum(image, length), placed), pairs, colour, look.opacity, 1.3))
+            found.append(_joined(_moved(frustum(image, length), placed), _FRUSTUM, colour, look.opacity, 1.3))
         if look.box and thing.low is not None and thing.high is not None:
             middle, size = (np.add(thing.low, thing.high) / 2).tolist(), np.subtract(thing.high, thing.low).tolist()
             corners = corners_of(Box(centre=tuple(middle), size=tuple(size)))
@@ -123,6 +124,34 @@ def camera_colour(image: PosedImage, look: CamerasLook) -> Rgb:
     if look.colour_by == "plain":
         return look.colour
     return rgb_of(HELD_OUT if image.held_out else TAKEN)
+
+
+def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
+    """The box or camera whose lines pass nearest to a pixel: node, place in its document, distance along the view."""
+    best: tuple[float, tuple[str, int, float]] | None = None
+    for node in scene.nodes.values():
+        look = look_of(node)
+        if not scene.is_shown(node.id):
+            continue
+        placed = scene.world(node.id)
+        shapes: list[tuple[int, NDArray[np.float64], list[tuple[int, int]]]] = []
+        if isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook):
+            shapes = [(at, corners_of(box), _EDGES) for at, box in boxes_shown(node.thing, look)]
+        elif isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook):
+            length = frustum_size(node.thing, look)
+            shapes = [(at, frustum(image, length), _FRUSTUM) for at, image in enumerate(node.thing.images)]
+        for at, points, pairs in shapes:
+            seen = gaze.project(_moved(points, placed))
+            a, b = seen[[one for one, _ in pairs]], seen[[one for _, one in pairs]]
+            along = b[:, :2] - a[:, :2]
+            size = np.maximum((along**2).sum(axis=1), 1e-12)
+            share = np.clip(((np.array((x, y)) - a[:, :2]) * along).sum(axis=1) / size, 0, 1)
+            away = np.linalg.norm(a[:, :2] + along * share[:, None] - (x, y), axis=1)
+            away = np.where(np.isfinite(away), away, np.inf)
+            k = int(np.argmin(away))
+            if away[k] <= reach_px and (best is None or away[k] < best[0]):
+                best = float(away[k]), (node.id, at, float(a[k, 2] + (b[k, 2] - a[k, 2]) * share[k]))
+    return best[1] if best is not None else None
 
 
 def faces_of(scene: Scene) -> NDArray[np.void]:

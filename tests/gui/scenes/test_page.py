@@ -1,0 +1,456 @@
+"""The 3D page without OpenGL and with a scripted worker: read, edited, kept, found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction
+
+from tests.gui.scenes.things import boxes, cloud, mesh, nodes
+from workbench.core.problem import InputError
+from workbench.core.scenecommands import SCENES
+from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
+from workbench.gui.scenes import gaze as gz
+from workbench.gui.scenes import keeping as keeping_module
+from workbench.gui.scenes import placing, projects
+from workbench.gui.scenes.exporting import written_place
+from workbench.gui.scenes.looks import look_of
+from workbench.gui.scenes.sessions import Session
+from workbench.gui.scenes.valuedialog import ValueDialog
+
+WITHIN_MS = 10_000
+
+
+@pytest.fixture
+def page(qtbot, open_window):
+    page = open_window().open_page("scenes")
+    page.keeping.autosave.set_delay(3600)
+    yield page
+    page.closed()
+
+
+@pytest.fixture
+def filled(page, tmp_path):
+    page.trees.add(nodes(tmp_path), "read")
+    page.scene.choose([])
+    return page
+
+
+def settled(qtbot, page):
+    qtbot.waitUntil(lambda: not page.cropping.busy, timeout=WITHIN_MS)
+
+
+def select(qtbot, page, mask, name="p"):
+    page.cropping._selected("select", {name: mask}, "replace")
+    assert np.array_equal(page.scene.selection[name], mask)
+
+
+def positions(page, name="p"):
+    return np.load(page.scene.nodes[name].thing.positions)
+
+
+def look(page, name):
+    """See the scene from somewhere at once: the canvas would go there in steps."""
+    canvas = page.canvas
+    page.scene.look_from(gz.fixed(page.scene.view, name, page.scene.bounds(), canvas.width() / canvas.height()))
+
+
+# Reading
+
+
+def test_that_files_are_read_one_after_the_other_and_large_coordinates_moved(page, scripted, qtbot, tmp_path):
+    large = SceneRead((ReadThing("scan", cloud(tmp_path / "a", origin=(4e5, 5e6, 100.0))),), unit="mm")
+    other = SceneRead((ReadThing("crate", mesh(tmp_path / "b"), parent="room"),), notes=("told by the reader",))
+    beside = SceneRead((ReadThing("more", cloud(tmp_path / "c", origin=(4e5 + 7, 5e6, 100.0))),))
+    answers = {"one.las": large, "two.glb": other, "three.las": beside, "bad.ply": InputError("No PLY.", place="bad")}
+    scripted.answers["scene-read"] = lambda asked: answers[Path(asked["path"]).name]
+    page.open_paths([f"/data/{name}" for name in answers])
+    qtbot.waitUntil(lambda: page.banner.record is not None and len(page.scene.nodes) == 4, timeout=WITHIN_MS)
+    assert [one.name for one in page.scene.nodes.values()] == ["scan", "room", "crate", "more"]
+    scan, room, crate, more = page.scene.nodes.values()
+    assert page.state.origin == (4e5, 5e6, 100.0) and page.state.unit == "mm"
+    assert np.allclose(page.scene.world(scan.id), np.eye(4)) and crate.parent == room.id
+    assert page.scene.world(more.id)[:3, 3].tolist() == [7, 0, 0]
+    assert page.state.place_words((1, 2, 3)) == "400\u202f001.00, 5\u202f000\u202f002.00, 103.000 mm"
+    assert page.banner.record.what == "No PLY." and page.recent[0] == "/data/three.las"
+    assert written_place(page.scene.world(more.id), more.thing.origin, page.state.origin) == scan.placement
+    page.document.undo()
+    assert len(page.scene.nodes) == 3
+
+
+# The tree
+
+
+def test_that_the_tree_shows_names_counts_and_eyes_and_edits_with_undo(filled, qtbot):
+    page, rows = filled, filled.tree.rows
+    group = rows.index_of("g")
+    texts = [rows.data(rows.index(row, column, group)) for row in range(2) for column in (0, 2)]
+    assert texts == ["scan", "1 000", "crate", "12"] and rows.rowCount() == 2
+    assert rows.setData(rows.index_of("p"), " survey ") and page.scene.nodes["p"].name == "survey"
+    assert not rows.setData(rows.index_of("p"), "  ")
+    at = page.tree.visualRect(rows.index_of("g", 1)).center()
+    qtbot.mouseClick(page.tree.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert not page.scene.is_shown("m") and page.scene.nodes["m"].shown
+    data = rows.mimeData([rows.index_of("b")])
+    rows.dropMimeData(data, Qt.DropAction.MoveAction, 0, 0, group)
+    assert [one.id for one in page.scene.standing_in("g")] == ["b", "p", "m"]
+    for _ in range(3):
+        page.document.undo()
+    assert page.scene.nodes["p"].name == "scan" and page.scene.nodes["b"].parent == "" and page.scene.is_shown("m")
+
+
+def test_that_choosing_in_the_tree_and_in_the_scene_is_one(filled):
+    page, rows = filled, filled.tree.rows
+    page.scene.choose(["m", "b"])
+    chosen = [rows.name_at(one) for one in page.tree.selectionModel().selectedRows()]
+    assert sorted(chosen) == ["b", "m"]
+    page.tree.setCurrentIndex(rows.index_of("p"))
+    assert page.scene.chosen == ("p",)
+    page.trees.duplicate()
+    assert [page.scene.nodes[one].name for one in page.scene.chosen] == ["scan 2"]
+    page.trees.remove()
+    assert len(page.scene.nodes) == 4 and page.scene.chosen == ()
+    page.scene.choose(["p"])
+    page.trees.show_alone()
+    assert [one.id for one in page.scene.nodes.values() if page.scene.is_shown(one.id)] == ["g", "p"]
+    page.trees.show_alone()
+    assert all(one.shown for one in page.scene.nodes.values())
+
+
+def test_that_a_thousand_nodes_are_listed(page):
+    page.trees.add([Node(f"n{at}", f"box {at}", boxes()) for at in range(1000)], "many")
+    assert page.tree.rows.rowCount() == 1000 and len(page.scene.chosen) == 1000
+    page.scene.choose(["n999"])
+    page.trees.show(["n999"], False)
+    assert page.tree.rows.rowCount() == 1000 and not page.scene.nodes["n999"].shown
+
+
+# Selecting and cropping
+
+
+def test_that_a_drawn_outline_selects_what_is_under_it_and_shift_adds(filled, qtbot):
+    page = filled
+    page.scene.choose(["p"])
+    look(page, "front")
+    page.toolbox.use("box")
+    at = page.canvas.project(positions(page) + page.scene.world("p")[:3, 3])
+    middle = QPoint(*np.median(at[:, :2], axis=0).astype(int))
+    drags = (
+        (QPoint(1, 1), QPoint(middle.x(), page.canvas.height() - 1), Qt.KeyboardModifier.NoModifier),
+        (middle, page.canvas.rect().bottomRight(), Qt.KeyboardModifier.ShiftModifier),
+    )
+    for first, last, keys in drags:
+        qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, keys, first)
+        qtbot.mouseMove(page.canvas, last)
+        qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, keys, last)
+        settled(qtbot, page)
+    wanted = (at[:, 0] < middle.x()) | ((at[:, 0] >= middle.x()) & (at[:, 1] >= middle.y()))
+    assert 0 < wanted.sum() < 1000 and (page.scene.selection["p"] != wanted).sum() <= 3
+    assert "of 1 000 points selected" in page.told.whole
+    page.document.undo()
+    assert ((at[:, 0] < middle.x()) != page.scene.selection["p"]).sum() <= 3
+    page.document.undo()
+    assert page.scene.selection == {}
+
+
+def test_that_the_brush_paints_discs_and_the_lasso_fills_its_outline(filled):
+    page = filled
+    brush = page.toolbox.brush
+    brush.path = [QPointF(50, 40), QPointF(90, 40)]
+    region = brush.region()
+    y, x = np.nonzero(region)
+    assert abs(x.min() - (50 - brush.radius_px)) <= 1 and abs(x.max() - (90 + brush.radius_px)) <= 1
+    assert abs(y.max() - (40 + brush.radius_px)) <= 1 and region[40, 70]
+    brush.path = []
+    lasso = page.toolbox.tools["lasso"]
+    lasso.path = [QPointF(10, 10), QPointF(50, 10), QPointF(10, 50)]
+    assert abs(int(lasso.region().sum()) - 800) < 60
+    lasso.path = []
+
+
+def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot):
+    page, mask = filled, np.arange(1000) < 250
+    first = positions(page)
+    select(qtbot, page, mask)
+    page.cropping.hide()
+    settled(qtbot, page)
+    assert np.array_equal(np.load(page.scene.nodes["p"].hidden), mask) and page.scene.selection == {}
+    page.scene.choose(["p"])
+    page.cropping.select_all()
+    settled(qtbot, page)
+    assert np.array_equal(page.scene.selection["p"], ~mask)
+    page.document.undo()
+    page.document.undo()
+    assert page.scene.nodes["p"].hidden == "" and np.array_equal(page.scene.selection["p"], mask)
+    page.cropping.hide(others=True)
+    settled(qtbot, page)
+    assert np.array_equal(np.load(page.scene.nodes["p"].hidden), ~mask)
+    page.cropping.unhide()
+    assert page.scene.nodes["p"].hidden == ""
+    page.cropping.split()
+    settled(qtbot, page)
+    made = page.scene.nodes[page.scene.chosen[0]]
+    assert np.array_equal(positions(page, made.id), first[mask]) and made.made == "split off scan"
+    assert np.array_equal(positions(page), first[~mask]) and page.scene.selection == {}
+    page.document.undo()
+    page.cropping.delete()
+    settled(qtbot, page)
+    assert page.scene.nodes["p"].thing.count == 750 and made.id not in page.scene.nodes
+    page.document.undo()
+    assert np.array_equal(positions(page), first) and np.array_equal(page.scene.selection["p"], mask)
+
+
+def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
+    page = filled
+    page.scene.choose(["p"])
+    page.toolbox.select_value()
+    dialog = page.findChild(ValueDialog)
+    dialog.column.setCurrentText("classification")
+    dialog.classes.item(1).setCheckState(Qt.CheckState.Checked)
+    dialog.accept()
+    settled(qtbot, page)
+    high = positions(page)[:, 2] > 0.5
+    assert np.array_equal(page.scene.selection["p"], high)
+    page.cropping.invert()
+    settled(qtbot, page)
+    assert np.array_equal(page.scene.selection["p"], ~high)
+
+
+def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):
+    page = filled
+    Path(page.scene.nodes["p"].thing.positions).unlink()
+    page.scene.choose(["p"])
+    page.cropping.select_all()
+    settled(qtbot, page)
+    assert page.banner.record is not None and page.scene.selection == {}
+
+
+# Properties
+
+
+def test_that_places_and_looks_are_changed_by_numbers_and_undone(filled):
+    page, panel = filled, filled.properties
+    page.scene.choose(["m"])
+    panel.numbers["turn_deg"][2].setValue(90.0)
+    assert np.allclose(page.scene.world("m") @ [1, 0, 0, 1], [2, 1, 5, 1])
+    panel.reset.click()
+    assert np.allclose(page.scene.world("m")[:3, 3], [0, 0, 5])
+    page.scene.choose(["p"])
+    panel.look.changed.emit("colour_by", "column:intensity")
+    panel.look.changed.emit("size", 4.0)
+    panel.look.changed.emit("size", 5.0)
+    assert look_of(page.scene.nodes["p"]).size == 5.0 and panel.look.fields["colour_map"].isVisibleTo(panel)
+    page.document.undo()
+    assert look_of(page.scene.nodes["p"]).size == 2.0  # steps in quick succession are one
+    page.document.undo()
+    assert not panel.look.fields["colour_map"].isVisibleTo(panel)
+    assert ("Columns", "rgb, classification, intensity") in panel._rows
+
+
+def test_that_boxes_are_drawn_labelled_and_deleted(filled):
+    page, editor = filled, filled.properties.boxes
+    page.scene.choose(["b"])
+    page.toolbox.add_box(Box((1, 1, 1), (2, 2, 2)))
+    doc = page.scene.nodes["b"].thing
+    assert len(doc.boxes) == 3 and doc.boxes[2].label == "table"
+    editor.mark(2)
+    editor._relabel("lamp")
+    editor.numbers["size"][0].setValue(3.0)
+    doc = page.scene.nodes["b"].thing
+    assert doc.boxes[2] == Box((1, 1, 1), (3, 2, 2), 0.0, "lamp") and doc.names == ("chair", "table", "lamp")
+    editor._remove()
+    assert len(page.scene.nodes["b"].thing.boxes) == 2
+    for _ in range(4):
+        page.document.undo()
+    assert page.scene.nodes["b"].thing == boxes()
+
+
+def test_that_a_box_is_dragged_on_the_floor_and_raised(filled, qtbot):
+    page = filled
+    look(page, "corner")
+    page.toolbox.use("new-box")
+    tool, seen = page.toolbox.tools["new-box"], page.canvas.gaze()
+    tool.floor = lambda x, y: 0.0
+    first, last = (QPoint(*np.round(at[:2]).astype(int)) for at in seen.project(np.array([(0, 0, 0), (1.0, 1.5, 0)])))
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(page.canvas, last)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=last)
+    assert tool.raising
+    up = last - QPoint(0, 40)
+    qtbot.mouseMove(page.canvas, up)
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=up)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=up)
+    made = page.scene.nodes[page.scene.chosen[0]]
+    (box,) = made.thing.boxes
+    assert np.allclose(box.size[:2], (1, 1.5), atol=0.05) and box.size[2] > 0.1
+    assert np.allclose(box.centre[:2], (0.5, 0.75), atol=0.05) and box.centre[2] == pytest.approx(box.size[2] / 2)
+
+
+# Handles, measures, planes, views
+
+
+def test_that_a_handle_that_is_dragged_moves_along_its_axis_and_is_one_step(filled, qtbot):
+    page = filled
+    page.scene.choose(["m"])
+    look(page, "front")
+    page.toolbox.use("transform")
+    tool, seen = page.toolbox.tools["transform"], page.canvas.gaze()
+    middle = tool.middle()
+    reach = tool.reach(seen, middle)
+    before, count = page.scene.world("m"), page.document.stack.count()
+    ends = seen.project(middle + np.outer([0.6, 1.6], [1, 0, 0]) * reach)
+    first, last = (QPoint(*np.round(at[:2]).astype(int)) for at in ends)
+    assert tool.hit(QPointF(first)) == ("move", 0)
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first)
+    for share in (0.3, 0.7, 1.0):
+        qtbot.mouseMove(page.canvas, first + (last - first) * share)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=last)
+    moved = page.scene.world("m")[:3, 3] - before[:3, 3]
+    assert np.allclose(moved, [reach, 0, 0], atol=0.05 * reach)
+    assert page.document.stack.count() == count + 1
+    page.document.undo()
+    assert np.allclose(page.scene.world("m"), before)
+
+
+def test_that_a_ring_turns_about_its_axis(filled):
+    page = filled
+    page.scene.choose(["m"])
+    look(page, "top")
+    tool, seen = page.toolbox.tools["transform"], page.canvas.gaze()
+    middle = tool.middle()
+    radius = tool.reach(seen, middle) * 0.7
+    angles = []
+    for angle in (0.2, 0.9):
+        at = seen.project((middle + radius * np.array([np.cos(angle), np.sin(angle), 0]))[None])[0]
+        angles.append(tool._along(("turn", 2), middle, QPointF(at[0], at[1])))
+    assert np.allclose(angles, (0.2, 0.9), atol=1e-6)
+    page.toolbox._drag(placing.turned(np.array([0, 0, 1.0]), np.pi / 2, middle))
+    page.toolbox._drop()
+    assert np.allclose(page.scene.world("m") @ [1, 0, 0, 1], [3, 1, 5, 1])
+
+
+def test_that_measures_planes_units_and_viewpoints_are_undone(filled):
+    page, one = filled, Measure(((0, 0, 0), (3, 4, 0)))
+    page.toolbox.add_measure(one)
+    page._toggle(page.cutting)
+    page.cutting.sliders[0].setValue(500)
+    page.cutting.sliders[0].setValue(250)
+    low, high = page.cutting.extent(0)
+    assert page.scene.clips == (ClipPlane((1, 0, 0), pytest.approx(low + (high - low) / 4)),)
+    page.cutting.set_plane(0, 1.0, flipped=True)
+    assert page.scene.clips == (ClipPlane((-1, 0, 0), -1.0),)
+    page.toolbox.add_view("here")
+    look(page, "top")
+    page.toolbox.step_view(1)
+    assert page.state.views[0].name == "here"
+    page.properties._set_unit("mm")
+    for _ in range(5):
+        page.document.undo()
+    assert (page.scene.measures, page.scene.clips, page.state.views, page.state.unit) == ((), (), (), "m")
+
+
+def test_that_clicks_measure_and_do_not_choose(filled, qtbot, monkeypatch):
+    page, places = filled, iter([(0, 0, 0), None, (1, 0, 0), (1, 2, 0)])
+    found = (("p", 0, np.array(at, float)) if at is not None else None for at in places)
+    monkeypatch.setattr(page.canvas, "pick", lambda x, y: next(found))
+    page.toolbox.use("angle")
+    for _ in range(4):
+        qtbot.mouseClick(page.canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
+    assert page.scene.measures == (Measure(((0, 0, 0), (1, 0, 0), (1, 2, 0))),) and page.scene.chosen == ()
+
+
+def test_that_orthographic_views_show_as_much_and_lead_back(filled):
+    page = filled
+    look(page, "front")
+    before = page.scene.view
+    spot = np.add([before.about], [[0.3, 0, 0.2]])
+    at = page.canvas.project(spot)
+    page.toolbox.orthographic()
+    assert page.scene.view.orthographic and np.allclose(page.canvas.project(spot)[:, :2], at[:, :2], atol=0.5)
+    page.toolbox.orthographic()
+    assert np.allclose(page.scene.view.pose, before.pose)
+
+
+# Kept
+
+
+def test_that_a_window_that_is_gone_leaves_its_scene_to_the_next(filled, qtbot, open_window, home):
+    page, mask = filled, np.arange(1000) % 5 == 0
+    select(qtbot, page, mask)
+    page.trees.rename("p", "survey")
+    page.keeping.leave()
+    again = open_window().open_page("scenes")
+    qtbot.waitUntil(lambda: bool(again.scene.nodes), timeout=WITHIN_MS)
+    assert list(again.scene.nodes) == list(page.scene.nodes) and again.scene.nodes["p"].name == "survey"
+    assert np.array_equal(again.scene.selection["p"], mask) and again.keeping.unsaved
+    assert "here again" in again.banner._detail.text() + again.banner._what.text()
+    again.keeping.drop()
+    again.state.clear()
+    assert Session.left(again.keeping.root) is None
+
+
+def test_that_edits_are_saved_by_themselves_and_it_is_said(filled, qtbot):
+    page = filled
+    page.keeping.autosave.set_delay(0.01)
+    page.trees.rename("p", "survey")
+    qtbot.waitUntil(lambda: "autosaved" in page.kept.whole, timeout=WITHIN_MS)
+    (place,) = page.keeping.root.glob("*/scene.json")
+    assert b"survey" in place.read_bytes()
+
+
+def test_that_a_project_is_saved_and_opened_and_no_source_is_touched(filled, qtbot, tmp_path):
+    page, path = filled, tmp_path / "room.scene"
+    page.keeping._write(path)
+    qtbot.waitUntil(lambda: page.state.path == str(path), timeout=WITHIN_MS)
+    assert page.document.clean and not page.keeping.unsaved and page.recent[0] == str(path)
+    page.trees.rename("p", "survey")
+    assert page.keeping.unsaved and "(changed)" in page.keeping.words()
+    page.document.undo()
+    page.keeping.open(str(path))
+    qtbot.waitUntil(lambda: page.document.stack.count() == 0 and bool(page.scene.nodes), timeout=WITHIN_MS)
+    assert list(page.scene.nodes) == ["g", "p", "m", "b"] and page.scene.nodes["p"].name == "scan"
+    assert not page.keeping.unsaved
+
+
+def test_that_closing_asks_about_a_scene_that_is_in_no_project(filled, qtbot, monkeypatch):
+    page = filled
+    page.close_scene()
+    asked = page.findChild(keeping_module.QMessageBox)
+    assert asked is not None and page.scene.nodes
+    next(one for one in asked.buttons() if one.text() == "Do not save").click()
+    qtbot.waitUntil(lambda: not page.scene.nodes, timeout=WITHIN_MS)
+    assert page.places.currentWidget() is page.start and not list(page.keeping.root.glob("*/scene.json"))
+
+
+def test_that_missing_arrays_are_read_again_from_their_source(filled, scripted, qtbot, tmp_path):
+    page, source = filled, tmp_path / "scan.ply"
+    source.write_bytes(b"there")
+    lost = msgspec.structs.replace(page.scene.nodes["p"], source=str(source))
+    doc = msgspec.structs.replace(page.state.document(), nodes=(page.scene.nodes["g"], lost))
+    Path(lost.thing.positions).unlink()
+    fresh = cloud(tmp_path / "again")
+    scripted.answers["scene-read"] = SceneRead((ReadThing("scan", fresh),))
+    page.keeping.take(projects.kept(doc, {}))
+    qtbot.waitUntil(lambda: page.scene.nodes["p"].thing == fresh, timeout=WITHIN_MS)
+    assert page.document.stack.count() == 0
+
+
+def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtbot):
+    page = filled
+    Path(page.scene.nodes["p"].thing.positions).unlink()
+    page.keeping.take(page.keeping.kept())
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert page.banner.record.expected == "/data/scan.ply"
+
+
+# Everything
+
+
+def test_that_every_command_of_the_page_is_made_once(filled):
+    made = [one.objectName() for one in filled.findChildren(QAction)]
+    declared = {one.id for one in SCENES}
+    assert declared <= set(made) and not [one for one in declared if made.count(one) != 1]
