@@ -48,9 +48,7 @@ def test_that_a_file_is_registered_and_written_in_the_numbers_of_the_world(
     shown = workbench("scenes", "process", str(fixed), "planes", "--distance", "0.01", *at_home)
     assert shown.status == 0 and "planes" in shown.out and "normal (0.000, 0.000, 1.000)" in shown.out
     faulty = ("--most", "0", "--out", "x.obj", "--lest", "1")
-    wrong = workbench(
-        "scenes", "process", str(fixed), "planes", "--most", "0", "--out", "x.obj", "--lest", "1", *at_home
-    )
+    wrong = workbench("scenes", "process", str(fixed), "planes", *faulty, *at_home)
     assert wrong.status == 2 and all(told in wrong.err for told in ("cannot be '0'", ".ply", "--least"))
     assert workbench("scenes", "process", str(fixed), "decimate", *at_home).status == 2
 
