@@ -95,6 +95,9 @@ def test_that_answers_lie_in_the_home_and_nothing_is_left_of_failed_ones(cloud: 
     shown = inspect("scene-process", msgspec.to_builtins(msgspec.structs.replace(wish, sample=100)), context)
     assert isinstance(made, PointsDoc) and Path(made.positions).is_relative_to(home.cache / "scenes" / "made")
     assert shown.seen == 100 and not old.exists()
+    own = msgspec.structs.replace(wish, folder=str(tmp_path / "session"))
+    kept = inspect("scene-process", msgspec.to_builtins(own), context).made[0].thing
+    assert isinstance(kept, PointsDoc) and Path(kept.positions).is_relative_to(tmp_path / "session")
     with pytest.raises(InputError):
         inspect("scene-process", msgspec.to_builtins(wish) | {"operation": "fly"}, context)
     assert len(list((home.cache / "scenes" / "made").iterdir())) == 1

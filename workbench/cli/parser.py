@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workbench.core.params import Knob, knobs, values_of
+from workbench.core.params import Knob, Params, knobs, values_of
 from workbench.core.params import parse as parse_knob
 from workbench.core.problem import InputError, Problem, Problems, did_you_mean
 from workbench.core.recipe import Recipe
@@ -97,11 +97,15 @@ def add_common(parser: Parser) -> None:
 
 def add_knobs(parser: Parser, recipe: Recipe) -> None:
     """A flag per knob of a recipe, with its bounds, unit and default in the help."""
+    add_params(parser, recipe.params, values_of(recipe.preset("desk")), "desk")
+
+
+def add_params(parser: Parser, declared: type[Params], base: Mapping[str, Any], whose: str) -> None:
+    """A flag per knob of any parameters; `base` are the values by themselves, `whose` the word before them."""
     first, more = parser.add_argument_group("knobs"), parser.add_argument_group("more knobs")
-    base = values_of(recipe.preset("desk"))
-    for one in knobs(recipe.params):
+    for one in knobs(declared):
         group = more if one.more else first
-        text = _help(one, base[one.name])
+        text = _help(one, base[one.name], whose)
         if one.type is bool:
             group.add_argument(one.flag, dest=KNOB + one.name, nargs="?", const="true", metavar="true|false", help=text)
             group.add_argument(
@@ -116,10 +120,10 @@ def _metavar(one: Knob) -> str:
     return {int: "N", float: "X", str: "NAME" if one.choices else "TEXT"}[one.type]
 
 
-def _help(one: Knob, default: Any) -> str:
+def _help(one: Knob, default: Any, whose: str) -> str:
     only = " and ".join(f"{name} is {' or '.join(map(str, allowed))}" for name, allowed in one.when.items())
     start = {True: "true", False: "false", "": "empty"}.get(default, default) if one.type in (bool, str) else default
-    parts = [f"{one.help}: {one.expected()}", f"desk: {start}"] + ([f"only where {only}"] if only else [])
+    parts = [f"{one.help}: {one.expected()}", f"{whose}: {start}"] + ([f"only where {only}"] if only else [])
     return "; ".join(parts).replace("%", "%%")
 
 

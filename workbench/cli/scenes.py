@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workbench.cli import posed, scenefiles
+from workbench.cli import posed, scenefiles, sceneprocess
 from workbench.cli.parser import Parser
 
-PARTS: tuple[Callable[[Any, Callable[..., object]], None], ...] = (scenefiles.add, posed.add)
+PARTS: tuple[Callable[[Any, Callable[..., object]], None], ...] = (scenefiles.add, posed.add, sceneprocess.add)
 """Each adds its deeds to the group."""
 
 
 def add_parser(commands: Any, name: str, command: Callable[..., object]) -> None:
     """The group and its deeds; `command` adds one with the flags that all have."""
-    parser = commands.add_parser(name, help="points, meshes, volumes, radiance grids: what a file holds, convert")
+    parser = commands.add_parser(name, help="points, meshes, volumes, grids: what a file holds, convert, process")
     deeds = parser.add_subparsers(metavar="DEED", title="deeds", required=True, parser_class=Parser)
     for add in PARTS:
         add(deeds, command)

@@ -58,17 +58,20 @@ class Outliers(Params):
                              unit="standard deviations", when={"method": ("statistical",)})  # fmt: skip
     radius: float = knob(0.0, "Where neighbours are counted; 0: four spacings", low=0, high=LONG, unit="scene units",
                          when={"method": ("radius",)})  # fmt: skip
-    least: int = knob(6, "How many must be there", low=1, high=1000, unit="points", when={"method": ("radius",)})
+    least: int = knob(6, "How many must be there", low=1, high=1000, unit="points", label="Least neighbours",
+                      when={"method": ("radius",)})  # fmt: skip
     keep: bool = knob(False, "Keep them, marked in a class column, in place of leaving them out", label="Only mark")
 
 
 class Planes(Params):
     """Planes, the largest first (RANSAC)."""
 
-    most: int = knob(4, "At most so many planes", low=1, high=50)
+    most: int = knob(6, "At most so many planes", low=1, high=50, label="Planes at most")
     distance: float = knob(0.0, "How far from a plane its points may lie; 0: one and a half spacings", low=0, high=LONG,
                            unit="scene units")  # fmt: skip
-    least: float = knob(0.03, "A plane has at least this share of all points", low=0.0001, high=1.0)
+    least: float = knob(
+        0.03, "A plane has at least this share of all points", low=0.0001, high=1.0, label="Least share"
+    )
     tries: int = knob(2000, "Planes through three random points that are tried", low=10, high=100_000, more=True)
     apart: bool = knob(False, "A cloud of its own for each plane, and one for the rest", label="Split the cloud")
     seed: int = knob(0, "Where chance begins", low=0, high=2**31 - 1, more=True)
@@ -79,37 +82,40 @@ class Clusters(Params):
 
     distance: float = knob(0.0, "Points this close are neighbours; 0: three spacings", low=0, high=LONG,
                            unit="scene units")  # fmt: skip
-    least: int = knob(10, "Neighbours that make a point the core of a cluster", low=1, high=10_000, unit="points")
-    smallest: int = knob(20, "Clusters of fewer points count as noise", low=1, high=10_000_000, unit="points")
+    least: int = knob(10, "Neighbours that make a point the core of a cluster", low=1, high=10_000, unit="points",
+                      label="Least neighbours")  # fmt: skip
+    smallest: int = knob(20, "Clusters of fewer points count as noise", low=1, high=10_000_000, unit="points",
+                         label="Smallest cluster")  # fmt: skip
     apart: bool = knob(False, "A cloud of its own for each of the twenty largest", label="Split the cloud")
 
 
 class Register(Params):
     """Move one thing onto another that shows the same."""
 
-    method: Literal["global, then icp", "icp", "global"] = knob(
-        "global, then icp", "From anywhere by matching features, from nearby by closest points, or both"
+    method: Literal["global, then ICP", "ICP", "global"] = knob(
+        "global, then ICP", "From anywhere by matching features, from nearby by closest points, or both"
     )
     spacing: float = knob(0.0, "Spacing that both are thinned to; 0: a hundredth of their size", low=0, high=LONG,
                           unit="scene units")  # fmt: skip
-    features: Literal["ransac", "fast"] = knob(
-        "ransac", "How matches of features are sorted out: RANSAC, or Fast Global Registration",
-        when={"method": ("global, then icp", "global")},
+    features: Literal["RANSAC", "fast"] = knob(
+        "RANSAC", "How matches of features are sorted out: RANSAC, or Fast Global Registration",
+        when={"method": ("global, then ICP", "global")},
     )  # fmt: skip
     fit: Literal["point to plane", "point to point"] = knob(
-        "point to plane", "What ICP makes small", when={"method": ("global, then icp", "icp")}
+        "point to plane", "What ICP makes small", when={"method": ("global, then ICP", "ICP")}
     )
     reach: float = knob(0.0, "Pairs of points farther apart than this do not count; 0: twice the spacing", low=0,
                         high=LONG, unit="scene units")  # fmt: skip
     tries: int = knob(200_000, "Triples of matches that RANSAC tries", low=1000, high=10_000_000, more=True,
-                      when={"features": ("ransac",)})  # fmt: skip
+                      when={"features": ("RANSAC",)})  # fmt: skip
     seed: int = knob(0, "Where chance begins", low=0, high=2**31 - 1, more=True)
 
 
 class Distances(Params):
     """How far each point is from another thing."""
 
-    most: float = knob(0.0, "Farther ones are told as this far; 0: as they are", low=0, high=LONG, unit="scene units")
+    most: float = knob(0.0, "Farther ones are told as this far; 0: as they are", low=0, high=LONG, unit="scene units",
+                       label="At most")  # fmt: skip
 
 
 class SurfaceOf(Params):
@@ -121,8 +127,8 @@ class SurfaceOf(Params):
     )  # fmt: skip
     depth: int = knob(8, "Halvings of the box: the finest detail is its side over two to the power of this", low=4,
                       high=12, when={"method": ("poisson",)})  # fmt: skip
-    trim: float = knob(6.0, "Cut away what is farther than so many spacings from every point; 0: keep it closed", low=0,
-                       high=1000, unit="spacings", when={"method": ("poisson",)})  # fmt: skip
+    trim: float = knob(10.0, "Cut away what is farther than so many spacings from every point; 0: keep it closed",
+                       low=0, high=1000, unit="spacings", when={"method": ("poisson",)})  # fmt: skip
     alpha: float = knob(0.0, "Radius of the ball; 0: six spacings", low=0, high=LONG, unit="scene units",
                         when={"method": ("alpha shape",)})  # fmt: skip
     radius: float = knob(0.0, "Radius of the smallest ball, twice and four times as large ones follow; 0: two spacings",
@@ -142,12 +148,12 @@ class CleanMesh(Params):
     """Mend what programs trip over."""
 
     merge: float = knob(0.0, "Vertices this close become one; 0: only those at the same place", low=0, high=LONG,
-                        unit="scene units")  # fmt: skip
+                        unit="scene units", label="Merge within")  # fmt: skip
     edges: bool = knob(True, "Of three or more faces at an edge keep the two largest", label="Make manifold")
     smallest: float = knob(0.0, "Leave out pieces with fewer faces than this share of the largest piece's", low=0.0,
-                           high=1.0)  # fmt: skip
+                           high=1.0, label="Smallest piece")  # fmt: skip
     holes: float = knob(0.0, "Close holes whose rim fits into a ball of this radius; 0: none", low=0, high=LONG,
-                        unit="scene units")  # fmt: skip
+                        unit="scene units", label="Close holes")  # fmt: skip
     turn: bool = knob(True, "Turn faces so that neighbours agree on the outside", label="Turn faces alike")
 
 
@@ -163,8 +169,8 @@ class Smooth(Params):
     """Even out noise without shrinking (Taubin)."""
 
     rounds: int = knob(10, "How often", low=1, high=1000)
-    forth: float = knob(0.5, "Step towards the neighbours' mean (λ)", low=0.01, high=1.0, more=True)
-    back: float = knob(-0.53, "Step back from it (μ), longer than λ", low=-1.1, high=-0.01, more=True)
+    forth: float = knob(0.5, "Step towards the neighbours' mean (λ)", low=0.01, high=1.0, label="λ", more=True)
+    back: float = knob(-0.53, "Step back from it (μ), longer than λ", low=-1.1, high=-0.01, label="μ", more=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +188,7 @@ class Operation:
     @property
     def previews(self) -> bool:
         """Whether it can be seen on a sample first: meshes are processed whole."""
-        return self.reads == "points"
+        return self.reads != "mesh"
 
     def takes(self, kind: str) -> bool:
         """Whether it works on things of this kind."""
@@ -205,11 +211,11 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation("distances", "Distances", "How far each point is from another thing", Distances, "points",
                   ("columns",), "is measured from"),
         Operation("surface", "Surface", "Make a mesh of a cloud", SurfaceOf, "points", ("a new mesh",)),
-        Operation("sample", "Sample points", "Make a cloud of a mesh", SampleMesh, "mesh", ("a new cloud",)),
         Operation("clean", "Clean up", "Merge vertices, take out bad faces, close holes", CleanMesh, "mesh",
                   ("a new mesh",)),
         Operation("decimate", "Decimate", "Fewer faces", Decimate, "mesh", ("a new mesh",)),
         Operation("smooth", "Smooth", "Even out noise without shrinking", Smooth, "mesh", ("a new mesh",)),
+        Operation("sample", "Sample points", "Make a cloud of a mesh", SampleMesh, "mesh", ("a new cloud",)),
     )
 }  # fmt: skip
 
@@ -233,13 +239,17 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SceneProcessWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """An operation on a thing; the question `scene-process`. `sample` tries it on so many points only (0: all)."""
+    """An operation on a thing; the question `scene-process`. `sample` tries it on so many points only (0: all).
+
+    Arrays of what comes of it are written below `folder`, or into the home's cache where none is named.
+    """
 
     operation: str
     on: Standing
     knobs: dict[str, Any] = {}
     other: Standing | None = None
     sample: int = 0
+    folder: str = ""
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -96,6 +96,7 @@ class TopLine(QWidget):
         self._rare: list[QAction] = []
         self._folded: list[QPushButton] = []
         self._words_px = 0
+        self._has_primary = False
         self._more = _more_button()
         self._row.addWidget(self._more)
 
@@ -112,7 +113,9 @@ class TopLine(QWidget):
         button.clicked.connect(lambda _=False: self._dress(button, action, primary))
         action.changed.connect(lambda: self._dress(button, action, primary))
         theme().follow(button, lambda: self._dress(button, action, primary))
-        self._row.addWidget(button)
+        # The primary button stays the last one, whatever parts of the page add later.
+        self._row.insertWidget(self._row.count() - self._has_primary, button)
+        self._has_primary = self._has_primary or primary
         self._dress(button, action, primary)
         return button
 

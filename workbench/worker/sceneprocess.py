@@ -27,7 +27,7 @@ def _process(arguments: dict[str, Any], context: ApplyContext) -> SceneProcessed
     place = context.home.cache / "scenes" / ("previews" if asked.sample else "made")
     if asked.sample:
         _forget_previews(place)
-    folder = place / uuid.uuid4().hex
+    folder = (Path(asked.folder) if asked.folder else place) / f"made-{uuid.uuid4().hex[:16]}"
     key = ("scene-processor",)
     processor: Processor | None = context.cache.get(key)
     if processor is None:

@@ -167,12 +167,14 @@ def _from_there(doc: Any, wish: SceneProcessWish) -> Any:
 
 def _things(outcome: Outcome, folder: Path, world: Numbers, wish: SceneProcessWish) -> tuple[ReadThing, ...]:
     found = []
+    # Several parts stand in a group that has the name of what they came from.
+    whose = f"{wish.on.name} " if len(outcome.clouds) + len(outcome.surfaces) == 1 else ""
     for at, (name, cloud) in enumerate(outcome.clouds):
         doc: Any = write_cloud(folder, f"cloud-{at}", cloud, world, 0)
-        found.append(ReadThing(f"{wish.on.name} {name}".strip(), _from_there(doc, wish)))
+        found.append(ReadThing(f"{whose}{name}".strip(), _from_there(doc, wish)))
     for at, (name, made) in enumerate(outcome.surfaces):
         doc = write_surface(folder, f"mesh-{at}", made, world)
-        found.append(ReadThing(f"{wish.on.name} {name}".strip(), _from_there(doc, wish)))
+        found.append(ReadThing(f"{whose}{name}".strip(), _from_there(doc, wish)))
     return tuple(found)
 
 

@@ -84,8 +84,8 @@ def refined(points: Numbers, plane: Numbers, distance: float) -> tuple[Numbers, 
 
 
 def _equation(normal: Numbers, offset: float, rms: float, count: int) -> str:
-    x, y, z = (round(float(one), 4) + 0.0 for one in normal)
-    return f"{count:,} points, {x:g}·x + {y:g}·y + {z:g}·z = {-offset:.4g}, root mean square {rms:.3g}"
+    x, y, z = (f"{round(float(one), 3) + 0.0:.3f}" for one in normal)
+    return f"{count:,} points, normal ({x}, {y}, {z}), offset {-offset:.4g}, RMS {rms:.2g}"
 
 
 def clusters(cloud: Cloud, p: Clusters, say: Say) -> Outcome:

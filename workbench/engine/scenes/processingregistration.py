@@ -77,7 +77,7 @@ def register(moving: Cloud, fixed: Target, p: Register, say: Say, *, column: boo
     )
     found = np.eye(4)
     matches = 0
-    if p.method != "icp":
+    if p.method != "ICP":
         found, matches = _globally(source, target, spacing, p, say)
     if p.method != "global":
         found = _icp((source, target), found, reach, p, say)
@@ -158,7 +158,7 @@ def _icp(pair: tuple[Any, Any], start: Numbers, reach: float, p: Register, say: 
     estimation = (ways.TransformationEstimationPointToPlane() if p.fit == "point to plane"
                   else ways.TransformationEstimationPointToPoint(False))  # fmt: skip
     found = start
-    steps = COARSE_TO_FINE if p.method == "icp" else COARSE_TO_FINE[1:]
+    steps = COARSE_TO_FINE if p.method == "ICP" else COARSE_TO_FINE[1:]
     for at, times in enumerate(steps):
         say(0.6 + 0.2 * at / len(steps), f"closest points within {times * reach:.3g}")
         done = ways.registration_icp(*pair, times * reach, found, estimation,

@@ -91,12 +91,14 @@ def _films(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
 
 def _scenes(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     from workbench.gui.scenes.page import ScenesPage
+    from workbench.gui.scenes.processing import Processing
     from workbench.gui.topline import TabChooser, choices_of
 
     chooser = TabChooser("Scene", "Page: Scene", choices_of("scenes", window.tabs().get("scenes", ())))
     chooser.chosen.connect(window.open_choice)
     page = ScenesPage(window.link, chooser)
     page.recipes = window.recipes
+    Processing(page)
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page
