@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -128,8 +127,8 @@ def _moved(part: Path, folder: Path) -> None:
     (folder / "images").mkdir(parents=True, exist_ok=True)
     new = {folder / "images" / path.name for path in (part / "images").iterdir()}
     for path in new:
-        os.replace(part / "images" / path.name, path)
+        (part / "images" / path.name).replace(path)
     for path in old - new:
         if path.parent == folder / "images":
             path.unlink(missing_ok=True)
-    os.replace(part / JSON, folder / JSON)
+    (part / JSON).replace(folder / JSON)
