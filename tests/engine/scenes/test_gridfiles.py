@@ -13,7 +13,12 @@ from workbench.core.scenes import RadianceMeta
 from workbench.engine.scenes.gridfiles import alpha_of, read_boxes, read_grid, write_grid
 
 GRID = np.random.default_rng(5).random((4, 5, 6, 4)).astype(np.float32)
-GOOD: dict[str, Any] = {"rgbsigma": GRID, "resolution": np.array([4, 5, 6]), "bbox_min": [-1, 0, 1], "bbox_max": [1, 2, 4]}
+GOOD: dict[str, Any] = {
+    "rgbsigma": GRID,
+    "resolution": np.array([4, 5, 6]),
+    "bbox_min": [-1, 0, 1],
+    "bbox_max": [1, 2, 4],
+}
 
 
 def _file(folder: Path, **changes: Any) -> Path:

@@ -120,14 +120,17 @@ def _published(width: int = 6, patch: int = 2, depths: tuple[int, ...] = (1, 2, 
             found |= {f"stages.{stage}.0.norm.{end}": torch.rand(4 * wide) for end in ("weight", "bias")}
         for block in range(depth):
             at = f"stages.{stage}.{block + bool(stage)}"
-            found |= {f"{at}.{norm}.{end}": torch.rand(wide) for norm in ("norm1", "norm2") for end in ("weight", "bias")}
+            found |= {
+                f"{at}.{norm}.{end}": torch.rand(wide) for norm in ("norm1", "norm2") for end in ("weight", "bias")
+            }
             found[f"{at}.attn.relative_position_bias_table"] = torch.rand(343, 1)
             found[f"{at}.attn.relative_position_index"] = torch.zeros(64 * 64)
             for name, out, into in (("attn.qkv", 3 * wide, wide), ("attn.proj", wide, wide),
                                     ("mlp.0", 4 * wide, wide), ("mlp.3", wide, 4 * wide)):  # fmt: skip
                 found[f"{at}.{name}.weight"], found[f"{at}.{name}.bias"] = torch.rand(out, into), torch.rand(out)
     for number, (into, out, factor) in enumerate(
-        [(width, width // 2, patch), (2 * width, width, 2), (4 * width, 2 * width, 2), (8 * width, 4 * width, 2)], start=1
+        [(width, width // 2, patch), (2 * width, width, 2), (4 * width, 2 * width, 2), (8 * width, 4 * width, 2)],
+        start=1,
     ):
         at, both = f"decoder{number}", out if number == 1 else 2 * out
         found[f"{at}.transp_conv.weight"] = torch.rand(into, out, factor, factor, factor)
