@@ -20,6 +20,7 @@ from workbench.cli import (
     review,
     running,
     runs,
+    scenes,
     segmenting,
     slides,
     speakers,
@@ -380,6 +381,7 @@ COMMANDS: dict[str, Callable[[Subparsers[Parser], str, Sequence[str]], None]] = 
     "medical": _medical,
     "speech": _speech,
     "video": lambda commands, name, _: video.add_parser(commands, name, _command),
+    "scenes": lambda commands, name, _: scenes.add_parser(commands, name, _command),
     "doctor": _doctor,
     "worker": _worker,
 }

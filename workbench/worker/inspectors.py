@@ -16,9 +16,10 @@ from workbench.core.problem import InputError, did_you_mean
 from workbench.core.recipe import Recipe
 from workbench.recipes import recipe
 from workbench.store.remembered import remembered
-from workbench.worker import medical, slides, speech, video
+from workbench.worker import medical, posed, slides, speech, video
 from workbench.worker.films import INSPECTORS as FILMS
 from workbench.worker.questions import as_asked
+from workbench.worker.scenes import INSPECTORS as SCENES
 from workbench.worker.videolabels import INSPECTORS as FILM_LABELS
 
 if TYPE_CHECKING:
@@ -258,6 +259,7 @@ Inspectors = Mapping[str, Callable[[dict[str, Any], "ApplyContext"], Any]]
 TABLES: tuple[Inspectors, ...] = (
     {"data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices},
     medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS,
+    SCENES, posed.INSPECTORS,
 )  # fmt: skip
 """Each question has a name that no other table has."""
 _INSPECTORS: Inspectors = {name: answer for table in TABLES for name, answer in table.items()}

@@ -58,12 +58,23 @@ def straightened(seen: Floats, lens: Lens) -> Floats:
         step = np.where(np.isfinite(step), step, 0)
         reach = np.maximum(1.0, np.linalg.norm(plane, axis=-1, keepdims=True))
         plane = plane - np.clip(step, -0.5 * reach, 0.5 * reach)
-    lost = (np.abs(bent(plane, lens) - seen).max(-1) > 1e-6) | (_slopes(plane, lens)[2] <= 0)
+    lost = (np.abs(bent(plane, lens) - seen).max(-1) > 1e-6) | (np.linalg.norm(plane, axis=-1) > _fold(lens))
     return np.where(lost[..., None], np.nan, plane)
 
 
+def _fold(lens: Lens) -> float:
+    """The radius in the plane at which the lens's polynomial turns back (tangential terms are small); inf: never."""
+    slope = [9 * lens.k4, 7 * lens.k3, 5 * lens.k2, 3 * lens.k1, 1.0]  # of r (1 + k1 r² + …), by r²
+    roots = np.roots(slope)
+    turns = np.sqrt(roots[(np.abs(roots.imag) < 1e-12) & (roots.real > 0)].real)
+    first = float(turns.min(initial=np.inf))
+    if not lens.fisheye:
+        return first
+    return float(np.tan(first)) if first < np.pi / 2 else np.inf
+
+
 def _slopes(plane: Floats, lens: Lens) -> tuple[Floats, Floats, Floats]:
-    """How `bent` changes along each axis (…, 2) and the determinant (…): not above zero where the picture folds."""
+    """How `bent` changes along each axis (…, 2) and the determinant (…)."""
     a, b = np.array([_SMALL, 0.0]), np.array([0.0, _SMALL])
     da = (bent(plane + a, lens) - bent(plane - a, lens)) / (2 * _SMALL)
     db = (bent(plane + b, lens) - bent(plane - b, lens)) / (2 * _SMALL)
@@ -72,7 +83,8 @@ def _slopes(plane: Floats, lens: Lens) -> tuple[Floats, Floats, Floats]:
 
 def _fisheye_start(seen: Floats) -> Floats:
     angle = np.linalg.norm(seen, axis=-1, keepdims=True)
-    return seen * np.tan(np.minimum(angle, 1.4)) / np.maximum(angle, _STRAIGHT_AHEAD)
+    found: Floats = seen * np.tan(np.minimum(angle, 1.4)) / np.maximum(angle, _STRAIGHT_AHEAD)
+    return found
 
 
 def pixels_of(lens: Lens, parts: int = 1) -> Floats:

@@ -1,0 +1,263 @@
+"""Reading what stands in space from files: which reader a file gets, and what was read kept by the file's content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from workbench.core.problem import InputError, KnownTrouble, did_you_mean
+from workbench.core.scenefiles import READ_ENDINGS
+from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
+from workbench.engine.scenes.keeping import Shelf, Told, untold
+from workbench.engine.text import cache
+
+VERSION = 1
+"""Of what readers make of a file; a new one reads files again."""
+WHOLE_BYTES = 256 << 20
+"""Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
+MOST_POINTS = 50_000_000
+VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+POSED_FOLDER = ("transforms.json", "transforms_train.json", "sparse", "colmap", "cameras.txt", "cameras.bin")
+
+
+class Found(NamedTuple):
+    """What a reader made of a file: things, notes on all of it, other files that it looked into, its unit."""
+
+    things: Sequence[ReadThing]
+    notes: Sequence[str] = ()
+    beside: Sequence[Path] = ()
+    unit: str = ""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A reading in the cache, and the stamps of the other files that it is of."""
+
+    read: SceneRead
+    beside: dict[str, tuple[int, int]]
+
+
+def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told: Told = untold) -> SceneRead:
+    """What a file or a folder holds, its arrays as .npy in `folder`, named by the content.
+
+    A reading of an earlier call is used again while the files are unchanged. `told` hears how far it is.
+    Raises InputError for damaged files and unknown kinds, KnownTrouble where memory or disk are short.
+    """
+    if not path.exists():
+        raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
+                         received=str(path), fix="Check the path; a network drive may be away.", field="path",
+                         place=path.name)  # fmt: skip
+    form = format_of(path)
+    if form in ("posed", "boxes"):
+        return _posed(path) if form == "posed" else _boxes(path)
+    told(0, 1, "looking at the file")
+    try:
+        stem = cache.digest(VERSION, path.name, most_points, form, _content(path))
+        beside = folder / f"{stem}.json"
+        kept = _kept(beside)
+        if kept is not None:
+            return kept.read
+        with Shelf(folder, stem, told=told) as shelf:
+            found = READERS[form](path, shelf, max(most_points, 1))
+        read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit)
+        stamps = {str(one): _stamp(one) for one in found.beside}
+        beside.unlink(missing_ok=True)
+        cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))
+    except OSError as error:
+        raise KnownTrouble(
+            "The file cannot be read, or its copy in the cache cannot be written.",
+            expected="a file that may be read, and a writable home with room",
+            received=error.strerror or type(error).__name__,
+            fix="Check the file's permissions; free some space, or move the home with WORKBENCH_HOME.",
+            place=path.name,
+        ) from None
+    except MemoryError:
+        raise KnownTrouble("There is not enough memory for this file.", expected="room for what the file holds",
+                           received="none", fix="Close other programs, or open a smaller part.",
+                           place=path.name) from None  # fmt: skip
+    return read
+
+
+def _write(file: Path, kept: _Kept) -> None:
+    file.write_bytes(msgspec.json.encode(kept))
+
+
+def _kept(beside: Path) -> _Kept | None:
+    try:
+        kept = msgspec.json.decode(beside.read_bytes(), type=_Kept)
+        if any(_stamp(Path(name)) != stamp for name, stamp in kept.beside.items()):
+            return None
+    except (OSError, msgspec.DecodeError):
+        return None
+    files = [Path(name) for one in kept.read.things for name in files_of(one.thing)]
+    if not all(one.is_file() for one in files):
+        return None
+    for one in (*files, beside):
+        cache.touch(one)
+    return kept
+
+
+def files_of(thing: Thing) -> list[str]:
+    """The arrays and pictures that a thing lies in."""
+    if isinstance(thing, VolumeDoc):
+        return [thing.file.path]
+    found: list[str] = []
+    for name in ("positions", "order", "vertices", "faces", "normals", "colours", "uv", "texture", "grid"):
+        value = getattr(thing, name, "")
+        found += [value] if isinstance(value, str) and value else []
+    return found + [one.path for one in getattr(thing, "columns", ())]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size
+
+
+def _content(path: Path) -> str:
+    size, found = path.stat().st_size, hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        if size <= WHOLE_BYTES:
+            while piece := file.read(1 << 22):
+                found.update(piece)
+        else:
+            found.update(repr(_stamp(path)).encode())
+            for at in range(64):
+                file.seek(at * (size - (1 << 20)) // 63)
+                found.update(file.read(1 << 20))
+    return found.hexdigest()
+
+
+def format_of(path: Path) -> str:
+    """The reader for a path: by the first bytes where they are telling, by the ending otherwise.
+
+    Raises InputError for kinds that are not read.
+    """
+    name = path.name.lower()
+    if path.is_dir():
+        if any((path / one).exists() for one in POSED_FOLDER):
+            return "posed"
+        raise _unknown(path, "a folder without transforms.json or a COLMAP model")
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start:
+        raise InputError("This file is empty.", expected="a file of things in space", received="no bytes",
+                         fix="Copy or download it again.", field="path", place=path.name)  # fmt: skip
+    for mark, form in ((b"ply", "ply"), (b"LASF", "las"), (b"glTF", "gltf"), (b"NRRD", "volume")):
+        if start.startswith(mark) and (mark != b"ply" or start[3:4] in (b"\r", b"\n", b" ")):
+            return form
+    if name.endswith(VOLUMES):
+        return "volume"
+    if name.endswith(".json"):
+        return "boxes" if b'"boxes"' in start or b'"thing"' in start else "posed"
+    form = ENDINGS.get(path.suffix.lower(), "")
+    if not form:
+        raise _unknown(path, "a file of another kind")
+    return form
+
+
+def _unknown(path: Path, received: str) -> InputError:
+    known = sorted({one for endings in READ_ENDINGS.values() for one in endings})
+    close = did_you_mean(path.suffix.lower(), known) if path.suffix else ""
+    return InputError(
+        "Nothing here can be put into the scene.", expected=", ".join(known), received=f"{path.name}: {received}",
+        fix=close if close.startswith("Did") else "Choose a file of one of these kinds.", field="path", place=path.name,
+    )  # fmt: skip
+
+
+# Readers, their libraries loaded when a file asks for them
+
+
+def _one(path: Path, thing: Thing) -> Found:
+    return Found([ReadThing(path.stem, thing)])
+
+
+def _ply(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingply import read_ply
+
+    return _one(path, read_ply(path, shelf, most))
+
+
+def _las(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readinglas import read_las
+
+    return _one(path, read_las(path, shelf, most))
+
+
+def _pcd(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingpcd import read_pcd
+
+    return _one(path, read_pcd(path, shelf, most))
+
+
+def _text(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingtext import read_text
+
+    return _one(path, read_text(path, shelf, most))
+
+
+def _obj(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingobj import read_obj
+
+    return Found(*read_obj(path, shelf))
+
+
+def _stl(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingmeshes import read_stl
+
+    return _one(path, read_stl(path, shelf))
+
+
+def _off(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readingmeshes import read_off
+
+    return _one(path, read_off(path, shelf))
+
+
+def _gltf(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes.readinggltf import read_gltf
+
+    return Found(*read_gltf(path, shelf), unit="m")
+
+
+def _volume(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.medical.volumes import read
+
+    # The medical reader keeps its own copies by the file's name and time, and checks what headers claim.
+    found = read(path, "", shelf.folder, told=lambda done, of: shelf.told(done, of, "slices"))
+    return Found([ReadThing(path.name.split(".")[0], VolumeDoc(found))], unit="mm")
+
+
+def _npz(path: Path, shelf: Shelf, most: int) -> Found:
+    from workbench.engine.scenes import readinggrids
+    from workbench.engine.scenes.archives import claims
+
+    if readinggrids.GRID in claims(path):
+        return Found(*readinggrids.read_grid(path, shelf))
+    return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
+
+
+def _posed(path: Path) -> SceneRead:
+    from workbench.engine.scenes.posed import read_posed
+
+    found = read_posed(path)
+    return SceneRead((ReadThing(path.stem if path.is_file() else path.name, found),))
+
+
+def _boxes(path: Path) -> SceneRead:
+    from workbench.engine.scenes.readinggrids import read_boxes
+
+    return SceneRead((ReadThing(path.stem, read_boxes(path)),))
+
+
+READERS: dict[str, Callable[[Path, Shelf, int], Found]] = {
+    "ply": _ply, "las": _las, "obj": _obj, "stl": _stl, "off": _off, "gltf": _gltf, "volume": _volume, "npz": _npz,
+    "pcd": _pcd, "text": _text,
+}  # fmt: skip
+ENDINGS = {
+    ".ply": "ply", ".las": "las", ".laz": "las", ".obj": "obj", ".stl": "stl", ".off": "off", ".glb": "gltf",
+    ".gltf": "gltf", ".npz": "npz", ".npy": "boxes", ".pcd": "pcd", ".xyz": "text", ".txt": "text",
+    ".csv": "text", ".pts": "text", ".asc": "text",
+}  # fmt: skip
