@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from workbench.core import events as ev
 from workbench.core.kinds import ArtifactKind
 from workbench.core.problem import ProblemRecord
 
+T = TypeVar("T", bound=msgspec.Struct)
 Phase = Literal["new", "queued", "running", "paused", "failed", "cancelled", "finished"]
 ENDED: frozenset[Phase] = frozenset({"failed", "cancelled", "finished"})
 ALIVE: frozenset[Phase] = frozenset({"running", "paused"})
@@ -138,6 +139,9 @@ class Job(Protocol):
 
     def preview(self, name: str, *, force: bool = False) -> AbstractContextManager[bool]:
         """A timed block for something shown only for the eye; yields False when the budget is spent."""
+
+    def asked(self, name: str, kind: type[T]) -> T | None:
+        """What a window asks for under a name just now (store/asked.py), such as a view; None where nobody does."""
 
     def checkpoint_due(self) -> bool:
         """Whether enough time has passed to save the state."""

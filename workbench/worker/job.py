@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,8 +21,10 @@ from workbench.core import documents
 from workbench.core import events as ev
 from workbench.core.job import JobCancelled
 from workbench.core.kinds import ArtifactKind
+from workbench.store.asked import AskedFile
 from workbench.store.runfolder import RunFolder, append_events
 
+T = TypeVar("T", bound=msgspec.Struct)
 FLUSH_S = 0.1
 PROGRESS_S = 0.2
 
@@ -115,6 +117,7 @@ class RunningJob:
         self._done, self._of = 0, 0
         self._serial = len(list(folder.artifacts.glob("*"))) if folder.artifacts.exists() else 0
         self._process = psutil.Process()
+        self._asked: dict[str, AskedFile] = {}
 
     def now(self) -> float:
         """Seconds since the epoch that never run backwards within this process."""
@@ -250,6 +253,9 @@ class RunningJob:
             yield True
         finally:
             self._previewing += self._clock() - began
+
+    def asked(self, name: str, kind: type[T]) -> T | None:
+        return self._asked.setdefault(name, AskedFile(self.folder, name)).read(kind)
 
     def checkpoint_due(self) -> bool:
         return self._clock() - self._last_checkpoint >= self._checkpoint_every

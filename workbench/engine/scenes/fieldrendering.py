@@ -1,0 +1,332 @@
+"""Pictures of radiance fields: rays, what lies along them, empty space that is passed over, normals.
+
+A ray is r(t) = o + t · d with |d| = 1, between where it enters the field's box and where it leaves it (or where it
+began, inside). Of S equal pieces with densities σ_i: a_i = 1 − exp(−σ_i · Δ), T_i = Π_{j<i} (1 − a_j),
+C = Σ T_i · a_i · c_i + T_end · background (NeRF, eq. 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from workbench.core.scenes import Lens, Placement, Viewpoint
+from workbench.engine.scenes.fields import Field
+
+LEAST_WEIGHT = 1e-4
+"""Colours of samples that add less are not worked out."""
+STOP_AT = 1e-3
+"""Light that is left over when a ray ends early, where nothing is learned from it."""
+SLAB = 24
+"""Samples of a ray between two looks at whether it ends."""
+CHUNK = 1 << 18
+"""Samples held in memory at once while a picture is made."""
+NEAREST = 1e-3
+"""Rays begin so far from the camera, as a share of the box's longest side."""
+
+
+class Rays(NamedTuple):
+    """Origins and unit directions (R, 3), and what a distance is multiplied with to lie along the view axis (R,)."""
+
+    origins: Tensor
+    directions: Tensor
+    forward: Tensor
+
+
+class Rendered(NamedTuple):
+    """Colours (R, 3), expected distances along the ray (R,), and how much of the light ended in the field (R,).
+
+    A distance is infinite where nothing lies on the ray.
+    """
+
+    rgb: Tensor
+    depth: Tensor
+    alpha: Tensor
+
+
+# Rays -----------------------------------------------------------------------------------------
+
+
+def pixel_rays(pose: Tensor, lens: Lens, columns: Tensor, rows: Tensor) -> Rays:
+    """Rays through pixel positions (R,) of one camera: pose (4, 4) or of a camera each: (R, 4, 4).
+
+    Positions count from the outer corner of the first pixel, whose centre is (0.5, 0.5). The lens must not distort.
+    """
+    return camera_rays(pose, (columns - lens.cx) / lens.fx, (rows - lens.cy) / lens.fy)
+
+
+def camera_rays(pose: Tensor, right: Tensor, down: Tensor) -> Rays:
+    """Rays through points (R,) of the plane at distance one: OpenGL cameras, x right, y up, looking along −z."""
+    local = torch.stack([right, -down, -torch.ones_like(right)], -1)
+    turned = (pose[..., :3, :3] @ local[..., None])[..., 0]
+    length = turned.norm(dim=-1)
+    return Rays(pose[..., :3, 3].expand_as(turned), turned / length[:, None], 1 / length)
+
+
+def lens_rays(pose: Placement, lens: Lens) -> Rays:
+    """A ray for each pixel of a photograph, row by row."""
+    rows, columns = torch.meshgrid(torch.arange(lens.height) + 0.5, torch.arange(lens.width) + 0.5, indexing="ij")
+    return pixel_rays(torch.tensor(pose).reshape(4, 4), lens, columns.flatten(), rows.flatten())
+
+
+def view_rays(view: Viewpoint, width: int, height: int) -> Rays:
+    """A ray for each pixel of what a person looks at, row by row; parallel ones where the view is orthographic."""
+    pose = torch.tensor(view.pose).reshape(4, 4)
+    rows, columns = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    right, down = columns.flatten() - width / 2, rows.flatten() - height / 2
+    if not view.orthographic:
+        scale = 2 * math.tan(math.radians(view.height_deg) / 2) / height
+        return camera_rays(pose, right * scale, down * scale)
+    scale = view.height / height
+    across = right[:, None] * pose[:3, 0] - down[:, None] * pose[:3, 1]
+    ahead = (-pose[:3, 2]).expand(len(right), 3)
+    return Rays(pose[:3, 3] + across * scale, ahead, torch.ones(len(right)))
+
+
+def through_box(field: Field, rays: Rays, *, behind: bool = False) -> tuple[Tensor, Tensor]:
+    """Where rays enter and leave the field's box (R,) each, as distances; the two are equal where they miss it.
+
+    `behind` keeps what lies behind the origin, for parallel rays.
+    """
+    inverse = 1 / torch.where(rays.directions.abs() < 1e-9, torch.full_like(rays.directions, 1e-9), rays.directions)
+    one, other = (field.low - rays.origins) * inverse, (field.high - rays.origins) * inverse
+    near = torch.minimum(one, other).amax(1)
+    far = torch.maximum(one, other).amin(1)
+    if not behind:
+        near = near.clamp(min=NEAREST * field.longest)
+    return near, torch.maximum(near, far)
+
+
+# Empty space ----------------------------------------------------------------------------------
+
+
+class Occupancy:
+    """Which cells of the box hold anything: densities at chance places in each cell, remembered and fading.
+
+    A cell counts as filled, with its neighbours, while a ray through it would lose more than `threshold` of its light
+    (paper 09 A; Instant NGP, sec. E.2). Until the first look everything is.
+    """
+
+    FADE = 0.95
+
+    def __init__(self, field: Field, cells: int = 64, threshold: float = 1e-3) -> None:
+        size = (field.high - field.low).tolist()
+        counts = [max(1, math.ceil(cells * one / max(size))) for one in size]
+        self.shape = (counts[0], counts[1], counts[2])
+        self.threshold, self.edge = threshold, max(size) / cells
+        device = field.low.device
+        self.optical = torch.zeros(self.shape, device=device)
+        self.filled = torch.ones(self.shape, dtype=torch.bool, device=device)
+        self._scale = torch.tensor(self.shape, device=device, dtype=torch.float32) / (field.high - field.low)
+        self._low = field.low
+
+    @torch.no_grad()
+    def look(self, field: Field, chance: torch.Generator) -> None:
+        """Look at the field as it is now."""
+        places = torch.stack(torch.meshgrid(*[torch.arange(one) for one in self.shape], indexing="ij"), -1).view(-1, 3)
+        device = self._low.device
+        found = []
+        for some in torch.split(places, CHUNK):
+            moved = some + torch.rand(some.shape, generator=chance)
+            found.append(field.density(moved.to(device) / self._scale + self._low))
+        self.optical = torch.maximum(self.optical * self.FADE, torch.cat(found).view(self.shape) * self.edge)
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out which cells are filled from what was seen."""
+        full = (self.optical > -math.log(1 - self.threshold)).float()
+        self.filled = torch.nn.functional.max_pool3d(full[None, None], 3, stride=1, padding=1)[0, 0] > 0
+
+    def at(self, points: Tensor) -> Tensor:
+        """Whether points (…, 3) lie in filled cells."""
+        x, y, z = ((points - self._low) * self._scale).long().unbind(-1)
+        a, b, c = self.shape
+        index = (x.clamp(0, a - 1) * b + y.clamp(0, b - 1)) * c + z.clamp(0, c - 1)
+        return self.filled.view(-1)[index]
+
+
+# Rendering ------------------------------------------------------------------------------------
+
+
+def rendered(  # noqa: PLR0917
+    field: Field, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor, samples: int,
+    background: Tensor | None = None, *, occupancy: Occupancy | None = None, jitter: Tensor | None = None,
+) -> Rendered:  # fmt: skip
+    """What rays (R, 3) see between `near` and `far` (R,); `jitter` (R, samples) from 0 to 1 places samples in their
+    pieces, the middle without it.
+
+    `background` is (3,) or (R, 3); None goes on with the colour of the last piece of the ray, wherever that is. Where
+    no gradient is asked for rays end early, within STOP_AT of what they would have seen.
+    """
+    step = (far - near) / samples
+    places = torch.arange(samples, device=near.device) + (0.5 if jitter is None else jitter)
+    rays = Rays(origins, directions, far)
+    if torch.is_grad_enabled():
+        found = _slab(field, rays, near[:, None] + step[:, None] * places, step, occupancy)
+    else:
+        found = _marched(field, rays, near, step, places=places, occupancy=occupancy)
+    return _ended(field, rays, found, background)
+
+
+def learned(
+    field: Field, rays: Rays, samples: int, background: Tensor | None, *, occupancy: Occupancy | None, jitter: Tensor,
+    far_enough: float,
+) -> tuple[Rendered, Tensor]:  # fmt: skip
+    """What rays see, to learn from, and how far what they see is spread along them (a mean; see `spread`).
+
+    Gradients of samples nearer to the camera than `far_enough` are made smaller by the square of their distance: near
+    a camera samples of its rays lie close together, and would put there what only this camera sees (Philip and
+    Deschaintre, EGSR 2023, eq. 4).
+    """
+    near, far = through_box(field, rays)
+    step = (far - near) / samples
+    places = torch.arange(samples, device=near.device) + jitter
+    distances = near[:, None] + step[:, None] * places
+    calm = (distances / far_enough).square().clamp(max=1) if far_enough > 0 else None
+    found = _slab(field, rays, distances, step, occupancy, calm=calm)
+    apart = spread(found.weights, distances / field.longest, step / field.longest)
+    return _ended(field, Rays(rays.origins, rays.directions, far), found, background), apart
+
+
+def spread(weights: Tensor, distances: Tensor, step: Tensor) -> Tensor:
+    """Mean distance of two looks along a ray (Mip-NeRF 360, eq. 15), of weights and distances (R, S), step (R,)."""
+    before = torch.cumsum(weights, 1) - weights
+    reach = torch.cumsum(weights * distances, 1) - weights * distances
+    pairs = 2 * (weights * (distances * before - reach)).sum(1)
+    return (pairs + weights.square().sum(1) * step / 3).mean()
+
+
+class _Found(NamedTuple):
+    """Colour (R, 3), weighted distance (R,), light that is left (R,); weights (R, S) of one slab."""
+
+    rgb: Tensor
+    reach: Tensor
+    left: Tensor
+    weights: Tensor
+
+
+def _ended(field: Field, ends: Rays, found: _Found, background: Tensor | None) -> Rendered:
+    """With what lies behind; `ends.forward` are distances at which rays leave the box."""
+    alpha = 1 - found.left
+    depth = torch.where(alpha > 1e-3, found.reach / alpha.clamp(min=1e-3), torch.inf)
+    if background is None:
+        background = field.colour(ends.origins + ends.directions * ends.forward[:, None], ends.directions)
+    return Rendered(found.rgb + found.left[:, None] * background, depth, alpha)
+
+
+class _Calmed(torch.autograd.Function):
+    """Values (N,) or (N, C) whose gradients are multiplied with a factor (N,)."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, factor: Tensor) -> Tensor:
+        ctx.save_for_backward(factor)
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,), (factor,) = grads, ctx.saved_tensors
+        return grad * (factor if grad.dim() == 1 else factor[:, None]), None
+
+
+def _calmed(values: Tensor, factor: Tensor) -> Tensor:
+    found: Tensor = _Calmed.apply(values, factor)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _slab(
+    field: Field, rays: Rays, distances: Tensor, step: Tensor, occupancy: Occupancy | None, *,
+    light: Tensor | None = None, calm: Tensor | None = None,
+) -> _Found:  # fmt: skip
+    """Samples at `distances` (R, S) of rays that have `light` (R,) left; `calm` (R, S) makes gradients smaller."""
+    origins, directions, _ = rays
+    count, samples = distances.shape
+    light = torch.ones_like(step) if light is None else light
+    points = origins[:, None] + directions[:, None] * distances[..., None]
+    there = (step > 0)[:, None].expand(count, samples)
+    if occupancy is not None:
+        there = there & occupancy.at(points)
+    index = there.reshape(-1).nonzero()[:, 0]
+    if not len(index):
+        return _Found(torch.zeros_like(origins), torch.zeros_like(light), light, torch.zeros_like(distances))
+    ray = torch.div(index, samples, rounding_mode="floor")
+    picked = points.view(-1, 3)[index]
+    density, features = field.seen(picked)
+    if calm is not None:
+        density = _calmed(density, calm.view(-1)[index])
+    opaque = 1 - torch.exp(-density * step[ray])
+    alphas = torch.zeros(count * samples, device=light.device).scatter(0, index, opaque).view(count, samples)
+    clear = torch.cumprod(1 - alphas + 1e-10, 1)
+    before = torch.cat([torch.ones_like(clear[:, :1]), clear[:, :-1]], 1) * light[:, None]
+    weights = alphas * before
+    seen = (weights.detach().view(-1)[index] > LEAST_WEIGHT).nonzero()[:, 0]
+    colours = field.coloured(None if features is None else features[seen], picked[seen], directions[ray[seen]])
+    if calm is not None:
+        colours = _calmed(colours, calm.view(-1)[index[seen]])
+    share = weights.view(-1)[index[seen]]
+    rgb = torch.zeros_like(origins).index_add(0, ray[seen], colours * share[:, None])
+    return _Found(rgb, (weights * distances).sum(1), light * clear[:, -1], weights)
+
+
+def _marched(
+    field: Field, rays: Rays, near: Tensor, step: Tensor, *, places: Tensor, occupancy: Occupancy | None
+) -> _Found:  # fmt: skip
+    """As `_slab`, in slabs from front to back; a ray that has lost its light is not followed further."""
+    rgb, reach, light = torch.zeros_like(rays.origins), torch.zeros_like(near), torch.ones_like(near)
+    alive = (step > 0).nonzero()[:, 0]
+    for part in torch.split(places, SLAB, dim=-1):
+        if not len(alive):
+            break
+        rows = part if part.dim() == 1 else part[alive]
+        distances = near[alive, None] + step[alive, None] * rows
+        some = Rays(*(one[alive] for one in rays))
+        one = _slab(field, some, distances, step[alive], occupancy, light=light[alive])
+        rgb[alive] += one.rgb
+        reach[alive] += one.reach
+        light[alive] = one.left
+        alive = alive[light[alive] > STOP_AT]
+    return _Found(rgb, reach, light, torch.empty(0))
+
+
+@torch.no_grad()
+def in_parts(
+    field: Field, rays: Rays, samples: int, background: Tensor | None, *, occupancy: Occupancy | None = None,
+    behind: bool = False, chunk: int = CHUNK,
+) -> Iterator[Rendered]:  # fmt: skip
+    """A picture's rays, part after part, so that memory stays bounded and whoever asks may stop."""
+    count = max(1, chunk // samples)
+    for at in range(0, len(rays.origins), count):
+        some = Rays(*(one[at : at + count].to(field.low.device) for one in rays))
+        near, far = through_box(field, some, behind=behind)
+        yield rendered(field, some.origins, some.directions, near, far, samples, background, occupancy=occupancy)
+
+
+def pictured(
+    field: Field, rays: Rays, samples: int, background: Tensor | None, *, occupancy: Occupancy | None = None,
+    behind: bool = False,
+) -> Rendered:  # fmt: skip
+    """All rays of a picture; see in_parts for one that can be stopped."""
+    parts = list(in_parts(field, rays, samples, background, occupancy=occupancy, behind=behind))
+    return Rendered(*(torch.cat([one[at].cpu() for one in parts]) for at in range(3)))
+
+
+@torch.no_grad()
+def normals(field: Field, rays: Rays, depth: Tensor, *, step: float = 0.0) -> Tensor:
+    """Directions (R, 3) in which density falls fastest where rays end; zero where they end nowhere.
+
+    Differences over `step` (a hundredth of the box's longest side, where none is given) to both sides.
+    """
+    reach = step or field.longest / 100
+    hit = torch.isfinite(depth).nonzero()[:, 0]
+    found = torch.zeros_like(rays.directions)
+    points = rays.origins[hit] + rays.directions[hit] * depth[hit, None]
+    for some, at in zip(torch.split(points, CHUNK // 6), torch.split(hit, CHUNK // 6), strict=True):
+        offsets = torch.eye(3, device=some.device) * reach
+        sides = [field.density((some + sign * offsets[axis]).to(field.low.device)) for axis in range(3)
+                 for sign in (-1, 1)]  # fmt: skip
+        slope = torch.stack([sides[2 * axis] - sides[2 * axis + 1] for axis in range(3)], 1).cpu()
+        found[at] = slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    return found

@@ -1,0 +1,1 @@
+"""Voxel and hash radiance fields, learned from posed photographs."""
