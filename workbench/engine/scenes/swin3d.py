@@ -166,7 +166,7 @@ class Swin3d(nn.Module):
         self.embed = nn.Conv3d(channels, width, patch, patch)
         self.embed_norm = nn.LayerNorm(width)
         self.mask_token = nn.Parameter(torch.zeros(width))
-        drops = torch.linspace(0, drop_path, sum(depths)).tolist()
+        drops = [drop_path * at / max(sum(depths) - 1, 1) for at in range(sum(depths))]
         self.stages = nn.ModuleList()
         for stage, (depth, count) in enumerate(zip(depths, heads, strict=True)):
             blocks = [SwinBlock(self.widths[stage], count, window=window, shifted=bool(at % 2), drop_path=drops.pop(0))

@@ -81,7 +81,7 @@ def opened(scene: Listed, params: NerfMae, *, labelled: bool) -> Grid:
         return Grid(scene.name, rgba, meta)
     file = scene.turned if params.boxes == "turned" and scene.turned else scene.aligned or scene.turned
     boxes = None if file is None else read_boxes(file, rgba.shape[:3] if finer is None else finer.shape[:3])
-    labels = None if scene.labels is None else _labels(scene.labels, rgba.shape[:3])
+    labels = None if scene.labels is None or finer is not None else _labels(scene.labels, rgba.shape[:3])
     if finer is not None and boxes is not None:
         boxes = (boxes / np.array([params.upscale] * 6 + [1])).astype(np.float32)
     return Grid(scene.name, rgba, meta, labels, boxes, finer)

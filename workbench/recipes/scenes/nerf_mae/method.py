@@ -55,8 +55,9 @@ def train(job: Job, params: NerfMae) -> None:
         learned.append(name)
     for name, value in stages.known.items():
         job.result(name, value)
-    for name in learned:
-        _test(job, folder, name, grids=grids, params=params, place=place)
+    said = {name: _test(job, folder, name, grids=grids, params=params, place=place) for name in learned}
+    if said.get(LABELS) or said.get(BOXES):
+        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or ())
     if params.keep_model:
         _save(job, folder, state, learned=learned, grids=grids, params=params)
     for file in folder.glob("*.safetensors"):
@@ -152,11 +153,11 @@ def _fitted(stage: Stage, name: str, state: dict[str, Tensor], rate: float, *, g
     return model, math.nan if result.best_value is None else result.best_value
 
 
-def _test(job: Job, folder: Path, name: str, *, grids: Grids, params: NerfMae, place: Place) -> None:
-    """Ask the chosen weights about the test grids; numbers, tables, pictures."""
+def _test(job: Job, folder: Path, name: str, *, grids: Grids, params: NerfMae, place: Place) -> Any:
+    """Ask the chosen weights about the test grids; numbers, tables, pictures. Returns what they said, if anything."""
     path = folder / f"{name}.safetensors"
     if not path.is_file():
-        return
+        return None
     job.phase(f"testing: {name}")
     task, model = build(name, {}, grids, params)
     model.load_state_dict(load_file(path))
@@ -168,6 +169,7 @@ def _test(job: Job, folder: Path, name: str, *, grids: Grids, params: NerfMae, p
         show.found(job, task, said, grids.test)
     else:
         show.refined(job, task, said, grids.test)
+    return said
 
 
 # What is kept -----------------------------------------------------------------------------------

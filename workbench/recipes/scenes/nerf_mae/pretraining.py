@@ -105,11 +105,14 @@ class Watcher:
 
     @torch.no_grad()
     def show(self) -> None:
-        """The first held-out grid, what was left of it, and what was made of that."""
+        """Held-out grids, what was left of them, and what was made of that; the first also as grids."""
         self.model.eval()
-        mask = self.masks[0].to(self.place.device)
-        masked, restored = self.model.restored(self._placed(self.grids[0])["grid"], mask)
-        show.restoration(self.job, self.grids[0], masked[0], restored[0])
+        rows = []
+        for one, mask in list(zip(self.grids, self.masks, strict=True))[: show.SHOWN_GRIDS]:
+            masked, restored = self.model.restored(self._placed(one)["grid"], mask.to(self.place.device))
+            rows.append((one, masked[0], restored[0]))
+        show.restoration(self.job, *rows[0])
+        show.restorations(self.job, rows)
 
     def _placed(self, grid: Grid) -> dict[str, Any]:
         batch = batch_of([grid], self.params.side)

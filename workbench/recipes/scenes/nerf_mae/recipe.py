@@ -8,7 +8,7 @@ from typing import Any, Literal
 from workbench.core.claim import Better, Claim, Gate
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.core.kinds import Boxes, Curve, Outcomes, RadianceGrid, RadianceGrids, Sample, Slot, Table
+from workbench.core.kinds import Boxes, Curve, ImageGrid, Outcomes, RadianceGrid, RadianceGrids, Sample, Slot, Table
 from workbench.core.mixins import Training
 from workbench.core.params import knob
 from workbench.core.recipe import SCENES, Paper, recipe
@@ -179,14 +179,14 @@ CLAIM = Claim(
         ),
     },
     writes={
-        "original": RadianceGrid, "masked": RadianceGrid, "restored": RadianceGrid, "reconstruction": Curve,
-        "loss": Curve, "miou": Curve, "ap25": Curve, "psnr": Curve, "found": Boxes, "named": RadianceGrid,
-        "finer": RadianceGrid, "per_class": Table, "per_overlap": Table, "outcomes": Outcomes,
-        "outcomes_boxes": Outcomes,
+        "original": RadianceGrid, "masked": RadianceGrid, "restored": RadianceGrid, "pictures": ImageGrid,
+        "answers": ImageGrid, "reconstruction": Curve, "loss": Curve, "miou": Curve, "ap25": Curve, "psnr": Curve,
+        "found": Boxes, "named": RadianceGrid, "finer": RadianceGrid, "per_class": Table, "per_overlap": Table,
+        "outcomes": Outcomes, "outcomes_boxes": Outcomes,
     },
     layout=(
-        ("original", "masked", "restored"), ("reconstruction", "loss", "miou", "ap25"), ("found", "named"),
-        ("per_class", "per_overlap"), ("finer", "psnr"),
+        ("original", "masked", "restored"), ("pictures", "answers"), ("reconstruction", "loss", "miou", "ap25"),
+        ("found", "named"), ("per_class", "per_overlap"), ("finer", "psnr"),
     ),
     presets={
         "smoke": NerfMae(

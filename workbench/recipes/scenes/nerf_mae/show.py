@@ -13,10 +13,11 @@ from torch import Tensor
 
 from workbench.core.documents import Column, TableDoc
 from workbench.core.job import Job
-from workbench.core.kinds import Boxes, Outcomes, RadianceGrid, Table
+from workbench.core.kinds import Boxes, ImageGrid, Outcomes, RadianceGrid, Table
 from workbench.core.scenes import Box, BoxesDoc, RadianceMeta
 from workbench.engine.scenes.boxes import Scene
 
+from . import above
 from .data import Grid, from_voxels
 from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 
@@ -33,6 +34,36 @@ def restoration(job: Job, grid: Grid, masked: Tensor, restored: Tensor) -> None:
         ("original", "Held-out grid", grid.rgba), ("masked", "What is left", left), ("restored", "Restored", made)
     ):  # fmt: skip
         job.artifact(slot, RadianceGrid, np.ascontiguousarray(array), title=title, meta=meta_of(grid, title))
+
+
+def restorations(job: Job, rows: Sequence[tuple[Grid, Tensor, Tensor]]) -> None:
+    """Grids, what was left of them and what the network made of that, side by side from above."""
+    columns: list[tuple[str, list[Any]]] = [("held-out grid", []), ("what is left", []), ("restored", [])]
+    for grid, *made in rows:
+        columns[0][1].append(above.tile(grid.rgba))
+        for (_, tiles), one in zip(columns[1:], made, strict=True):
+            x, y, z = grid.rgba.shape[:3]
+            tiles.append(above.tile(one[:, :x, :y, :z].permute(1, 2, 3, 0).float().cpu().numpy()))
+    job.artifact("pictures", ImageGrid, above.sheet(columns).save, title="Held-out grids from above")
+
+
+def answers(job: Job, grids: Sequence[Grid], labels: Sequence[NDArray[np.uint8]], scenes: Sequence[Scene]) -> None:
+    """Test grids from above: with true and found boxes, and in the colours of true and of said classes."""
+    columns: list[tuple[str, list[Any]]] = [("test grid", [])]
+    columns += [("classes", []), ("classes found", [])] if labels else []
+    keys = (("true boxes", above.TRUE_RGB), ("boxes found", above.FOUND_RGB)) if scenes else ()
+    for at, grid in enumerate(grids[:SHOWN_GRIDS]):
+        picture = above.tile(grid.rgba)
+        if scenes:
+            sure = scenes[at].scores > SURE
+            most = max(len(scenes[at].truth), 1)
+            for rows, colour in ((scenes[at].truth, above.TRUE_RGB), (scenes[at].found[sure][:most], above.FOUND_RGB)):
+                above.boxed(picture, grid.rgba.shape, rows, colour)
+        columns[0][1].append(picture)
+        if labels and grid.labels is not None:
+            for (_, tiles), one in zip(columns[1:], (grid.labels, labels[at]), strict=True):
+                tiles.append(above.tile(coloured(one, grid)))
+    job.artifact("answers", ImageGrid, above.sheet(columns, keys=keys).save, title="Test grids from above")
 
 
 def meta_of(grid: Grid, title: str) -> dict[str, Any]:
