@@ -132,7 +132,7 @@ def table(job: Job, found: Grid) -> None:
             *STRATEGIES[name], family_of(name), *(one and round(one.test.headline, 4) for one in cells),
             found.learning.get(name, 0), None if cost is None else round(cost.peak_bytes / 1e6, 1),
             None if cost is None else round(cost.seconds * 1e3, 1),
-            "yes" if made.enters else "no", "change" if made.changes else "stay",
+            "yes" if made.enters else "text side" if made.speaks else "no", "change" if made.changes else "stay",
             *("–" if one is None or one.rate is None else f"{one.rate:.1e}" for one in cells),
         ])  # fmt: skip
     notes = " ".join(f"{title_of(one)}: {floor_of(one)}." for one in found.tasks)
