@@ -229,8 +229,8 @@ CLAIM = Claim(
         "predictions": Clips, "confusion": Confusion, "retrieved": Table, "spans": Clip, "outcomes": Outcomes,
     },
     layout=(
-        ("grid", "results_by_parameters"), ("strategies",), ("score", "loss"), ("predictions", "confusion"),
-        ("retrieved", "spans"),
+        ("grid",), ("strategies",), ("score", "loss"), ("results_by_parameters", "confusion"),
+        ("predictions", "spans"), ("retrieved",),
     ),
     presets={
         "smoke": only(
