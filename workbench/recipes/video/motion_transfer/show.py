@@ -73,7 +73,7 @@ def falls(job: Job, data: Data, known: Named, unknown: Named) -> None:
     points = np.array([row[1:3] for row in rows], np.float32)
     items = [Item(f"{name}: {known} % of known variants, {unknown} % of unknown ones", label=str(name))
              for name, known, unknown, _ in rows]  # fmt: skip
-    axes = MapAxes("recognised of known variants (%)", "of unknown variants (%)")
+    axes = MapAxes("known variants (%)", "unknown variants (%)")
     job.artifact("known_and_unknown", Embedding, points, parts={"items": ItemsDoc(items)},
                  meta={"axes": msgspec.to_builtins(axes)}, title="Known and unknown variants")  # fmt: skip
 
