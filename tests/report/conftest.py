@@ -53,7 +53,15 @@ def evil(home: Home) -> RunFolder:
             ev.Artifact(3.0, EVIL + kind, kind, f"artifacts/{letter}.json", 2, title=EVIL)
             for letter, kind in (("t", "table"), ("c", "confusion"), ("s", "spans"), ("x", "text"), ("x", EVIL))
         ),
-        ev.Artifact(3.0, "map", "embedding", "artifacts/e.npy", 2, parts={"items": "artifacts/i.json"}),
+        ev.Artifact(
+            3.0,
+            "map",
+            "embedding",
+            "artifacts/e.npy",
+            2,
+            parts={"items": "artifacts/i.json"},
+            meta={"axes": {"x": EVIL, "y": EVIL, "log_x": True}},
+        ),
         ev.Log(3.0, EVIL, EVIL),
         ev.Failed(4.0, ProblemRecord(EVIL, received=EVIL, fix=EVIL)),
     )

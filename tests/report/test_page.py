@@ -6,11 +6,14 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.report.conftest import EVIL, make_run
 from workbench.core import events as ev
+from workbench.core.documents import MapAxes
 from workbench.core.recipe import Recipe
+from workbench.report.drawing import points_picture
 from workbench.report.formats import FORMATS
 from workbench.report.writing import export
 from workbench.store.home import Home
@@ -133,3 +136,12 @@ def test_that_an_artifact_that_cannot_be_shown_is_named_and_the_rest_is_there(
     assert path in reader.text
     assert "<svg onload" not in text
     assert "precision" in reader.text
+
+
+def test_that_a_map_whose_directions_measure_something_has_axes_and_another_none() -> None:
+    points, told = np.array([[0.0, 0.2], [4.0, 0.9]]), MapAxes("trainable parameters", "test result", log_x=True)
+    drawn = points_picture(points, ["F1", "M3"], paper=False, salt="x", told=told)
+    assert isinstance(drawn, str)
+    assert all(word in drawn for word in ("trainable parameters", "test result", ">100<", ">1e+04<"))
+    plain = points_picture(points, ["F1", "M3"], paper=False, salt="x")
+    assert isinstance(plain, str) and "<text" not in plain and "<text" in drawn

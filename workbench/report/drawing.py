@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.documents import MapAxes
 from workbench.core.judging import Better, better
 from workbench.core.words import in_words
 from workbench.report.gather import Run, metric_names, names_of
@@ -75,8 +76,10 @@ def curves(runs: Sequence[Run], form: Literal["svg", "png"]) -> bytes:
         return _svg(figure).encode() if form == "svg" else _png(figure)
 
 
-def points_picture(points: NDArray[Any], labels: Sequence[str], *, paper: bool, salt: str) -> bytes | str:
-    """A map of points coloured by label: SVG for a page, PNG for paper."""
+def points_picture(
+    points: NDArray[Any], labels: Sequence[str], *, paper: bool, salt: str, told: MapAxes | None = None
+) -> bytes | str:
+    """A map of points coloured by label, with axes where its directions measure something: SVG or, for paper, PNG."""
     ink = "#1B2130" if paper else _INK
     with _style(salt, ink=ink, line="#D9DEE7" if paper else _LINE):
         figure = _blank(4.2, 3.4, ground="#FFFFFF" if paper else "none")
@@ -87,10 +90,17 @@ def points_picture(points: NDArray[Any], labels: Sequence[str], *, paper: bool, 
             some = points[where == place]
             axes.scatter(some[:, 0], some[:, 1], s=5, color=colour_of(place), alpha=0.75, linewidths=0,
                          rasterized=len(points) > 2000)  # fmt: skip
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for side in axes.spines.values():
-            side.set_visible(False)
+        if told is not None:
+            axes.set_xlabel(told.x, fontsize=8)
+            axes.set_ylabel(told.y, fontsize=8)
+            axes.tick_params(labelsize=7)
+            if told.log_x:
+                axes.xaxis.set_major_formatter(lambda power, _: f"{10**power:.3g}")
+        else:
+            axes.set_xticks([])
+            axes.set_yticks([])
+        for name, side in axes.spines.items():
+            side.set_visible(told is not None and name in ("left", "bottom"))
         return _png(figure) if paper else _svg(figure)
 
 

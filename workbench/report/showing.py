@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -166,7 +167,11 @@ def _embedding(folder: Path, artifact: ev.Artifact, paper: bool) -> Made:
     items = doc.read(inside(folder, part), doc.ItemsDoc).items if part else []
     labels = [one.label for one in items] if len(items) == len(points) else []
     every = -(-len(points) // MOST_POINTS) or 1
-    drawn = points_picture(np.asarray(points[::every]), labels[::every], paper=paper, salt=artifact.path)
+    axes = artifact.meta.get("axes")
+    told = msgspec.convert(axes, doc.MapAxes) if axes is not None else None
+    drawn = points_picture(
+        np.asarray(points[::every]), labels[::every], paper=paper, salt=artifact.path, told=told
+    )  # fmt: skip
     known = [(_cut(name, 24), colour_of(place)) for place, name in enumerate(sorted(set(labels)))]
     picture = _address(drawn, "png") if isinstance(drawn, bytes) else drawn
     return "map", {"picture": picture, "inline": isinstance(drawn, str), "legend": known}, f"{len(points)} points"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 
 from workbench.core import events as ev
@@ -218,3 +218,19 @@ def contrast(one: QColor, other: QColor) -> float:
 
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_that_shaded_cells_are_painted_with_the_style_sheet_on(qtbot, tmp_path):
+    rows = [["a", 0.2], ["b", 0.9]]
+    write(tmp_path / "t.json", TableDoc([Column("name", "text"), Column("score", shade=True)], rows))
+    shown = TableView()
+    qtbot.addWidget(shown)
+    shown.setStyleSheet("QTableView::item { padding: 2px; border: none; }")
+    shown.resize(400, 200)
+    shown.show()
+    shown.show_artifact(tmp_path, ev.Artifact(slot="t", kind="table", path="t.json"))
+    picture = shown.table.viewport().grab().toImage()
+    for row in (0, 1):
+        index = shown.model.index(row, 1)
+        corner = shown.table.visualRect(index).topLeft() + QPoint(3, 3)
+        assert picture.pixelColor(corner) == shown.model.data(index, Qt.ItemDataRole.BackgroundRole)

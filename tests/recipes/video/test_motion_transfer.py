@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from workbench.core import events as ev
 from workbench.core.documents import AnswersDoc
@@ -158,14 +157,6 @@ def test_that_falls_are_as_defined_and_nothing_is_divided_by_zero() -> None:
     assert (found.drop, found.relative_drop) == (pytest.approx(0.4), pytest.approx(0.5))
     assert found.harmonic_mean == pytest.approx(2 * 0.8 * 0.4 / 1.2)
     assert Transfer(0.0, 0.0).relative_drop == Transfer(0.0, 0.0).harmonic_mean == 0.0
-
-
-def test_that_the_bars_are_as_long_as_their_shares() -> None:
-    sheet = np.asarray(show.barred([["one", 100.0, 50.0, 50.0], ["two", 0.0, 25.0, -25.0]]))
-    for colour, share, row in ((show.KNOWN_RGB, 1.0, 0), (show.UNKNOWN_RGB, 0.5, 0), (show.UNKNOWN_RGB, 0.25, 1)):
-        top = show.TOP + show.ROW * row
-        long = (sheet[top : top + show.ROW] == colour).all(-1).sum(1).max()
-        assert abs(long - share * show.WIDE) <= 1
 
 
 def test_that_clips_of_a_motion_stand_together_also_where_a_part_has_none_of_it(ten: data.Data) -> None:
@@ -334,8 +325,11 @@ def test_that_outcomes_of_each_set_give_the_runs_numbers(learned: RunFolder) -> 
         counts = np.load(learned.path / found[f"outcomes_{name}"].path)
         assert counts.shape == (4 * 2 * 6, 1)
         assert counts.mean() == pytest.approx(results[f"{name}_accuracy"], abs=1e-6)
-    with Image.open(learned.path / found["bars"].path) as sheet:
-        assert sheet.height == show.TOP + 5 * show.ROW + 6
+    places = np.load(learned.path / found["known_and_unknown"].path)
+    table = json.loads((learned.path / found["falls"].path).read_text())
+    assert places.tolist() == pytest.approx(np.array([row[1:3] for row in table["rows"]]))
+    assert places[-1] == pytest.approx([100 * results["known_accuracy"], 100 * results["unknown_accuracy"]], abs=0.01)
+    assert found["known_and_unknown"].meta["axes"]["x"].endswith("(%)")
 
 
 def _asked(learned: RunFolder, **inputs: Any) -> AnswersDoc:

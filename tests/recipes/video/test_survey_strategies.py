@@ -7,7 +7,7 @@ import torch
 
 from tests.engine.video import tinypairs
 from workbench.engine.video import imagelanguage
-from workbench.recipes.video.image_to_video_survey import catalogue
+from workbench.recipes.video.image_to_video_survey import catalogue, tasks
 from workbench.recipes.video.image_to_video_survey.base import Options, look, mean_of
 from workbench.recipes.video.image_to_video_survey.recipe import STRATEGIES
 
@@ -72,9 +72,9 @@ def test_that_gradient_and_changes_go_where_the_flags_say(
     embedded = []
     strategy.backbone.vision.pre_layrnorm.register_forward_hook(lambda *given: embedded.append(given[-1]))
     found = strategy.encode(pixels)
-    if name == "zero_shot":
+    if name in ("zero_shot", "text_context"):
         assert not found.video.requires_grad
-        assert strategy.new_parameters() == 0
+        assert (strategy.new_parameters() == 0) == (name == "zero_shot")
         return
     # Zero-initialised layers pass no gradient to what lies before them: a step is needed first.
     optimizer = torch.optim.SGD([one for one in strategy.parameters() if one.requires_grad], 0.5)
@@ -83,6 +83,8 @@ def test_that_gradient_and_changes_go_where_the_flags_say(
         found = strategy.encode(pixels)
         (found.video.square() * torch.arange(32.0)).sum().backward()
         optimizer.step()
+    if name == "both_sides":  # vectors of videos say nothing of the words
+        strategy.texts.requires_grad_(False)
     counted = sum(one.numel() for one in strategy.parameters() if one.grad is not None)
     assert counted == strategy.new_parameters() > 0
     inside = [key for key, one in strategy.named_parameters() if key.startswith("vision.") and one.requires_grad]
@@ -147,3 +149,41 @@ def test_that_published_backbones_carry_every_strategy(kind: str, tmp_path_facto
         assert found.video.shape == (2, published.dim), name
         assert found.frames.shape == (2, FRAMES, published.dim), name
         assert torch.allclose(found.video, expected, atol=1e-5) == strategy.starts_as_zero_shot, name
+
+
+@pytest.mark.parametrize("name", ["text_context", "both_sides"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "starter"])
+def test_that_words_learn_where_a_strategy_speaks_and_the_backbones_own_stay(
+    name: str, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if kind == "starter":
+        shared = imagelanguage.build(image_px=16, patch=8, width=32, layers=3, heads=2, seed=3,
+                                     shape=imagelanguage.Shape(dim=32))  # fmt: skip
+    else:
+        shared = imagelanguage.load(getattr(tinypairs, kind)(tmp_path_factory.mktemp(kind)))
+    shared.eval().requires_grad_(False)
+    texts = ["a red circle moves left", "a square grows", "ring"]
+    strategy = made(name, shared)
+    with torch.no_grad():
+        before = shared.text(texts)
+        assert torch.allclose(strategy.words(texts), before, atol=1e-5) == (name == "both_sides")
+        # A text's vector hangs on itself alone, not on how long its neighbours are.
+        assert torch.allclose(strategy.words(texts)[2:], strategy.words(texts[2:]), atol=1e-5)
+    strategy.classes = texts
+    frames = torch.randn(2, FRAMES, 3, shared.image_px, shared.image_px, generator=torch.Generator().manual_seed(1))
+    head = tasks.make_head("naming", dim=shared.dim, frames=FRAMES, answers=3, scale=5.0, names=before, seed=1)
+    learning = [one for one in (*strategy.parameters(), *head.parameters()) if one.requires_grad]
+    optimizer = torch.optim.Adam(learning, 0.01)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss = head.loss(head.outputs(strategy.encode(frames), None), torch.tensor([0, 2]), None)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+    words = [one for key, one in strategy.named_parameters() if key.startswith(("context", "texts."))]
+    assert any(one.grad is not None and one.grad.abs().sum() > 0 for one in words)
+    with torch.no_grad():
+        assert torch.equal(shared.text(texts), before)
+        assert not torch.allclose(strategy.named(), before, atol=1e-3)

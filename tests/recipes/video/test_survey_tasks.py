@@ -178,7 +178,7 @@ def test_that_the_same_caption_is_the_same_target_in_every_part() -> None:
 
 def test_that_sets_of_strategies_follow_the_taxonomy() -> None:
     assert set(SETS[FROZEN]) | set(SETS[MODIFIED]) == set(SETS[ALL]) == set(STRATEGIES)
-    assert all(catalogue.MADE[name].enters for name in SETS[MODIFIED])
+    assert all(catalogue.MADE[name].enters or catalogue.MADE[name].speaks for name in SETS[MODIFIED])
     assert not any(catalogue.MADE[name].enters for name in SETS[FROZEN])
     assert method.strategies_of(only(SMALL, "aim", "linear_probe")) == ["linear_probe", "aim"]
     with pytest.raises(InputError, match="no strategy"):
@@ -228,15 +228,15 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
     assert {"shape_F0", "shape_F1", "questions_F1", "questions_F0", "shape_accuracy_3_ahead"} <= results.keys()
     document = json.loads((folder / artifacts["strategies"][-1].path).read_text())
     rows = {row[0]: row for row in document["rows"]}
-    assert rows["F0"][5] == 0
-    assert rows["F1"][5] == 128 * 129
+    assert rows["F0"][4] == 0
+    assert rows["F1"][4] == 128 * 129
     assert rows["F0"][10] == "–"  # nothing learned for shapes, so no rate
     assert float(rows["F1"][10]) in {1e-3, 3.3e-4}
     assert len(artifacts["grid"]) == 4  # the map fills cell by cell
     grids = [json.loads((folder / one.path).read_text()) for one in artifacts["grid"]]
-    known = [sum(cell is not None for row in one["rows"] for cell in row[3:]) for one in grids]
-    assert known == [1, 2, 3, 4] and [one["shade"] for one in grids[0]["columns"][3:]] == [True, True]
-    assert [row[2] for row in grids[0]["rows"]] == ["frozen: zero-shot", "frozen: probing"]
+    known = [sum(cell is not None for row in one["rows"] for cell in row[2:4]) for one in grids]
+    assert known == [1, 2, 3, 4] and [one["shade"] for one in grids[0]["columns"][2:4]] == [True, True]
+    assert [row[4] for row in grids[0]["rows"]] == ["frozen: zero-shot", "frozen: probing"]
     # What each strategy says is shown as soon as it is known; the last word has the one that validation prefers.
     for slot in ("predictions", "confusion"):
         titles = [one.title for one in artifacts[slot]]
@@ -258,3 +258,26 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
     for wrong in ({"clip": str(tmp_path / "none.npy")}, {}, {"clip": str(folder / "run.json")}):
         with pytest.raises(InputError, match="clip"):
             serve.answer(asked(), folder / "model", wrong)
+
+
+def test_that_strategies_with_words_of_their_own_are_run_kept_and_asked(tmp_path: Path) -> None:
+    params = only(SMALL, "text_context", "both_sides").replace(
+        clips=24, test_clips=8, max_steps=2, few_shot_steps=2, rates=1, batch=8, evaluations=1, motion=False,
+        retrieval=True, prompt_tokens=3,
+    )  # fmt: skip
+    folder, artifacts, results = finished(tmp_path, params)
+    assert {"retrieval_M1t", "retrieval_M5t"} <= results.keys()
+    rows = {row[0]: row for row in json.loads((folder / artifacts["strategies"][-1].path).read_text())["rows"]}
+    assert rows["M5t"][6] == "modified: prompts" and rows["M5t"][3] == 3 * 384
+    assert [rows["M5t"][at] for at in (7, 8)] == ["text side", "stay"]
+    assert rows["M1t"][3] > 384 * 128 and [rows["M1t"][at] for at in (7, 8)] == ["yes", "change"]
+    # The sentence encoder takes part in a step: 90 MB of weights are counted.
+    assert rows["M5t"][4] > 80
+
+    clip = tmp_path / "clip.npy"
+    np.save(clip, np.random.default_rng(1).integers(0, 255, (5, 32, 32, 3), dtype=np.uint8))
+    from tests.recipes.video.survey_runs import asked
+    from workbench.recipes.video.image_to_video_survey import serve
+
+    (told,) = serve.answer(asked(), folder / "model", {"clip": str(clip), "text": "a square grows\na ring"}).answers
+    assert {name for name, _ in told.scores} == {"a square grows", "a ring"}

@@ -156,7 +156,9 @@ class Exchange(nn.Module):
         time = self.block(time)
         mixed = self.space(hidden) + rest
         up = self.up(mixed[:, :, 1:]).unflatten(2, (self.grid, self.grid)).permute(0, 4, 1, 2, 3)
-        pairs = time.unflatten(2, (-1, self.gamma)).permute(0, 2, 4, 5, 1, 3)  # (B, T, h, w, W, gamma)
+        pairs = time.reshape(*time.shape[:2], -1, self.gamma, *time.shape[3:]).permute(
+            0, 2, 4, 5, 1, 3
+        )  # (B, T, h, w, W, gamma)
         down = pointwise(self.down, pairs.flatten(4).flatten(2, 3))  # (B, T, h · w, D)
         heads = self.cls[None, :, None].expand(len(down), -1, -1, -1)
         mixed, time = mixed + torch.cat([heads, down], 2), time + up.repeat_interleave(self.gamma, 2)

@@ -45,6 +45,21 @@ class SentenceTexts(nn.Module):
         """Text vectors (K, dim)."""
         return cast(Tensor, self.projection(self.described(texts)))
 
+    @property
+    def encoder(self) -> nn.Module:
+        """The frozen encoder, loaded where it was not yet."""
+        return _sentences(self.address).encoder
+
+    @property
+    def token_width(self) -> int:
+        """Width of the encoder's tokens."""
+        return int(cast(Any, self.encoder).config.hidden_size)
+
+    def after(self, context: Tensor, texts: Sequence[str]) -> Tensor:
+        """Text vectors (K, dim) of texts that begin with learned tokens (n, token_width); gradient reaches them."""
+        found = _sentences(self.address).after(context, texts)
+        return cast(Tensor, self.projection(found.to(self.projection.weight)))
+
 
 class _Sentences:
     """A sentence encoder at inference, with what it was asked before."""
@@ -69,6 +84,23 @@ class _Sentences:
             self.known |= zip(part, functional.normalize(means, dim=-1), strict=True)
         return torch.stack([self.known[text] for text in texts])
 
+    def after(self, context: Tensor, texts: Sequence[str]) -> Tensor:
+        """Sentence vectors (K, width), of unit length, of texts with learned tokens (n, width) after the first one."""
+        longest = 128 - len(context)
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        words = cast(Any, self.encoder).get_input_embeddings()(tokens["input_ids"])
+        spliced, seen = _spliced(words, context), tokens["attention_mask"]
+        seen = torch.cat([seen.new_ones(len(seen), len(context)), seen], 1)
+        states = self.encoder(inputs_embeds=spliced, attention_mask=seen).last_hidden_state
+        shares = seen[..., None].to(states)
+        return functional.normalize((states * shares).sum(1) / shares.sum(1), dim=-1)
+
+
+def _spliced(words: Tensor, context: Tensor) -> Tensor:
+    """Embeddings (K, L, C) with the same further ones (n, C) after the first of each text."""
+    further = context.to(words)[None].expand(len(words), -1, -1)
+    return torch.cat([words[:, :1], further, words[:, 1:]], 1)
+
 
 @functools.lru_cache(maxsize=2)
 def _sentences(address: str) -> _Sentences:
@@ -87,14 +119,53 @@ class TowerTexts(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Text vectors (K, dim)."""
+        return self._told(self._tokens(texts, self.longest))
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The tower."""
+        return self.tower
+
+    @property
+    def token_width(self) -> int:
+        """Width of the tower's tokens."""
+        return int(cast(Any, self.tower).config.hidden_size)
+
+    def after(self, context: Tensor, texts: Sequence[str]) -> Tensor:
+        """Text vectors (K, dim) of texts that begin with learned tokens (n, token_width); gradient reaches them.
+
+        CoOp (Zhou and others, IJCV 2022): the tower is told of places that it has no word for, and what is looked up
+        for these is replaced.
+        """
+        count = len(context)
+        tokens = self._tokens(texts, self.longest - count)
+        ids = tokens["input_ids"]
+        # Any word but the end, by which CLIP finds the place that it answers from.
+        tokens["input_ids"] = torch.cat([ids[:, :1], ids[:, :1].expand(-1, count), ids[:, 1:]], 1)
+        if "attention_mask" in tokens:
+            seen = tokens["attention_mask"]
+            tokens["attention_mask"] = torch.cat([seen.new_ones(len(seen), count), seen], 1)
+
+        def replace(_module: nn.Module, _given: Any, words: Tensor) -> Tensor:
+            further = context.to(words)[None].expand(len(words), -1, -1)
+            return torch.cat([words[:, :1], further, words[:, 1 + count :]], 1)
+
+        hook = cast(Any, self.tower).get_input_embeddings().register_forward_hook(replace)
+        try:
+            return self._told(tokens)
+        finally:
+            hook.remove()
+
+    def _tokens(self, texts: Sequence[str], longest: int) -> dict[str, Tensor]:
         tokens = self.tokenizer(
-            list(texts), padding=self.padding, truncation=True, max_length=self.longest, return_tensors="pt"
+            list(texts), padding=self.padding, truncation=True, max_length=longest, return_tensors="pt"
         )
         device = next(self.tower.parameters()).device
-        told = {"input_ids": tokens["input_ids"].to(device)}
-        if self.padding == "longest":
-            told["attention_mask"] = tokens["attention_mask"].to(device)
-        return cast(Tensor, self.projection(self.tower(**told).pooler_output))
+        told = ("input_ids", "attention_mask") if self.padding == "longest" else ("input_ids",)
+        return {name: tokens[name].to(device) for name in told}
+
+    def _told(self, tokens: dict[str, Tensor]) -> Tensor:
+        return cast(Tensor, self.projection(self.tower(**tokens).pooler_output))
 
 
 def read_tokenizer(folder: Path) -> Any:

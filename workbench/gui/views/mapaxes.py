@@ -64,12 +64,13 @@ class Axes:
         self._paint_names(painter, whole, area)
 
     def _paint_names(self, painter: QPainter, whole: QRectF, area: QRectF) -> None:
-        tall = QFontMetricsF(painter.font()).height()
-        centred = Qt.AlignmentFlag.AlignCenter
+        metrics, centred = QFontMetricsF(painter.font()), Qt.AlignmentFlag.AlignCenter
+        tall, cut = metrics.height(), Qt.TextElideMode.ElideRight
         foot = QRectF(area.left(), whole.bottom() - tall - GAP_PX / 2, area.width(), tall)
-        painter.drawText(foot, centred, self.told.x)
+        painter.drawText(foot, centred, metrics.elidedText(self.told.x, cut, foot.width()))
         painter.save()
         painter.translate(whole.left(), area.bottom())
         painter.rotate(-90)
-        painter.drawText(QRectF(0, 0, area.height(), tall), centred, self.told.y)
+        beside = QRectF(0, 0, area.height(), tall)
+        painter.drawText(beside, centred, metrics.elidedText(self.told.y, cut, beside.width()))
         painter.restore()

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, Qt
-from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
+from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from workbench.core import events as ev
 from workbench.core.documents import Column, Item, TableDoc, read
@@ -155,6 +162,17 @@ def written(value: Any, column: Column) -> str:
     return str(value).replace("\n", " ")
 
 
+class Shading(QStyledItemDelegate):
+    """Paints the ground of shaded cells, which the style sheet's own items leave out."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """The ground first, except below what is selected."""
+        ground = index.data(Role.BackgroundRole)
+        if ground is not None and not option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect.adjusted(1, 1, -1, -1), ground)
+        super().paint(painter, option, index)
+
+
 class TableView(View):
     """A document's rows; Enter or a double click picks the row's item."""
 
@@ -166,6 +184,7 @@ class TableView(View):
         self.model = TableModel()
         self.table = quiet_table(QTableView(self))
         self.table.setModel(self.model)
+        self.table.setItemDelegate(Shading(self.table))
         self.table.setSortingEnabled(True)
         header = self.table.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)

@@ -20,10 +20,14 @@ from workbench.engine.video.imagelanguage import ImageLanguage
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """Clips as a strategy sees them: `video` (B, D) and `frames` (B, T, D), both in the space of the texts."""
+    """Clips as a strategy sees them: `video` (B, D) and `frames` (B, T, D), both in the space of the texts.
+
+    `names` (K, D) are the classes' vectors where the text side learns as well.
+    """
 
     video: Tensor
     frames: Tensor
+    names: Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Options:
     """The backbone's width over an ST-Adapter's; AIM's is narrower by another factor of 2."""
     rank: int = 8
     prompts: int = 8
+    context: int = 8
+    """Learned tokens before every text."""
     last_blocks: int = 1
     ladder: int = 8
     """The backbone's width over the ladder's."""
@@ -55,7 +61,7 @@ def by_clip(rows: Tensor, clips: int) -> Tensor:
 
 
 def copied(backbone: ImageLanguage) -> ImageLanguage:
-    """A backbone whose picture side is its own; the text side, which no strategy trains, is shared."""
+    """A backbone whose picture side is its own; the text side is shared."""
     found = copy.copy(backbone)
     found._modules = dict(backbone._modules)
     found.vision, found.projection = copy.deepcopy(backbone.vision), copy.deepcopy(backbone.projection)
@@ -80,6 +86,12 @@ class Strategy(nn.Module):
     asked_in_training_only: ClassVar[bool] = False
     """Whether the frozen backbone is not needed once training is over."""
 
+    speaks: ClassVar[bool] = False
+    """Whether it has learned words of its own: `words` gives the vectors of all texts then."""
+
+    classes: Sequence[str] = ()
+    """The classes of its task as texts, for a strategy that speaks."""
+
     def __init__(self, backbone: ImageLanguage, options: Options) -> None:
         super().__init__()
         self.options = options
@@ -95,6 +107,18 @@ class Strategy(nn.Module):
     def encode(self, pixels: Tensor, seen: Seen | None = None) -> Encoded:
         """Normalised frames (B, T, 3, S, S), and what the frozen backbone has seen in them, where that is kept."""
         raise NotImplementedError
+
+    def words(self, texts: Sequence[str]) -> Tensor:
+        """Vectors (K, D) of texts by a strategy that speaks."""
+        raise NotImplementedError
+
+    def named(self) -> Tensor | None:
+        """The vectors of its task's classes (K, D); None for a strategy that does not speak, and for other tasks."""
+        return self.words(self.classes) if self.speaks and self.classes else None
+
+    def text_side(self) -> list[nn.Module]:
+        """What of the backbone's text side a training step works with."""
+        return [self.backbone.texts, self.backbone.texts.encoder] if self.speaks else []  # type: ignore[list-item]
 
     def extra_loss(self, pixels: Tensor, seen: Seen | None, found: Encoded) -> Tensor | None:
         """A term (B,) that only this strategy's training has, or None."""

@@ -178,8 +178,8 @@ class Prompted(Inserted):
 
     One of them is made from what all frames' class tokens show (as in EZ-CLIP, Ahmad and others, 2023).
 
-    What attention makes of the prompts themselves is dropped, as VPT-deep replaces them in the next block. There is no
-    learned text context: the text side is the same for all strategies.
+    What attention makes of the prompts themselves is dropped, as VPT-deep replaces them in the next block. A learned
+    text context is a strategy of its own (speaking.TextContext).
     """
 
     starts_as_zero_shot = False

@@ -95,6 +95,7 @@ class Cell:
         }  # fmt: skip
         if self.texts is not None:
             batch["text"] = self.texts[indices]
+            batch["words"] = [self.part.texts[one] for one in indices]
         if self.seen is not None:
             batch["frames"], batch["blocks"] = self.seen.frames[indices], [one[indices] for one in self.seen.blocks]
         return batch
@@ -104,6 +105,8 @@ class Cell:
 
     def loss(self, batch: dict[str, Any]) -> Tensor:
         pixels, text = self.views.pixels(batch["clips"]), batch.get("text")
+        if text is not None and self.strategy.speaks:
+            text = self.strategy.words(batch["words"])
         seen = Seen(batch["frames"], tuple(batch["blocks"])) if "frames" in batch else None
         found = self.strategy.encode(pixels, seen)
         loss = self.head.loss(self.head.outputs(found, text), batch["target"], text)
@@ -120,6 +123,9 @@ def judge(strategy: Strategy, head: Head, part: Part, texts: Tensor | None, view
     seen, outputs = views.of(part.clips, needs), []
     with torch.no_grad(), views.place.autocast():
         text = None if texts is None else texts.to(device)
+        if text is not None and strategy.speaks:
+            some_texts = (part.texts[at : at + AT_ONCE] for at in range(0, len(part), AT_ONCE))
+            text = torch.cat([strategy.words(one).to(device) for one in some_texts])
         for at in range(0, len(part), AT_ONCE):
             some = list(range(at, min(at + AT_ONCE, len(part))))
             found = strategy.encode(views.pixels(part.clips[some]), chosen(seen, some, device))
@@ -148,4 +154,5 @@ def cost_of(cell: Cell, batch: int, *, learning_rate: float, weight_decay: float
         optimizer.zero_grad(set_to_none=True)
 
     held = [model] if cell.strategy.enters else [model, views.backbone.vision, views.backbone.projection]
+    held += cell.strategy.text_side()
     return measure(step, models=held, optimizer=optimizer, place=views.place, repeats=3)

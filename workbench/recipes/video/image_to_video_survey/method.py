@@ -103,6 +103,7 @@ class Course:
         """A strategy and a head that have learned nothing; the same seed gives the same weights at every rate."""
         frames = task.train.clips.shape[1]
         strategy = build(name, self.backbone, options_of(self.params, frames), seed=self.job.seed)
+        strategy.classes = task.prompts
         with torch.no_grad():
             names = self.backbone.text(task.prompts).float() if task.prompts else torch.zeros(0, self.backbone.dim)
         scale = float(self.backbone.logit_scale.exp().clamp(max=100))

@@ -35,6 +35,7 @@ STRATEGIES = {
     "dist": ("F4d", "side network, DiST"),
     "distilled": ("F5", "distilled 3D network"),
     "full_tuning": ("M1", "full fine-tuning"),
+    "both_sides": ("M1t", "full fine-tuning, texts too"),
     "last_blocks": ("M2", "last blocks"),
     "layer_norms": ("M2n", "layer norms"),
     "biases": ("M2b", "biases"),
@@ -42,6 +43,7 @@ STRATEGIES = {
     "aim": ("M3a", "AIM adapters"),
     "low_rank": ("M4", "LoRA"),
     "prompts": ("M5", "prompts"),
+    "text_context": ("M5t", "learned text context"),
     "divided_time": ("M6", "divided space-time"),
     "token_shift": ("M6s", "token shift"),
 }
@@ -90,8 +92,10 @@ class ImageToVideo(Training):
     dist: bool = knob(True, "A narrow 3D encoder that exchanges with every block (DiST)", label="F4 DiST", when=_PICKED)
     distilled: bool = knob(False, "A small 3D network that also learns what the picture model says",
                            label="F5 Distilled", when=_PICKED)  # fmt: skip
-    full_tuning: bool = knob(False, "Every weight of the picture side learns (ViFi-CLIP)", label="M1 Full",
+    full_tuning: bool = knob(False, "Every weight of the picture side learns", label="M1 Full",
                              when=_PICKED)  # fmt: skip
+    both_sides: bool = knob(False, "Every weight of the picture side and of the text side learns (ViFi-CLIP)",
+                            label="M1 Both sides", when=_PICKED)  # fmt: skip
     last_blocks: bool = knob(False, "The last blocks learn", label="M2 Last blocks", when=_PICKED)
     layer_norms: bool = knob(False, "Layer norms learn", label="M2 Norms", when=_PICKED)
     biases: bool = knob(False, "Biases learn", label="M2 Biases", when=_PICKED)
@@ -100,6 +104,8 @@ class ImageToVideo(Training):
     aim: bool = knob(False, "The frozen attention used again over time, with adapters", label="M3 AIM", when=_PICKED)
     low_rank: bool = knob(False, "Low-rank matrices beside queries and values", label="M4 LoRA", when=_PICKED)
     prompts: bool = knob(False, "Learned tokens that each block also looks at", label="M5 Prompts", when=_PICKED)
+    text_context: bool = knob(False, "Learned tokens at the beginning of every text (CoOp); pictures stay as they are",
+                              label="M5 Text context", when=_PICKED)  # fmt: skip
     divided_time: bool = knob(True, "Attention over time before that over space", label="M6 Divided",
                               when=_PICKED)  # fmt: skip
     token_shift: bool = knob(False, "A quarter of the channels comes from the frame before, a quarter from the next; "
@@ -130,7 +136,7 @@ class ImageToVideo(Training):
     integration: int = knob(64, "Width of DiST's integration branch", low=16, high=768, more=True)
     temporal: int = knob(24, "Width of DiST's temporal encoder", low=8, high=192, more=True)
     rank: int = knob(8, "Rank of LoRA's matrices", low=1, high=256, more=True)
-    prompt_tokens: int = knob(8, "Learned tokens in each block", low=1, high=128, more=True)
+    prompt_tokens: int = knob(8, "Learned tokens in each block, or before every text", low=1, high=128, more=True)
     blocks_tuned: int = knob(1, "Blocks that learn, counted from the top", low=1, high=48, more=True)
     distillation: float = knob(1.0, "Weight of agreeing with the teacher (λ)", low=0.0, high=100.0, more=True)
     epochs: int = knob(10, "Passes over the training clips, where steps are 0", low=1, high=1000, more=True)
@@ -223,8 +229,8 @@ CLAIM = Claim(
         "predictions": Clips, "confusion": Confusion, "retrieved": Table, "spans": Clip, "outcomes": Outcomes,
     },
     layout=(
-        ("grid", "results_by_parameters"), ("strategies",), ("score", "loss"), ("predictions", "confusion"),
-        ("retrieved", "spans"),
+        ("grid",), ("strategies",), ("score", "loss"), ("results_by_parameters", "confusion"),
+        ("predictions", "spans"), ("retrieved",),
     ),
     presets={
         "smoke": only(
@@ -252,25 +258,27 @@ def run(job: Job, params: ImageToVideo) -> None:
     - **F3** a query that reads the tokens of several blocks, with what moved between frames (EVL).
     - **F4** a side network fed by every block: a ladder, or DiST.
     - **F5** a small 3D network that learns the task and what the picture model says of the frames (distillation).
-    - **M1** every weight of the picture side learns. **M2** only the last blocks, layer norms or biases.
-    - **M3** adapters in the blocks: ST-Adapter, AIM. **M4** low-rank matrices (LoRA, by peft). **M5** prompts.
+    - **M1** every weight of the picture side learns, or of both sides. **M2** only the last blocks, norms or biases.
+    - **M3** adapters in the blocks: ST-Adapter, AIM. **M4** low-rank matrices (LoRA, by peft).
+    - **M5** prompts in the picture model's blocks, or learned context before every text (CoOp).
     - **M6** time inside the blocks: divided space-time attention, token shift.
 
-    No gradient enters the backbone with F; M hands it through every block, and changes the backbone's own weights with
-    M1, M2, M4 and token shift. The table says so for each, with trainable parameters, and with memory and time
-    of a training step. Modules that are hung in start at zero: untrained, those strategies are F0.
+    No gradient enters the backbone with F; M hands it through every block (M5t: of the text side), and changes the
+    backbone's own weights with M1, M2, M4 and token shift. Text vectors are the same for all but M1t and M5t. The table
+    says so for each, with trainable parameters, and with memory and time of a training step. Modules that are hung in
+    start at zero: untrained, those strategies are F0.
 
     **Tasks**: *motion* names what happens, or your own classes (VAR). *Shape* names classes from a few clips of each.
     *Retrieval* finds clips by captions and back (VTR; R@1 from text to video counts, clips with equal captions are all
     right). *Grounding* finds when a query happens (TVG, mean IoU). *Questions* are answered from a list (VideoQA);
     beside it stands what the question alone gives away. Boxes over time (STVG), captioning, tracking and segmentation
-    are not here, nor are X-CLIP's message tokens, a learned text context, or tuning of the text side.
+    are not here, nor are X-CLIP's message tokens.
 
     **Equal terms**: every strategy has the same clips, frames, steps, batch and heads, and tries the same rates, of
     which validation clips choose one; the test is taken once. What the frozen backbone saw is kept for all F
     strategies alike, to train faster; memory and time are measured without that. Rates fall linearly after the warm-up.
 
-    A strategy that cannot know the order of frames (F0, F1, M1, M2, M4) names at most every second motion of the
+    A strategy that cannot know the order of frames (F0, F1, M1, M2, M4, M5t) names at most every second motion of the
     sprites, for each motion also runs backwards. The model that is kept is the one that validation prefers on
     the first task; give it a clip and it answers, with retrieval after you write captions, one a line.
     """

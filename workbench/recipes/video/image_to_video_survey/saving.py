@@ -33,6 +33,7 @@ def save(job: Job, course: Course, task: TaskData, best: Result) -> None:
     job.write_card(
         backbone=course.params.backbone, strategy=best.strategy, title=" ".join(STRATEGIES[best.strategy]),
         task=task.name, kind=task.kind, classes=task.names if task.kind != "retrieval" else [],
+        prompts=list(task.prompts),
         frames=int(task.train.clips.shape[1]), edge=int(task.train.clips.shape[2]), learning_rate=best.rate,
         validation=best.validation, test=best.test.headline, knobs=values_of(course.params),
     )  # fmt: skip

@@ -58,7 +58,7 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
             scores = _ranked(card["classes"], shares)
             headline = scores[0][0]
         else:
-            text = tool.backbone.text(lines).float()
+            text = (tool.strategy.words(lines) if tool.strategy.speaks else tool.backbone.text(lines)).float()
             if card["kind"] == "retrieval":
                 likeness = (tool.head.told(text) @ tool.head.outputs(found, None)[0]).tolist()
                 scores = _ranked(lines, likeness)
@@ -96,6 +96,7 @@ def _load(folder: Path, card: dict[str, Any], job: Any) -> Watcher:
     kept = load_file(folder / WEIGHTS, device=str(place.device))
     names = kept.pop("names")
     strategy = build(card["strategy"], backbone, options_of(params, card["frames"]), seed=0).to(place.device).eval()
+    strategy.classes = card.get("prompts", [])
     scale = float(backbone.logit_scale.exp().clamp(max=100))
     head = make_head(card["kind"], dim=backbone.dim, frames=card["frames"], answers=len(card["classes"]), scale=scale,
                      names=names.cpu(), seed=0).to(place.device).eval()  # fmt: skip

@@ -99,12 +99,13 @@ def grid(job: Job, found: Grid) -> None:
 
 def heat(job: Job, found: Grid) -> None:
     """Rows strategies by the survey's families, columns tasks; a cell's colour runs from its column's worst to best."""
-    columns = [Column("code", "text"), Column("strategy", "text"), Column("family", "text")]
+    columns = [Column("code", "text"), Column("strategy", "text")]
     columns += [Column(f"{one.name}, {MEASURES[one.kind]}", best="high", shade=True) for one in found.tasks]
+    columns.append(Column("family", "text"))
     rows = []
     for name in found.strategies:
         cells = [found.results.get((name, one.name)) for one in found.tasks]
-        rows.append([*STRATEGIES[name], family_of(name), *(one and round(one.test.headline, 4) for one in cells)])
+        rows.append([*STRATEGIES[name], *(one and round(one.test.headline, 4) for one in cells), family_of(name)])
     done, whole = len(found.results), len(found.strategies) * len(found.tasks)
     caption = f"{done} of {whole} cells of the grid. F: the picture model's features stay as they are; M: they change."
     job.artifact("grid", Table, TableDoc(columns, rows, caption), title="Test results by strategy and task")
@@ -112,12 +113,12 @@ def heat(job: Job, found: Grid) -> None:
 
 def table(job: Job, found: Grid) -> None:
     """A row for each strategy: what it reached, what learns, what a step takes."""
-    columns = [Column("code", "text"), Column("strategy", "text"), Column("family", "text")]
+    columns = [Column("code", "text"), Column("strategy", "text")]
     columns += [Column(f"{one.name}, {MEASURES[one.kind]}", digits=3, best="high") for one in found.tasks]
     columns += [
         Column("trainable parameters", digits=0, best="low"), Column("peak memory", unit="MB", digits=1, best="low"),
-        Column("step", unit="ms", digits=1, best="low"), Column("gradient in backbone", "text"),
-        Column("backbone's weights", "text"),
+        Column("step", unit="ms", digits=1, best="low"), Column("family", "text"),
+        Column("gradient in backbone", "text"), Column("backbone's weights", "text"),
     ]  # fmt: skip
     columns += [Column(f"rate, {one.name}", "text") for one in found.tasks]
     from .catalogue import MADE
@@ -129,10 +130,11 @@ def table(job: Job, found: Grid) -> None:
         cost, made = found.costs.get(name), MADE[name]
         cells = [found.results.get((name, one.name)) for one in found.tasks]
         rows.append([
-            *STRATEGIES[name], family_of(name), *(one and round(one.test.headline, 4) for one in cells),
+            *STRATEGIES[name], *(one and round(one.test.headline, 4) for one in cells),
             found.learning.get(name, 0), None if cost is None else round(cost.peak_bytes / 1e6, 1),
             None if cost is None else round(cost.seconds * 1e3, 1),
-            "yes" if made.enters else "no", "change" if made.changes else "stay",
+            family_of(name), "yes" if made.enters else "text side" if made.speaks else "no",
+            "change" if made.changes else "stay",
             *("–" if one is None or one.rate is None else f"{one.rate:.1e}" for one in cells),
         ])  # fmt: skip
     notes = " ".join(f"{title_of(one)}: {floor_of(one)}." for one in found.tasks)
@@ -154,7 +156,7 @@ def trade(job: Job, found: Grid) -> None:
         memory = f", {cost.peak_bytes / 1e6:.0f} MB" if cost else ""
         items.append(Item(f"{called(name)} on {task}: {one.test.headline:.3f} with {learns:,} trainable parameters"
                           f"{memory}", label=STRATEGIES[name][0], group=task, score=one.test.headline))  # fmt: skip
-    axes = MapAxes("trainable parameters (1 for none)", "test result", log_x=True)
+    axes = MapAxes("trainable parameters", "test result", log_x=True)
     job.artifact("results_by_parameters", Embedding, np.array(points, np.float32), parts={"items": ItemsDoc(items)},
                  title="Results over trainable parameters", meta={"axes": msgspec.to_builtins(axes)})  # fmt: skip
 

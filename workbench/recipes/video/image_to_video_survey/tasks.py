@@ -97,7 +97,8 @@ class Naming(Head):
         self.map = zeroed(nn.Linear(names.shape[1], names.shape[1], bias=False))
 
     def outputs(self, found: Encoded, text: Tensor | None) -> Tensor:
-        names = F.normalize(self.names + self.map(self.names), dim=-1)
+        given = self.names if found.names is None else F.normalize(found.names, dim=-1)
+        names = F.normalize(given + self.map(given), dim=-1)
         return self.scale * F.normalize(found.video, dim=-1) @ names.T
 
     def loss(self, outputs: Tensor, target: Tensor, text: Tensor | None) -> Tensor:

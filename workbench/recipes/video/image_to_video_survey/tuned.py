@@ -10,9 +10,9 @@ from .base import Options, Tuned
 
 
 class FullTuning(Tuned):
-    """M1: everything learns, the video is the mean over frames (ViFi-CLIP, Rasheed and others, CVPR 2023).
+    """M1: everything learns but the text side, the video is the mean over frames.
 
-    The text side stays frozen here, as with all strategies.
+    ViFi-CLIP (Rasheed and others, CVPR 2023) tunes both sides: see speaking.BothSides.
     """
 
     order_blind = True

@@ -14,7 +14,6 @@ from workbench.core.kinds import (
     Confusion,
     Curve,
     Embedding,
-    ImageGrid,
     Outcomes,
     Sample,
     Slot,
@@ -173,12 +172,13 @@ CLAIM = Claim(
         ),
     },
     writes={
-        "loss": Curve, "accuracy": Curve, "falls": Table, "bars": ImageGrid, "confusion_known": Confusion,
+        "loss": Curve, "accuracy": Curve, "falls": Table, "known_and_unknown": Embedding, "confusion_known": Confusion,
         "confusion_unknown": Confusion, "clips": Clips, "map": Embedding, "fine": Table, "outcomes_known": Outcomes,
         "outcomes_unknown": Outcomes,
     },
     layout=(
-        ("accuracy", "loss"), ("bars", "falls"), ("confusion_known", "confusion_unknown"), ("clips", "map"), ("fine",),
+        ("accuracy", "loss"), ("known_and_unknown", "falls"), ("confusion_known", "confusion_unknown"),
+        ("clips", "map"), ("fine",),
     ),
     presets={
         "smoke": MotionTransfer(

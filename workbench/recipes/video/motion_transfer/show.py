@@ -7,15 +7,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, TableDoc
+from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, MapAxes, TableDoc
 from workbench.core.job import Job
-from workbench.core.kinds import Confusion, Embedding, ImageGrid, Outcomes, Table
+from workbench.core.kinds import Confusion, Embedding, Outcomes, Table
 from workbench.engine.video.showing import show_clips
 
 from .data import Data, Part
@@ -54,7 +54,7 @@ def outcomes(job: Job, slot: str, found: Named) -> None:
 
 
 def falls(job: Job, data: Data, known: Named, unknown: Named) -> None:
-    """K, U and the fall of every motion, as a table and as bars."""
+    """K, U and the fall of every motion, as a table and as a map of U (up) over K (right)."""
     mine, other = known.by_coarse(), unknown.by_coarse()
     rows: list[list[Any]] = []
     for at, name in enumerate(data.taxonomy.coarse):
@@ -64,44 +64,22 @@ def falls(job: Job, data: Data, known: Named, unknown: Named) -> None:
     whole = Transfer(known.accuracy, unknown.accuracy)
     rows.append(["all motions", *map(_percent, (whole.known, whole.unknown, whole.drop))])
     columns = [
-        Column("motion", "text"), Column("known", unit="%", digits=1, best="high"),
-        Column("unknown", unit="%", digits=1, best="high"), Column("fall", unit="%", digits=1, best="low"),
+        Column("motion", "text"), Column("known", unit="%", digits=1, best="high", shade=True),
+        Column("unknown", unit="%", digits=1, best="high", shade=True), Column("fall", unit="%", digits=1, best="low"),
     ]  # fmt: skip
     caption = (f"Relative fall {whole.relative_drop:.1%}, harmonic mean {whole.harmonic_mean:.3f}. "
                f"Learned from Set {data.known_set}.")  # fmt: skip
     job.artifact("falls", Table, TableDoc(columns, rows, caption), title="How far each motion falls")
-    job.artifact("bars", ImageGrid, barred(rows).save, title="Recognised of known and unknown variants")
+    points = np.array([row[1:3] for row in rows], np.float32)
+    items = [Item(f"{name}: {known} % of known variants, {unknown} % of unknown ones", label=str(name))
+             for name, known, unknown, _ in rows]  # fmt: skip
+    axes = MapAxes("known variants (%)", "unknown variants (%)")
+    job.artifact("known_and_unknown", Embedding, points, parts={"items": ItemsDoc(items)},
+                 meta={"axes": msgspec.to_builtins(axes)}, title="Known and unknown variants")  # fmt: skip
 
 
 def _percent(share: float) -> float:
     return round(100 * share, 2)
-
-
-ROW, BAR, LEFT, WIDE, TOP = 44, 14, 170, 520, 64
-_GROUND, _TEXT, _FAINT = (0, 0, 0), (230, 233, 239), (46, 52, 63)
-KNOWN_RGB, UNKNOWN_RGB = (86, 180, 233), (230, 159, 0)
-"""Two colours of Okabe and Ito's palette, told apart also by who sees no red or no green."""
-
-
-def barred(rows: list[list[Any]]) -> Image.Image:
-    """Two bars for each row (name, K, U, fall, in percent): known variants above unknown ones."""
-    sheet = Image.new("RGB", (LEFT + WIDE + 70, TOP + ROW * len(rows) + 6), _GROUND)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for x, colour, name in ((LEFT, KNOWN_RGB, "known variants"), (LEFT + 180, UNKNOWN_RGB, "unknown variants")):
-        pen.rectangle((x, 8, x + BAR, 8 + BAR), colour)
-        pen.text((x + BAR + 8, 8 + BAR / 2), name, _TEXT, font, anchor="lm")
-    for share in range(0, 101, 25):
-        x = LEFT + WIDE * share // 100
-        pen.line((x, TOP - 4, x, sheet.height - 4), _FAINT)
-        pen.text((x, TOP - 8), f"{share} %", _TEXT, font, anchor="mb")
-    for at, (name, known, unknown, _) in enumerate(rows):
-        y = TOP + ROW * at + (ROW - 2 * BAR - 2) // 2
-        pen.text((LEFT - 10, y + BAR + 1), str(name), _TEXT, font, anchor="rm")
-        for value, colour, top in ((known, KNOWN_RGB, y), (unknown, UNKNOWN_RGB, y + BAR + 2)):
-            end = LEFT + WIDE * float(value) / 100
-            pen.rectangle((LEFT, top, end, top + BAR - 1), colour)
-            pen.text((end + 6, top + BAR / 2), f"{value:.0f}", _TEXT, ImageFont.load_default(13), anchor="lm")
-    return sheet
 
 
 # Clip by clip ------------------------------------------------------------------------------------
