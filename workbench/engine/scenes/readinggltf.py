@@ -37,11 +37,13 @@ def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], lis
     described = _described(path)
     beside = _check(path, described)
     notes = ["y is up in this file: it was turned, so that z is"]
-    kinds = described.get("extensionsRequired") or []
-    if kinds:
-        notes.append(f"Asks for extensions: {', '.join(map(str, kinds))[:120]}")
+    asked = described.get("extensionsRequired") or []
+    if asked:
+        notes.append(f"Asks for extensions: {', '.join(map(str, asked))[:120]}")
+    with path.open("rb") as file:
+        kind = "glb" if file.read(4) == b"glTF" else "gltf"
     try:
-        scene = trimesh.load_scene(path, file_type=path.suffix.lower().lstrip("."), process=False)
+        scene = trimesh.load_scene(path, file_type=kind, process=False)
         things = _things(path, scene, _places(described), shelf, notes)
     except (Problem, JobCancelled, MemoryError):
         raise
@@ -65,7 +67,7 @@ def _described(path: Path) -> dict[str, Any]:
             said = file.read(min(length, MOST_JSON_BYTES))
         else:
             file.seek(0)
-            said = file.read(MOST_JSON_BYTES)
+            said = file.read(min(MOST_JSON_BYTES, path.stat().st_size))
     try:
         found = json.loads(said)
     except (ValueError, RecursionError) as error:
