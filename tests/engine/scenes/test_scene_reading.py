@@ -77,7 +77,7 @@ def test_that_points_lie_in_an_order_of_which_every_beginning_is_an_even_sample(
 
 
 def test_that_a_large_cloud_is_sampled_along_the_file_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workbench.engine.scenes.readingply.CHUNK", 700)
+    monkeypatch.setattr("workbench.engine.scenes.plyrows.CHUNK", 700)
     along = np.arange(10_000, dtype=np.float32)
     trimesh.PointCloud(np.stack([along, along, along], 1)).export(tmp_path / "line.ply")
     doc = read(tmp_path / "line.ply", most_points=1000)
