@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from workbench.core.scenefiles import SceneInfo, SceneWriteWish, SceneWritten, W
 from workbench.core.scenes import MeshDoc, PointsDoc, SceneRead
 from workbench.core.settings import Settings
 from workbench.engine.scenes import samples
+from workbench.engine.scenes.reading import files_of
 from workbench.store.home import open_home
+from workbench.store.shedding import shed
 from workbench.worker.inspectors import inspect
 from workbench.worker.interactive import ApplyContext
 
@@ -92,3 +95,17 @@ def test_that_a_mesh_is_told_of_with_its_oddities(tmp_path: Path, context: Apply
     mesh.export(tmp_path / "a.ply")
     info = asked(context, SceneInfo, "scene-info", path=str(tmp_path / "a.ply"))
     assert "3 edges of more than two faces" in info.read.things[0].thing.notes[0]
+
+
+def test_that_things_unused_for_long_go_from_the_cache_and_come_again(tmp_path: Path, context: ApplyContext) -> None:
+    ball().export(tmp_path / "a.ply")
+    first = asked(context, SceneRead, "scene-read", path=str(tmp_path / "a.ply"))
+    folder = context.home.cache / "scene-files"
+    for one in folder.iterdir():
+        os.utime(one, (1_700_000_000, 1_700_000_000))
+    assert shed(context.home, 0).files == len(set(files_of(first.things[0].thing))) + 1 and not list(folder.iterdir())
+    wish = SceneWriteWish((WriteThing(first.things[0].thing, "a"),), str(tmp_path / "b.ply"))
+    with pytest.raises(InputError, match="no longer in the cache"):
+        inspect("scene-write", msgspec.to_builtins(wish), context)
+    assert asked(context, SceneRead, "scene-read", path=str(tmp_path / "a.ply")) == first
+    inspect("scene-write", msgspec.to_builtins(wish), context)
