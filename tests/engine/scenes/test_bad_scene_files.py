@@ -73,6 +73,7 @@ def test_that_a_ply_of_a_billion_claimed_vertices_is_refused_at_once(tmp_path: P
         ("element face 1\nproperty list float int vertex_indices\nend_header\n", "whole numbers"),
         ("property float x\nend_header\n", "different names"),
         ("property list wide int x\nend_header\n", "property TYPE NAME"),
+        ("property list x\nend_header\n", "property TYPE NAME"),
         ("nonsense\nend_header\n", "element or property"),
         ("element face -3\nend_header\n", "element NAME COUNT"),
         ("", "end_header"),

@@ -125,6 +125,7 @@ class CloudWriter:
         self.low, self.high = np.full(3, np.inf), np.full(3, -np.inf)
         self.ranges = [[np.inf, -np.inf] for _ in self.known]
         self.used = [not one.spare for one in self.known]
+        self.classes: list[set[int]] = [set() for _ in self.known]
 
     @property
     def is_sample(self) -> bool:
@@ -173,6 +174,8 @@ class CloudWriter:
                 put(self.arrays[number][1], places, some)  # new arrays are 0
             if self.known[number].kind in ("scalar", "class"):
                 self._widen(self.ranges[number], some)
+            if self.known[number].names:
+                self.classes[number].update(np.unique(some).tolist())
 
     def _widen(self, known: list[float], some: NDArray[Any]) -> None:
         finite = some[np.isfinite(some)] if some.dtype.kind == "f" else some
@@ -192,12 +195,13 @@ class CloudWriter:
         if self.filled < self.kept:
             self._close_gaps()
         columns = []
-        for one, (path, _), (low, high), used in zip(self.known, self.arrays, self.ranges, self.used, strict=True):
-            if not used:
+        for number, (one, (path, _), (low, high)) in enumerate(zip(self.known, self.arrays, self.ranges, strict=True)):
+            if not self.used[number]:
                 self.shelf.drop(path)
                 continue
+            names = {value: name for value, name in one.names.items() if int(value) in self.classes[number]}
             least, greatest = (low, high) if low <= high else (0.0, 0.0)
-            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, dict(one.names)))
+            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, names))
         told = list(notes)
         if self.not_finite:
             told.append(f"{count(self.not_finite, 'point')} left out: not finite")

@@ -18,7 +18,7 @@ from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, untold
 from workbench.engine.text import cache
 
-VERSION = 1
+VERSION = 2
 """Of what readers make of a file; a new one reads files again."""
 WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
@@ -198,7 +198,8 @@ def _ply(path: Path, shelf: Shelf, most: int) -> Found:
 def _las(path: Path, shelf: Shelf, most: int) -> Found:
     from workbench.engine.scenes.readinglas import read_las
 
-    return _one(path, read_las(path, shelf, most))
+    points, unit = read_las(path, shelf, most)
+    return Found([ReadThing(path.stem, points)], unit=unit)
 
 
 def _pcd(path: Path, shelf: Shelf, most: int) -> Found:
