@@ -312,3 +312,12 @@ def test_that_a_failed_writing_leaves_the_old_file(
         write(tmp_path / "out.ply", cloud, replace=True)
     assert (tmp_path / "out.ply").read_bytes() == b"old"
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".writing")]
+
+
+def test_that_a_stopped_writing_leaves_nothing(tmp_path: Path, cloud: PointsDoc) -> None:
+    def stop(done: int, of: int, words: str = "") -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_scene(SceneWriteWish((WriteThing(cloud),), str(tmp_path / "out.laz")), stop)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["cache", "in.ply"]

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import NOWHERE, Column, MeshDoc, PointsDoc
+from workbench.core.sizes import in_bytes
 from workbench.core.volumes import Triple
 from workbench.core.words import count
 
@@ -259,11 +262,6 @@ def _width(one: Known) -> int:
 
 def check_disk(claimed_bytes: int, place: str, folder: Path) -> None:
     """Whether the arrays have room in the cache; raises KnownTrouble before anything is allocated."""
-    import shutil
-
-    from workbench.core.problem import KnownTrouble
-    from workbench.core.sizes import in_bytes
-
     spare = shutil.disk_usage(folder).free
     if claimed_bytes > spare:
         raise KnownTrouble(
@@ -273,6 +271,16 @@ def check_disk(claimed_bytes: int, place: str, folder: Path) -> None:
             fix="Free some space, or move the home with WORKBENCH_HOME.",
             place=place,
         )
+
+
+def check_memory(path: Path, times: int) -> None:
+    """Whether a file that takes so many times its size while it is read has room; raises KnownTrouble."""
+    wanted, free = path.stat().st_size * times, int(psutil.virtual_memory().available)
+    if wanted > free:
+        raise KnownTrouble(
+            "There is not enough memory for this mesh.", expected=f"about {in_bytes(wanted)} free",
+            received=f"{in_bytes(free)}", fix="Close other programs, or make the mesh smaller first.", place=path.name,
+        )  # fmt: skip
 
 
 def triple(values: NDArray[Any]) -> Triple:
