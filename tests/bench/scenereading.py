@@ -92,7 +92,8 @@ def end() -> None:
 
 
 READERS: dict[str, tuple[str, Callable[[Path], int]]] = {
-    "ply, ours": ("ply", ours), "ply, Open3D": ("ply", open3d), "laz, ours": ("laz", ours), "laz, laspy": ("laz", laspy),
+    "ply, ours": ("ply", ours), "ply, Open3D": ("ply", open3d),
+    "laz, ours": ("laz", ours), "laz, laspy": ("laz", laspy),
 }  # fmt: skip
 
 
