@@ -71,7 +71,7 @@ def _tables(path: Path, layout: Layout) -> Iterator[pd.DataFrame]:
     options: dict[str, Any] = {"sep": layout.separator} if layout.separator else {"sep": r"\s+"}
     try:
         with pd.read_csv(
-            path, header=None, names=list(layout.names), index_col=False, usecols=range(len(layout.names)),
+            path, header=None, names=list(layout.names), index_col=False,
             skiprows=layout.skip, chunksize=ROWS, comment="#", encoding="latin-1", decimal=layout.decimal,
             quoting=csv.QUOTE_NONE, skip_blank_lines=True, low_memory=False,
             on_bad_lines="error", **options,
@@ -127,7 +127,9 @@ def _count_lines(path: Path, shelf: Shelf) -> int:
         while piece := file.read(1 << 22):
             if b"\0" in piece:
                 raise damaged(path, "points", "text", "bytes that are no text")
-            ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 10)
+            raw = np.frombuffer(piece, np.uint8)
+            # A line ends with a line feed, or with a carriage return that none follows.
+            ends = np.flatnonzero((raw == 10) | ((raw == 13) & (np.append(raw[1:], 0) != 10)))
             edges = np.concatenate([[-1 - held], ends, [len(piece)]])
             if int(np.diff(edges).max()) > MOST_LINE_BYTES:
                 raise damaged(path, "points", f"lines of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
@@ -141,6 +143,8 @@ def sniff(path: Path) -> Layout:
     """How a file's rows are to be read. Raises InputError where there are no columns of coordinates."""
     with path.open("rb") as file:
         start = file.read(SNIFFED_BYTES)
+    if b"\0" in start:
+        raise damaged(path, "points", "text", "bytes that are no text")
     text = start.decode("utf-8-sig", "replace")
     lines = text.splitlines()[: -1 if len(start) == SNIFFED_BYTES else None]
     begun = [at for at, line in enumerate(lines) if line.strip()]
@@ -191,7 +195,7 @@ def _is_number(word: str) -> bool:
 def _separator(rows: list[str]) -> tuple[str, str]:
     """What stands between numbers and before decimals: '1,5;2,5;3,0' has commas for points."""
     for one in (";", "\t", ","):
-        if all(row.count(one) >= 2 for row in rows):
+        if sum(row.count(one) >= 2 for row in rows) > 0.8 * len(rows):
             if one == "\t" and not any(row.split("\t")[0].strip() for row in rows):
                 continue
             comma = one != "," and any("," in row for row in rows) and not any("." in row for row in rows)

@@ -55,7 +55,7 @@ def terrain(chance: np.random.Generator) -> Points:
     parts = [_ground(chance), _house(chance, np.array([32.0, 40.0]))]
     for _ in range(TREES):
         at = chance.uniform(6, SIDE_M - 6, 2)
-        if np.abs(at - [32, 40]).max() > 14:
+        if np.abs(at - [32, 40]).max() > 14 and np.linalg.norm(at - STATUE_AT_M) > 11:
             parts.append(_tree(chance, at))
     points, classes, colours = (np.concatenate([one[at] for one in parts]) for at in range(3))
     return points, classes, np.clip(colours, 0, 1)
@@ -123,6 +123,8 @@ def _write_terrain(out: Path) -> None:
     points, classes, colours = points[order], classes[order], colours[order]
     header = laspy.LasHeader(version="1.4", point_format=7)
     header.offsets, header.scales = np.zeros(3), np.full(3, 0.001)
+    header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr('LOCAL_CS["made up",UNIT["metre",1]]'))
+    header.global_encoding.wkt = True
     cloud = laspy.LasData(header)
     cloud.x, cloud.y, cloud.z = points.T
     cloud.classification = classes

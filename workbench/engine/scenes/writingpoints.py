@@ -17,7 +17,7 @@ from workbench.core.scenefiles import WriteThing
 from workbench.core.scenes import NOWHERE, Column, PointsDoc
 from workbench.engine.scenes import placing
 from workbench.engine.scenes.keeping import CHUNK, Told
-from workbench.engine.scenes.readingply import TYPES
+from workbench.engine.scenes.plyrows import TYPES
 
 PLY_NAMES = {np.dtype(kind): name for name, kind in TYPES.items() if name in
              ("char", "uchar", "short", "ushort", "int", "uint", "float", "double")}  # fmt: skip
