@@ -32,6 +32,7 @@ from workbench.gui.scenes.scene import Scene, placement_of
 from workbench.gui.scenes.splatter import Shot, Splatted
 from workbench.gui.scenes.through import Photograph, grounded, seen_through
 from workbench.gui.scenes.veil import straight
+from workbench.gui.scenes.warming import warmth
 from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
 from workbench.gui.volumes.glmesh import opengl, when_known
@@ -134,6 +135,9 @@ class SceneCanvas(PointedView):
         if self._plain:
             return None
         if self._renderer is None and opengl() and self.isVisible():
+            if not warmth.done:
+                warmth.when_done(self._background, self, self._synced)
+                return None
             try:
                 self._renderer = Renderer(self.scene, self.troubled.emit, self._background, self.outdate, self)
             except Exception as error:  # whatever a driver does, the window stays and says so
