@@ -18,6 +18,7 @@ _PROGRAMS = {
     "mesh": (shaders.MESH_VERTEX, shaders.MESH_FRAGMENT),
     "lines": (shaders.LINES_VERTEX, shaders.LINES_FRAGMENT),
     "faces": (shaders.FACES_VERTEX, shaders.FACES_FRAGMENT),
+    "photograph": (shaders.PHOTOGRAPH_VERTEX, shaders.PHOTOGRAPH_FRAGMENT),
     "lit": (shaders.SCREEN_VERTEX, shaders.LIT_FRAGMENT),
     "volume": (shaders.SCREEN_VERTEX, rayshaders.VOLUME_FRAGMENT),
     "radiance": (shaders.SCREEN_VERTEX, rayshaders.RADIANCE_FRAGMENT),
@@ -26,19 +27,31 @@ _PROGRAMS = {
 }
 
 
-class Device:
-    """A context, its functions and its programs; everything is used while it is current, on the GUI thread."""
+def wanted_format() -> QSurfaceFormat:
+    """OpenGL 3.3, core profile."""
+    wanted = QSurfaceFormat()
+    wanted.setVersion(3, 3)
+    wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    return wanted
 
-    def __init__(self) -> None:
-        """Raises KnownTrouble where this display has no OpenGL 3.3."""
-        wanted = QSurfaceFormat()
-        wanted.setVersion(3, 3)
-        wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
-        self._context, self._surface = QOpenGLContext(), QOffscreenSurface()
-        self._context.setFormat(wanted)
+
+def offscreen(form: QSurfaceFormat) -> QOffscreenSurface:
+    """A surface that is never seen; made on the GUI thread."""
+    surface = QOffscreenSurface()
+    surface.setFormat(form)
+    surface.create()
+    return surface
+
+
+class Device:
+    """A context, its functions and its programs; used while it is current, on the thread that made it."""
+
+    def __init__(self, surface: QOffscreenSurface | None = None) -> None:
+        """`surface` is what another thread needs from the GUI thread; raises KnownTrouble without OpenGL 3.3."""
+        self._context = QOpenGLContext()
+        self._context.setFormat(wanted_format())
         made = self._context.create()
-        self._surface.setFormat(self._context.format())
-        self._surface.create()
+        self._surface = surface or offscreen(self._context.format())
         found = self._context.format().version()
         if not made or tuple(found) < (3, 3) or not self._context.makeCurrent(self._surface):
             raise trouble(NO_GL, "none" if not made else "OpenGL {}.{}".format(*found))
@@ -97,12 +110,15 @@ class Target:
         self.who = self._texture(g.RG32UI, g.RG_INTEGER, g.UNSIGNED_INT)
         self.depth = self._texture(g.DEPTH24, g.DEPTH, g.UNSIGNED_INT)
         self.picture = self._texture(g.RGBA8, g.RGBA, g.UNSIGNED_BYTE)
+        self.walls = self._texture(g.DEPTH24, g.DEPTH, g.UNSIGNED_INT)
+        """Depth of what lines of sight end at: opaque things, and lines too."""
         self.opaque = self._frame(self.shade, self.who, depth=self.depth)
         """Opaque things are drawn here."""
         self.over = self._frame(self.picture, depth=self.depth)
         """What is thin or clear is drawn here, hidden by what lies before it."""
         self.flat = self._frame(self.picture)
         """What reads the depth itself is drawn here."""
+        self.stops = self._frame(depth=self.walls)
 
     def _texture(self, inner: int, form: int, kind: int) -> int:
         name = self._gl.texture(g.FLAT, smooth=False)
@@ -117,7 +133,9 @@ class Target:
             gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.ATTACHMENT + at, g.FLAT, one, 0)
         if depth:
             gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.DEPTH_ATTACHMENT, g.FLAT, depth, 0)
-        draw_buffers(gl, [g.ATTACHMENT + at for at in range(len(colours))])
+        draw_buffers(gl, [g.ATTACHMENT + at for at in range(len(colours))] or [0])
+        if not colours:
+            gl.glReadBuffer(0)
         state = gl.glCheckFramebufferStatus(g.FRAMEBUFFER)
         gl.check("a framebuffer was made")
         if state != g.COMPLETE:
@@ -138,6 +156,14 @@ class Target:
         gl.glClearBufferfv(0x1800, 0, nothing)
         gl.glClearBufferuiv(0x1800, 1, nobody)
         gl.glClearBufferfv(0x1801, 0, far)
+
+    def copy_walls(self) -> None:
+        """Lines of sight end where opaque things are now; binds what further ends are drawn into."""
+        gl, size = self._gl, (0, 0, self.width, self.height)
+        gl.glBindFramebuffer(g.READ_FRAMEBUFFER, self.opaque)
+        gl.glBindFramebuffer(g.DRAW_FRAMEBUFFER, self.stops)
+        gl.glBlitFramebuffer(*size, *size, g.DEPTH_BIT, g.NEAREST)
+        self.bind(self.stops)
 
     def image(self) -> QImage:
         """The picture; its alpha is multiplied into the colours, 0 where nothing was drawn."""
@@ -163,7 +189,7 @@ class Target:
 
     def close(self) -> None:
         """Give it back."""
-        for one in (self.opaque, self.over, self.flat):
+        for one in (self.opaque, self.over, self.flat, self.stops):
             self._gl.deleted("Framebuffers", one)
-        for one in (self.shade, self.who, self.depth, self.picture):
+        for one in (self.shade, self.who, self.depth, self.picture, self.walls):
             self._gl.deleted("Textures", one)

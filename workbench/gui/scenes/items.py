@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QImage
 
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.gui.scenes import gl as g
 from workbench.gui.scenes.colouring import marks, shades
 from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gaze import Gaze
-from workbench.gui.scenes.gl import Buffer
+from workbench.gui.scenes.gl import Buffer, Program
 from workbench.gui.scenes.looks import NORMALS, MeshLook, PointsLook, colour_table, look_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.textures import picture_texture, read_picture, table_texture
@@ -24,7 +25,14 @@ from workbench.gui.theme import theme
 
 PIECE = 1 << 17
 """Points, vertices or faces that are sent at a time."""
+DOTS = 40_000
+"""Vertices of a mesh that are seen while there is no time for its faces."""
+LEAST_S = 0.02
 SHADINGS = ("none", "eye-dome", "normals")
+
+
+Make = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+"""Does work on another thread, and hands what came out to the second on this one, with the context current."""
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -62,6 +70,9 @@ class Item(Protocol):
 
     def draw(self, passed: Passed, number: int, first: int, last: int) -> None:
         """Draw elements into the bound framebuffer; `number` is what the picture knows the node by."""
+
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        """Where there is no time to draw all and a beginning would be misleading: as dots; whether it did."""
 
     def close(self) -> None:
         """Give everything back."""
@@ -177,6 +188,9 @@ class PointsItem:
         gl.glDrawArrays(g.POINTS, first, last - first)
         gl.glBindVertexArray(0)
 
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        return False  # a beginning of a cloud is an even sample
+
     def close(self) -> None:
         for one in (self._places, self._shades, self._marks, self._normals):
             if one is not None:
@@ -192,8 +206,9 @@ def _paint(look: PointsLook) -> PointsLook:
 class MeshItem:
     """A mesh: vertices with what is known of them, then faces."""
 
-    def __init__(self, device: Device, scene: Scene, node: Node) -> None:
-        """Raises KnownTrouble where there is no memory for it, OSError or ValueError where an array is gone."""
+    def __init__(self, device: Device, scene: Scene, node: Node, make: Make) -> None:
+        """`make` does work on another thread; raises KnownTrouble where there is no memory for it, OSError or
+        ValueError where an array is gone."""
         thing = node.thing
         if not isinstance(thing, MeshDoc):
             raise TypeError(node.kind)
@@ -224,6 +239,30 @@ class MeshItem:
         self._marked = 0
         self._marks_texture = self._picture = self._table = 0
         self._tabled = ("", False)
+        self._dots: Buffer | None = None
+        self._closed = False
+        if not thing.normals:
+            vertices: Any = scene.array(thing.vertices)
+            make(lambda: smooth_normals(vertices, self._faces_array), self._take_normals)
+        if thing.texture and thing.uv:
+            make(lambda: read_picture(thing.texture), self._take_picture)
+
+    def _take_normals(self, normals: NDArray[np.float32]) -> None:
+        """Normals that the file did not have; until they are there, faces have their own."""
+        if self._closed:
+            return
+        gl = self._device.gl
+        gl.glBindVertexArray(self._bound)
+        buffer = Buffer(gl, normals.nbytes)
+        buffer.feed(1, 3, g.FLOAT)
+        gl.glBindVertexArray(0)
+        self._vertices.append((buffer, normals, 12))
+        for first in range(0, len(normals), PIECE):
+            buffer.send(12 * first, normals[first : first + PIECE])
+
+    def _take_picture(self, picture: QImage) -> None:
+        if not self._closed and not picture.isNull():
+            self._picture = picture_texture(self._device, picture)
 
     @property
     def ready(self) -> int:
@@ -286,8 +325,47 @@ class MeshItem:
     def reselect(self) -> None:
         self._marked = 0
 
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        few = self.thing.face_count <= DOTS or self.ready < self.thing.face_count
+        if few or self.ready * self.cost_s <= max(seconds, LEAST_S):
+            return False
+        gl = self._device.gl
+        if self._dots is None:
+            rng = np.random.default_rng(0)
+            chosen = rng.integers(0, self.thing.vertex_count, min(DOTS, self.thing.vertex_count)).astype(np.uint32)
+            self._dots = Buffer(gl, chosen.nbytes)
+            self._dots.send(0, chosen)
+        program = self._use(passed, number, 0)
+        normals = any(width == 12 for _, _, width in self._vertices[1:])
+        program.set(dotted=1, marked=0, shading=0 if normals and self.look.shading != "none" else 2,
+                    dot_px=float(3 * passed.ratio))  # fmt: skip
+        gl.glBindVertexArray(self._bound)
+        gl.glBindBuffer(g.ELEMENTS, self._dots.name)
+        gl.glDrawElements(g.POINTS, min(DOTS, self.thing.vertex_count), g.UNSIGNED_INT, None)
+        gl.glBindBuffer(g.ELEMENTS, self._faces.name)
+        gl.glBindVertexArray(0)
+        return True
+
     def draw(self, passed: Passed, number: int, first: int, last: int) -> None:
         gl, look, gaze = self._device.gl, self.look, passed.gaze
+        program = self._use(passed, number, first)
+        colour = look.colour
+        gl.glBindVertexArray(self._bound)
+        gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
+        if look.edges:
+            gl.glPolygonMode(0x0408, 0x1B01)
+            dark = sum(colour) > 380 or self._painted(look)
+            program.set(
+                bias=2e-5 if not gaze.view.orthographic else 1e-4, shading=2, painted=0, blended=0, marked=0,
+                plain=(0.05, 0.06, 0.08, 1.0) if dark else (0.9, 0.92, 0.95, 1.0),
+            )  # fmt: skip
+            gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
+            gl.glPolygonMode(0x0408, 0x1B02)
+        gl.glBindVertexArray(0)
+
+    def _use(self, passed: Passed, number: int, first: int) -> Program:
+        """The program, set for this mesh from face `first` on."""
+        look, gaze = self.look, passed.gaze
         placed = self._scene.world(self.node.id)
         turned = np.eye(4)
         turned[:3, :3] = np.linalg.pinv(placed[:3, :3]).T
@@ -301,25 +379,15 @@ class MeshItem:
             shading=("smooth", "flat", "none").index(look.shading), painted=painted,
             marked=self._marks is not None, orthographic=gaze.view.orthographic, one_sided=not look.both_sides,
             blended=self.clear, first=first, plain=(*colour, look.opacity), accent=accent(), span=span,
-            picture=0, table=1, marks=2, node=np.uint32(number), clips=passed.clips, clip_count=len(passed.clips),
+            picture=0, table=1, marks=2, dotted=0, node=np.uint32(number), clips=passed.clips,
+            clip_count=len(passed.clips),
         )  # fmt: skip
-        gl.glBindVertexArray(self._bound)
-        gl.glVertexAttrib3f(1, 0.0, 0.0, 0.0)  # without normals the shader takes those of the faces
-        gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
-        if look.edges:
-            gl.glPolygonMode(0x0408, 0x1B01)
-            dark = sum(colour) > 1.5
-            program.set(
-                bias=2e-5 if not gaze.view.orthographic else 1e-4, shading=2, painted=0, blended=0, marked=0,
-                plain=(0.05, 0.06, 0.08, 1.0) if dark or painted else (0.9, 0.92, 0.95, 1.0),
-            )  # fmt: skip
-            gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
-            gl.glPolygonMode(0x0408, 0x1B02)
-        gl.glBindVertexArray(0)
+        self._device.gl.glVertexAttrib3f(1, 0.0, 0.0, 0.0)  # without normals the shader takes those of the faces
+        return program
 
     def _painted(self, look: MeshLook) -> int:
         thing = self.thing
-        textured, coloured = bool(thing.texture and thing.uv), bool(thing.colours)
+        textured, coloured = bool(self._picture), bool(thing.colours)
         way = look.colour_by
         if way in ("auto", "texture") and textured:
             return 2
@@ -335,8 +403,6 @@ class MeshItem:
     def _bind_textures(self, painted: int, look: MeshLook) -> None:
         device = self._device
         if painted == 2:
-            if not self._picture:
-                self._picture = picture_texture(device, read_picture(self.thing.texture))
             device.sample(0, g.FLAT, self._picture)
         if painted == 4:
             wanted = (look.colour_map, look.reversed)
@@ -349,12 +415,25 @@ class MeshItem:
             device.sample(2, g.BUFFER_TEXTURE, self._marks_texture)
 
     def close(self) -> None:
+        self._closed = True
         gl = self._device.gl
         for buffer, _, _ in self._vertices:
             buffer.close()
         self._faces.close()
-        if self._marks is not None:
-            self._marks.close()
+        for one in (self._marks, self._dots):
+            if one is not None:
+                one.close()
         for texture in (self._marks_texture, self._picture, self._table):
             gl.deleted("Textures", texture)
         gl.deleted("VertexArrays", self._bound)
+
+
+def smooth_normals(vertices: NDArray[Any], faces: NDArray[Any]) -> NDArray[np.float32]:
+    """Normals of vertices (V, 3), those of their faces by area; runs on any thread."""
+    points, corners = np.asarray(vertices, np.float32), np.asarray(faces, np.int64)
+    across = np.cross(points[corners[:, 1]] - points[corners[:, 0]], points[corners[:, 2]] - points[corners[:, 0]])
+    found = np.zeros(points.shape, np.float64)
+    for corner in range(3):
+        for axis in range(3):
+            found[:, axis] += np.bincount(corners[:, corner], across[:, axis], len(points))
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-30), np.float32)
