@@ -17,7 +17,7 @@ SCENE_PLACES: Mapping[str, Place] = {
     "view.scene": Place(
         "Scene",
         "The left button turns the view, the middle one shifts it, the wheel comes closer. With a tool for selecting, "
-        "a drag selects; Shift adds, Alt takes away, and the middle button still shifts. The scene's z points up.",
+        "a drag selects; Shift adds, Alt removes, and the middle button still shifts. The scene's z points up.",
         True,
     ),
     "view.scenetree": Place(
@@ -33,7 +33,8 @@ SCENES: tuple[Command, ...] = (
             "Ctrl+Alt+O"),
     Command("scenes.folder", "Folder…", "Read a folder of posed photographs (COLMAP, transforms.json) or of files",
             "Ctrl+Shift+O"),
-    Command("scenes.sample", "Sample scene", "A room as points, mesh and boxes; no file is needed"),
+    Command("scenes.sample", "Sample scene", "A hill with trees and a statue; no file is needed"),
+    Command("scenes.samples", "Other samples…", "A volume, posed photographs, and what else is made on demand"),
     Command("scenes.export", "Export…", "Write what is chosen, or all that is shown, to a file for other programs",
             "Ctrl+Shift+X", "mdi6.export-variant"),
     Command("scenes.open", "Open project…", "Open a scene that was saved as a project", "Ctrl+Alt+P"),
@@ -63,11 +64,11 @@ SCENES: tuple[Command, ...] = (
             "mdi6.rotate-orbit"),
     Command("view.scene.transform", "Move, turn, scale", "Handles on what is chosen: arrows move, rings turn, the "
             "square scales", "G", "mdi6.axis-arrow"),
-    Command("view.scene.box", "Select in a rectangle", "Points and faces inside; Shift adds, Alt takes away", "R",
+    Command("view.scene.box", "Select in a rectangle", "Points and faces inside; Shift adds, Alt removes", "R",
             "mdi6.select-drag"),
-    Command("view.scene.lasso", "Select in an outline", "Points and faces inside; Shift adds, Alt takes away", "L",
+    Command("view.scene.lasso", "Select in an outline", "Points and faces inside; Shift adds, Alt removes", "L",
             "mdi6.lasso"),
-    Command("view.scene.brush", "Select with a brush", "Points and faces under it; Shift adds, Alt takes away", "B",
+    Command("view.scene.brush", "Select with a brush", "Points and faces under it; Shift adds, Alt removes", "B",
             "mdi6.brush"),
     Command("view.scene.smaller", "Smaller brush", "Make the brush smaller", "["),
     Command("view.scene.larger", "Larger brush", "Make the brush larger", "]"),

@@ -459,3 +459,39 @@ def test_that_every_command_of_the_page_is_made_once(filled):
     made = [one.objectName() for one in filled.findChildren(QAction)]
     declared = {one.id for one in SCENES}
     assert declared <= set(made) and not [one for one in declared if made.count(one) != 1]
+
+
+def test_that_a_clip_plane_is_dragged_by_its_arrow(filled, qtbot):
+    page = filled
+    page._toggle(page.cutting)
+    page.cutting.set_plane(0, 1.5)
+    look(page, "front")
+    tool, seen = page.canvas.tool, page.canvas.gaze()
+    ends = seen.project(tool.arrow(0, page.scene.clips[0], page.scene.bounds()))
+    first, way = (QPoint(*np.round(at[:2]).astype(int)) for at in (ends.mean(axis=0), ends[1] - ends[0]))
+    depth = float(ends[0, 2])
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(page.canvas, first + way)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=first + way)
+    wanted = 1.5 + way.x() * seen.pixel_size(depth)
+    assert way.x() < -20 and page.scene.clips[0].distance == pytest.approx(wanted, abs=0.02)
+    page.document.undo()
+    assert page.scene.clips[0].distance == 1.5
+    page._toggle(page.cutting)
+    assert page.canvas.tool is None
+
+
+def test_that_handles_move_the_box_that_is_marked_and_turn_it_about_the_upright_only(filled):
+    page, tool = filled, filled.toolbox.tools["transform"]
+    page.scene.choose(["b"])
+    assert tool.rings() == (0, 1, 2) and page.properties.boxes.marked() == -1
+    page.properties.boxes.mark(0)
+    assert tool.rings() == (2,) and np.allclose(tool.middle(), (0.5, 0.5, 0.5))
+    for angle in (0.2, 0.5):
+        page.toolbox._drag(placing.turned(np.array([0, 0, 1.0]), angle, tool.middle()))
+    page.toolbox._drop()
+    first, second = page.scene.nodes["b"].thing.boxes
+    assert first.yaw_rad == pytest.approx(0.8) and np.allclose(first.centre, 0.5) and second == boxes().boxes[1]
+    assert page.properties.boxes.yaw.value() == pytest.approx(np.degrees(0.8), abs=1e-4)
+    page.document.undo()
+    assert page.scene.nodes["b"].thing == boxes()

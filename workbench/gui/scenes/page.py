@@ -7,16 +7,18 @@ room for buttons.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QCursor
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.scenefiles import SAMPLES
 from workbench.core.scenes import SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
@@ -51,6 +53,12 @@ SUFFIXES = (
 FILTER = f"3D files ({' '.join(f'*{one}' for one in SUFFIXES)})"
 
 
+PHOTOGRAPHS = {
+    "room": "A room, photographed all around: posed photographs",
+    "object": "An object, photographed all around: posed photographs",
+}
+
+
 class ScenesPage(FilesPage):
     """The tree stands at the left, the scene in the middle, panels at the right."""
 
@@ -61,7 +69,9 @@ class ScenesPage(FilesPage):
         self.state = State(self.scene)
         self.document = Document(self)
         self.opening = Opening(link, self)
-        self.start = start_place(files=self.ask_files, folder=self.ask_folder, sample=self.opening.open_sample)
+        self.start = start_place(
+            files=self.ask_files, folder=self.ask_folder, sample=self.opening.open_sample, others=self.offer_samples
+        )
         self.tree = SceneTree(self.scene)
         self.canvas = SceneCanvas(self.scene)
         self.asking = Asking(link, self, failed=self.failed_with)
@@ -144,6 +154,16 @@ class ScenesPage(FilesPage):
         """Choose a folder to read."""
         self.ask("Read a folder into the scene", QFileDialog.FileMode.Directory, self.open_paths)
 
+    def offer_samples(self) -> None:
+        """A menu of everything that is made on demand; what is chosen is read beside what is there."""
+        menu = QMenu(self)
+        for name, words in SAMPLES.items():
+            menu.addAction(words, functools.partial(self.opening.open_sample, name))
+        for scene, told in PHOTOGRAPHS.items():
+            menu.addAction(told, functools.partial(self.opening.open_photographs, scene))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(QCursor.pos())
+
     def close_scene(self) -> None:
         """Back to the start; what is in no project file is asked about."""
         self.keeping.ask_before("Close the scene?", self._close)
@@ -164,7 +184,7 @@ class ScenesPage(FilesPage):
         if found.unit and first:
             self.state.set_unit(found.unit)
         self.trees.add(nodes, f"read {Path(path).name}")
-        said = [*told, *sampled_words(nodes), *found.notes]
+        said = [*told, *sampled_words(nodes), *(f"{Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of
             self.note(said)
         self.remember(path)
@@ -209,6 +229,7 @@ class ScenesPage(FilesPage):
     def _make_actions(self) -> None:
         doing = {
             "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
+            "samples": self.offer_samples,
             "close": self.close_scene, "export": self.exporting.ask, "open": self.keeping.ask_open,
             "save": self.keeping.save, "save-as": self.keeping.save_as,
         }  # fmt: skip
@@ -222,7 +243,7 @@ class ScenesPage(FilesPage):
         self.acts |= {"undo": undo, "redo": redo}
         for name in ("folder", "save", "export", "properties"):
             self.top.add(self.acts[name])
-        for name in ("open", "save-as", "close"):
+        for name in ("samples", "open", "save-as", "close"):
             self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
@@ -266,5 +287,6 @@ class ScenesPage(FilesPage):
             self.acts[name].setVisible(some)
         for name, panel in (("properties", self.properties), ("clip", self.cutting)):
             self.acts[name].setChecked(not panel.isHidden())
+        self.toolbox.show_planes(not self.cutting.isHidden())
         self.top.tell(Path(self.state.path).stem if some and self.state.path else "", least_px=TITLE_PX)
         self.kept.set_whole(self.keeping.words() if some else "")

@@ -24,6 +24,7 @@ from workbench.gui.scenes.boxing import BoxTool
 from workbench.gui.scenes.edits import SwapEdit, new_id
 from workbench.gui.scenes.gizmo import TransformTool
 from workbench.gui.scenes.measuring import MeasureTool
+from workbench.gui.scenes.planetool import PlaneTool
 from workbench.gui.scenes.scene import matrix_of, placement_of
 from workbench.gui.scenes.selecting import How, Mask
 from workbench.gui.scenes.tools import BrushTool, LassoTool, RectangleTool, RegionTool, Tool
@@ -51,14 +52,18 @@ class ToolBox(QObject):
         self.now = ""
         self._stroke = 0
         self._dragged: dict[str, Node] = {}
+        self._held_box: tuple[Node, int] | None = None
         self.brush = BrushTool(self.canvas)
-        transform = TransformTool(self.canvas, self.canvas.gaze, self._middle)
+        transform = TransformTool(self.canvas, self.canvas.gaze, self._middle, lambda: self._box() is not None)
         box = BoxTool(self.canvas, self.canvas.gaze, self._floor, self._reach)
         self.tools: dict[str, Tool] = {
             "transform": transform, "box": RectangleTool(self.canvas), "lasso": LassoTool(self.canvas),
             "brush": self.brush, "distance": MeasureTool(self.canvas, self.canvas.gaze, 2),
             "angle": MeasureTool(self.canvas, self.canvas.gaze, 3), "new-box": box,
         }  # fmt: skip
+        self.planes = PlaneTool(self.canvas, self.scene, self.canvas.gaze)
+        self.planes.moved.connect(self._drag_plane)
+        self._shows_planes = False
         self._make_actions()
         self.row = ToolRow(self._groups(), self._menu())
         transform.dragged.connect(self._drag)
@@ -87,7 +92,7 @@ class ToolBox(QObject):
         before, self.now = self.now, "" if name == self.now else name
         if before:
             self.tools[before].leave()
-        self.canvas.tool = self.tools.get(self.now)
+        self.canvas.tool = self.tools.get(self.now) or (self.planes if self._shows_planes else None)
         if self.now:
             self.canvas.setCursor(self.tools[self.now].cursor)
         else:
@@ -99,6 +104,18 @@ class ToolBox(QObject):
         self.canvas.setFocus()
         self.told.emit(self.hint())
         self.tool_changed.emit(self.now)
+
+    def show_planes(self, shown: bool) -> None:
+        """While the panel of clip planes is seen, the planes have handles where no tool has the mouse."""
+        self._shows_planes = shown
+        if not self.now:
+            self.canvas.tool = self.planes if shown else None
+            self.canvas.update()
+
+    def _drag_plane(self, axis: int, at: float) -> None:
+        plane = self.page.cutting.plane(axis)
+        if plane is not None:
+            self.page.cutting.set_plane(axis, at, flipped=plane.normal[axis] < 0, key=f"drag {axis}")
 
     def hint(self) -> str:
         """What the tool waits for."""
@@ -137,7 +154,21 @@ class ToolBox(QObject):
 
     # Moving, turning, scaling
 
+    def _box(self) -> tuple[Node, int] | None:
+        """The one box that is marked in the panel, with what holds it: handles move it, not all boxes."""
+        chosen = self.scene.chosen
+        node = self.scene.nodes[chosen[0]] if len(chosen) == 1 else None
+        if node is None or not isinstance(node.thing, BoxesDoc):
+            return None
+        at = self.page.properties.boxes.marked()
+        return (node, at) if 0 <= at < len(node.thing.boxes) else None
+
     def _middle(self) -> NDArray[np.float64] | None:
+        marked = self._box()
+        if marked is not None:
+            world = self.scene.world(marked[0].id)
+            box = marked[0].thing.boxes[marked[1]]  # type: ignore[union-attr]
+            return np.asarray(world[:3, :3] @ np.array(box.centre) + world[:3, 3])
         if not self.scene.chosen:
             return None
         bounds = self.scene.bounds(self.scene.chosen)
@@ -149,12 +180,24 @@ class ToolBox(QObject):
         if not self._dragged:
             self._stroke = self.page.trees.stroke()
             self._dragged = {one: self.scene.nodes[one] for one in trees.tops(self.scene, self.scene.chosen)}
+            self._held_box = self._box()
+        if self._held_box is not None:
+            self._drag_box(*self._held_box, change)
+            return
         nodes = []
         for name, first in self._dragged.items():
             above = self.scene.world(first.parent) if first.parent else np.eye(4)
             moved = np.linalg.inv(above) @ change @ above @ matrix_of(first.placement)
             nodes.append(msgspec.structs.replace(self.scene.nodes[name], placement=placement_of(moved)))
         self.page.trees.put(nodes, "move", stroke=self._stroke)
+
+    def _drag_box(self, first: Node, at: int, change: NDArray[np.float64]) -> None:
+        doc, world = first.thing, self.scene.world(first.id)
+        assert isinstance(doc, BoxesDoc)
+        box = placing.box_moved(doc.boxes[at], np.linalg.inv(world) @ change @ world)
+        boxes = (*doc.boxes[:at], box, *doc.boxes[at + 1 :])
+        node = msgspec.structs.replace(first, thing=msgspec.structs.replace(doc, boxes=boxes))
+        self.page.trees.put([node], "move a box", stroke=self._stroke)
 
     def _drop(self) -> None:
         self._dragged = {}
@@ -194,12 +237,14 @@ class ToolBox(QObject):
         if holder is None or not isinstance(holder.thing, BoxesDoc):
             box = msgspec.structs.replace(box, label=LABEL)
             self.page.trees.add([Node(new_id(), "boxes", BoxesDoc((box,), names=(LABEL,)))], "draw a box")
+            self.page.properties.boxes.mark(0)
             return
         doc = holder.thing
         label = doc.boxes[-1].label if doc.boxes else LABEL
         box = msgspec.structs.replace(placing.box_moved(box, np.linalg.inv(self.scene.world(holder.id))), label=label)
         doc = msgspec.structs.replace(doc, boxes=(*doc.boxes, box), names=tuple(dict.fromkeys([*doc.names, label])))
         self.page.trees.put([msgspec.structs.replace(holder, thing=doc)], "draw a box")
+        self.page.properties.boxes.mark(len(doc.boxes) - 1)
 
     # Views
 
