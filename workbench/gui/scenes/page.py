@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSplitter, QVBoxL
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.scenefiles import SAMPLES
-from workbench.core.scenes import SceneRead
+from workbench.core.scenes import NOWHERE, SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
@@ -36,7 +36,7 @@ from workbench.gui.scenes.projects import SUFFIX
 from workbench.gui.scenes.properties import PropertiesPanel
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.start import start_place
-from workbench.gui.scenes.state import State, nodes_of, sampled_words
+from workbench.gui.scenes.state import UNITS, State, nodes_of, sampled_words
 from workbench.gui.scenes.toolbox import ToolBox
 from workbench.gui.scenes.tree import SceneTree
 from workbench.gui.scenes.treedeeds import TreeDeeds
@@ -70,7 +70,7 @@ class ScenesPage(FilesPage):
         self.document = Document(self)
         self.opening = Opening(link, self)
         self.start = start_place(
-            files=self.ask_files, folder=self.ask_folder, sample=self.opening.open_sample, others=self.offer_samples
+            files=self.ask_files, folder=self.ask_folder, sample=self.open_sample, others=self.offer_samples
         )
         self.tree = SceneTree(self.scene)
         self.canvas = SceneCanvas(self.scene)
@@ -86,12 +86,17 @@ class ScenesPage(FilesPage):
         self.told = Caption(role="small")
         self.kept = Caption(role="small")
         self.place(self._parts())
-        self._beside = QHBoxLayout()
-        self._beside.setSpacing(theme().pixels(12))
-        self._beside.addWidget(self.places, 1)
-        self.column.addLayout(self._beside, 1)
+        self.side = QWidget()
+        panels = QHBoxLayout(self.side)
+        panels.setContentsMargins(0, 0, 0, 0)
+        across = QHBoxLayout()
+        for row in (panels, across):
+            row.setSpacing(theme().pixels(12))
+        across.addWidget(self.places, 1)
+        across.addWidget(self.side)
+        self.column.addLayout(across, 1)
         self.column.addLayout(self._footer())
-        self.beside = Beside(self, self._beside)
+        self.beside = Beside(self, panels)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
             self.add_panel(panel)
@@ -154,13 +159,22 @@ class ScenesPage(FilesPage):
         """Choose a folder to read."""
         self.ask("Read a folder into the scene", QFileDialog.FileMode.Directory, self.open_paths)
 
+    def open_sample(self, name: str = "") -> None:
+        """Read a sample by its name beside what is there; those that stand in one scene for none."""
+        self.banner.dismiss()
+        self.wish = ""
+        if name in PHOTOGRAPHS:
+            self.opening.open_photographs(name)
+        else:
+            self.opening.open_sample(name)
+
     def offer_samples(self) -> None:
         """A menu of everything that is made on demand; what is chosen is read beside what is there."""
         menu = QMenu(self)
         for name, words in SAMPLES.items():
-            menu.addAction(words, functools.partial(self.opening.open_sample, name))
+            menu.addAction(words, functools.partial(self.open_sample, name))
         for scene, told in PHOTOGRAPHS.items():
-            menu.addAction(told, functools.partial(self.opening.open_photographs, scene))
+            menu.addAction(told, functools.partial(self.open_sample, scene))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(QCursor.pos())
 
@@ -178,11 +192,10 @@ class ScenesPage(FilesPage):
         self.follow()
 
     def _read(self, path: str, found: SceneRead) -> None:
-        first = not self.scene.nodes
-        nodes, origin, told = nodes_of(found, self.state, path)
-        self.state.origin = origin
-        if found.unit and first:
-            self.state.set_unit(found.unit)
+        if not self.scene.nodes:
+            self.state.origin = NOWHERE
+            self.state.set_unit(found.unit or UNITS[0])
+        nodes, self.state.origin, told = nodes_of(found, self.state, path)
         self.trees.add(nodes, f"read {Path(path).name}")
         said = [*told, *sampled_words(nodes), *(f"{Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of
@@ -228,7 +241,7 @@ class ScenesPage(FilesPage):
 
     def _make_actions(self) -> None:
         doing = {
-            "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
+            "file": self.ask_files, "folder": self.ask_folder, "sample": self.open_sample,
             "samples": self.offer_samples,
             "close": self.close_scene, "export": self.exporting.ask, "open": self.keeping.ask_open,
             "save": self.keeping.save, "save-as": self.keeping.save_as,
@@ -254,7 +267,7 @@ class ScenesPage(FilesPage):
         self.asking.changed.connect(lambda doing: self.tell("asking", doing, self.asking.fraction))
         self.canvas.troubled.connect(self.failed_with)
         self.toolbox.told.connect(self._say)
-        self.keeping.told.connect(self.kept.set_whole)
+        self.keeping.told.connect(lambda words: self.kept.set_whole(words if self.scene.nodes else ""))
         self.scene.rearranged.connect(self.follow)
         self.scene.selected.connect(lambda _: self._say(""))
         self.beside.crowded_out.connect(self.follow)
@@ -262,7 +275,7 @@ class ScenesPage(FilesPage):
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""
         said = words or self.toolbox.hint()
-        self.told.set_whole("   ·   ".join(filter(None, (self.cropping.words(), said))))
+        self.told.set_whole("" if not self.scene.nodes else "   ·   ".join(filter(None, (self.cropping.words(), said))))
 
     def tell(self, who: str, doing: str, share: float = -1.0) -> None:
         """What is under way, by who does it; nothing for no words."""
@@ -282,6 +295,7 @@ class ScenesPage(FilesPage):
     def follow(self) -> None:
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
+        self.side.setVisible(some)
         for name in ("close", "export", "save", "save-as", "properties"):
             self.acts[name].setEnabled(some)
             self.acts[name].setVisible(some)
