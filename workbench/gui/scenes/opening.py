@@ -49,7 +49,7 @@ class Opening(QObject):
     def open_photographs(self, name: str) -> None:
         """Read posed photographs of a sample scene, which the worker draws once."""
         self.asking.ask("Drawing the photographs", "posed-sample", PosedSample,
-                        lambda found: self.open([found.folder]), name=name)  # fmt: skip
+                        lambda found: self.open([str(Path(found.folder) / "transforms.json")]), name=name)  # fmt: skip
 
     def cancel(self) -> None:
         """Read no more."""
