@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
 
 from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
+from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
@@ -453,6 +455,34 @@ def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtb
 
 
 # Everything
+
+
+@pytest.mark.parametrize("chosen", ["p", "m", "b"])
+def test_that_every_control_beside_a_thing_has_a_name_and_tab_leaves_it(filled, qtbot, chosen):
+    page = filled
+    page.scene.choose([chosen])
+    page._toggle(page.cutting)
+    page.window().resize(1920, 1080)
+    qtbot.wait(50)
+    controls = [one for one in page.findChildren(QWidget) if isinstance(one, CONTROLS) and one.isVisible()]
+    assert len(controls) > 30 and [one for one in controls if not within(one) and not named(one)] == []
+    page.tree.setFocus()
+    found = walked(page.window(), qtbot)
+    assert page.canvas in found and page.tree in found and page.cutting.sliders[2] in found
+
+
+def test_that_viewpoints_are_listed_seen_and_deleted_in_the_menu(filled):
+    page = filled
+    page.toolbox.add_view("here")
+    menu = page.toolbox.row._more.menu()
+    views, gone = (one for one in menu.findChildren(QMenu) if one.title() in ("Viewpoints", "Delete viewpoint"))
+    for inner in (views, gone):
+        inner.aboutToShow.emit()
+        assert [one.text() for one in inner.actions()] == ["here"]
+    gone.actions()[0].trigger()
+    assert page.state.views == ()
+    page.document.undo()
+    assert [one.name for one in page.state.views] == ["here"]
 
 
 def test_that_every_command_of_the_page_is_made_once(filled):

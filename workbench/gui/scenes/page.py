@@ -23,6 +23,7 @@ from workbench.core.scenes import NOWHERE, SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
+from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films.beside import Beside
 from workbench.gui.link import Link
@@ -115,6 +116,17 @@ class ScenesPage(FilesPage):
     @property
     def viewing(self) -> bool:
         return bool(self.scene.nodes)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether something stands in the scene."""
+        return self.viewing
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        asking = self.exporting.asking
+        writing = PageWork(asking.doing, "The file is not written.", asking.cancel, lambda: bool(asking.doing))
+        return [writing] if asking.doing else []
 
     # What is remembered
 

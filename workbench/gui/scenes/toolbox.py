@@ -368,9 +368,18 @@ class ToolBox(QObject):
                 menu.addSeparator()
             menu.addActions(group)
         menu.addSeparator()
+        views, gone = menu.addMenu("Viewpoints"), menu.addMenu("Delete viewpoint")
+        for inner, do in ((views, self.see), (gone, self.remove_view)):
+            inner.aboutToShow.connect(functools.partial(self._list_views, inner, do))
+            menu.aboutToShow.connect(lambda inner=inner: inner.setEnabled(bool(self.page.state.views)))
         shown = {id(one) for group in self._groups() for one in group}
         menu.addActions([one for one in self.acts.values() if id(one) not in shown])
         return menu
+
+    def _list_views(self, menu: QMenu, do: Callable[[str], object]) -> None:
+        menu.clear()
+        for one in self.page.state.views:
+            menu.addAction(one.name, functools.partial(do, one.name))
 
     def follow(self) -> None:
         """What can be done now."""
