@@ -98,8 +98,11 @@ def test_that_faces_that_point_outside_the_vertices_are_named(tmp_path: Path) ->
 
 
 def test_that_meshes_of_nothing_are_refused_or_read_as_points(tmp_path: Path) -> None:
-    (tmp_path / "a.obj").write_text("v 0 0 0\nv 1 0 0\n")
-    assert "no face" in refused(tmp_path / "a.obj").received
+    (tmp_path / "a.obj").write_text("# nothing\no empty\n")
+    assert "vertex" in refused(tmp_path / "a.obj").expected
+    (tmp_path / "b.obj").write_text("v 0 0 0 1 0 0\nv 1 0 0 0 0.5 1\n")
+    found = read_scene(tmp_path / "b.obj", tmp_path / "cache2")
+    assert found.things[0].thing.columns[0].kind == "colour" and "read as points" in found.notes[0]
     (tmp_path / "a.off").write_text("OFF\n0 0 0\n")
     assert "no face" in refused(tmp_path / "a.off").what
     (tmp_path / "a.stl").write_bytes(b"solid x".ljust(80) + bytes(4))
