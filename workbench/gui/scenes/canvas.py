@@ -228,6 +228,7 @@ class SceneCanvas(PointedView):
     def _begin(self, renderer: Renderer) -> None:
         """The moving picture: as much as may be drawn now."""
         size = self._size()
+        renderer.photographs = self.through is None  # others would stand before the one that is looked through
         renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), self.ratio)
         renderer.advance(time.perf_counter() + MOVING_S, clear=False)
         self._show(renderer)
