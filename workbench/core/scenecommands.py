@@ -60,6 +60,10 @@ SCENES: tuple[Command, ...] = (
     Command("view.scene.next-view", "Next viewpoint", "Look from the next kept viewpoint", "."),
     Command("view.scene.previous-view", "Previous viewpoint", "Look from the kept viewpoint before", ","),
     Command("view.scene.picture", "Save picture…", "Write what is seen as a PNG", "Ctrl+Alt+S", "mdi6.camera-outline"),
+    Command("view.scene.turntable", "Film once around…", "Write a film of one turn around what is looked at",
+            "Ctrl+Alt+T", "mdi6.rotate-3d-variant"),
+    Command("view.scene.path", "Film along viewpoints…", "Write a film of the way along the kept viewpoints",
+            "Ctrl+Alt+W", "mdi6.movie-open-outline"),
     Command("view.scene.navigate", "Navigate", "End the tool: the mouse moves the view again", "Esc",
             "mdi6.rotate-orbit"),
     Command("view.scene.transform", "Move, turn, scale", "Handles on what is chosen: arrows move, rings turn, the "

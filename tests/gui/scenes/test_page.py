@@ -525,3 +525,17 @@ def test_that_handles_move_the_box_that_is_marked_and_turn_it_about_the_upright_
     assert page.properties.boxes.yaw.value() == pytest.approx(np.degrees(0.8), abs=1e-4)
     page.document.undo()
     assert page.scene.nodes["b"].thing == boxes()
+
+
+def test_that_a_film_is_made_told_of_and_can_be_stopped(filled, qtbot, tmp_path):
+    page = filled
+    page.toolbox.add_view("here")
+    assert not page.toolbox.acts["path"].isEnabled() and page.toolbox.acts["turntable"].isEnabled()
+    views = [page.scene.view] * 3
+    page.filming.make(views, tmp_path / "scene.mp4")
+    assert [one.doing for one in page.works()] == ["Filming scene.mp4"]
+    page._stop()
+    assert page.works() == [] and not list(tmp_path.glob("*.mp4"))
+    page.filming.make(views, tmp_path / "scene.mp4")
+    qtbot.waitUntil(lambda: not page.filming.doing, timeout=60_000)
+    assert "scene.mp4" in page.banner._what.text() and (tmp_path / "scene.mp4").stat().st_size > 500

@@ -33,7 +33,7 @@ class Opening(QObject):
     @property
     def busy(self) -> bool:
         """Whether something is read or waits."""
-        return bool(self._now)
+        return bool(self._now or self.asking.doing)
 
     def open(self, paths: Sequence[str]) -> None:
         """Read files or folders, after those that wait already."""

@@ -31,6 +31,7 @@ from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
 from workbench.gui.scenes.exporting import Exporting
+from workbench.gui.scenes.filming import Filming
 from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.opening import Opening
 from workbench.gui.scenes.projects import SUFFIX
@@ -82,6 +83,7 @@ class ScenesPage(FilesPage):
         self.cropping = Cropping(self, self.keeping.folder)
         self.trees = TreeDeeds(self, self.tree)
         self.exporting = Exporting(self)
+        self.filming = Filming(self)
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
@@ -124,9 +126,11 @@ class ScenesPage(FilesPage):
 
     def works(self) -> list[PageWork]:
         """What would end with the window."""
-        asking = self.exporting.asking
-        writing = PageWork(asking.doing, "The file is not written.", asking.cancel, lambda: bool(asking.doing))
-        return [writing] if asking.doing else []
+        asking, filming = self.exporting.asking, self.filming
+        lost = "The file is not written."
+        writing = PageWork(asking.doing, lost, asking.cancel, lambda: bool(asking.doing))
+        film = PageWork(filming.doing, lost, filming.stop, lambda: bool(filming.doing))
+        return [one for one in (writing, film) if one.doing]
 
     # What is remembered
 
@@ -298,6 +302,7 @@ class ScenesPage(FilesPage):
     def _stop(self) -> None:
         for one in (self.opening, self.asking, self.exporting.asking):
             one.cancel()
+        self.filming.stop()
 
     def _toggle(self, panel: QWidget) -> None:
         panel.setVisible(panel.isHidden())

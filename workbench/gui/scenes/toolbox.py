@@ -330,7 +330,8 @@ class ToolBox(QObject):
             "right": lambda: self.canvas.look("right"), "top": lambda: self.canvas.look("top"),
             "opposite": self.opposite, "orthographic": self.orthographic, "keep-view": self.keep_view,
             "next-view": lambda: self.step_view(1), "previous-view": lambda: self.step_view(-1),
-            "picture": self.save_picture, "navigate": self._escape,
+            "picture": self.save_picture, "turntable": self.page.filming.turntable,
+            "path": self.page.filming.path, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
             "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True),
@@ -390,7 +391,7 @@ class ToolBox(QObject):
             "delete": selected or chosen, "select-value": bool(self.clouds()),
             "unhide": any(one.hidden for one in scene.nodes.values()),
             "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
-            "previous-view": bool(self.page.state.views),
+            "previous-view": bool(self.page.state.views), "path": len(self.page.state.views) > 1,
         }  # fmt: skip
         for name, act in self.acts.items():
             act.setEnabled(some and able.get(name, True))
