@@ -15,7 +15,7 @@ from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
 from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
-from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
+from workbench.core.scenes import Box, CamerasDoc, ClipPlane, Lens, Measure, Node, PosedImage, ReadThing, SceneRead
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
 from workbench.gui.scenes import placing, projects
@@ -380,6 +380,19 @@ def test_that_orthographic_views_show_as_much_and_lead_back(filled):
     assert page.scene.view.orthographic and np.allclose(page.canvas.project(spot)[:, :2], at[:, :2], atol=0.5)
     page.toolbox.orthographic()
     assert np.allclose(page.scene.view.pose, before.pose)
+
+
+def test_that_one_looks_through_the_camera_that_was_clicked_and_then_the_next(filled):
+    page, lens = filled, Lens(40, 30, 40.0, 40.0, 20.0, 15.0)
+    poses = [(1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 9, 0, 0, 0, 1) for x in range(3)]
+    doc = CamerasDoc(tuple(PosedImage(f"/data/{at}.png", lens, pose) for at, pose in enumerate(poses)))
+    assert not page.toolbox.acts["through"].isEnabled()
+    page.trees.add([Node("c", "photographs", doc)], "read")
+    page.toolbox._picked(("c", 1, np.zeros(3)))
+    for x in (1, 2, 0):
+        page.toolbox.through()
+        assert page.scene.view.pose[3] == x and page.scene.view.height_deg == pytest.approx(lens.height_deg)
+    assert "Photograph 1 of 3: 0.png" in page.told.whole
 
 
 # Kept

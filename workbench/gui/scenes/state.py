@@ -65,7 +65,7 @@ class State(QObject):
         self.take(SceneDoc())
 
     def home_of(self, node: Node) -> Placement:
-        """Where a thing stands by its file: shifted only by what its origin differs from the scene's."""
+        """A thing without a place of its own: shifted only by what its origin differs from the scene's."""
         own: Triple = getattr(node.thing, "origin", NOWHERE)
         found = np.eye(4)
         if own != NOWHERE:
@@ -122,7 +122,7 @@ def sampled_words(nodes: Iterable[Node]) -> list[str]:
         thing = one.thing
         if isinstance(thing, PointsDoc) and thing.of > thing.count:
             told.append(f"{one.name}: {thing.count:,} of {thing.of:,} points, an even sample, are shown.")
-        told += [f"{one.name}: {note}" for note in getattr(thing, "notes", ())]
+        told += [f"In {one.name}: {note}" for note in getattr(thing, "notes", ())]
     return told
 
 
