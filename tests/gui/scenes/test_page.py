@@ -186,6 +186,7 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     settled(qtbot, page)
     assert np.array_equal(np.load(page.scene.nodes["p"].hidden), mask) and page.scene.selection == {}
     page.scene.choose(["p"])
+    assert ("Cropped", "250 are hidden") in page.properties._rows
     page.cropping.select_all()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~mask)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -143,4 +145,28 @@ def test_that_a_damaged_session_is_set_aside_and_arrays_without_use_are_deleted(
     used = [msgspec.structs.replace(what.scene.nodes[1], hidden=str(session.folder / "used.npy"))]
     session.tidy(projects.kept(SceneDoc(tuple(used)), {}))
     assert [one.name for one in session.folder.glob("*.npy")] == ["used.npy"]
+    session.remove()
+
+
+DIE = """
+import os, sys
+from pathlib import Path
+from PySide6.QtCore import QLockFile
+folder = Path(sys.argv[1])
+lock = QLockFile(str(folder / "lock"))
+lock.setStaleLockTime(0)
+assert lock.tryLock(0)
+os._exit(9)
+"""
+
+
+def test_that_the_scene_of_a_window_that_was_killed_is_found_again(qapp, kept, tmp_path):
+    what, _ = kept
+    folder = tmp_path / "sessions" / "scene-killed"
+    folder.mkdir(parents=True)
+    (folder / "scene.json").write_bytes(projects.encoded(what))
+    assert subprocess.run([sys.executable, "-c", DIE, str(folder)], check=False).returncode == 9
+    assert (folder / "lock").exists()
+    session, found = Session.left(tmp_path / "sessions")
+    assert session.folder == folder and found.scene == what.scene
     session.remove()
