@@ -423,6 +423,14 @@ def test_that_edits_are_saved_by_themselves_and_it_is_said(filled, qtbot):
     assert b"survey" in place.read_bytes()
 
 
+def test_that_a_scene_that_was_closed_while_it_was_saved_does_not_come_back(filled):
+    page = filled
+    write = page.keeping._take()
+    page._close()
+    write()
+    assert not list(page.keeping.root.glob("*/scene.json"))
+
+
 def test_that_a_project_is_saved_and_opened_and_no_source_is_touched(filled, qtbot, tmp_path):
     page, path = filled, tmp_path / "room.scene"
     page.keeping._write(path)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, ReadThing, SceneDoc, SceneRead, Viewpoint
 from workbench.core.volumes import Triple
+from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
@@ -52,7 +53,7 @@ class State(QObject):
         scene = self.scene
         self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
         scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
-        scene.set_nodes(doc.nodes)
+        scene.set_nodes(trees.sound(doc.nodes))
         scene.set_clips(doc.clips)
         scene.set_measures(doc.measures)
         if doc.view is not None:
