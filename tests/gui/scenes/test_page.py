@@ -211,6 +211,20 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     assert np.array_equal(positions(page), first) and np.array_equal(page.scene.selection["p"], mask)
 
 
+def test_that_deeds_wait_for_each_other_and_let_go_of_what_is_gone_meanwhile(filled, qtbot):
+    page = filled
+    page.scene.choose(["p"])
+    page.cropping.select_all()
+    page.cropping.hide()  # of the selection that is still being found
+    settled(qtbot, page)
+    assert np.load(page.scene.nodes["p"].hidden).all()
+    page.document.undo()
+    page.cropping.hide()
+    page.trees.remove()
+    settled(qtbot, page)
+    assert "p" not in page.scene.nodes and page.document.stack.undoText() == "remove"
+
+
 def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
     page = filled
     page.scene.choose(["p"])
