@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
 
 from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
+from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
-from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
+from workbench.core.scenes import Box, CamerasDoc, ClipPlane, Lens, Measure, Node, PosedImage, ReadThing, SceneRead
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
 from workbench.gui.scenes import placing, projects
@@ -184,6 +186,7 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     settled(qtbot, page)
     assert np.array_equal(np.load(page.scene.nodes["p"].hidden), mask) and page.scene.selection == {}
     page.scene.choose(["p"])
+    assert ("Cropped", "250 are hidden") in page.properties._rows
     page.cropping.select_all()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~mask)
@@ -206,6 +209,20 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     assert page.scene.nodes["p"].thing.count == 750 and made.id not in page.scene.nodes
     page.document.undo()
     assert np.array_equal(positions(page), first) and np.array_equal(page.scene.selection["p"], mask)
+
+
+def test_that_deeds_wait_for_each_other_and_let_go_of_what_is_gone_meanwhile(filled, qtbot):
+    page = filled
+    page.scene.choose(["p"])
+    page.cropping.select_all()
+    page.cropping.hide()  # of the selection that is still being found
+    settled(qtbot, page)
+    assert np.load(page.scene.nodes["p"].hidden).all()
+    page.document.undo()
+    page.cropping.hide()
+    page.trees.remove()
+    settled(qtbot, page)
+    assert "p" not in page.scene.nodes and page.document.stack.undoText() == "remove"
 
 
 def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
@@ -380,6 +397,19 @@ def test_that_orthographic_views_show_as_much_and_lead_back(filled):
     assert np.allclose(page.scene.view.pose, before.pose)
 
 
+def test_that_one_looks_through_the_camera_that_was_clicked_and_then_the_next(filled):
+    page, lens = filled, Lens(40, 30, 40.0, 40.0, 20.0, 15.0)
+    poses = [(1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 9, 0, 0, 0, 1) for x in range(3)]
+    doc = CamerasDoc(tuple(PosedImage(f"/data/{at}.png", lens, pose) for at, pose in enumerate(poses)))
+    assert not page.toolbox.acts["through"].isEnabled()
+    page.trees.add([Node("c", "photographs", doc)], "read")
+    page.toolbox._picked(("c", 1, np.zeros(3)))
+    for x in (1, 2, 0):
+        page.toolbox.through()
+        assert page.scene.view.pose[3] == x and page.scene.view.height_deg == pytest.approx(lens.height_deg)
+    assert "Photograph 1 of 3: 0.png" in page.told.whole
+
+
 # Kept
 
 
@@ -405,6 +435,14 @@ def test_that_edits_are_saved_by_themselves_and_it_is_said(filled, qtbot):
     qtbot.waitUntil(lambda: "autosaved" in page.kept.whole, timeout=WITHIN_MS)
     (place,) = page.keeping.root.glob("*/scene.json")
     assert b"survey" in place.read_bytes()
+
+
+def test_that_a_scene_that_was_closed_while_it_was_saved_does_not_come_back(filled):
+    page = filled
+    write = page.keeping._take()
+    page._close()
+    write()
+    assert not list(page.keeping.root.glob("*/scene.json"))
 
 
 def test_that_a_project_is_saved_and_opened_and_no_source_is_touched(filled, qtbot, tmp_path):
@@ -455,7 +493,85 @@ def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtb
 # Everything
 
 
+@pytest.mark.parametrize("chosen", ["p", "m", "b"])
+def test_that_every_control_beside_a_thing_has_a_name_and_tab_leaves_it(filled, qtbot, chosen):
+    page = filled
+    page.scene.choose([chosen])
+    page._toggle(page.cutting)
+    page.window().resize(1920, 1080)
+    qtbot.wait(50)
+    controls = [one for one in page.findChildren(QWidget) if isinstance(one, CONTROLS) and one.isVisible()]
+    assert len(controls) > 30 and [one for one in controls if not within(one) and not named(one)] == []
+    page.tree.setFocus()
+    found = walked(page.window(), qtbot)
+    assert page.canvas in found and page.tree in found and page.cutting.sliders[2] in found
+
+
+def test_that_viewpoints_are_listed_seen_and_deleted_in_the_menu(filled):
+    page = filled
+    page.toolbox.add_view("here")
+    menu = page.toolbox.row._more.menu()
+    views, gone = (one for one in menu.findChildren(QMenu) if one.title() in ("Viewpoints", "Delete viewpoint"))
+    for inner in (views, gone):
+        inner.aboutToShow.emit()
+        assert [one.text() for one in inner.actions()] == ["here"]
+    gone.actions()[0].trigger()
+    assert page.state.views == ()
+    page.document.undo()
+    assert [one.name for one in page.state.views] == ["here"]
+
+
 def test_that_every_command_of_the_page_is_made_once(filled):
     made = [one.objectName() for one in filled.findChildren(QAction)]
     declared = {one.id for one in SCENES}
     assert declared <= set(made) and not [one for one in declared if made.count(one) != 1]
+
+
+def test_that_a_clip_plane_is_dragged_by_its_arrow(filled, qtbot):
+    page = filled
+    page._toggle(page.cutting)
+    page.cutting.set_plane(0, 1.5)
+    look(page, "front")
+    tool, seen = page.canvas.tool, page.canvas.gaze()
+    ends = seen.project(tool.arrow(0, page.scene.clips[0], page.scene.bounds()))
+    first, way = (QPoint(*np.round(at[:2]).astype(int)) for at in (ends.mean(axis=0), ends[1] - ends[0]))
+    depth = float(ends[0, 2])
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(page.canvas, first + way)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=first + way)
+    wanted = 1.5 + way.x() * seen.pixel_size(depth)
+    assert way.x() < -20 and page.scene.clips[0].distance == pytest.approx(wanted, abs=0.02)
+    page.document.undo()
+    assert page.scene.clips[0].distance == 1.5
+    page._toggle(page.cutting)
+    assert page.canvas.tool is None
+
+
+def test_that_handles_move_the_box_that_is_marked_and_turn_it_about_the_upright_only(filled):
+    page, tool = filled, filled.toolbox.tools["transform"]
+    page.scene.choose(["b"])
+    assert tool.rings() == (0, 1, 2) and page.properties.boxes.marked() == -1
+    page.properties.boxes.mark(0)
+    assert tool.rings() == (2,) and np.allclose(tool.middle(), (0.5, 0.5, 0.5))
+    for angle in (0.2, 0.5):
+        page.toolbox._drag(placing.turned(np.array([0, 0, 1.0]), angle, tool.middle()))
+    page.toolbox._drop()
+    first, second = page.scene.nodes["b"].thing.boxes
+    assert first.yaw_rad == pytest.approx(0.8) and np.allclose(first.centre, 0.5) and second == boxes().boxes[1]
+    assert page.properties.boxes.yaw.value() == pytest.approx(np.degrees(0.8), abs=1e-4)
+    page.document.undo()
+    assert page.scene.nodes["b"].thing == boxes()
+
+
+def test_that_a_film_is_made_told_of_and_can_be_stopped(filled, qtbot, tmp_path):
+    page = filled
+    page.toolbox.add_view("here")
+    assert not page.toolbox.acts["path"].isEnabled() and page.toolbox.acts["turntable"].isEnabled()
+    views = [page.scene.view] * 3
+    page.filming.make(views, tmp_path / "scene.mp4")
+    assert [one.doing for one in page.works()] == ["Filming scene.mp4"]
+    page._stop()
+    assert page.works() == [] and not list(tmp_path.glob("*.mp4"))
+    page.filming.make(views, tmp_path / "scene.mp4")
+    qtbot.waitUntil(lambda: not page.filming.doing, timeout=60_000)
+    assert "scene.mp4" in page.banner._what.text() and (tmp_path / "scene.mp4").stat().st_size > 500
