@@ -7,8 +7,8 @@ from workbench.core.command import Command
 SCENE_PROCESSING: tuple[Command, ...] = (
     Command("scenes.process", "Process…", "Normals, thinning, planes, clusters, registration, surfaces and mended "
             "meshes; show or hide the panel", "Ctrl+Alt+R", "mdi6.creation-outline"),
-    Command("scenes.process-preview", "Preview processing", "Try the operation on an even sample of the points; the scene "
-            "stays as it is", "Ctrl+Alt+V"),
+    Command("scenes.process-preview", "Preview processing", "Try the operation on an even sample of the points; the "
+            "scene stays as it is", "Ctrl+Alt+V"),
     Command("scenes.process-apply", "Process the whole", "Carry the operation out on all of it; what comes of it can "
             "be undone", "Ctrl+R"),
     Command("scenes.process-stop", "Stop processing", "End the operation; nothing of it is kept", "Ctrl+."),
