@@ -34,7 +34,7 @@ from workbench.store.home import Home
 
 Open = Callable[..., MainWindow]
 NAME = "berturk-nlu"
-PAGES = ["home", f"recipe:{NAME}", "cases", "films", "runs", "models", "settings"]
+PAGES = ["home", f"recipe:{NAME}", "cases", "films", "scenes", "runs", "models", "settings"]
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit,
             QPlainTextEdit, QTextEdit)  # fmt: skip
 

@@ -14,6 +14,7 @@ from workbench.core.problem import InputError
 from workbench.core.scenes import UNMOVED
 from workbench.engine.scenes import rooms
 from workbench.engine.scenes.gridfiles import read_boxes, read_grid
+from workbench.engine.scenes.posed import load_pixels
 from workbench.store.home import Home
 from workbench.worker.interactive import ApplyContext
 from workbench.worker.posed import INSPECTORS
@@ -86,6 +87,10 @@ def test_that_a_room_is_written_with_its_exact_grid_boxes_and_labels(tmp_path: P
     with pytest.raises(InputError, match="lies there already"):
         _ask("posed-sample", context, name="room", images=3, size_px=8, seed=90, out=str(out))
     assert len(_ask("posed-sample", context, name="object", images=2, size_px=8, out=str(out), replace=True).files) == 1
+    again = _ask("posed-read", context, path=str(out)).cameras
+    assert again.notes == () and [load_pixels(one).shape for one in again.images] == [(8, 8, 4)] * 2
+    assert sorted(path.name for path in (out / "images").iterdir()) == ["0000.png", "0001.png"]
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_that_samples_of_the_cache_are_drawn_once_and_bounds_are_kept(tmp_path: Path) -> None:

@@ -151,6 +151,8 @@ def write_all(folder: Path) -> dict[str, Path]:
     nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 2.0, 3.0, 1.0])), folder / "volume.nii")
     sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / "volume.nrrd"), useCompression=True)
     sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / "volume.mha"), useCompression=False)
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / "raw.nrrd"), useCompression=False)
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / "packed.mha"), useCompression=True)
     np.savez_compressed(folder / "volume.npz", volume=values, spacing_mm=[1.0, 2.0, 3.0])
     write_grid(folder / "grid.npz")
     np.save(folder / "loose.npy", np.array([[0.0, 0, 0, 1, 1, 1, 0.5]]))

@@ -158,6 +158,10 @@ def test_that_opencv_axes_are_suspected_and_read_when_asked_for(tmp_path: Path) 
             "one place",
         ),
         (np.diag([1.0, -1, -1, 1]) @ poses(5), "upside down"),
+        (
+            np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]) @ poses(5),
+            "along y: read them with --upright",
+        ),
     ],
 )
 def test_that_odd_arrangements_are_told(tmp_path: Path, turned: np.ndarray, told: str) -> None:

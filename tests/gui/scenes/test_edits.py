@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.gui.scenes.things import nodes
+from tests.gui.scenes.pagethings import nodes
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import PutEdit, SelectEdit, SwapEdit, Together, TreeEdit, packed, unpacked
 from workbench.gui.scenes.scene import Scene

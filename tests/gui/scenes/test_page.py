@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
 
-from tests.gui.scenes.things import boxes, cloud, mesh, nodes
+from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
+from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
@@ -122,8 +124,12 @@ def test_that_choosing_in_the_tree_and_in_the_scene_is_one(filled):
 
 
 def test_that_a_thousand_nodes_are_listed(page):
-    page.trees.add([Node(f"n{at}", f"box {at}", boxes()) for at in range(1000)], "many")
+    page.trees.add([Node(f"n{at}", f"group {at}") for at in range(1000)], "many")
     assert page.tree.rows.rowCount() == 1000 and len(page.scene.chosen) == 1000
+    chosen = page.tree.selectionModel()
+    assert len(chosen.selectedRows()) == 1000 and len(chosen.selection()) == 1
+    page.scene.choose(["n1", "n2", "n7", "n999"])
+    assert [page.tree.rows.name_at(one) for one in chosen.selectedRows()] == ["n1", "n2", "n7", "n999"]
     page.scene.choose(["n999"])
     page.trees.show(["n999"], False)
     assert page.tree.rows.rowCount() == 1000 and not page.scene.nodes["n999"].shown
@@ -223,6 +229,7 @@ def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
 def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):
     page = filled
     Path(page.scene.nodes["p"].thing.positions).unlink()
+    page.scene._arrays.clear()  # the canvas has it mapped
     page.scene.choose(["p"])
     page.cropping.select_all()
     settled(qtbot, page)
@@ -450,7 +457,85 @@ def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtb
 # Everything
 
 
+@pytest.mark.parametrize("chosen", ["p", "m", "b"])
+def test_that_every_control_beside_a_thing_has_a_name_and_tab_leaves_it(filled, qtbot, chosen):
+    page = filled
+    page.scene.choose([chosen])
+    page._toggle(page.cutting)
+    page.window().resize(1920, 1080)
+    qtbot.wait(50)
+    controls = [one for one in page.findChildren(QWidget) if isinstance(one, CONTROLS) and one.isVisible()]
+    assert len(controls) > 30 and [one for one in controls if not within(one) and not named(one)] == []
+    page.tree.setFocus()
+    found = walked(page.window(), qtbot)
+    assert page.canvas in found and page.tree in found and page.cutting.sliders[2] in found
+
+
+def test_that_viewpoints_are_listed_seen_and_deleted_in_the_menu(filled):
+    page = filled
+    page.toolbox.add_view("here")
+    menu = page.toolbox.row._more.menu()
+    views, gone = (one for one in menu.findChildren(QMenu) if one.title() in ("Viewpoints", "Delete viewpoint"))
+    for inner in (views, gone):
+        inner.aboutToShow.emit()
+        assert [one.text() for one in inner.actions()] == ["here"]
+    gone.actions()[0].trigger()
+    assert page.state.views == ()
+    page.document.undo()
+    assert [one.name for one in page.state.views] == ["here"]
+
+
 def test_that_every_command_of_the_page_is_made_once(filled):
     made = [one.objectName() for one in filled.findChildren(QAction)]
     declared = {one.id for one in SCENES}
     assert declared <= set(made) and not [one for one in declared if made.count(one) != 1]
+
+
+def test_that_a_clip_plane_is_dragged_by_its_arrow(filled, qtbot):
+    page = filled
+    page._toggle(page.cutting)
+    page.cutting.set_plane(0, 1.5)
+    look(page, "front")
+    tool, seen = page.canvas.tool, page.canvas.gaze()
+    ends = seen.project(tool.arrow(0, page.scene.clips[0], page.scene.bounds()))
+    first, way = (QPoint(*np.round(at[:2]).astype(int)) for at in (ends.mean(axis=0), ends[1] - ends[0]))
+    depth = float(ends[0, 2])
+    qtbot.mousePress(page.canvas, Qt.MouseButton.LeftButton, pos=first)
+    qtbot.mouseMove(page.canvas, first + way)
+    qtbot.mouseRelease(page.canvas, Qt.MouseButton.LeftButton, pos=first + way)
+    wanted = 1.5 + way.x() * seen.pixel_size(depth)
+    assert way.x() < -20 and page.scene.clips[0].distance == pytest.approx(wanted, abs=0.02)
+    page.document.undo()
+    assert page.scene.clips[0].distance == 1.5
+    page._toggle(page.cutting)
+    assert page.canvas.tool is None
+
+
+def test_that_handles_move_the_box_that_is_marked_and_turn_it_about_the_upright_only(filled):
+    page, tool = filled, filled.toolbox.tools["transform"]
+    page.scene.choose(["b"])
+    assert tool.rings() == (0, 1, 2) and page.properties.boxes.marked() == -1
+    page.properties.boxes.mark(0)
+    assert tool.rings() == (2,) and np.allclose(tool.middle(), (0.5, 0.5, 0.5))
+    for angle in (0.2, 0.5):
+        page.toolbox._drag(placing.turned(np.array([0, 0, 1.0]), angle, tool.middle()))
+    page.toolbox._drop()
+    first, second = page.scene.nodes["b"].thing.boxes
+    assert first.yaw_rad == pytest.approx(0.8) and np.allclose(first.centre, 0.5) and second == boxes().boxes[1]
+    assert page.properties.boxes.yaw.value() == pytest.approx(np.degrees(0.8), abs=1e-4)
+    page.document.undo()
+    assert page.scene.nodes["b"].thing == boxes()
+
+
+def test_that_a_film_is_made_told_of_and_can_be_stopped(filled, qtbot, tmp_path):
+    page = filled
+    page.toolbox.add_view("here")
+    assert not page.toolbox.acts["path"].isEnabled() and page.toolbox.acts["turntable"].isEnabled()
+    views = [page.scene.view] * 3
+    page.filming.make(views, tmp_path / "scene.mp4")
+    assert [one.doing for one in page.works()] == ["Filming scene.mp4"]
+    page._stop()
+    assert page.works() == [] and not list(tmp_path.glob("*.mp4"))
+    page.filming.make(views, tmp_path / "scene.mp4")
+    qtbot.waitUntil(lambda: not page.filming.doing, timeout=60_000)
+    assert "scene.mp4" in page.banner._what.text() and (tmp_path / "scene.mp4").stat().st_size > 500

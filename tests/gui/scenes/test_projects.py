@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.gui.scenes.things import cloud, nodes
+from tests.gui.scenes.pagethings import cloud, nodes
 from workbench.core.problem import InputError
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
 from workbench.gui.scenes import projects

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.gui.scenes.things import cloud, mesh
+from tests.gui.scenes.pagethings import cloud, mesh
 from workbench.core.scenes import Box, ClipPlane, Viewpoint
 from workbench.gui.scenes import selecting
 from workbench.gui.scenes.gaze import gaze, looking

@@ -26,12 +26,12 @@ def check_meta_header(path: Path, text: bytes) -> None:
             if not 1 <= many <= (MOST_AXES if key == b"ndims" else 64):
                 raise _wrong(path, name, value)
             axes = many if key == b"ndims" else axes
-        elif key in COUNTED and (not axes or len(value.split()) != axes ** COUNTED[key]):
-            raise _wrong(path, name, value)
-        elif key != b"elementdatafile" and len(value) > MOST_VALUE_BYTES:
+        if key in COUNTED and (not axes or len(value.split()) != axes ** COUNTED[key]):
             raise _wrong(path, name, value)
         if key == b"elementdatafile":
             return
+        if len(value) > MOST_VALUE_BYTES:
+            raise _wrong(path, name, value)
 
 
 def _wrong(path: Path, name: bytes, value: bytes) -> InputError:

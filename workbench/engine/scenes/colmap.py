@@ -96,7 +96,7 @@ def read_model(folder: Path) -> Model:
 
 
 def _finite(points: SparsePoints, notes: list[str]) -> SparsePoints:
-    good = np.isfinite(points.positions).all(1)
+    good = np.isfinite(points.positions).min(axis=1, initial=True)
     if good.all():
         return points
     notes.append(f"{int((~good).sum()):,} of {len(good):,} matched points are not finite and were left out.")

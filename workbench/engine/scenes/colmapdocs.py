@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage
-from workbench.engine.scenes.colmap import MODELS, Model, SparsePoints, pose_of, view_of
+from workbench.engine.scenes.colmap import MODELS, Model, SparsePoints, has_model, pose_of, view_of
 from workbench.engine.scenes.posedframes import (
     PICTURES,
     Account,
@@ -50,7 +50,12 @@ def colmap_cameras(model: Model, folder: Path, asked: Path) -> CamerasDoc:
                    if path.suffix.lower() in PICTURES and path not in posed and path.name not in left)  # fmt: skip
     if alone:
         account.tell(f"{len(alone)} pictures have no pose and are not used: {named(alone)}.")
-    return assembled(frames, account, folder)
+    beside = [
+        path.name for path in sorted(folder.parent.iterdir()) if path != folder and path.is_dir() and has_model(path)
+    ]
+    if beside:
+        account.tell(f"The model has {len(beside) + 1} parts; only {folder.parent.name}/{folder.name} was read.")
+    return assembled(frames, account, folder, any_way_up=True)
 
 
 def _picture_folders(folder: Path, asked: Path) -> Iterator[Path]:

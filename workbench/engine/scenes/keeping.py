@@ -165,8 +165,9 @@ class CloudWriter:
             self.high[axis] = max(self.high[axis], single[:, axis].max())
         for number, given in enumerate(values):
             some = given[chosen] if whole else given[chosen][fine]
-            put(self.arrays[number][1], places, some)
             self.used[number] = self.used[number] or bool(some.any())
+            if self.used[number]:
+                put(self.arrays[number][1], places, some)  # new arrays are 0
             if self.known[number].kind in ("scalar", "class"):
                 self._widen(self.ranges[number], some)
 

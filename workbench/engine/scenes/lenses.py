@@ -83,7 +83,8 @@ def _slopes(plane: Floats, lens: Lens) -> tuple[Floats, Floats, Floats]:
 
 def _fisheye_start(seen: Floats) -> Floats:
     angle = np.linalg.norm(seen, axis=-1, keepdims=True)
-    return seen * np.tan(np.minimum(angle, 1.4)) / np.maximum(angle, _STRAIGHT_AHEAD)
+    found: Floats = seen * np.tan(np.minimum(angle, 1.4)) / np.maximum(angle, _STRAIGHT_AHEAD)
+    return found
 
 
 def pixels_of(lens: Lens, parts: int = 1) -> Floats:

@@ -6,14 +6,12 @@ made smaller and freed of their lens's distortion here, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import UNMOVED, CamerasDoc, Placement
@@ -23,7 +21,7 @@ from workbench.engine.scenes.photographs import load_pixels, shrunk, undistorted
 from workbench.engine.scenes.posedframes import CameraAxes, Floats, common_point, placement_of, poses_of
 from workbench.engine.scenes.posedjson import BLENDER_PARTS, read_blender, read_json, write_transforms
 
-__all__ = ["PosedScene", "load_pixels", "looks_posed", "read_posed", "read_scene", "shrunk", "undistorted",
+__all__ = ["PosedScene", "load_pixels", "read_posed", "read_scene", "shrunk", "undistorted",
            "with_held_out", "write_colmap", "write_transforms"]  # fmt: skip
 CAMERA_DISTANCE = 4.0
 """The cameras' mean distance from what they look at once a scene is rescaled, as instant-ngp's converter has it."""
@@ -39,11 +37,6 @@ class PosedScene:
     placement: Placement = UNMOVED
     points: SparsePoints | None = None
     """In the scene's axes too."""
-
-
-def looks_posed(path: Path) -> bool:
-    """Whether a file or folder is named as posed photographs are."""
-    return bool(_json_of(path)) or _model_of(path) is not None
 
 
 def _json_of(path: Path) -> Path | None:
@@ -183,8 +176,3 @@ def with_held_out(cameras: CamerasDoc, every: int = 8) -> CamerasDoc:
     images = (msgspec.structs.replace(one, held_out=number % every == 0) for number, one in enumerate(cameras.images))
     note = f"Every {every}th photograph was kept for testing: the file does not say which."
     return msgspec.structs.replace(cameras, images=tuple(images), notes=(*cameras.notes, note))
-
-
-def pixels_of_all(cameras: CamerasDoc, which: Sequence[int]) -> list[NDArray[np.uint8]]:
-    """The pictures of some photographs, (h, w, 3) or (h, w, 4) each."""
-    return [load_pixels(cameras.images[number]) for number in which]

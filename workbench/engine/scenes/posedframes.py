@@ -54,8 +54,8 @@ class Account:
         self.left_out.setdefault(why, []).append(name)
 
     def tell(self, note: str) -> None:
-        """A note, once."""
-        if note not in self.notes:
+        """A note, once; an empty one is none."""
+        if note and note not in self.notes:
             self.notes.append(note)
 
     def sentences(self) -> tuple[str, ...]:
@@ -168,11 +168,12 @@ def looking_away(poses: Floats) -> bool:
 
 def assembled(
     frames: Sequence[Frame], account: Account, place: Path, *, repair: bool = False, axes: CameraAxes = "opengl",
-    box: tuple[Floats, Floats] | None = None,
+    box: tuple[Floats, Floats] | None = None, any_way_up: bool = False,
 ) -> CamerasDoc:  # fmt: skip
     """The frames as a document, with everything that is odd about them told.
 
-    `axes` says how the file's cameras are turned; `repair` puts mirrored poses right. Raises InputError where no pose
+    `axes` says how the file's cameras are turned; `repair` puts mirrored poses right; `any_way_up` says that nobody
+    expects z to be up. Raises InputError where no pose
     can be used or where poses are mirrored and nobody asked to put them right.
     """
     kept: list[Frame] = []
@@ -196,7 +197,7 @@ def assembled(
         )  # fmt: skip
     _tell_of_turns(account, done, len(kept))
     kept = _not_mirrored(kept, account, place, repair=repair)
-    _tell_of_arrangement(kept, account)
+    _tell_of_arrangement(kept, account, any_way_up=any_way_up)
     low, high = _box(kept, box, account)
     images = tuple(PosedImage(str(one.path), one.lens, placement_of(one.pose), one.held_out) for one in kept)
     return CamerasDoc(images, low, high, account.sentences())
@@ -265,7 +266,7 @@ def _unmirrored(poses: Floats) -> tuple[Floats, str]:
     return np.diag([-1.0, 1, 1, 1]) @ poses, "the scene's x axis was turned round"
 
 
-def _tell_of_arrangement(kept: Sequence[Frame], account: Account) -> None:
+def _tell_of_arrangement(kept: Sequence[Frame], account: Account, *, any_way_up: bool) -> None:
     poses = np.stack([one.pose for one in kept])
     if len(kept) == 1:
         account.tell("There is one photograph only: nothing in space can be learned from a single view.")
@@ -276,8 +277,8 @@ def _tell_of_arrangement(kept: Sequence[Frame], account: Account) -> None:
             "The cameras look away from the point that they circle. If they should not, the file's camera axes are "
             "OpenCV's (y down, z ahead): read it with --axes opencv."
         )
-    elif len(kept) > 2 and float(poses[:, 2, 1].mean()) < -0.3:
-        account.tell("The cameras are upside down: the scene's z axis may point down, or the cameras' y axes do.")
+    elif len(kept) > 2 and not any_way_up:
+        account.tell(_standing(poses[:, :3, 1].mean(0)))
     sizes = {(one.lens.width, one.lens.height) for one in kept}
     if len(sizes) > 1:
         least, most = min(sizes), max(sizes)
@@ -289,6 +290,16 @@ def _tell_of_arrangement(kept: Sequence[Frame], account: Account) -> None:
         seen[one.path] = seen.get(one.path, 0) + 1
     if twice := [path.name for path, count in seen.items() if count > 1]:
         account.tell(f"{len(twice)} pictures have more than one pose: {named(twice)}.")
+
+
+def _standing(up: Floats) -> str:
+    """What is odd about the cameras' mean up; nothing where it is z, or where they have none in common."""
+    if float(np.linalg.norm(up)) < 0.3 or up[2] > 0.3:
+        return ""
+    if up[2] < -0.3:
+        return "The cameras are upside down: the scene's z axis may point down, or the cameras' y axes do."
+    axis = ("x", "y")[int(np.abs(up[:2]).argmax())]
+    return f"The cameras do not stand along z but along {axis}: read them with --upright to turn the scene."
 
 
 def _box(kept: Sequence[Frame], box: tuple[Floats, Floats] | None, account: Account) -> tuple[Any, Any]:

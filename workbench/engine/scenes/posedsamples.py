@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,21 +98,37 @@ def _written(
     """Into a folder beside it first, so that one that was interrupted never looks whole."""
     from PIL import Image
 
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    (part / "images").mkdir(parents=True)
-    listed = []
-    for number, pose in enumerate(poses):
-        path = part / "images" / f"{number:04d}.png"
-        Image.fromarray(np.ascontiguousarray(render(pose))).save(path)
-        listed.append(PosedImage(str(path), lens, placement_of(pose), number % HELD_OUT_EVERY == 0 and len(poses) > 1))
-        if tell is not None:
-            tell(number + 1, len(poses))
-    write_transforms(part / JSON, CamerasDoc(tuple(listed), *box))
-    if folder.is_dir():
-        for one in part.iterdir():
-            shutil.move(str(one), str(folder / one.name))
-        part.rmdir()
-    else:
-        part.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        (part / "images").mkdir()
+        listed = []
+        for number, pose in enumerate(poses):
+            path = part / "images" / f"{number:04d}.png"
+            Image.fromarray(np.ascontiguousarray(render(pose))).save(path)
+            held_out = number % HELD_OUT_EVERY == 0 and len(poses) > 1
+            listed.append(PosedImage(str(path), lens, placement_of(pose), held_out))
+            if tell is not None:
+                tell(number + 1, len(poses))
+        write_transforms(part / JSON, CamerasDoc(tuple(listed), *box))
+        _moved(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return read_json(folder / JSON)
+
+
+def _moved(part: Path, folder: Path) -> None:
+    """Everything into its folder, the list of poses last; pictures that an older list there names are gone."""
+    old: set[Path] = set()
+    if (folder / JSON).is_file():
+        with contextlib.suppress(InputError):
+            old = {Path(one.path) for one in read_json(folder / JSON).images}
+        (folder / JSON).unlink()
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    new = {folder / "images" / path.name for path in (part / "images").iterdir()}
+    for path in new:
+        (part / "images" / path.name).replace(path)
+    for path in old - new:
+        if path.parent == folder / "images":
+            path.unlink(missing_ok=True)
+    (part / JSON).replace(folder / JSON)

@@ -7,13 +7,14 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem
-from workbench.core.scenes import Placement, ReadThing, Thing
+from workbench.core.scenes import NOWHERE, Placement, ReadThing, Thing
 from workbench.core.words import count
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
@@ -37,11 +38,13 @@ def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], lis
     described = _described(path)
     beside = _check(path, described)
     notes = ["y is up in this file: it was turned, so that z is"]
-    kinds = described.get("extensionsRequired") or []
-    if kinds:
-        notes.append(f"Asks for extensions: {', '.join(map(str, kinds))[:120]}")
+    asked = described.get("extensionsRequired") or []
+    if asked:
+        notes.append(f"Asks for extensions: {', '.join(map(str, asked))[:120]}")
+    with path.open("rb") as file:
+        kind = "glb" if file.read(4) == b"glTF" else "gltf"
     try:
-        scene = trimesh.load_scene(path, file_type=path.suffix.lower().lstrip("."), process=False)
+        scene = trimesh.load_scene(path, file_type=kind, process=False)
         things = _things(path, scene, _places(described), shelf, notes)
     except (Problem, JobCancelled, MemoryError):
         raise
@@ -65,7 +68,7 @@ def _described(path: Path) -> dict[str, Any]:
             said = file.read(min(length, MOST_JSON_BYTES))
         else:
             file.seek(0)
-            said = file.read(MOST_JSON_BYTES)
+            said = file.read(min(MOST_JSON_BYTES, path.stat().st_size))
     try:
         found = json.loads(said)
     except (ValueError, RecursionError) as error:
@@ -142,11 +145,15 @@ def _things(path: Path, scene: Any, places: dict[str, int], shelf: Shelf, notes:
                 others[kind] = others.get(kind, 0) + 1
                 continue
             kept[geometry_name] = found
-        place = UPRIGHT @ np.asarray(matrix, np.float64)
+        # Far vertices under a turn: their origin is part of where the node stands, not of the thing.
+        origin = np.eye(4)
+        origin[:3, 3] = getattr(kept[geometry_name], "origin", NOWHERE)
+        place = UPRIGHT @ np.asarray(matrix, np.float64) @ origin
         if not np.isfinite(place).all():
             raise damaged(path, "glTF", "finite transforms", f"node {node}")
         name = str(node).removeprefix("world") or str(geometry_name)
-        things.append(ReadThing(name, kept[geometry_name], _placement(place)))
+        thing: Any = msgspec.structs.replace(kept[geometry_name], origin=NOWHERE)
+        things.append(ReadThing(name, thing, _placement(place)))
     notes += [f"{count(many, kind)} left out" for kind, many in others.items()]
     if len(things) == 1:
         return [ReadThing(path.stem, things[0].thing, things[0].placement)]

@@ -27,7 +27,9 @@ CLASSES = {
 """LAS 1.4 R15, table 17; 64 and more are the user's own."""
 SPARE = {"X", "Y", "Z", "red", "green", "blue"}
 UNITS = {"gps_time": "s"}
-MOST_VLR_BYTES = 64 << 20
+MOST_PER_BYTE = 1000
+MOST_PER_PIECE = 10_000_000
+"""Points of a compressed piece: 50,000 is what most programs write."""
 
 
 def read_las(path: Path, shelf: Shelf, most_points: int) -> PointsDoc:
@@ -91,8 +93,8 @@ def _check_laz(path: Path, file: Any, begins: int, size: int, points: int) -> No
     _, pieces = struct.unpack("<II", file.read(8))
     if pieces > size - begins:
         raise damaged(path, "LAZ", "a table of pieces that the file can hold", f"{pieces:,} pieces")
-    # A point takes some bits at least; flat synthetic clouds are packed about a thousandfold.
-    if points > (size - begins) * 8_000:
+    # A point takes some bits at least: equal ones are packed to some hundred a byte.
+    if points > (size - begins) * MOST_PER_BYTE or points > (pieces + 1) * MOST_PER_PIECE:
         raise damaged(path, "LAZ", f"{points:,} points", f"{size - begins:,} bytes of them")
 
 

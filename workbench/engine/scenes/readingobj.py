@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, Problem
-from workbench.core.scenes import ReadThing
+from workbench.core.scenes import PointsDoc, ReadThing
 from workbench.core.words import count
 from workbench.engine.scenes.columns import to_bytes
-from workbench.engine.scenes.keeping import Shelf, keep_mesh
+from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
 from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.polygons import Polygons, triangles_of
 from workbench.engine.scenes.readingmeshes import damaged
@@ -59,9 +60,9 @@ def read_obj(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], list
     text = _lines(path, shelf)
     points = _table(text.v, 3, path, "v")
     colours = _colours(text.v, path)
-    uv, normals = _table(text.t, 1, path, "vt"), _table(text.n, 3, path, "vn")
     if not text.faces:
-        raise damaged(path, "OBJ", "at least one face", f"{count(len(points), 'vertex', 'vertices')} and no face")
+        return [ReadThing(path.stem, _cloud(points, colours, shelf, path))], ["No faces: read as points"], []
+    uv, normals = _table(text.t, 1, path, "vt"), _table(text.n, 3, path, "vn")
     corners, lengths = _corners(text, (len(points), len(uv), len(normals)), path)
     materials, beside, notes = _materials(path, text.libraries)
     notes += [f"{count(many, 'line')} of {word} left out" for word, many in text.others.items()]
@@ -90,9 +91,14 @@ def read_obj(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], list
     return things, notes, beside
 
 
-def _in_group(one: ReadThing, stem: str, number: int) -> ReadThing:
-    import msgspec
+def _cloud(points: NDArray[np.float64], colours: NDArray[np.uint8] | None, shelf: Shelf, path: Path) -> PointsDoc:
+    if not len(points):
+        raise damaged(path, "OBJ", "at least one vertex", "no line that begins with v")
+    known = [] if colours is None else [Known("colour", "colour", np.uint8)]
+    return keep_points(shelf, points, known, [] if colours is None else [colours])
 
+
+def _in_group(one: ReadThing, stem: str, number: int) -> ReadThing:
     name = one.name if one.parent else f"{one.name} {number + 1}"
     return msgspec.structs.replace(one, name=name, parent=stem)
 

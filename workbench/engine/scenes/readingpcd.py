@@ -79,7 +79,9 @@ def _header(path: Path) -> PcdHeader:
     points = _points(facts, path)
     data = (facts["DATA"] or [""])[0].lower()
     size = path.stat().st_size - at
-    held = {"binary": row.itemsize * points, "ascii": 2 * points * len(fields), "binary_compressed": 8}.get(data)
+    # Packed points come out at most so much larger.
+    packed = 8 + row.itemsize * points // MOST_UNPACKED
+    held = {"binary": row.itemsize * points, "ascii": 2 * points * len(fields), "binary_compressed": packed}.get(data)
     if held is None:
         raise damaged(path, "PCD", "DATA ascii, binary or binary_compressed", data)
     if held > size + 1:

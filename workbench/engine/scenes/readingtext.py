@@ -71,9 +71,9 @@ def _tables(path: Path, layout: Layout) -> Iterator[pd.DataFrame]:
     options: dict[str, Any] = {"sep": layout.separator} if layout.separator else {"sep": r"\s+"}
     try:
         with pd.read_csv(
-            path, header=None, names=list(layout.names), index_col=False, usecols=range(len(layout.names)),
+            path, header=None, names=list(layout.names), index_col=False,
             skiprows=layout.skip, chunksize=ROWS, comment="#", encoding="latin-1", decimal=layout.decimal,
-            quoting=csv.QUOTE_NONE, skip_blank_lines=True, low_memory=False, float_precision="round_trip",
+            quoting=csv.QUOTE_NONE, skip_blank_lines=True, low_memory=False,
             on_bad_lines="error", **options,
         ) as reader:  # fmt: skip
             yield from reader
@@ -141,6 +141,8 @@ def sniff(path: Path) -> Layout:
     """How a file's rows are to be read. Raises InputError where there are no columns of coordinates."""
     with path.open("rb") as file:
         start = file.read(SNIFFED_BYTES)
+    if b"\0" in start:
+        raise damaged(path, "points", "text", "bytes that are no text")
     text = start.decode("utf-8-sig", "replace")
     lines = text.splitlines()[: -1 if len(start) == SNIFFED_BYTES else None]
     begun = [at for at, line in enumerate(lines) if line.strip()]
@@ -191,7 +193,7 @@ def _is_number(word: str) -> bool:
 def _separator(rows: list[str]) -> tuple[str, str]:
     """What stands between numbers and before decimals: '1,5;2,5;3,0' has commas for points."""
     for one in (";", "\t", ","):
-        if all(row.count(one) >= 2 for row in rows):
+        if sum(row.count(one) >= 2 for row in rows) > 0.8 * len(rows):
             if one == "\t" and not any(row.split("\t")[0].strip() for row in rows):
                 continue
             comma = one != "," and any("," in row for row in rows) and not any("." in row for row in rows)
@@ -238,7 +240,9 @@ def _headed(header: list[str], path: Path) -> tuple[str, ...]:
         )  # fmt: skip
     found = []
     for at, one in enumerate(plain):
-        name = "xyz"[axes.index(one)] if one in axes else NAMED.get(one, one)
+        # Colours and normals in capitals are meant as well; other names stay as they are.
+        own = one if any(one in three for three in (*COLOURS, *NORMALS)) else header[at].strip() or one
+        name = "xyz"[axes.index(one)] if one in axes else NAMED.get(one, own)
         found.append(name if name not in found else f"{name} {at + 1}")
     return tuple(found)
 

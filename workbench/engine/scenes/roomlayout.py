@@ -115,7 +115,8 @@ def _around(thing: RoomObject) -> Floats:
     feet = _feet(thing)
     points = np.concatenate([f.centre + np.array([[-1, -1], [1, 1]]) * f.radius if f.radius else f.corners()
                              for f in feet])  # fmt: skip
-    return np.stack([points.min(0), points.max(0)]) - np.array(thing.centre[:2])
+    found: Floats = np.stack([points.min(0), points.max(0)]) - np.array(thing.centre[:2])
+    return found
 
 
 def _moved(thing: RoomObject, x: float, y: float, z: float | None = None) -> RoomObject:

@@ -55,7 +55,7 @@ def terrain(chance: np.random.Generator) -> Points:
     parts = [_ground(chance), _house(chance, np.array([32.0, 40.0]))]
     for _ in range(TREES):
         at = chance.uniform(6, SIDE_M - 6, 2)
-        if np.abs(at - [32, 40]).max() > 14:
+        if np.abs(at - [32, 40]).max() > 14 and np.linalg.norm(at - STATUE_AT_M) > 11:
             parts.append(_tree(chance, at))
     points, classes, colours = (np.concatenate([one[at] for one in parts]) for at in range(3))
     return points, classes, np.clip(colours, 0, 1)

@@ -12,6 +12,7 @@ from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, SceneWritten, WriteThing
 from workbench.core.scenes import BoxesDoc, CamerasDoc, MeshDoc, PointsDoc, RadianceDoc, Thing, ThingKind, VolumeDoc
 from workbench.engine.scenes.keeping import Told, untold
+from workbench.engine.scenes.reading import files_of
 
 Writer = Callable[[Sequence[WriteThing], Path, Told], list[str]]
 """Writes things into a file and whatever goes beside it, and says what to know about it."""
@@ -49,6 +50,7 @@ def write_scene(wish: SceneWriteWish, told: Told = untold) -> SceneWritten:
             received=out.name, fix=did_you_mean(out.suffix, endings), field="out", place=out.name,
         )  # fmt: skip
     _check_place(out, wish)
+    _check_arrays(wish.things)
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=out.parent) as scratch:
             notes = _writer(kind, ending)(wish.things, Path(scratch) / out.name, told)
@@ -72,6 +74,17 @@ def _kind(things: Sequence[WriteThing]) -> ThingKind:
             received=", ".join(sorted(kinds)) or "nothing", fix="Write them into files of their own.", field="things",
         )  # fmt: skip
     return next(iter(kinds))
+
+
+def _check_arrays(things: Sequence[WriteThing]) -> None:
+    """Whether what is to be written is still there: the cache keeps to a limit."""
+    for one in things:
+        if any(name and not Path(name).is_file() for name in (*files_of(one.thing), one.hidden)):
+            raise InputError(
+                f"The arrays of {one.name or 'this thing'} are no longer in the cache.",
+                expected="the arrays that were read from its file", received="none", field="things",
+                fix="Open its file again.",
+            )  # fmt: skip
 
 
 def _check_place(out: Path, wish: SceneWriteWish) -> None:

@@ -17,7 +17,7 @@ from workbench.core.scenefiles import WriteThing
 from workbench.core.scenes import NOWHERE, Column, PointsDoc
 from workbench.engine.scenes import placing
 from workbench.engine.scenes.keeping import CHUNK, Told
-from workbench.engine.scenes.readingply import TYPES
+from workbench.engine.scenes.plyrows import TYPES
 
 PLY_NAMES = {np.dtype(kind): name for name, kind in TYPES.items() if name in
              ("char", "uchar", "short", "ushort", "int", "uint", "float", "double")}  # fmt: skip
@@ -28,10 +28,12 @@ ANGLE_STEP_DEG = 0.006
 
 
 class Cloud(NamedTuple):
-    """Points to be written: (N, 3) in double precision, whether single is enough for them, and columns by name."""
+    """Points to be written: (N, 3) in double precision, whether single is enough for them, to what they are known
+    (3,), and columns by name."""
 
     positions: NDArray[np.float64]
     single: bool
+    step: NDArray[np.float64]
     columns: Mapping[str, tuple[Column, NDArray[Any]]]
 
 
@@ -56,7 +58,8 @@ def gathered(things: Sequence[WriteThing]) -> Cloud:
             else np.zeros((len(one.positions), *shape), kind) for one in parts
         ]  # fmt: skip
         columns[name] = known[0][0], np.concatenate(arrays)
-    return Cloud(np.concatenate([one.positions for one in parts]), all(one.single for one in parts), columns)
+    step = np.max([one.step for one in parts], axis=0)
+    return Cloud(np.concatenate([one.positions for one in parts]), all(one.single for one in parts), step, columns)
 
 
 def _cloud(one: WriteThing) -> Cloud:
@@ -73,7 +76,8 @@ def _cloud(one: WriteThing) -> Cloud:
             values = placing.turned(values, matrix)
         columns[column.name] = column, values
     single = doc.origin == NOWHERE and placing.is_unmoved(matrix)
-    return Cloud(placing.moved(positions, doc.origin, matrix), single, columns)
+    step = np.abs(matrix[:3, :3]) @ np.spacing(np.maximum(np.abs(doc.low), np.abs(doc.high)).astype(np.float32))
+    return Cloud(placing.moved(positions, doc.origin, matrix), single, step, columns)
 
 
 def named(cloud: Cloud) -> dict[str, NDArray[Any]]:
@@ -180,8 +184,9 @@ def write_csv(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
 # LAS
 
 
-def las_scale(positions: NDArray[np.float64], offset: NDArray[np.float64]) -> NDArray[np.float64]:
+def las_scale(cloud: Cloud, offset: NDArray[np.float64]) -> NDArray[np.float64]:
     """For each axis the coarsest step that loses nothing of stored coordinates, else the finest that reaches them."""
+    positions = cloud.positions
     found = np.ones(3)
     for axis in range(3):
         here = positions[:, axis] - offset[axis]
@@ -190,9 +195,10 @@ def las_scale(positions: NDArray[np.float64], offset: NDArray[np.float64]) -> ND
         if not fits:
             found[axis] = 10.0 ** np.ceil(np.log10(max(reach / LAS_REACH, 1e-30)))
             continue
-        slack = 2 * float(np.spacing(np.float32(reach)))
         some = here[:: max(1, len(here) // 200_000)]
-        exact = (one for one in fits if np.abs(some - np.rint(some / one) * one).max() <= min(slack, one / 8))
+        exact = (
+            one for one in fits if np.abs(some - np.rint(some / one) * one).max() <= min(cloud.step[axis], one / 8)
+        )
         found[axis] = next(exact, fits[-1])
     return found
 
@@ -204,7 +210,7 @@ def write_las(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
     coloured = {"red", "green", "blue"} <= set(columns)
     header = laspy.LasHeader(version="1.4", point_format=8 if "nir" in columns else 7 if coloured else 6)
     header.offsets = np.round(np.median(cloud.positions[:: max(1, len(cloud.positions) // 10_000)], axis=0))
-    header.scales = las_scale(cloud.positions, header.offsets)
+    header.scales = las_scale(cloud, header.offsets)
     notes, standard = [], set(header.point_format.dimension_names)
     if "scan_angle_rank" in columns:
         columns["scan_angle"] = np.rint(columns.pop("scan_angle_rank") / ANGLE_STEP_DEG).astype(np.int16)

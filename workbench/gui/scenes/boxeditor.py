@@ -29,6 +29,7 @@ class BoxEditor(QWidget):
         px = theme().pixels
         self.doc: BoxesDoc | None = None
         self._filling = False
+        self._id = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(px(6))
@@ -75,11 +76,13 @@ class BoxEditor(QWidget):
         """Other boxes, or the same after a change."""
         doc = node.thing if node is not None and isinstance(node.thing, BoxesDoc) else None
         self.setVisible(doc is not None)
-        if doc is None or doc is self.doc:
+        other = node is None or node.id != self._id
+        self._id = node.id if node is not None else ""
+        if doc is None or (doc is self.doc and not other):
             self.doc = doc
             return
         self._filling = True
-        at = self.list.currentRow()
+        at = -1 if other else self.list.currentRow()
         self.doc = doc
         titles = [_title(number, one) for number, one in enumerate(doc.boxes, 1)]
         if titles != [self.list.item(row).text() for row in range(self.list.count())]:
@@ -90,7 +93,7 @@ class BoxEditor(QWidget):
         self.label.clear()
         self.label.addItems(labels)
         self._filling = False
-        self.list.setCurrentRow(min(max(at, 0), len(doc.boxes) - 1))
+        self.list.setCurrentRow(min(at, len(doc.boxes) - 1))
         self._point(self.list.currentRow())
 
     def mark(self, at: int) -> None:

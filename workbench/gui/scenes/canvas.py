@@ -24,6 +24,7 @@ from workbench.core.scenes import Viewpoint
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, splatter, wires
+from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.pointer import Picked, PointedView
 from workbench.gui.scenes.rays import Elsewhere
 from workbench.gui.scenes.renderer import Renderer
@@ -64,7 +65,7 @@ class SceneCanvas(PointedView):
         self.longest_s = 0.0
         """The longest that drawing or sending has held this thread since the first picture."""
         self._renderer: Renderer | None = None
-        self._plain = False
+        self._plain = self._held = False
         """Whether pictures are made without OpenGL."""
         self._splatted: Splatted | None = None
         self._kept: splatter.Kept = {}
@@ -167,9 +168,10 @@ class SceneCanvas(PointedView):
 
     # Without OpenGL
 
-    def _shot(self, size: QSize) -> Shot:
-        ratio = max(1.0, size.height() / max(1, self.height()))
-        gaze = gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+    def _shot(self, gaze: Gaze | None = None) -> Shot:
+        size = self._size()
+        gaze = gaze or gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+        ratio = max(1.0, gaze.height / max(1, self.height()))
         return splatter.shot_of(self.scene, gaze, ratio, self._kept)
 
     def _size(self) -> QSize:
@@ -177,7 +179,7 @@ class SceneCanvas(PointedView):
 
     def _splat(self) -> None:
         """The coarse picture at once; the better one comes from another thread when nothing moves."""
-        self._take(splatter.splat(self._shot(self._size()), splatter.QUICK))
+        self._take(splatter.splat(self._shot(), splatter.QUICK))
         self._current = True
 
     def _take(self, made: Splatted) -> None:
@@ -185,7 +187,7 @@ class SceneCanvas(PointedView):
         self._image.setDevicePixelRatio(self.ratio)
 
     def _refine(self) -> None:
-        shot = self._shot(self._size())
+        shot = self._shot()
 
         def then(made: Splatted) -> None:
             if made.shot is self._wanted and self._current:
@@ -226,6 +228,7 @@ class SceneCanvas(PointedView):
     def _begin(self, renderer: Renderer) -> None:
         """The moving picture: as much as may be drawn now."""
         size = self._size()
+        renderer.photographs = self.through is None  # others would stand before the one that is looked through
         renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), self.ratio)
         renderer.advance(time.perf_counter() + MOVING_S, clear=False)
         self._show(renderer)
@@ -244,7 +247,7 @@ class SceneCanvas(PointedView):
                 self._refine()
             return
         renderer = self._ready() if self.isVisible() else None
-        if renderer is None or self.words or not self._current:
+        if renderer is None or self.words or self._held or not self._current:
             self._work.stop()
             return
         self._guard(lambda: self._step(renderer))
@@ -267,13 +270,13 @@ class SceneCanvas(PointedView):
         painter = QPainter(self)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
         renderer = None if self.words else self._ready()
-        if renderer is not None and not self._current:
+        if renderer is not None and not self._current and not self._held:
             self._guard(lambda: self._begin(renderer))
             if self._renderer is not None:
                 renderer.device.done()
         if self._plain and not self._current and not self.words:
             self._splat()
-        if not self._whole and not self._rest.isActive() and not self._work.isActive():
+        if not self._whole and not self._held and not self._rest.isActive() and not self._work.isActive():
             self._rest.start()
         if self._image is not None:
             painter.drawImage(0, 0, self._image)
@@ -349,6 +352,8 @@ class SceneCanvas(PointedView):
                 self._splat()
             found = self._splatted.beneath(*at, round(PICK_PX * self.ratio)) if self._splatted is not None else None
         elif renderer is not None:
+            if self._held:
+                return None
             if not self._current:
                 self._guard(lambda: self._begin(renderer))
             found = renderer.whom(*at, round(PICK_PX * self.ratio)) if self._renderer is not None else None
@@ -371,32 +376,33 @@ class SceneCanvas(PointedView):
             found = one
         return found
 
-    def picture_steps(self, size: QSize, transparent: bool = False) -> Iterator[QImage]:
-        """The same in steps of a moment each, null pictures until the last; the view must not change meanwhile.
-
-        Raises KnownTrouble where OpenGL fails.
-        """
+    def picture_steps(self, size: QSize, transparent: bool = False, view: Viewpoint | None = None) -> Iterator[QImage]:
+        """The same in steps of a moment each, null pictures until the last, seen from a viewpoint or as now; what is
+        on the screen stays there meanwhile. Raises KnownTrouble where OpenGL fails."""
+        view = view or self.scene.view
+        gaze = gz.gaze(view, size.width(), size.height(), self.scene.bounds())
         renderer = self._ready()
         if renderer is not None:
-            yield from self._drawn_steps(renderer, size, transparent)
+            self._held = True
+            try:
+                yield from self._drawn_steps(renderer, gaze, transparent)
+            finally:
+                self._held = False
+                self.outdate()
         elif self._plain:
-            yield grounded(splatter.splat(self._shot(size)).image, transparent)
+            yield grounded(splatter.splat(self._shot(gaze)).image, transparent)
 
-    def _drawn_steps(self, renderer: Renderer, size: QSize, transparent: bool) -> Iterator[QImage]:
-        ratio = max(1.0, size.height() / max(1, self.height()))
-        renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), ratio)
-        self._current = self._whole = False  # the picture on the screen is drawn anew afterwards
+    def _drawn_steps(self, renderer: Renderer, gaze: Gaze, transparent: bool) -> Iterator[QImage]:
+        renderer.begin(gaze, max(1.0, gaze.height / max(1, self.height())))
         self._work.stop()
         self._rest.stop()
         while not self._step_picture(renderer):
             renderer.device.done()
             yield QImage()
-            if self._current or not renderer.device.current():  # the canvas has drawn itself meanwhile
-                renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), ratio)
-                self._current = self._whole = False
+            if self._renderer is not renderer or not renderer.device.current():
+                return
         found = renderer.present()
         renderer.device.done()
-        self.outdate()
         yield grounded(found, transparent)
 
     def _step_picture(self, renderer: Renderer) -> bool:

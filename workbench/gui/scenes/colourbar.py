@@ -47,7 +47,9 @@ class ColourBar(QWidget):
         low, top = self.span
         where = QRectF(0, high + 2, self.width(), self.height() - high - 2)
         for value, side in ((low, "Left"), ((low + top) / 2, "HCenter"), (top, "Right")):
-            painter.drawText(where, int(getattr(Qt.AlignmentFlag, f"Align{side}")), f"{value:.4g}")
+            # What is less than a thousandth of the span is nothing beside it.
+            told = 0.0 if abs(value) < abs(top - low) * 1e-3 else value
+            painter.drawText(where, int(getattr(Qt.AlignmentFlag, f"Align{side}")), f"{told:.4g}")
         painter.end()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
@@ -25,6 +25,10 @@ from workbench.gui.scenes.tree import several
 
 if TYPE_CHECKING:
     from workbench.gui.scenes.page import ScenesPage
+
+
+TOLD_AFTER_MS = 300
+"""What is over sooner is not told of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Cropping(QObject):
         self.page, self.scene, self.folder = page, page.scene, folder
         self._waiting: list[tuple[str, Callable[[], Callable[[], object] | None]]] = []
         self._busy = False
+        self._words = ""
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.setInterval(TOLD_AFTER_MS)
+        self._slow.timeout.connect(lambda: self.page.tell("cropping", self._words))
 
     @property
     def busy(self) -> bool:
@@ -54,10 +63,10 @@ class Cropping(QObject):
     def targets(self) -> list[Target]:
         """The points and meshes that are chosen, or all that are shown where none is; empty where arrays are gone."""
         scene = self.scene
-        chosen = [one for name in scene.chosen for one in scene.below(name)] or list(scene.nodes.values())
-        unique = {one.id: one for one in chosen if selecting.selectable(one) and scene.is_shown(one.id)}
+        chosen = trees.with_below(scene, scene.chosen) or scene.nodes.values()
+        some = [one for one in chosen if selecting.selectable(one) and scene.is_shown(one.id)]
         try:
-            return [self._target(one) for one in unique.values()]
+            return [self._target(one) for one in some]
         except (OSError, ValueError) as error:
             self.page.failed_with(ProblemRecord("Its arrays cannot be read any more.", received=str(error),
                                                 fix="Read the file again."))  # fmt: skip
@@ -161,7 +170,7 @@ class Cropping(QObject):
 
     def unhide(self) -> None:
         """Everything of what is chosen, or of the whole scene where nothing is, is shown again."""
-        chosen = [one for name in self.scene.chosen for one in self.scene.below(name)] or self.scene.nodes.values()
+        chosen = trees.with_below(self.scene, self.scene.chosen) or self.scene.nodes.values()
         nodes = [msgspec.structs.replace(one, hidden="") for one in chosen if one.hidden]
         if nodes:
             self.page.document.push(PutEdit(self.scene, nodes, text="show what was cropped"))
@@ -240,10 +249,12 @@ class Cropping(QObject):
         if work is None:
             return None
         self._busy = True
-        self.page.tell("cropping", text[:1].upper() + text[1:])
+        self._words = text[:1].upper() + text[1:]
+        self._slow.start()
 
         def end(found: object) -> None:
             self._busy = False
+            self._slow.stop()
             self.page.tell("cropping", "")
             if isinstance(found, ProblemRecord):
                 self.page.failed_with(found)

@@ -18,6 +18,7 @@ _PROGRAMS = {
     "mesh": (shaders.MESH_VERTEX, shaders.MESH_FRAGMENT),
     "lines": (shaders.LINES_VERTEX, shaders.LINES_FRAGMENT),
     "faces": (shaders.FACES_VERTEX, shaders.FACES_FRAGMENT),
+    "photograph": (shaders.PHOTOGRAPH_VERTEX, shaders.PHOTOGRAPH_FRAGMENT),
     "lit": (shaders.SCREEN_VERTEX, shaders.LIT_FRAGMENT),
     "volume": (shaders.SCREEN_VERTEX, rayshaders.VOLUME_FRAGMENT),
     "radiance": (shaders.SCREEN_VERTEX, rayshaders.RADIANCE_FRAGMENT),
@@ -97,12 +98,15 @@ class Target:
         self.who = self._texture(g.RG32UI, g.RG_INTEGER, g.UNSIGNED_INT)
         self.depth = self._texture(g.DEPTH24, g.DEPTH, g.UNSIGNED_INT)
         self.picture = self._texture(g.RGBA8, g.RGBA, g.UNSIGNED_BYTE)
+        self.walls = self._texture(g.DEPTH24, g.DEPTH, g.UNSIGNED_INT)
+        """Depth of what lines of sight end at: opaque things, and lines too."""
         self.opaque = self._frame(self.shade, self.who, depth=self.depth)
         """Opaque things are drawn here."""
         self.over = self._frame(self.picture, depth=self.depth)
         """What is thin or clear is drawn here, hidden by what lies before it."""
         self.flat = self._frame(self.picture)
         """What reads the depth itself is drawn here."""
+        self.stops = self._frame(depth=self.walls)
 
     def _texture(self, inner: int, form: int, kind: int) -> int:
         name = self._gl.texture(g.FLAT, smooth=False)
@@ -117,7 +121,9 @@ class Target:
             gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.ATTACHMENT + at, g.FLAT, one, 0)
         if depth:
             gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.DEPTH_ATTACHMENT, g.FLAT, depth, 0)
-        draw_buffers(gl, [g.ATTACHMENT + at for at in range(len(colours))])
+        draw_buffers(gl, [g.ATTACHMENT + at for at in range(len(colours))] or [0])
+        if not colours:
+            gl.glReadBuffer(0)
         state = gl.glCheckFramebufferStatus(g.FRAMEBUFFER)
         gl.check("a framebuffer was made")
         if state != g.COMPLETE:
@@ -138,6 +144,14 @@ class Target:
         gl.glClearBufferfv(0x1800, 0, nothing)
         gl.glClearBufferuiv(0x1800, 1, nobody)
         gl.glClearBufferfv(0x1801, 0, far)
+
+    def copy_walls(self) -> None:
+        """Lines of sight end where opaque things are now; binds what further ends are drawn into."""
+        gl, size = self._gl, (0, 0, self.width, self.height)
+        gl.glBindFramebuffer(g.READ_FRAMEBUFFER, self.opaque)
+        gl.glBindFramebuffer(g.DRAW_FRAMEBUFFER, self.stops)
+        gl.glBlitFramebuffer(*size, *size, g.DEPTH_BIT, g.NEAREST)
+        self.bind(self.stops)
 
     def image(self) -> QImage:
         """The picture; its alpha is multiplied into the colours, 0 where nothing was drawn."""
@@ -163,7 +177,7 @@ class Target:
 
     def close(self) -> None:
         """Give it back."""
-        for one in (self.opaque, self.over, self.flat):
+        for one in (self.opaque, self.over, self.flat, self.stops):
             self._gl.deleted("Framebuffers", one)
-        for one in (self.shade, self.who, self.depth, self.picture):
+        for one in (self.shade, self.who, self.depth, self.picture, self.walls):
             self._gl.deleted("Textures", one)

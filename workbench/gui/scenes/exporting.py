@@ -15,6 +15,7 @@ from workbench.core.scenes import NOWHERE, UNMOVED, Node, Placement
 from workbench.core.volumes import Triple
 from workbench.gui.asking import Asking
 from workbench.gui.savedialog import ask_where
+from workbench.gui.scenes import trees
 from workbench.gui.scenes.scene import placement_of
 from workbench.gui.scenes.selecting import selectable
 from workbench.gui.scenes.subsets import save
@@ -41,9 +42,8 @@ class Exporting(QObject):
     def nodes(self) -> list[Node]:
         """What is chosen and below it, or all that is shown; of one kind, that of the first."""
         scene = self.scene
-        chosen = [one for name in scene.chosen for one in scene.below(name)]
-        every = chosen or [one for one in scene.nodes.values() if scene.is_shown(one.id)]
-        things = list({one.id: one for one in every if one.thing is not None}.values())
+        every = trees.with_below(scene, scene.chosen) or [one for one in scene.nodes.values() if scene.is_shown(one.id)]
+        things = [one for one in every if one.thing is not None]
         return [one for one in things if one.kind == things[0].kind]
 
     def ask(self, *, selected: bool = False) -> None:

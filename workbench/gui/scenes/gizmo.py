@@ -37,12 +37,12 @@ class TransformTool(Tool):
     finished = Signal()
 
     def __init__(
-        self, canvas: SceneCanvas, seen: Callable[[], Gaze], middle: Callable[[], Vector | None], *, level: bool = False
-    ) -> None:
-        """`middle` is the point that the handles stand at; `level` leaves out turns but those about z."""
+        self, canvas: SceneCanvas, seen: Callable[[], Gaze], middle: Callable[[], Vector | None],
+        level: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """`middle` is the point that the handles stand at; where `level` says so, turns are about z only."""
         super().__init__(canvas)
-        self.seen, self.middle = seen, middle
-        self.level = level
+        self.seen, self.middle, self.level = seen, middle, level
         self.over: Handle | None = None
         self.held: Handle | None = None
         self._start: tuple[Vector, float] = (np.zeros(3), 0.0)
@@ -65,7 +65,7 @@ class TransformTool(Tool):
 
     def rings(self) -> tuple[int, ...]:
         """The axes that can be turned about."""
-        return (2,) if self.level else (0, 1, 2)
+        return (2,) if self.level() else (0, 1, 2)
 
     def hit(self, at: QPointF) -> Handle | None:
         """The handle under a point of the picture."""
@@ -82,12 +82,12 @@ class TransformTool(Tool):
         best: tuple[float, Handle | None] = (float(near), None)
         for axis in range(3):
             ends = gaze.project(middle + np.eye(3)[axis] * reach * np.array([[0.2], [1.0]]))[:, :2]
-            away = _to_line(spot, ends)
+            away = to_line(spot, ends)
             if away < best[0]:
                 best = (away, ("move", axis))
         for axis in self.rings():
             line = gaze.project(self.ring(axis, middle, reach * RING_PX / ARM_PX))[:, :2]
-            away = _to_line(spot, line)
+            away = to_line(spot, line)
             if away < best[0]:
                 best = (away, ("turn", axis))
         return best[1]
@@ -149,7 +149,7 @@ class TransformTool(Tool):
             return math.hypot(at.x() - centre[0], at.y() - centre[1]) + theme().pixels(ARM_PX)
         start, along = gaze.ray(at.x(), at.y())
         if kind == "move":
-            return _on_axis(start, along, middle, np.eye(3)[axis])
+            return on_axis(start, along, middle, np.eye(3)[axis])
         normal = np.eye(3)[axis]
         slope = float(along @ normal)
         if abs(slope) < 0.05 * float(np.linalg.norm(along)):  # the ring is seen from its edge
@@ -193,7 +193,7 @@ class TransformTool(Tool):
             painter.drawPolyline(shape)
 
 
-def _on_axis(start: Vector, along: Vector, middle: Vector, axis: Vector) -> float:
+def on_axis(start: Vector, along: Vector, middle: Vector, axis: Vector) -> float:
     """Where on an axis through `middle` a line of sight comes nearest."""
     along = along / np.linalg.norm(along)
     across = float(along @ axis)
@@ -204,7 +204,7 @@ def _on_axis(start: Vector, along: Vector, middle: Vector, axis: Vector) -> floa
     return float((across * (along @ apart) - axis @ apart) / below)
 
 
-def _to_line(spot: Vector, line: Vector) -> float:
+def to_line(spot: Vector, line: Vector) -> float:
     """How far a point is from a line through points (N, 2), in pixels."""
     line = line[np.isfinite(line).all(axis=1)]
     if len(line) < 2:

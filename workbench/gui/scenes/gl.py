@@ -29,7 +29,9 @@ RGBA8, R8, R8UI, R32F, RG32UI, RGBA16F, DEPTH24, DEPTH32F = (
     0x8058, 0x8229, 0x8232, 0x822E, 0x823C, 0x881A, 0x81A6, 0x8CAC,
 )  # fmt: skip
 NEAREST, LINEAR, CLAMP = 0x2600, 0x2601, 0x812F
-FRAMEBUFFER, READ_FRAMEBUFFER, ATTACHMENT, DEPTH_ATTACHMENT, COMPLETE = 0x8D40, 0x8CA8, 0x8CE0, 0x8D00, 0x8CD5
+FRAMEBUFFER, READ_FRAMEBUFFER, DRAW_FRAMEBUFFER, ATTACHMENT, DEPTH_ATTACHMENT, COMPLETE = (
+    0x8D40, 0x8CA8, 0x8CA9, 0x8CE0, 0x8D00, 0x8CD5,
+)  # fmt: skip
 VERTEX_SHADER, FRAGMENT_SHADER, COMPILED, LINKED = 0x8B31, 0x8B30, 0x8B81, 0x8B82
 MAX_3D_SIDE, MAX_BUFFER_TEXELS, MAX_SIDE, RENDERER = 0x8073, 0x8C2B, 0x0D33, 0x1F01
 _FAULTS = {0x0500: "invalid enum", 0x0501: "invalid value", 0x0502: "invalid operation", 0x0505: "out of memory",
@@ -120,7 +122,7 @@ def trouble(what: str, received: str) -> KnownTrouble:
     """What to tell of a driver that fails."""
     return KnownTrouble(
         what, expected="a display with OpenGL 3.3 and memory for the scene", received=received,
-        fix="Show fewer or smaller things, or update the graphics driver; the worker draws the scene without OpenGL.",
+        fix="Show fewer or smaller things, or update the graphics driver. Until then the scene is drawn coarsely.",
     )  # fmt: skip
 
 

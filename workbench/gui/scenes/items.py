@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QImage
 
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.gui.scenes import gl as g
@@ -25,6 +26,10 @@ from workbench.gui.theme import theme
 PIECE = 1 << 17
 """Points, vertices or faces that are sent at a time."""
 SHADINGS = ("none", "eye-dome", "normals")
+
+
+Make = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+"""Does work on another thread, and hands what came out to the second on this one, with the context current."""
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -192,8 +197,9 @@ def _paint(look: PointsLook) -> PointsLook:
 class MeshItem:
     """A mesh: vertices with what is known of them, then faces."""
 
-    def __init__(self, device: Device, scene: Scene, node: Node) -> None:
-        """Raises KnownTrouble where there is no memory for it, OSError or ValueError where an array is gone."""
+    def __init__(self, device: Device, scene: Scene, node: Node, make: Make) -> None:
+        """`make` does work on another thread; raises KnownTrouble where there is no memory for it, OSError or
+        ValueError where an array is gone."""
         thing = node.thing
         if not isinstance(thing, MeshDoc):
             raise TypeError(node.kind)
@@ -224,6 +230,29 @@ class MeshItem:
         self._marked = 0
         self._marks_texture = self._picture = self._table = 0
         self._tabled = ("", False)
+        self._closed = False
+        if not thing.normals:
+            vertices: Any = scene.array(thing.vertices)
+            make(lambda: smooth_normals(vertices, self._faces_array), self._take_normals)
+        if thing.texture and thing.uv:
+            make(lambda: read_picture(thing.texture), self._take_picture)
+
+    def _take_normals(self, normals: NDArray[np.float32]) -> None:
+        """Normals that the file did not have; until they are there, faces have their own."""
+        if self._closed:
+            return
+        gl = self._device.gl
+        gl.glBindVertexArray(self._bound)
+        buffer = Buffer(gl, normals.nbytes)
+        buffer.feed(1, 3, g.FLOAT)
+        gl.glBindVertexArray(0)
+        self._vertices.append((buffer, normals, 12))
+        for first in range(0, len(normals), PIECE):
+            buffer.send(12 * first, normals[first : first + PIECE])
+
+    def _take_picture(self, picture: QImage) -> None:
+        if not self._closed and not picture.isNull():
+            self._picture = picture_texture(self._device, picture)
 
     @property
     def ready(self) -> int:
@@ -319,7 +348,7 @@ class MeshItem:
 
     def _painted(self, look: MeshLook) -> int:
         thing = self.thing
-        textured, coloured = bool(thing.texture and thing.uv), bool(thing.colours)
+        textured, coloured = bool(self._picture), bool(thing.colours)
         way = look.colour_by
         if way in ("auto", "texture") and textured:
             return 2
@@ -335,8 +364,6 @@ class MeshItem:
     def _bind_textures(self, painted: int, look: MeshLook) -> None:
         device = self._device
         if painted == 2:
-            if not self._picture:
-                self._picture = picture_texture(device, read_picture(self.thing.texture))
             device.sample(0, g.FLAT, self._picture)
         if painted == 4:
             wanted = (look.colour_map, look.reversed)
@@ -349,6 +376,7 @@ class MeshItem:
             device.sample(2, g.BUFFER_TEXTURE, self._marks_texture)
 
     def close(self) -> None:
+        self._closed = True
         gl = self._device.gl
         for buffer, _, _ in self._vertices:
             buffer.close()
@@ -358,3 +386,14 @@ class MeshItem:
         for texture in (self._marks_texture, self._picture, self._table):
             gl.deleted("Textures", texture)
         gl.deleted("VertexArrays", self._bound)
+
+
+def smooth_normals(vertices: NDArray[Any], faces: NDArray[Any]) -> NDArray[np.float32]:
+    """Normals of vertices (V, 3), those of their faces by area; runs on any thread."""
+    points, corners = np.asarray(vertices, np.float32), np.asarray(faces, np.int64)
+    across = np.cross(points[corners[:, 1]] - points[corners[:, 0]], points[corners[:, 2]] - points[corners[:, 0]])
+    found = np.zeros(points.shape, np.float64)
+    for corner in range(3):
+        for axis in range(3):
+            found[:, axis] += np.bincount(corners[:, corner], across[:, axis], len(points))
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-30), np.float32)

@@ -183,10 +183,12 @@ def _span(node: Node, look: Any) -> tuple[float, float]:
 
 
 def classes_of(column: Column) -> list[tuple[int, str]]:
-    """The classes of a column by number: named ones, or all between its bounds."""
-    if column.names:
+    """The classes between a column's bounds by number, with their names as far as they are known."""
+    low, high = int(column.low), int(column.high)
+    if high <= low and column.names:  # bounds that nobody told
         return sorted((int(value), f"{name} ({value})") for value, name in column.names.items())
-    return [(one, str(one)) for one in range(int(column.low), int(column.high) + 1)]
+    names = {int(value): f"{name} ({value})" for value, name in column.names.items()}
+    return [(one, names.get(one, str(one))) for one in range(low, high + 1)]
 
 
 class NumberBox(QDoubleSpinBox):

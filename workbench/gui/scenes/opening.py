@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from workbench.core.posing import PosedSample
 from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import SceneRead
 from workbench.gui.asking import Asking
@@ -32,7 +33,7 @@ class Opening(QObject):
     @property
     def busy(self) -> bool:
         """Whether something is read or waits."""
-        return bool(self._now)
+        return bool(self._now or self.asking.doing)
 
     def open(self, paths: Sequence[str]) -> None:
         """Read files or folders, after those that wait already."""
@@ -40,9 +41,15 @@ class Opening(QObject):
         if not self._now:
             self._next()
 
-    def open_sample(self) -> None:
-        """Read the sample scene, which the worker writes once."""
-        self.asking.ask("Making the sample scene", "scene-sample", list[str], self.open)
+    def open_sample(self, name: str = "") -> None:
+        """Read a sample, or those that stand in one scene; the worker writes them once."""
+        arguments = {"name": name} if name else {}
+        self.asking.ask("Making the sample scene", "scene-sample", list[str], self.open, **arguments)
+
+    def open_photographs(self, name: str) -> None:
+        """Read posed photographs of a sample scene, which the worker draws once."""
+        self.asking.ask("Drawing the photographs", "posed-sample", PosedSample,
+                        lambda found: self.open([str(Path(found.folder) / "transforms.json")]), name=name)  # fmt: skip
 
     def cancel(self) -> None:
         """Read no more."""
@@ -63,7 +70,7 @@ class Opening(QObject):
     def _fail(self, record: ProblemRecord) -> None:
         path = self._now
         self._next()
-        self.failed.emit(path, record)
+        self.failed.emit(path, record)  # of no path: a sample
 
     def _words(self, doing: str) -> str:
         if not doing:

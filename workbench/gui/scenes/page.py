@@ -7,20 +7,23 @@ room for buttons.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QCursor
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
-from workbench.core.scenes import SceneRead
+from workbench.core.scenefiles import SAMPLES
+from workbench.core.scenes import NOWHERE, SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
+from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films.beside import Beside
 from workbench.gui.link import Link
@@ -28,13 +31,14 @@ from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
 from workbench.gui.scenes.exporting import Exporting
+from workbench.gui.scenes.filming import Filming
 from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.opening import Opening
 from workbench.gui.scenes.projects import SUFFIX
 from workbench.gui.scenes.properties import PropertiesPanel
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.start import start_place
-from workbench.gui.scenes.state import State, nodes_of, sampled_words
+from workbench.gui.scenes.state import UNITS, State, nodes_of, sampled_words
 from workbench.gui.scenes.toolbox import ToolBox
 from workbench.gui.scenes.tree import SceneTree
 from workbench.gui.scenes.treedeeds import TreeDeeds
@@ -51,6 +55,12 @@ SUFFIXES = (
 FILTER = f"3D files ({' '.join(f'*{one}' for one in SUFFIXES)})"
 
 
+PHOTOGRAPHS = {
+    "room": "A room, photographed all around: posed photographs",
+    "object": "An object, photographed all around: posed photographs",
+}
+
+
 class ScenesPage(FilesPage):
     """The tree stands at the left, the scene in the middle, panels at the right."""
 
@@ -61,7 +71,9 @@ class ScenesPage(FilesPage):
         self.state = State(self.scene)
         self.document = Document(self)
         self.opening = Opening(link, self)
-        self.start = start_place(files=self.ask_files, folder=self.ask_folder, sample=self.opening.open_sample)
+        self.start = start_place(
+            files=self.ask_files, folder=self.ask_folder, sample=self.open_sample, others=self.offer_samples
+        )
         self.tree = SceneTree(self.scene)
         self.canvas = SceneCanvas(self.scene)
         self.asking = Asking(link, self, failed=self.failed_with)
@@ -71,17 +83,23 @@ class ScenesPage(FilesPage):
         self.cropping = Cropping(self, self.keeping.folder)
         self.trees = TreeDeeds(self, self.tree)
         self.exporting = Exporting(self)
+        self.filming = Filming(self)
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
         self.kept = Caption(role="small")
         self.place(self._parts())
-        self.column.addWidget(self.working)
-        self._beside = QHBoxLayout()
-        self._beside.setSpacing(theme().pixels(12))
-        self._beside.addWidget(self.places, 1)
-        self.column.addLayout(self._beside, 1)
-        self.beside = Beside(self, self._beside)
+        self.side = QWidget()
+        panels = QHBoxLayout(self.side)
+        panels.setContentsMargins(0, 0, 0, 0)
+        across = QHBoxLayout()
+        for row in (panels, across):
+            row.setSpacing(theme().pixels(12))
+        across.addWidget(self.places, 1)
+        across.addWidget(self.side)
+        self.column.addLayout(across, 1)
+        self.column.addLayout(self._footer())
+        self.beside = Beside(self, panels)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
             self.add_panel(panel)
@@ -100,6 +118,19 @@ class ScenesPage(FilesPage):
     @property
     def viewing(self) -> bool:
         return bool(self.scene.nodes)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether something stands in the scene."""
+        return self.viewing
+
+    def works(self) -> list[PageWork]:
+        """What would end with the window."""
+        asking, filming = self.exporting.asking, self.filming
+        lost = "The file is not written."
+        writing = PageWork(asking.doing, lost, asking.cancel, lambda: bool(asking.doing))
+        film = PageWork(filming.doing, lost, filming.stop, lambda: bool(filming.doing))
+        return [one for one in (writing, film) if one.doing]
 
     # What is remembered
 
@@ -144,6 +175,25 @@ class ScenesPage(FilesPage):
         """Choose a folder to read."""
         self.ask("Read a folder into the scene", QFileDialog.FileMode.Directory, self.open_paths)
 
+    def open_sample(self, name: str = "") -> None:
+        """Read a sample by its name beside what is there; those that stand in one scene for none."""
+        self.banner.dismiss()
+        self.wish = ""
+        if name in PHOTOGRAPHS:
+            self.opening.open_photographs(name)
+        else:
+            self.opening.open_sample(name)
+
+    def offer_samples(self) -> None:
+        """A menu of everything that is made on demand; what is chosen is read beside what is there."""
+        menu = QMenu(self)
+        for name, words in SAMPLES.items():
+            menu.addAction(words, functools.partial(self.open_sample, name))
+        for scene, told in PHOTOGRAPHS.items():
+            menu.addAction(told, functools.partial(self.open_sample, scene))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(QCursor.pos())
+
     def close_scene(self) -> None:
         """Back to the start; what is in no project file is asked about."""
         self.keeping.ask_before("Close the scene?", self._close)
@@ -158,13 +208,12 @@ class ScenesPage(FilesPage):
         self.follow()
 
     def _read(self, path: str, found: SceneRead) -> None:
-        first = not self.scene.nodes
-        nodes, origin, told = nodes_of(found, self.state, path)
-        self.state.origin = origin
-        if found.unit and first:
-            self.state.set_unit(found.unit)
+        if not self.scene.nodes:
+            self.state.origin = NOWHERE
+            self.state.set_unit(found.unit or UNITS[0])
+        nodes, self.state.origin, told = nodes_of(found, self.state, path)
         self.trees.add(nodes, f"read {Path(path).name}")
-        said = [*told, *sampled_words(nodes), *found.notes]
+        said = [*told, *sampled_words(nodes), *(f"{Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of
             self.note(said)
         self.remember(path)
@@ -187,11 +236,6 @@ class ScenesPage(FilesPage):
         column.setSpacing(theme().pixels(6))
         column.addWidget(self.toolbox.row)
         column.addWidget(self.canvas, 1)
-        line = QHBoxLayout()
-        line.addWidget(self.told, 2)
-        line.addWidget(self.kept, 1)
-        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight)
-        column.addLayout(line)
         parts = QSplitter(Qt.Orientation.Horizontal)
         for part in (left, right):
             parts.addWidget(part)
@@ -200,9 +244,21 @@ class ScenesPage(FilesPage):
         parts.setChildrenCollapsible(False)
         return parts
 
+    def _footer(self) -> QHBoxLayout:
+        """A line that is always as high, so that the canvas keeps its size while something is under way."""
+        line = QHBoxLayout()
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addStrut(self.working.sizeHint().height())
+        line.addWidget(self.working, 3)
+        line.addWidget(self.told, 3)
+        line.addWidget(self.kept, 2)
+        self.kept.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return line
+
     def _make_actions(self) -> None:
         doing = {
-            "file": self.ask_files, "folder": self.ask_folder, "sample": self.opening.open_sample,
+            "file": self.ask_files, "folder": self.ask_folder, "sample": self.open_sample,
+            "samples": self.offer_samples,
             "close": self.close_scene, "export": self.exporting.ask, "open": self.keeping.ask_open,
             "save": self.keeping.save, "save-as": self.keeping.save_as,
         }  # fmt: skip
@@ -216,7 +272,7 @@ class ScenesPage(FilesPage):
         self.acts |= {"undo": undo, "redo": redo}
         for name in ("folder", "save", "export", "properties"):
             self.top.add(self.acts[name])
-        for name in ("open", "save-as", "close"):
+        for name in ("samples", "open", "save-as", "close"):
             self.top.add_rare(self.acts[name])
         self.top.add(self.acts["file"], primary=True)
 
@@ -227,7 +283,7 @@ class ScenesPage(FilesPage):
         self.asking.changed.connect(lambda doing: self.tell("asking", doing, self.asking.fraction))
         self.canvas.troubled.connect(self.failed_with)
         self.toolbox.told.connect(self._say)
-        self.keeping.told.connect(self.kept.set_whole)
+        self.keeping.told.connect(lambda words: self.kept.set_whole(words if self.scene.nodes else ""))
         self.scene.rearranged.connect(self.follow)
         self.scene.selected.connect(lambda _: self._say(""))
         self.beside.crowded_out.connect(self.follow)
@@ -235,7 +291,7 @@ class ScenesPage(FilesPage):
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""
         said = words or self.toolbox.hint()
-        self.told.set_whole("   ·   ".join(filter(None, (self.cropping.words(), said))))
+        self.told.set_whole("" if not self.scene.nodes else "   ·   ".join(filter(None, (self.cropping.words(), said))))
 
     def tell(self, who: str, doing: str, share: float = -1.0) -> None:
         """What is under way, by who does it; nothing for no words."""
@@ -246,6 +302,7 @@ class ScenesPage(FilesPage):
     def _stop(self) -> None:
         for one in (self.opening, self.asking, self.exporting.asking):
             one.cancel()
+        self.filming.stop()
 
     def _toggle(self, panel: QWidget) -> None:
         panel.setVisible(panel.isHidden())
@@ -255,10 +312,12 @@ class ScenesPage(FilesPage):
     def follow(self) -> None:
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
+        self.side.setVisible(some)
         for name in ("close", "export", "save", "save-as", "properties"):
             self.acts[name].setEnabled(some)
             self.acts[name].setVisible(some)
         for name, panel in (("properties", self.properties), ("clip", self.cutting)):
             self.acts[name].setChecked(not panel.isHidden())
+        self.toolbox.show_planes(not self.cutting.isHidden())
         self.top.tell(Path(self.state.path).stem if some and self.state.path else "", least_px=TITLE_PX)
         self.kept.set_whole(self.keeping.words() if some else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from workbench.core.scenes import ALPHA_STEP, Node, RadianceDoc, VolumeDoc
 from workbench.gui.scenes import gl as g
 from workbench.gui.scenes.device import Device
-from workbench.gui.scenes.items import Passed
+from workbench.gui.scenes.items import Make, Passed
 from workbench.gui.scenes.looks import RadianceLook, VolumeLook, colour_table, look_of
 from workbench.gui.scenes.rayshaders import BLOCK
 from workbench.gui.scenes.scene import Scene
@@ -118,9 +117,7 @@ def _thinned(step: int) -> str:
 class RaysItem:
     """A volume or a radiance grid; nothing is drawn before all of it is there."""
 
-    def __init__(
-        self, device: Device, scene: Scene, node: Node, make: Callable[[Callable[[], Texels], Any], None]
-    ) -> None:
+    def __init__(self, device: Device, scene: Scene, node: Node, make: Make) -> None:
         """`make` does work on another thread and hands on what came out; raises OSError or ValueError for the array."""
         thing = node.thing
         self.node, self.note = node, ""

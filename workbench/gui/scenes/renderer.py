@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
-from workbench.core.problem import ProblemRecord, record_of
+from workbench.core.problem import KnownTrouble, ProblemRecord, record_of
 from workbench.core.scenes import MeshDoc, Node, PointsDoc, RadianceDoc, Viewpoint, VolumeDoc
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gl as g
@@ -25,7 +26,8 @@ from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer
 from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
 from workbench.gui.scenes.looks import RadianceLook, look_of
-from workbench.gui.scenes.rays import Elsewhere, RaysItem, Texels
+from workbench.gui.scenes.photographs import Photographs
+from workbench.gui.scenes.rays import Elsewhere, RaysItem
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.shaders import MOST_CLIPS
 from workbench.gui.scenes.veil import Veil
@@ -50,7 +52,8 @@ class Renderer:
         self.scene, self._failed, self._background = scene, failed, background
         self._woken, self._owner = woken, owner
         self.device = Device()
-        self.axes = self.grid = True
+        self.axes = self.grid = self.photographs = True
+        """What is seen beside the things themselves."""
         self.strength = 12.0
         """Of eye-dome lighting."""
         self.items: dict[str, Item] = {}
@@ -58,6 +61,7 @@ class Renderer:
         self.elsewhere: dict[str, Elsewhere] = {}
         """Pictures of fields that the worker rendered."""
         self._veil = Veil(self.device)
+        self._photographs = Photographs(self.device, scene)
         self._numbers: dict[str, int] = {}
         self._broken: dict[str, object] = {}
         """Things that could not be sent, so that they are not tried and told again and again."""
@@ -89,36 +93,41 @@ class Renderer:
             elif self.scene.is_shown(node.id) and self._broken.get(node.id) is not node.thing:
                 self._make(node)
         self._stale_wires = True
+        self._photographs.outdate()
         self._veil.doubt()
 
     def _make(self, node: Node) -> None:
-        kinds: dict[type, Callable[[Device, Scene, Node], Item]] = {PointsDoc: PointsItem, MeshDoc: MeshItem}
-        kind = kinds.get(type(node.thing))
-        if kind is not None:
-            self._numbers.setdefault(node.id, len(self._numbers) + 1)
-            self._try(node, lambda: self.items.__setitem__(node.id, kind(self.device, self.scene, node)))
+        device, scene = self.device, self.scene
+        self._numbers.setdefault(node.id, len(self._numbers) + 1)
+        if isinstance(node.thing, PointsDoc):
+            self._try(node, lambda: self.items.__setitem__(node.id, PointsItem(device, scene, node)))
+        elif isinstance(node.thing, MeshDoc):
+            make = functools.partial(self._make_ready, node)
+            self._try(node, lambda: self.items.__setitem__(node.id, MeshItem(device, scene, node, make)))
         elif isinstance(node.thing, RadianceDoc | VolumeDoc) and _has_array(node.thing):
-            self._try(node, lambda: self.rays.__setitem__(node.id, self._rays(node)))
+            make = functools.partial(self._make_ready, node)
+            self._try(node, lambda: self.rays.__setitem__(node.id, RaysItem(device, scene, node, make)))
 
-    def _rays(self, node: Node) -> RaysItem:
-        def make(work: Callable[[], Texels], take: Callable[[Texels], None]) -> None:
-            def then(texels: Texels) -> None:
-                take(texels)
+    def _make_ready(self, node: Node, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        """Work on another thread for a thing, then take it up and draw anew."""
+
+        def then(found: Any) -> None:
+            if self.device.current():
+                self._try(node, functools.partial(take, found))
                 self._woken()
 
-            def failed(record: ProblemRecord) -> None:
-                self._break(node, record)
+        def failed(record: ProblemRecord) -> None:
+            self._break(node, record)
+            self._woken()
 
-            self._background.background(work, then=then, failed=failed, owner=self._owner)
-
-        return RaysItem(self.device, self.scene, node, make)
+        self._background.background(work, then=then, failed=failed, owner=self._owner)
 
     def _try(self, node: Node, do: Callable[[], object]) -> object:
         """Do something with a thing; where it fails, leave the thing out and tell of it."""
         try:
             return do()
         except Exception as error:  # one damaged file or full memory must not take the picture away
-            self._break(node, record_of(error))
+            self._break(node, _told(node, error))
             return None
 
     def _break(self, node: Node, found: ProblemRecord) -> None:
@@ -127,6 +136,14 @@ class Renderer:
         if item is not None and self.device.current():
             item.close()
         self._failed(msgspec.structs.replace(found, place=found.place or node.name))
+
+    def _make_photographs(self, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        def then(found: Any) -> None:
+            if self.device.current():
+                take(found)
+                self._woken()
+
+        self._background.background(work, then=then, failed=self._failed, owner=self._owner)
 
     def reselect(self, names: set[str]) -> None:
         """Other elements of these nodes are selected."""
@@ -137,6 +154,7 @@ class Renderer:
     def send(self, until_s: float) -> bool:
         """Send some of what is not there yet; whether all is."""
         whole = True
+        self._photographs.ask(self._make_photographs)
         things: list[tuple[str, Item | RaysItem]] = [*self.items.items(), *self.rays.items()]
         for name, item in things:
             if not self.scene.is_shown(name):
@@ -183,6 +201,8 @@ class Renderer:
             return True
         if time.perf_counter() >= until_s:
             return False
+        if not self._veil.begun:
+            self._make_walls(self._target, self._passed)
         done = self._veil.advance(self._target, self._passed, rays, until_s)
         gl.check("lines of sight were walked")
         return done
@@ -234,25 +254,48 @@ class Renderer:
             strength=self.strength, orthographic=gaze.view.orthographic, taps=taps,
         )  # fmt: skip
         self.device.screen()
+        self._lay_wires(target, passed)
         rays = self._walked()
         if rays:
             if not self._veil.begun:
+                self._make_walls(target, passed)
                 self._veil.coarse(target, passed, rays)
             self._veil.lay(target)
         for name, made in self.elsewhere.items():
             look = look_of(self.scene.nodes[name])
             if self._frame(name, gaze.view) is made and self.scene.is_shown(name):
                 self._veil.lay_frame(target, passed, made, look.opacity if look is not None else 1.0)
+        self._over(target)
+        self._draw_clear(passed)
+        gl.glDisable(g.BLEND)
+        gl.check("the picture was finished")
+        return target.image()
+
+    def _over(self, target: Target) -> None:
+        """From now on over the picture, hidden by what is opaque."""
+        gl = self.device.gl
         target.bind(target.over)
         gl.glEnable(g.DEPTH_TEST)
         gl.glEnable(g.BLEND)
         gl.glBlendFunc(g.ONE, g.ONE_LESS)
         gl.glDepthMask(0)
-        self._draw_clear(passed)
+
+    def _lay_wires(self, target: Target, passed: Passed) -> None:
+        self._over(target)
+        if self.photographs:
+            self._photographs.draw(passed)
         self._draw_wires(passed)
+        self.device.gl.glDisable(g.BLEND)
+
+    def _make_walls(self, target: Target, passed: Passed) -> None:
+        """Where lines of sight end: what is opaque, and lines, so that these are seen within clear things."""
+        gl = self.device.gl
+        target.copy_walls()
+        gl.glEnable(g.DEPTH_TEST)
         gl.glDisable(g.BLEND)
-        gl.check("the picture was finished")
-        return target.image()
+        gl.glDepthMask(1)
+        self._draw_wires(passed, filled=False)
+        gl.glDepthMask(0)
 
     def _draw_clear(self, passed: Passed) -> None:
         """Clear meshes, the farthest first; of each the back before the front."""
@@ -270,11 +313,11 @@ class Renderer:
                 item.draw(passed, self._numbers[item.node.id], 0, item.ready)
             gl.glDisable(g.CULL_FACE)
 
-    def _draw_wires(self, passed: Passed) -> None:
+    def _draw_wires(self, passed: Passed, *, filled: bool = True) -> None:
         if self._stale_wires:
             self._make_wires()
         gl, gaze = self.device.gl, passed.gaze
-        if self._faced is not None:
+        if self._faced is not None and filled:
             self.device.program("faces").use(whole=gaze.whole)
             gl.glBindVertexArray(self._faced[1])
             gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
@@ -343,11 +386,22 @@ class Renderer:
             for walked in self.rays.values():
                 walked.close()
             self._veil.close()
+            self._photographs.close()
             self._drop_wires()
             if self._target is not None:
                 self._target.close()
         self.items, self.rays, self._target = {}, {}, None
         self.device.close()
+
+
+def _told(node: Node, error: Exception) -> ProblemRecord:
+    if isinstance(error, OSError | ValueError):
+        found = KnownTrouble(
+            f"What “{node.name}” consists of is gone or damaged.", expected="its arrays in the cache",
+            received=str(error), fix="Read its file again.", place=node.source or node.name,
+        )  # fmt: skip
+        return found.record()
+    return record_of(error)
 
 
 def _has_array(thing: RadianceDoc | VolumeDoc) -> bool:

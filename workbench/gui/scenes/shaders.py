@@ -184,6 +184,21 @@ out vec4 colour;
 void main() { colour = vec4(tone.rgb, 1.0) * tone.a; }
 """
 
+PHOTOGRAPH_VERTEX = """#version 330 core
+layout(location = 0) in vec3 place;
+layout(location = 1) in vec2 spot;
+uniform mat4 whole;
+out vec2 uv;
+void main() { uv = spot; gl_Position = whole * vec4(place, 1.0); }
+"""
+PHOTOGRAPH_FRAGMENT = """#version 330 core
+in vec2 uv;
+out vec4 colour;
+uniform sampler2D picture;
+uniform float opacity;
+void main() { vec4 found = texture(picture, uv); colour = vec4(found.rgb, 1.0) * found.a * opacity; }
+"""
+
 SCREEN_VERTEX = """#version 330 core
 out vec2 at;
 void main() {  // one triangle that holds the picture

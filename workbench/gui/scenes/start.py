@@ -13,11 +13,12 @@ KINDS = (
 
 
 def start_place(
-    *, files: Callable[[], None], folder: Callable[[], None], sample: Callable[[], None]
+    *, files: Callable[[], None], folder: Callable[[], None], sample: Callable[[], None], others: Callable[[], None]
 ) -> StartPlace:  # fmt: skip
     """The sample needs no file."""
     ways = (
-        Way("Open the sample scene", sample, "A room as points, mesh and boxes; no file is needed"),
+        Way("Open the sample scene", sample, "A hill with trees and a statue, as points and meshes"),
+        Way("Other samples…", others, "A volume, posed photographs of a room or an object, and more"),
         Way("Files…", files, "Choose points, meshes, volumes, grids, or a project"),
         Way("Folder…", folder, "Choose a folder of posed photographs, or of files"),
     )

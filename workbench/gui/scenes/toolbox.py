@@ -24,6 +24,7 @@ from workbench.gui.scenes.boxing import BoxTool
 from workbench.gui.scenes.edits import SwapEdit, new_id
 from workbench.gui.scenes.gizmo import TransformTool
 from workbench.gui.scenes.measuring import MeasureTool
+from workbench.gui.scenes.planetool import PlaneTool
 from workbench.gui.scenes.scene import matrix_of, placement_of
 from workbench.gui.scenes.selecting import How, Mask
 from workbench.gui.scenes.tools import BrushTool, LassoTool, RectangleTool, RegionTool, Tool
@@ -51,14 +52,18 @@ class ToolBox(QObject):
         self.now = ""
         self._stroke = 0
         self._dragged: dict[str, Node] = {}
+        self._held_box: tuple[Node, int] | None = None
         self.brush = BrushTool(self.canvas)
-        transform = TransformTool(self.canvas, self.canvas.gaze, self._middle)
+        transform = TransformTool(self.canvas, self.canvas.gaze, self._middle, lambda: self._box() is not None)
         box = BoxTool(self.canvas, self.canvas.gaze, self._floor, self._reach)
         self.tools: dict[str, Tool] = {
             "transform": transform, "box": RectangleTool(self.canvas), "lasso": LassoTool(self.canvas),
             "brush": self.brush, "distance": MeasureTool(self.canvas, self.canvas.gaze, 2),
             "angle": MeasureTool(self.canvas, self.canvas.gaze, 3), "new-box": box,
         }  # fmt: skip
+        self.planes = PlaneTool(self.canvas, self.scene, self.canvas.gaze)
+        self.planes.moved.connect(self._drag_plane)
+        self._shows_planes = False
         self._make_actions()
         self.row = ToolRow(self._groups(), self._menu())
         transform.dragged.connect(self._drag)
@@ -87,7 +92,7 @@ class ToolBox(QObject):
         before, self.now = self.now, "" if name == self.now else name
         if before:
             self.tools[before].leave()
-        self.canvas.tool = self.tools.get(self.now)
+        self.canvas.tool = self.tools.get(self.now) or (self.planes if self._shows_planes else None)
         if self.now:
             self.canvas.setCursor(self.tools[self.now].cursor)
         else:
@@ -99,6 +104,18 @@ class ToolBox(QObject):
         self.canvas.setFocus()
         self.told.emit(self.hint())
         self.tool_changed.emit(self.now)
+
+    def show_planes(self, shown: bool) -> None:
+        """While the panel of clip planes is seen, the planes have handles where no tool has the mouse."""
+        self._shows_planes = shown
+        if not self.now:
+            self.canvas.tool = self.planes if shown else None
+            self.canvas.update()
+
+    def _drag_plane(self, axis: int, at: float) -> None:
+        plane = self.page.cutting.plane(axis)
+        if plane is not None:
+            self.page.cutting.set_plane(axis, at, flipped=plane.normal[axis] < 0, key=f"drag {axis}")
 
     def hint(self) -> str:
         """What the tool waits for."""
@@ -126,7 +143,7 @@ class ToolBox(QObject):
 
     def clouds(self) -> list[Node]:
         """The clouds that can be selected from by value: chosen ones, or all that are shown."""
-        chosen = [one for name in self.scene.chosen for one in self.scene.below(name)] or self.scene.nodes.values()
+        chosen = trees.with_below(self.scene, self.scene.chosen) or self.scene.nodes.values()
         return [one for one in chosen if isinstance(one.thing, PointsDoc) and self.scene.is_shown(one.id)]
 
     def select_value(self) -> None:
@@ -137,7 +154,21 @@ class ToolBox(QObject):
 
     # Moving, turning, scaling
 
+    def _box(self) -> tuple[Node, int] | None:
+        """The one box that is marked in the panel, with what holds it: handles move it, not all boxes."""
+        chosen = self.scene.chosen
+        node = self.scene.nodes[chosen[0]] if len(chosen) == 1 else None
+        if node is None or not isinstance(node.thing, BoxesDoc):
+            return None
+        at = self.page.properties.boxes.marked()
+        return (node, at) if 0 <= at < len(node.thing.boxes) else None
+
     def _middle(self) -> NDArray[np.float64] | None:
+        marked = self._box()
+        if marked is not None:
+            world = self.scene.world(marked[0].id)
+            box = marked[0].thing.boxes[marked[1]]  # type: ignore[union-attr]
+            return np.asarray(world[:3, :3] @ np.array(box.centre) + world[:3, 3])
         if not self.scene.chosen:
             return None
         bounds = self.scene.bounds(self.scene.chosen)
@@ -149,12 +180,24 @@ class ToolBox(QObject):
         if not self._dragged:
             self._stroke = self.page.trees.stroke()
             self._dragged = {one: self.scene.nodes[one] for one in trees.tops(self.scene, self.scene.chosen)}
+            self._held_box = self._box()
+        if self._held_box is not None:
+            self._drag_box(*self._held_box, change)
+            return
         nodes = []
         for name, first in self._dragged.items():
             above = self.scene.world(first.parent) if first.parent else np.eye(4)
             moved = np.linalg.inv(above) @ change @ above @ matrix_of(first.placement)
             nodes.append(msgspec.structs.replace(self.scene.nodes[name], placement=placement_of(moved)))
         self.page.trees.put(nodes, "move", stroke=self._stroke)
+
+    def _drag_box(self, first: Node, at: int, change: NDArray[np.float64]) -> None:
+        doc, world = first.thing, self.scene.world(first.id)
+        assert isinstance(doc, BoxesDoc)
+        box = placing.box_moved(doc.boxes[at], np.linalg.inv(world) @ change @ world)
+        boxes = (*doc.boxes[:at], box, *doc.boxes[at + 1 :])
+        node = msgspec.structs.replace(first, thing=msgspec.structs.replace(doc, boxes=boxes))
+        self.page.trees.put([node], "move a box", stroke=self._stroke)
 
     def _drop(self) -> None:
         self._dragged = {}
@@ -194,12 +237,14 @@ class ToolBox(QObject):
         if holder is None or not isinstance(holder.thing, BoxesDoc):
             box = msgspec.structs.replace(box, label=LABEL)
             self.page.trees.add([Node(new_id(), "boxes", BoxesDoc((box,), names=(LABEL,)))], "draw a box")
+            self.page.properties.boxes.mark(0)
             return
         doc = holder.thing
         label = doc.boxes[-1].label if doc.boxes else LABEL
         box = msgspec.structs.replace(placing.box_moved(box, np.linalg.inv(self.scene.world(holder.id))), label=label)
         doc = msgspec.structs.replace(doc, boxes=(*doc.boxes, box), names=tuple(dict.fromkeys([*doc.names, label])))
         self.page.trees.put([msgspec.structs.replace(holder, thing=doc)], "draw a box")
+        self.page.properties.boxes.mark(len(doc.boxes) - 1)
 
     # Views
 
@@ -285,7 +330,8 @@ class ToolBox(QObject):
             "right": lambda: self.canvas.look("right"), "top": lambda: self.canvas.look("top"),
             "opposite": self.opposite, "orthographic": self.orthographic, "keep-view": self.keep_view,
             "next-view": lambda: self.step_view(1), "previous-view": lambda: self.step_view(-1),
-            "picture": self.save_picture, "navigate": self._escape,
+            "picture": self.save_picture, "turntable": self.page.filming.turntable,
+            "path": self.page.filming.path, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
             "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True),
@@ -323,9 +369,18 @@ class ToolBox(QObject):
                 menu.addSeparator()
             menu.addActions(group)
         menu.addSeparator()
+        views, gone = menu.addMenu("Viewpoints"), menu.addMenu("Delete viewpoint")
+        for inner, do in ((views, self.see), (gone, self.remove_view)):
+            inner.aboutToShow.connect(functools.partial(self._list_views, inner, do))
+            menu.aboutToShow.connect(lambda inner=inner: inner.setEnabled(bool(self.page.state.views)))
         shown = {id(one) for group in self._groups() for one in group}
         menu.addActions([one for one in self.acts.values() if id(one) not in shown])
         return menu
+
+    def _list_views(self, menu: QMenu, do: Callable[[str], object]) -> None:
+        menu.clear()
+        for one in self.page.state.views:
+            menu.addAction(one.name, functools.partial(do, one.name))
 
     def follow(self) -> None:
         """What can be done now."""
@@ -336,7 +391,7 @@ class ToolBox(QObject):
             "delete": selected or chosen, "select-value": bool(self.clouds()),
             "unhide": any(one.hidden for one in scene.nodes.values()),
             "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
-            "previous-view": bool(self.page.state.views),
+            "previous-view": bool(self.page.state.views), "path": len(self.page.state.views) > 1,
         }  # fmt: skip
         for name, act in self.acts.items():
             act.setEnabled(some and able.get(name, True))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
 from workbench.gui.scenes.selecting import How, Mask, region_of
-from workbench.gui.theme import theme, tokens
+from workbench.gui.theme import theme
 
 if TYPE_CHECKING:
     from workbench.gui.scenes.canvas import SceneCanvas
 
 LEAST_BRUSH_PX, MOST_BRUSH_PX = 4.0, 200.0
 CLICK_PX = 4.0
-Draw = Callable[[QPainter], None]
+INKS: Mapping[How, str] = {"replace": "#5B9DFF", "add": "#3FB68B", "subtract": "#E5646E"}
+"""On black, as the canvas is in both themes."""
 
 
 class Tool(QObject):
@@ -114,7 +115,7 @@ class RegionTool(Tool):
     def paint(self, painter: QPainter) -> None:
         if not self.path:
             return
-        colour = QColor({"replace": tokens().accent, "add": tokens().ok, "subtract": tokens().error}[self.how])
+        colour = QColor(INKS[self.how])
         painter.setPen(QPen(colour, 1.5, Qt.PenStyle.DashLine))
         faint = QColor(colour)
         faint.setAlpha(40)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -32,6 +33,7 @@ ICONS = {
     "boxes": "mdi6.cube-outline",
 }  # fmt: skip
 NAME, EYE, SIZE = range(3)
+FLAG = QItemSelectionModel.SelectionFlag
 GROUND = QModelIndex()
 MIME = "application/x-workbench-scene-nodes"
 
@@ -107,6 +109,23 @@ class TreeModel(QAbstractItemModel):
         if name not in self._rows:
             return QModelIndex()
         return self.createIndex(self._rows[name], column, self._numbers[name])
+
+    def ranges(self, names: Iterable[str]) -> QItemSelection:
+        """Nodes as a selection of whole rows; neighbours in one range, as a thousand single ones take a while."""
+        found = QItemSelection()
+        rows: dict[str, list[int]] = {}
+        for name in names:
+            if name in self._rows:
+                rows.setdefault(self.scene.nodes[name].parent, []).append(self._rows[name])
+        for parent, some in rows.items():
+            some.sort()
+            start = some[0]
+            for row, after in itertools.pairwise([*some, -1]):
+                if after != row + 1:
+                    first, last = (self._below[parent][one] for one in (start, row))
+                    found.select(self.index_of(first), self.index_of(last, SIZE))
+                    start = after
+        return found
 
     def name_at(self, index: Index) -> str:
         """The id of the node at an index; empty for the ground."""
@@ -278,13 +297,9 @@ class SceneTree(QTreeView):
         if self._following:
             return
         self._following = True
-        wanted = QItemSelection()
-        for name in self.scene.chosen:
-            at = self.rows.index_of(name)
-            wanted.select(at, at.siblingAtColumn(SIZE))
-        self.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.selectionModel().select(self.rows.ranges(self.scene.chosen), FLAG.ClearAndSelect)
         if self.scene.chosen:
             at = self.rows.index_of(self.scene.chosen[-1])
-            self.selectionModel().setCurrentIndex(at, QItemSelectionModel.SelectionFlag.NoUpdate)
+            self.selectionModel().setCurrentIndex(at, FLAG.NoUpdate)
             self.scrollTo(at)
         self._following = False

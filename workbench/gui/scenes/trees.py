@@ -20,6 +20,16 @@ def tops(scene: Scene, names: Iterable[str]) -> list[str]:
     return [one.id for one in scene.nodes.values() if one.id in wanted and not wanted & set(_above(scene.nodes, one))]
 
 
+def with_below(scene: Scene, names: Iterable[str]) -> list[Node]:
+    """Nodes and everything below them, once each, in the order of the tree: parents stand before their children."""
+    inside, found = set(names), []
+    for one in scene.nodes.values():
+        if one.id in inside or one.parent in inside:
+            inside.add(one.id)
+            found.append(one)
+    return found
+
+
 def _above(nodes: Nodes, node: Node) -> Iterable[str]:
     up = nodes.get(node.parent)
     while up is not None:
@@ -49,7 +59,7 @@ def with_added(scene: Scene, nodes: Sequence[Node]) -> list[Node]:
 
 def without(scene: Scene, names: Iterable[str]) -> list[Node]:
     """The tree without nodes and what is below them."""
-    gone = {one.id for name in names if name in scene.nodes for one in scene.below(name)}
+    gone = {one.id for one in with_below(scene, names)}
     return [one for one in scene.nodes.values() if one.id not in gone]
 
 

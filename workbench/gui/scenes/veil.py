@@ -121,7 +121,7 @@ class Veil:
         gl.glBlendFunc(g.ONE, g.ONE_LESS)
         seen = passed.gaze.seen
         for item in sorted(items, key=lambda one: float(seen[2, :3] @ one.middle())):
-            item.draw(passed, target.depth, pace)
+            item.draw(passed, target.walls, pace)
         gl.glDisable(g.BLEND)
         gl.glDisable(g.SCISSOR_TEST)
         gl.glFinish()
