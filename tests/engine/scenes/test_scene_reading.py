@@ -382,3 +382,10 @@ def test_that_a_stopped_reading_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "cache").iterdir()) == []
     doc = read(tmp_path / "a.ply")
     assert all(Path(one).is_file() for one in files_of(doc))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_that_lines_may_end_in_every_way(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.xyz").write_bytes(end.join(f"{at} 0 0.5" for at in range(40)).encode())
+    doc = read(tmp_path / "a.xyz")
+    assert doc.count == doc.of == 40 and places(doc)[:, 0].tolist() == list(range(40))

@@ -109,7 +109,7 @@ class CloudWriter:
 
     def __init__(self, shelf: Shelf, of: int, known: Sequence[Known] = (), *, most: int = 1 << 62, place: str = "",
                  name: str = "points") -> None:  # fmt: skip
-        self.shelf, self.of, self.known, self.name = shelf, of, tuple(known), name
+        self.shelf, self.of, self.known, self.place = shelf, of, tuple(known), place or name
         self.kept = min(of, most)
         row = 12 + 4 + 4 + sum(_width(one) for one in self.known)
         check_disk(row * self.kept, place or name, shelf.folder)
@@ -134,6 +134,9 @@ class CloudWriter:
     def add(self, positions: NDArray[Any], values: Sequence[NDArray[Any]] = ()) -> None:
         """The next points of the file: (n, 3) in double precision or exact in it, and an array for each column."""
         amount = len(positions)
+        if self.seen + amount > self.of:
+            raise InputError("The file holds more points than it says.", expected=f"{self.of:,} points",
+                             received="more", fix="Copy or download it again.", place=self.place)  # fmt: skip
         upto = min(self.kept, (self.seen + amount) * self.kept // max(self.of, 1))
         chosen: NDArray[Any] | slice = slice(None)
         wanted = upto - self.drawn
@@ -184,7 +187,7 @@ class CloudWriter:
                 expected="at least one point with finite coordinates",
                 received=count(self.not_finite, "point") + " that are no numbers" if self.not_finite else "none",
                 fix="Open another file.",
-                place=self.name,
+                place=self.place,
             )
         if self.filled < self.kept:
             self._close_gaps()

@@ -44,7 +44,7 @@ def read_las(path: Path, shelf: Shelf, most_points: int) -> PointsDoc:
     except (Problem, JobCancelled):
         raise
     except BaseException as error:  # lazrs panics with an exception that is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError) or getattr(error, "errno", None) is not None:
             raise
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise damaged(

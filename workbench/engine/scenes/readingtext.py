@@ -127,7 +127,9 @@ def _count_lines(path: Path, shelf: Shelf) -> int:
         while piece := file.read(1 << 22):
             if b"\0" in piece:
                 raise damaged(path, "points", "text", "bytes that are no text")
-            ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 10)
+            raw = np.frombuffer(piece, np.uint8)
+            # A line ends at \\n, at \\r\\n, or at a lone \\r as long ago.
+            ends = np.flatnonzero((raw == 10) | ((raw == 13) & (np.append(raw[1:], 0) != 10)))
             edges = np.concatenate([[-1 - held], ends, [len(piece)]])
             if int(np.diff(edges).max()) > MOST_LINE_BYTES:
                 raise damaged(path, "points", f"lines of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
