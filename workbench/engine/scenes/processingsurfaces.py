@@ -118,6 +118,7 @@ def _poisson(cloud: Cloud, p: SurfaceOf, spacing: float, say: Say) -> Surface:
     frame = _frame(cloud)
     say(0.5, f"solving for the surface, depth {p.depth}")
     make = open3d().geometry.TriangleMesh.create_from_point_cloud_poisson
+    # With more threads it ends the process now and then (isl-org/Open3D#6828).
     mesh, _ = make(frame.inside(cloud), depth=p.depth, n_threads=1)
     made = frame.surface(mesh)
     if p.trim and len(made.vertices):
