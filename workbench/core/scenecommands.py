@@ -53,6 +53,8 @@ SCENES: tuple[Command, ...] = (
     Command("view.scene.right", "From the right", "Look along −x", "3"),
     Command("view.scene.top", "From above", "Look along −z, y upwards", "7"),
     Command("view.scene.opposite", "From the other side", "Look from the opposite side", "9"),
+    Command("view.scene.through", "Look through a camera", "See what the camera saw that was clicked; again: the next",
+            "0"),
     Command("view.scene.orthographic", "Orthographic", "Parallel lines stay parallel; back to perspective", "5",
             "mdi6.cube-outline"),
     Command("view.scene.keep-view", "Keep viewpoint…", "Give where one looks from a name", "K",

@@ -10,6 +10,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from PIL import Image
 from tests.engine.scenes.scenefiles import OBJ, ball, damages, pcd, write_all, write_las
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import PointsDoc
+from workbench.engine.scenes import keeping
 from workbench.engine.scenes.reading import read_scene
 
 
@@ -73,6 +75,7 @@ def test_that_a_ply_of_a_billion_claimed_vertices_is_refused_at_once(tmp_path: P
         ("element face 1\nproperty list float int vertex_indices\nend_header\n", "whole numbers"),
         ("property float x\nend_header\n", "different names"),
         ("property list wide int x\nend_header\n", "property TYPE NAME"),
+        ("property list x\nend_header\n", "property TYPE NAME"),
         ("nonsense\nend_header\n", "element or property"),
         ("element face -3\nend_header\n", "element NAME COUNT"),
         ("", "end_header"),
@@ -217,3 +220,15 @@ def test_that_other_things_are_refused_with_what_is_known(tmp_path: Path) -> Non
     refused(tmp_path / "gone.ply")
     (tmp_path / "wrong.obj").write_bytes(ball().export(file_type="glb"))
     assert read_scene(tmp_path / "wrong.obj", tmp_path / "cache").things  # told by its first bytes
+
+
+@pytest.mark.parametrize("ending", ["obj", "ply", "stl", "off", "glb"])
+def test_that_a_mesh_for_which_there_is_no_memory_is_told_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    ball().export(tmp_path / f"a.{ending}")
+    size = (tmp_path / f"a.{ending}").stat().st_size
+    monkeypatch.setattr(keeping.psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * size))
+    with pytest.raises(KnownTrouble, match="not enough memory") as caught:
+        read_scene(tmp_path / f"a.{ending}", tmp_path / "cache")
+    assert caught.value.place == f"a.{ending}"

@@ -111,7 +111,27 @@ def test_that_las_and_laz_are_read_as_laspy_reads_them(tmp_path: Path, ending: s
     assert np.array_equal(column(doc, "colour")[:, 0], np.asarray(cloud.red) // 257)
     classes = next(one for one in doc.columns if one.name == "classification")
     assert classes.kind == "class" and classes.names["2"] == "ground" and classes.names["6"] == "building"
+    assert set(classes.names) == {str(one) for one in np.unique(cloud.classification)}
     assert "user_data" not in {one.name for one in doc.columns}  # 0 throughout
+
+
+def test_that_the_unit_of_a_las_is_what_its_reference_system_says(tmp_path: Path) -> None:
+    def unit(*records: Any) -> str:
+        cloud = write_las(tmp_path / "a.las")
+        cloud.header.vlrs.extend(records)
+        cloud.write(tmp_path / "a.las")
+        return read_scene(tmp_path / "a.las", tmp_path / "cache").unit
+
+    text = 'PROJCS["x",GEOGCS["g",UNIT["degree",0.017]],PROJECTION["p"],UNIT["{}",1],AXIS["E",EAST]]'
+    known = laspy.vlrs.known
+    assert unit() == ""
+    assert unit(known.WktCoordinateSystemVlr(text.format("metre"))) == "m"
+    assert unit(known.WktCoordinateSystemVlr(text.format("US survey foot"))) == "ft"
+    keys = known.GeoKeyDirectoryVlr()
+    (entry,) = keys.geo_keys
+    entry.id, entry.tiff_tag_location, entry.count, entry.value_offset = 3076, 0, 1, 9001
+    keys.geo_keys_header.number_of_keys = 1
+    assert unit(keys) == "m"
 
 
 def test_that_colours_of_eight_bits_in_las_stay_as_they_are(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import trimesh
-from PIL import Image
+from PIL import Image as Picture
 
+from tests.engine.scenes.colmapfiles import Camera, Image, Point, write_text
+from tests.engine.scenes.photos import HEIGHT, WIDTH, folder_of
 from tests.engine.scenes.scenefiles import ball, ply_cloud, write_grid, write_las
 from tests.engine.scenes.test_scene_reading import column, in_order, places
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, WriteThing
-from workbench.core.scenes import Box, BoxesDoc, MeshDoc, Placement, PointsDoc, SceneRead
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, MeshDoc, Placement, PointsDoc, SceneRead
 from workbench.engine.scenes import gridfiles
 from workbench.engine.scenes.keeping import Shelf, keep_mesh
 from workbench.engine.scenes.reading import read_scene
@@ -128,7 +130,7 @@ def test_that_several_clouds_become_one_with_the_columns_of_all(tmp_path: Path, 
 def solid(tmp_path: Path) -> MeshDoc:
     """A mesh with normals, colours and a texture."""
     mesh = ball()
-    Image.new("RGB", (4, 4), (9, 80, 200)).save(tmp_path / "cache-texture.png")
+    Picture.new("RGB", (4, 4), (9, 80, 200)).save(tmp_path / "cache-texture.png")
     with Shelf(tmp_path / "kept", "a") as shelf:
         uv = np.random.default_rng(4).random((42, 2))
         at, faces, colours = (np.asarray(one) for one in (mesh.vertices, mesh.faces, mesh.visual.vertex_colors))
@@ -148,7 +150,7 @@ def test_that_a_mesh_comes_back_with_what_its_format_keeps(tmp_path: Path, solid
     assert np.abs(vertices[np.load(doc.faces)] - expected[np.load(solid.faces)]).max() < 1e-5
     if ending in (".ply", ".obj", ".glb"):
         assert np.allclose(np.load(doc.uv)[np.load(doc.faces)], np.load(solid.uv)[np.load(solid.faces)], atol=1e-6)
-        with Image.open(doc.texture) as picture:
+        with Picture.open(doc.texture) as picture:
             assert picture.getpixel((2, 2))[:3] == (9, 80, 200)
     if ending in (".ply", ".obj", ".off"):
         assert np.array_equal(
@@ -258,6 +260,26 @@ def test_that_boxes_turn_with_their_placement(tmp_path: Path) -> None:
         write(tmp_path / "tipped.json", WriteThing(boxes, placement=tipped))
 
 
+def test_that_photographs_and_their_points_are_read_and_written(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "photos").parent
+    (one,) = read_scene(folder, tmp_path / "cache").things
+    assert one.name == "photos" and isinstance(one.thing, CamerasDoc) and len(one.thing.images) == 4
+    (again,) = read_scene(folder / "transforms.json", tmp_path / "cache").things
+    assert again.thing == one.thing
+    write(tmp_path / "out.json", one.thing)
+    (back,) = read_scene(tmp_path / "out.json", tmp_path / "cache").things
+    assert [image.path for image in back.thing.images] == [image.path for image in one.thing.images]
+    assert np.allclose([image.pose for image in back.thing.images], [image.pose for image in one.thing.images])
+    cameras = [Camera(1, "PINHOLE", WIDTH, HEIGHT, [20.0, 20.5, 8.25, 6.125])]
+    image = Path(one.thing.images[0].path).relative_to(folder).as_posix()
+    shot = Image(1, [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0], 1, image)
+    write_text(folder, cameras, [shot], [Point(1, [1.0, 2.0, 3.0], (9, 8, 7))])
+    (folder / "transforms.json").unlink()
+    photographs, points = read_scene(folder, tmp_path / "cache").things
+    assert photographs.parent == points.parent == "photos" and isinstance(points.thing, PointsDoc)
+    assert column(points.thing, "colour").tolist() == [[9, 8, 7]]
+
+
 def test_that_nothing_open_or_unasked_is_written_over(tmp_path: Path, cloud: PointsDoc) -> None:
     source = tmp_path / "in.ply"
     held = source.read_bytes()
@@ -290,3 +312,12 @@ def test_that_a_failed_writing_leaves_the_old_file(
         write(tmp_path / "out.ply", cloud, replace=True)
     assert (tmp_path / "out.ply").read_bytes() == b"old"
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".writing")]
+
+
+def test_that_a_stopped_writing_leaves_nothing(tmp_path: Path, cloud: PointsDoc) -> None:
+    def stop(done: int, of: int, words: str = "") -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_scene(SceneWriteWish((WriteThing(cloud),), str(tmp_path / "out.laz")), stop)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["cache", "in.ply"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.gui.scenes.pagethings import nodes
+from workbench.core.scenes import UNMOVED, Node
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import PutEdit, SelectEdit, SwapEdit, Together, TreeEdit, packed, unpacked
 from workbench.gui.scenes.scene import Scene
@@ -134,3 +135,16 @@ def test_that_a_million_selected_points_take_few_bytes(scene, document):
     mask[200_000:300_000] = True
     document.push(SelectEdit(scene, {"p": mask}, text="select"))
     assert document.nbytes < 2000
+
+
+def test_that_a_tree_of_a_file_is_made_sound():
+    flat, nowhere = [0.0] * 15 + [1.0], [1, 0, 0, 1e300, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    told = [
+        Node("a", "first"), Node("a", "again"), Node("b", "below itself", parent="c"), Node("c", "too", parent="b"),
+        Node("d", "flat", placement=tuple(flat)), Node("e", "far", parent="d", placement=tuple(nowhere)),
+        Node("", "nameless"), Node("f", "lost", parent="gone"),
+    ]  # fmt: skip
+    found = trees.sound(told)
+    assert [(one.id, one.name, one.parent) for one in found] == [
+        ("a", "first", ""), ("d", "flat", ""), ("e", "far", "d"), ("f", "lost", "")]  # fmt: skip
+    assert found[1].placement == UNMOVED and found[2].placement[3] == 1e300

@@ -15,7 +15,7 @@ from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
 from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
-from workbench.core.scenes import Box, ClipPlane, Measure, Node, ReadThing, SceneRead
+from workbench.core.scenes import Box, CamerasDoc, ClipPlane, Lens, Measure, Node, PosedImage, ReadThing, SceneRead
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
 from workbench.gui.scenes import placing, projects
@@ -186,6 +186,7 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     settled(qtbot, page)
     assert np.array_equal(np.load(page.scene.nodes["p"].hidden), mask) and page.scene.selection == {}
     page.scene.choose(["p"])
+    assert ("Cropped", "250 are hidden") in page.properties._rows
     page.cropping.select_all()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~mask)
@@ -208,6 +209,20 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     assert page.scene.nodes["p"].thing.count == 750 and made.id not in page.scene.nodes
     page.document.undo()
     assert np.array_equal(positions(page), first) and np.array_equal(page.scene.selection["p"], mask)
+
+
+def test_that_deeds_wait_for_each_other_and_let_go_of_what_is_gone_meanwhile(filled, qtbot):
+    page = filled
+    page.scene.choose(["p"])
+    page.cropping.select_all()
+    page.cropping.hide()  # of the selection that is still being found
+    settled(qtbot, page)
+    assert np.load(page.scene.nodes["p"].hidden).all()
+    page.document.undo()
+    page.cropping.hide()
+    page.trees.remove()
+    settled(qtbot, page)
+    assert "p" not in page.scene.nodes and page.document.stack.undoText() == "remove"
 
 
 def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
@@ -382,6 +397,19 @@ def test_that_orthographic_views_show_as_much_and_lead_back(filled):
     assert np.allclose(page.scene.view.pose, before.pose)
 
 
+def test_that_one_looks_through_the_camera_that_was_clicked_and_then_the_next(filled):
+    page, lens = filled, Lens(40, 30, 40.0, 40.0, 20.0, 15.0)
+    poses = [(1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 9, 0, 0, 0, 1) for x in range(3)]
+    doc = CamerasDoc(tuple(PosedImage(f"/data/{at}.png", lens, pose) for at, pose in enumerate(poses)))
+    assert not page.toolbox.acts["through"].isEnabled()
+    page.trees.add([Node("c", "photographs", doc)], "read")
+    page.toolbox._picked(("c", 1, np.zeros(3)))
+    for x in (1, 2, 0):
+        page.toolbox.through()
+        assert page.scene.view.pose[3] == x and page.scene.view.height_deg == pytest.approx(lens.height_deg)
+    assert "Photograph 1 of 3: 0.png" in page.told.whole
+
+
 # Kept
 
 
@@ -407,6 +435,14 @@ def test_that_edits_are_saved_by_themselves_and_it_is_said(filled, qtbot):
     qtbot.waitUntil(lambda: "autosaved" in page.kept.whole, timeout=WITHIN_MS)
     (place,) = page.keeping.root.glob("*/scene.json")
     assert b"survey" in place.read_bytes()
+
+
+def test_that_a_scene_that_was_closed_while_it_was_saved_does_not_come_back(filled):
+    page = filled
+    write = page.keeping._take()
+    page._close()
+    write()
+    assert not list(page.keeping.root.glob("*/scene.json"))
 
 
 def test_that_a_project_is_saved_and_opened_and_no_source_is_touched(filled, qtbot, tmp_path):

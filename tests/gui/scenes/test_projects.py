@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from tests.gui.scenes.pagethings import cloud, nodes
 from workbench.core.problem import InputError
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
-from workbench.gui.scenes import projects
+from workbench.gui.scenes import projects, trees
 from workbench.gui.scenes.sessions import Session
 
 
@@ -144,3 +146,47 @@ def test_that_a_damaged_session_is_set_aside_and_arrays_without_use_are_deleted(
     session.tidy(projects.kept(SceneDoc(tuple(used)), {}))
     assert [one.name for one in session.folder.glob("*.npy")] == ["used.npy"]
     session.remove()
+
+
+DIE = """
+import os, sys
+from pathlib import Path
+from PySide6.QtCore import QLockFile
+folder = Path(sys.argv[1])
+lock = QLockFile(str(folder / "lock"))
+lock.setStaleLockTime(0)
+assert lock.tryLock(0)
+os._exit(9)
+"""
+
+
+def test_that_the_scene_of_a_window_that_was_killed_is_found_again(qapp, kept, tmp_path):
+    what, _ = kept
+    folder = tmp_path / "sessions" / "scene-killed"
+    folder.mkdir(parents=True)
+    (folder / "scene.json").write_bytes(projects.encoded(what))
+    assert subprocess.run([sys.executable, "-c", DIE, str(folder)], check=False).returncode == 9
+    assert (folder / "lock").exists()
+    session, found = Session.left(tmp_path / "sessions")
+    assert session.folder == folder and found.scene == what.scene
+    session.remove()
+
+
+def test_that_projects_damaged_anywhere_are_read_or_told_of(kept, tmp_path):
+    what, own = kept
+    path = tmp_path / "room.scene"
+    projects.write(path, what, own)
+    whole, rng = path.read_bytes(), np.random.default_rng(5)
+    told = 0
+    for at in range(150):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 1 + at % 4):
+            data[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bytes(data[: len(data) if at % 3 else int(rng.integers(len(data)))]))
+        try:
+            found = projects.read(path, tmp_path / "new")
+            trees.sound(found.scene.nodes)
+        except InputError as problem:
+            assert problem.record().place == "room.scene" and problem.record().fix
+            told += 1
+    assert told > 75

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import NOWHERE, Column, MeshDoc, PointsDoc
+from workbench.core.sizes import in_bytes
 from workbench.core.volumes import Triple
 from workbench.core.words import count
 
@@ -125,6 +128,7 @@ class CloudWriter:
         self.low, self.high = np.full(3, np.inf), np.full(3, -np.inf)
         self.ranges = [[np.inf, -np.inf] for _ in self.known]
         self.used = [not one.spare for one in self.known]
+        self.classes: list[set[int]] = [set() for _ in self.known]
 
     @property
     def is_sample(self) -> bool:
@@ -173,6 +177,8 @@ class CloudWriter:
                 put(self.arrays[number][1], places, some)  # new arrays are 0
             if self.known[number].kind in ("scalar", "class"):
                 self._widen(self.ranges[number], some)
+            if self.known[number].names:
+                self.classes[number].update(np.unique(some).tolist())
 
     def _widen(self, known: list[float], some: NDArray[Any]) -> None:
         finite = some[np.isfinite(some)] if some.dtype.kind == "f" else some
@@ -192,12 +198,13 @@ class CloudWriter:
         if self.filled < self.kept:
             self._close_gaps()
         columns = []
-        for one, (path, _), (low, high), used in zip(self.known, self.arrays, self.ranges, self.used, strict=True):
-            if not used:
+        for number, (one, (path, _), (low, high)) in enumerate(zip(self.known, self.arrays, self.ranges, strict=True)):
+            if not self.used[number]:
                 self.shelf.drop(path)
                 continue
+            names = {value: name for value, name in one.names.items() if int(value) in self.classes[number]}
             least, greatest = (low, high) if low <= high else (0.0, 0.0)
-            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, dict(one.names)))
+            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, names))
         told = list(notes)
         if self.not_finite:
             told.append(f"{count(self.not_finite, 'point')} left out: not finite")
@@ -255,11 +262,6 @@ def _width(one: Known) -> int:
 
 def check_disk(claimed_bytes: int, place: str, folder: Path) -> None:
     """Whether the arrays have room in the cache; raises KnownTrouble before anything is allocated."""
-    import shutil
-
-    from workbench.core.problem import KnownTrouble
-    from workbench.core.sizes import in_bytes
-
     spare = shutil.disk_usage(folder).free
     if claimed_bytes > spare:
         raise KnownTrouble(
@@ -269,6 +271,16 @@ def check_disk(claimed_bytes: int, place: str, folder: Path) -> None:
             fix="Free some space, or move the home with WORKBENCH_HOME.",
             place=place,
         )
+
+
+def check_memory(path: Path, times: int) -> None:
+    """Whether a file that takes so many times its size while it is read has room; raises KnownTrouble."""
+    wanted, free = path.stat().st_size * times, int(psutil.virtual_memory().available)
+    if wanted > free:
+        raise KnownTrouble(
+            "There is not enough memory for this mesh.", expected=f"about {in_bytes(wanted)} free",
+            received=f"{in_bytes(free)}", fix="Close other programs, or make the mesh smaller first.", place=path.name,
+        )  # fmt: skip
 
 
 def triple(values: NDArray[Any]) -> Triple:

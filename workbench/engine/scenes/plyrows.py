@@ -119,8 +119,8 @@ def _element(words: list[str], path: Path) -> Element:
 
 
 def _property(words: list[str], element: Element, path: Path) -> Property:
-    types = [TYPES.get(word) for word in words[1:-1] if word != "list"]
     is_list = len(words) == 5 and words[1] == "list"
+    types = [TYPES.get(word) for word in words[1 + is_list : -1]]
     if None in types or not (is_list or len(words) == 3):
         raise damaged_ply(path, "property TYPE NAME, or property list TYPE TYPE NAME", " ".join(words)[:60])
     if is_list and str(types[0]).startswith("f"):

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
 from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
-from workbench.engine.scenes.keeping import Shelf, Told, untold
+from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
 from workbench.engine.text import cache
 
-VERSION = 1
+VERSION = 2
 """Of what readers make of a file; a new one reads files again."""
 WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
@@ -28,6 +28,10 @@ MOST_LISTED = 20_000
 VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MODEL_FILES = ("cameras", "images", "points3d")
 """COLMAP's, any of which stands for the model that it is of."""
+
+
+TIMES_IN_MEMORY = {"obj": 12, "off": 12, "stl": 8, "gltf": 6}
+"""What reading whole meshes takes, in sizes of the file; clouds, PLY and volumes look for themselves."""
 
 
 class Found(NamedTuple):
@@ -68,6 +72,7 @@ def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told
         kept = _kept(beside)
         if kept is not None:
             return kept.read
+        check_memory(path, TIMES_IN_MEMORY.get(form, 0))
         with Shelf(folder, stem, told=told) as shelf:
             found = READERS[form](path, shelf, max(most_points, 1))
         read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit)
@@ -198,7 +203,8 @@ def _ply(path: Path, shelf: Shelf, most: int) -> Found:
 def _las(path: Path, shelf: Shelf, most: int) -> Found:
     from workbench.engine.scenes.readinglas import read_las
 
-    return _one(path, read_las(path, shelf, most))
+    points, unit = read_las(path, shelf, most)
+    return Found([ReadThing(path.stem, points)], unit=unit)
 
 
 def _pcd(path: Path, shelf: Shelf, most: int) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,26 @@ CLASSES = {
 """LAS 1.4 R15, table 17; 64 and more are the user's own."""
 SPARE = {"X", "Y", "Z", "red", "green", "blue"}
 UNITS = {"gps_time": "s"}
+WKT, LENGTHS = 2112, 3076
+"""The record of a reference system as text; the GeoTIFF key of its unit of lengths."""
+UNIT_NAMES = {
+    "metre": "m", "meter": "m", "m": "m", "foot": "ft", "ft": "ft", "us survey foot": "ft", "foot_us": "ft",
+    "international foot": "ft",
+}  # fmt: skip
 MOST_PER_BYTE = 1000
 MOST_PER_PIECE = 10_000_000
 """Points of a compressed piece: 50,000 is what most programs write."""
 
 
-def read_las(path: Path, shelf: Shelf, most_points: int) -> PointsDoc:
-    """The points with every dimension that is not 0 throughout.
+def read_las(path: Path, shelf: Shelf, most_points: int) -> tuple[PointsDoc, str]:
+    """The points with every dimension that is not 0 throughout, and the unit of their coordinates where it is said.
 
     Raises InputError for files that are damaged or shorter than they claim.
     """
     _check(path)
     try:
         with laspy.open(path, read_evlrs=False) as reader:
-            return _read(path, reader, shelf, most_points)
+            return _read(path, reader, shelf, most_points), _unit(reader.header)
     except (Problem, JobCancelled):
         raise
     except BaseException as error:  # lazrs panics with an exception that is no Exception
@@ -50,6 +57,20 @@ def read_las(path: Path, shelf: Shelf, most_points: int) -> PointsDoc:
         raise damaged(
             path, "LAS", "a whole and undamaged LAS or LAZ file", said.replace(str(path), path.name)
         ) from None
+
+
+def _unit(header: Any) -> str:
+    """The unit of lengths that a reference system in WKT or GeoTIFF keys tells; empty for none."""
+    for one in header.vlrs:
+        if one.user_id != "LASF_Projection":
+            continue
+        if one.record_id == WKT and (said := re.search(r"PROJC[^\[]*\[|LOCAL_CS|ENGCRS", getattr(one, "string", ""))):
+            named = re.findall(r'(?:LENGTH)?UNIT\["([^"]*)"', one.string[said.start() :])
+            return next((UNIT_NAMES[name.lower()] for name in reversed(named) if name.lower() in UNIT_NAMES), "")
+        for key in getattr(one, "geo_keys", ()):
+            if key.id == LENGTHS and not key.tiff_tag_location:
+                return {9001: "m", 9002: "ft", 9003: "ft"}.get(int(key.value_offset), "")
+    return ""
 
 
 def _check(path: Path) -> None:

@@ -12,7 +12,7 @@ from workbench.core.problem import InputError
 from workbench.core.scenes import MeshDoc, PointsDoc
 from workbench.core.words import count
 from workbench.engine.scenes.columns import SplatColumns, guessed
-from workbench.engine.scenes.keeping import CloudWriter, Shelf, keep_mesh
+from workbench.engine.scenes.keeping import CloudWriter, Shelf, check_memory, keep_mesh
 from workbench.engine.scenes.pictures import keep_picture, near
 from workbench.engine.scenes.plyrows import (
     Element,
@@ -89,6 +89,7 @@ def _leftovers(header: PlyHeader, vertex: Element, used: tuple[str, ...]) -> lis
 
 
 def _mesh(header: PlyHeader, vertex: Element, face: Element, shelf: Shelf) -> MeshDoc:
+    check_memory(header.path, 6)
     notes, at = _leftovers(header, vertex, ("vertex", "face")), cursor_of(header)
     flat = Element("vertex", vertex.rows, tuple(one for one in vertex.properties if not one.counts))
     _check_axes(header, flat)

@@ -128,7 +128,7 @@ def _count_lines(path: Path, shelf: Shelf) -> int:
             if b"\0" in piece:
                 raise damaged(path, "points", "text", "bytes that are no text")
             raw = np.frombuffer(piece, np.uint8)
-            # A line ends at \\n, at \\r\\n, or at a lone \\r as long ago.
+            # A line ends with a line feed, or with a carriage return that none follows.
             ends = np.flatnonzero((raw == 10) | ((raw == 13) & (np.append(raw[1:], 0) != 10)))
             edges = np.concatenate([[-1 - held], ends, [len(piece)]])
             if int(np.diff(edges).max()) > MOST_LINE_BYTES:

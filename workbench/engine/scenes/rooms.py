@@ -175,8 +175,12 @@ def render(room: Room, pose: Floats, lens: Lens, *, parts: int = 2) -> tuple[Byt
     return np.rint(rgb * 255).astype(np.uint8), depth
 
 
-def orbit_poses(room: Room, count: int, seed: int) -> Floats:
-    """Poses (count, 4, 4) once around inside the walls, looking down across the room's middle; clear of its things."""
+def orbit_poses(room: Room, count: int, seed: int, *, raised_m: float = 0.0) -> Floats:
+    """Poses (count, 4, 4) once around inside the walls, looking down across the room's middle; clear of its things.
+
+    Cameras stand from 1.2 m to just below the walls' upper edge, and `raised_m` above that: where they look over the
+    things each place is seen by more of them, which few photographs need.
+    """
     rng = np.random.default_rng([room.seed, seed, 24])
     half = np.asarray(room.half)
     poses = []
@@ -186,7 +190,8 @@ def orbit_poses(room: Room, count: int, seed: int) -> Floats:
             out = np.array([np.cos(turn), np.sin(turn)])
             # Onto a rectangle inside the walls: the view across is as long as it can be.
             reach = (half - 0.2) * rng.uniform(0.8, 1.0)
-            eye = np.append(out * (reach / np.maximum(np.abs(out), 1e-9)).min(), rng.uniform(1.2, room.height - 0.1))
+            height = raised_m + rng.uniform(1.2, room.height - 0.1)
+            eye = np.append(out * (reach / np.maximum(np.abs(out), 1e-9)).min(), height)
             if tried == 199 or _is_clear(room, eye, rng):
                 break
         target = np.append(rng.uniform(-0.35, 0.35, 2) * half - 0.1 * out * half, rng.uniform(0.2, 0.6))

@@ -123,6 +123,8 @@ def _write_terrain(out: Path) -> None:
     points, classes, colours = points[order], classes[order], colours[order]
     header = laspy.LasHeader(version="1.4", point_format=7)
     header.offsets, header.scales = np.zeros(3), np.full(3, 0.001)
+    header.vlrs.append(laspy.vlrs.known.WktCoordinateSystemVlr('LOCAL_CS["made up",UNIT["metre",1]]'))
+    header.global_encoding.wkt = True
     cloud = laspy.LasData(header)
     cloud.x, cloud.y, cloud.z = points.T
     cloud.classification = classes

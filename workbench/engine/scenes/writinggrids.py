@@ -111,5 +111,11 @@ def write_cameras(things: Sequence[WriteThing], out: Path, told: Told) -> list[s
             "Cameras are written where they were taken.", expected="no placement", received="a moved group of cameras",
             fix="Write them without their placement.", field="things", place=out.name,
         )  # fmt: skip
-    write_transforms(out, doc)
+    # Photographs are named as seen from the file's folder, which is the one that holds the passing folder of `out`.
+    passing = out.parent.with_name(f"{out.parent.name}.json")
+    try:
+        write_transforms(passing, doc)
+        passing.replace(out)
+    finally:
+        passing.unlink(missing_ok=True)
     return []

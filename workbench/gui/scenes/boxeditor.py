@@ -14,7 +14,7 @@ from workbench.gui.scenes.lookform import NumberBox
 from workbench.gui.sidepanel import ShortList, row, words
 from workbench.gui.theme import theme
 
-LIST_PX = 132
+LIST_PX = 100
 
 
 class BoxEditor(QWidget):

@@ -65,7 +65,7 @@ class SceneCanvas(PointedView):
         self.longest_s = 0.0
         """The longest that drawing or sending has held this thread since the first picture."""
         self._renderer: Renderer | None = None
-        self._plain = self._held = False
+        self._plain = self._held = self._anew = False
         """Whether pictures are made without OpenGL."""
         self._splatted: Splatted | None = None
         self._kept: splatter.Kept = {}
@@ -168,9 +168,13 @@ class SceneCanvas(PointedView):
 
     # Without OpenGL
 
-    def _shot(self, gaze: Gaze | None = None) -> Shot:
+    def _gaze_px(self) -> Gaze:
+        """How the scene is seen, in the picture's pixels."""
         size = self._size()
-        gaze = gaze or gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+        return gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+
+    def _shot(self, gaze: Gaze | None = None) -> Shot:
+        gaze = gaze or self._gaze_px()
         ratio = max(1.0, gaze.height / max(1, self.height()))
         return splatter.shot_of(self.scene, gaze, ratio, self._kept)
 
@@ -227,10 +231,10 @@ class SceneCanvas(PointedView):
 
     def _begin(self, renderer: Renderer) -> None:
         """The moving picture: as much as may be drawn now."""
-        size = self._size()
+        self._anew = False
         renderer.photographs = self.through is None  # others would stand before the one that is looked through
-        renderer.begin(gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds()), self.ratio)
-        renderer.advance(time.perf_counter() + MOVING_S, clear=False)
+        renderer.begin(self._gaze_px(), self.ratio)
+        renderer.advance(time.perf_counter() + MOVING_S, moving=True)
         self._show(renderer)
         self._current = True
 
@@ -256,11 +260,15 @@ class SceneCanvas(PointedView):
 
     def _step(self, renderer: Renderer) -> None:
         sent = renderer.send(time.perf_counter() + RESTING_S / 2)
+        if renderer.sketched and sent:
+            renderer.begin(self._gaze_px(), self.ratio)  # nothing is shown before all that is opaque is there
+            self._anew = True
         drawn = renderer.advance(time.perf_counter() + RESTING_S / 2)
         if sent and drawn:
             self._work.stop()
             self._whole = True
-        if self._whole or time.perf_counter() - self._presented_s > SHOW_EVERY_S:
+        shows = renderer.solid or not self._anew
+        if self._whole or (shows and time.perf_counter() - self._presented_s > SHOW_EVERY_S):
             self._show(renderer)
             self.update()
         if self._whole:

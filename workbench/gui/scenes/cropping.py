@@ -6,7 +6,8 @@ Arrays are read and written off the GUI thread; an edit is made of what came of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,25 +149,28 @@ class Cropping(QObject):
 
     def hide(self, *, others: bool = False) -> None:
         """Crop away what is selected, or all else of the things that it is selected of."""
-        masks = dict(self.scene.selection)
         text = "hide all but the selection" if others else "hide the selection"
 
-        def begin() -> Callable[[], object] | None:
-            nodes = [self.scene.nodes[name] for name in masks if name in self.scene.nodes]
-            return (lambda: [self._cropped(one, masks[one.id], others=others) for one in nodes]) if nodes else None
+        def then(found: Mapping[str, str]) -> None:
+            scene = self.scene
+            none = {name: np.zeros(len(scene.selection[name]), bool) for name in found
+                    if not others and name in scene.selection}  # fmt: skip
+            nodes = [msgspec.structs.replace(scene.nodes[name], hidden=path) for name, path in found.items()]
+            edits = [SelectEdit(scene, none, text=text)] if none else []
+            self.page.document.push(Together([*edits, PutEdit(scene, nodes, text=text)], text=text))
 
-        def then(nodes: Sequence[Node]) -> None:
-            none = {one.id: np.zeros(len(masks[one.id]), bool) for one in nodes if not others}
-            edits = [SelectEdit(self.scene, none, text=text)] if none else []
-            self.page.document.push(Together([*edits, PutEdit(self.scene, nodes, text=text)], text=text))
+        self._do(text, lambda: self._each_selected(functools.partial(self._cropped, others=others)), then)
 
-        self._do(text, begin, then)
+    def _each_selected(self, work: Callable[[Node, Mask], object]) -> Callable[[], object] | None:
+        """Work to be done with every node that something is selected of, by its id."""
+        some = [(self.scene.nodes[name], mask) for name, mask in self.scene.selection.items()]
+        return (lambda: {node.id: work(node, mask) for node, mask in some}) if some else None
 
-    def _cropped(self, node: Node, mask: Mask, *, others: bool) -> Node:
+    def _cropped(self, node: Node, mask: Mask, *, others: bool) -> str:
         away = ~mask if others else mask
         if node.hidden:
             away = away | np.load(node.hidden, allow_pickle=False)
-        return msgspec.structs.replace(node, hidden=save(self.folder(), away))
+        return save(self.folder(), away)
 
     def unhide(self) -> None:
         """Everything of what is chosen, or of the whole scene where nothing is, is shown again."""
@@ -186,13 +190,8 @@ class Cropping(QObject):
         self._apart("delete points", keep=False)
 
     def _apart(self, text: str, *, keep: bool) -> None:
-        masks = dict(self.scene.selection)
-
-        def begin() -> Callable[[], object] | None:
-            nodes = [self.scene.nodes[name] for name in masks if name in self.scene.nodes]
-            return (lambda: {one.id: self._halves(one, masks[one.id], keep=keep) for one in nodes}) if nodes else None
-
-        self._do(text, begin, lambda found: self._taken_apart(found, text))
+        halve = functools.partial(self._halves, keep=keep)
+        self._do(text, lambda: self._each_selected(halve), lambda found: self._taken_apart(found, text))
 
     def _halves(self, node: Node, mask: Mask, *, keep: bool) -> _Halves:
         hidden = np.load(node.hidden, allow_pickle=False) if node.hidden else None
@@ -245,7 +244,7 @@ class Cropping(QObject):
     def _start(
         self, text: str, begin: Callable[[], Callable[[], object] | None], then: Callable[..., object]
     ) -> Callable[[], object] | None:  # fmt: skip
-        work = begin()
+        work, before = begin(), dict(self.scene.nodes)
         if work is None:
             return None
         self._busy = True
@@ -258,12 +257,21 @@ class Cropping(QObject):
             self.page.tell("cropping", "")
             if isinstance(found, ProblemRecord):
                 self.page.failed_with(found)
-            else:
-                then(found)
+            elif isinstance(found, Mapping):
+                # What was edited or deleted meanwhile is not what the outcome is of.
+                now = {name: one for name, one in found.items() if _is_as_it_was(self.scene.nodes.get(name), before)}
+                if now:
+                    then(now)
             self._next()
 
         self.page.link.background(work, then=end, failed=end, owner=self)
         return None
+
+
+def _is_as_it_was(node: Node | None, before: Mapping[str, Node]) -> bool:
+    """Whether a node has the thing and the crop that it had."""
+    first = before.get(node.id) if node is not None else None
+    return node is not None and first is not None and node.thing is first.thing and node.hidden == first.hidden
 
 
 def _visible(target: Target) -> Mask:

@@ -67,7 +67,7 @@ class Exporting(QObject):
         """Write nodes where they stand, in the numbers of the files that they were read from."""
         masks = dict(self.scene.selection) if selected else {}
         worlds = {one.id: self.scene.world(one.id) for one in nodes}
-        state_origin, folder = self.page.state.origin, self.page.keeping.folder()
+        state_origin = self.page.state.origin
 
         def things() -> tuple[WriteThing, ...]:
             found = []
@@ -77,7 +77,7 @@ class Exporting(QObject):
                 if one.id in masks:
                     away = ~masks[one.id]
                     away = away | np.load(hidden, allow_pickle=False) if hidden else away
-                    hidden = save(folder, away)
+                    hidden = save(self.page.keeping.folder(), away)
                 assert one.thing is not None
                 found.append(WriteThing(one.thing, one.name, place, hidden))
             return tuple(found)

@@ -40,7 +40,7 @@ def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
             rows = [("Holds", number(sum(1 for _ in scene.below(node.id)) - 1) + " things")]
         case _:
             rows = [("Boxes", number(len(thing.boxes)))]
-    return [*rows, *_extent(node, scene, state), *_origin(node, state), *_from(node)]
+    return [*rows, *_cropped(node, scene), *_extent(node, scene, state), *_origin(node, state), *_from(node)]
 
 
 def number(many: int) -> str:
@@ -51,6 +51,16 @@ def number(many: int) -> str:
 def _columns(thing: PointsDoc) -> list[Row]:
     names = [one.name for one in thing.columns]
     return [("Columns", ", ".join(names))] if names else []
+
+
+def _cropped(node: Node, scene: Scene) -> list[Row]:
+    if not node.hidden:
+        return []
+    try:
+        many = int(np.count_nonzero(scene.array(node.hidden)))
+    except (OSError, ValueError):
+        return [("Cropped", "its mask cannot be read")]
+    return [("Cropped", f"{number(many)} are hidden")]
 
 
 def _extent(node: Node, scene: Scene, state: State) -> list[Row]:

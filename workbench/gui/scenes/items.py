@@ -17,7 +17,7 @@ from workbench.gui.scenes import gl as g
 from workbench.gui.scenes.colouring import marks, shades
 from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gaze import Gaze
-from workbench.gui.scenes.gl import Buffer
+from workbench.gui.scenes.gl import Buffer, Program
 from workbench.gui.scenes.looks import NORMALS, MeshLook, PointsLook, colour_table, look_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.textures import picture_texture, read_picture, table_texture
@@ -25,6 +25,9 @@ from workbench.gui.theme import theme
 
 PIECE = 1 << 17
 """Points, vertices or faces that are sent at a time."""
+DOTS = 40_000
+"""Vertices of a mesh that are seen while there is no time for its faces."""
+LEAST_S = 0.02
 SHADINGS = ("none", "eye-dome", "normals")
 
 
@@ -67,6 +70,9 @@ class Item(Protocol):
 
     def draw(self, passed: Passed, number: int, first: int, last: int) -> None:
         """Draw elements into the bound framebuffer; `number` is what the picture knows the node by."""
+
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        """Where there is no time to draw all and a beginning would be misleading: as dots; whether it did."""
 
     def close(self) -> None:
         """Give everything back."""
@@ -182,6 +188,9 @@ class PointsItem:
         gl.glDrawArrays(g.POINTS, first, last - first)
         gl.glBindVertexArray(0)
 
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        return False  # a beginning of a cloud is an even sample
+
     def close(self) -> None:
         for one in (self._places, self._shades, self._marks, self._normals):
             if one is not None:
@@ -230,6 +239,7 @@ class MeshItem:
         self._marked = 0
         self._marks_texture = self._picture = self._table = 0
         self._tabled = ("", False)
+        self._dots: Buffer | None = None
         self._closed = False
         if not thing.normals:
             vertices: Any = scene.array(thing.vertices)
@@ -315,8 +325,47 @@ class MeshItem:
     def reselect(self) -> None:
         self._marked = 0
 
+    def draw_dots(self, passed: Passed, number: int, seconds: float) -> bool:
+        few = self.thing.face_count <= DOTS or self.ready < self.thing.face_count
+        if few or self.ready * self.cost_s <= max(seconds, LEAST_S):
+            return False
+        gl = self._device.gl
+        if self._dots is None:
+            rng = np.random.default_rng(0)
+            chosen = rng.integers(0, self.thing.vertex_count, min(DOTS, self.thing.vertex_count)).astype(np.uint32)
+            self._dots = Buffer(gl, chosen.nbytes)
+            self._dots.send(0, chosen)
+        program = self._use(passed, number, 0)
+        normals = any(width == 12 for _, _, width in self._vertices[1:])
+        program.set(dotted=1, marked=0, shading=0 if normals and self.look.shading != "none" else 2,
+                    dot_px=float(3 * passed.ratio))  # fmt: skip
+        gl.glBindVertexArray(self._bound)
+        gl.glBindBuffer(g.ELEMENTS, self._dots.name)
+        gl.glDrawElements(g.POINTS, min(DOTS, self.thing.vertex_count), g.UNSIGNED_INT, None)
+        gl.glBindBuffer(g.ELEMENTS, self._faces.name)
+        gl.glBindVertexArray(0)
+        return True
+
     def draw(self, passed: Passed, number: int, first: int, last: int) -> None:
         gl, look, gaze = self._device.gl, self.look, passed.gaze
+        program = self._use(passed, number, first)
+        colour = look.colour
+        gl.glBindVertexArray(self._bound)
+        gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
+        if look.edges:
+            gl.glPolygonMode(0x0408, 0x1B01)
+            dark = sum(colour) > 380 or self._painted(look)
+            program.set(
+                bias=2e-5 if not gaze.view.orthographic else 1e-4, shading=2, painted=0, blended=0, marked=0,
+                plain=(0.05, 0.06, 0.08, 1.0) if dark else (0.9, 0.92, 0.95, 1.0),
+            )  # fmt: skip
+            gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
+            gl.glPolygonMode(0x0408, 0x1B02)
+        gl.glBindVertexArray(0)
+
+    def _use(self, passed: Passed, number: int, first: int) -> Program:
+        """The program, set for this mesh from face `first` on."""
+        look, gaze = self.look, passed.gaze
         placed = self._scene.world(self.node.id)
         turned = np.eye(4)
         turned[:3, :3] = np.linalg.pinv(placed[:3, :3]).T
@@ -330,21 +379,11 @@ class MeshItem:
             shading=("smooth", "flat", "none").index(look.shading), painted=painted,
             marked=self._marks is not None, orthographic=gaze.view.orthographic, one_sided=not look.both_sides,
             blended=self.clear, first=first, plain=(*colour, look.opacity), accent=accent(), span=span,
-            picture=0, table=1, marks=2, node=np.uint32(number), clips=passed.clips, clip_count=len(passed.clips),
+            picture=0, table=1, marks=2, dotted=0, node=np.uint32(number), clips=passed.clips,
+            clip_count=len(passed.clips),
         )  # fmt: skip
-        gl.glBindVertexArray(self._bound)
-        gl.glVertexAttrib3f(1, 0.0, 0.0, 0.0)  # without normals the shader takes those of the faces
-        gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
-        if look.edges:
-            gl.glPolygonMode(0x0408, 0x1B01)
-            dark = sum(colour) > 1.5
-            program.set(
-                bias=2e-5 if not gaze.view.orthographic else 1e-4, shading=2, painted=0, blended=0, marked=0,
-                plain=(0.05, 0.06, 0.08, 1.0) if dark or painted else (0.9, 0.92, 0.95, 1.0),
-            )  # fmt: skip
-            gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
-            gl.glPolygonMode(0x0408, 0x1B02)
-        gl.glBindVertexArray(0)
+        self._device.gl.glVertexAttrib3f(1, 0.0, 0.0, 0.0)  # without normals the shader takes those of the faces
+        return program
 
     def _painted(self, look: MeshLook) -> int:
         thing = self.thing
@@ -381,8 +420,9 @@ class MeshItem:
         for buffer, _, _ in self._vertices:
             buffer.close()
         self._faces.close()
-        if self._marks is not None:
-            self._marks.close()
+        for one in (self._marks, self._dots):
+            if one is not None:
+                one.close()
         for texture in (self._marks_texture, self._picture, self._table):
             gl.deleted("Textures", texture)
         gl.deleted("VertexArrays", self._bound)

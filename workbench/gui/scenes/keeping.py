@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ class Keeping(QObject):
         self.page, self.scene, self.state, self.link = page, page.scene, page.state, page.link
         self.root = self.link.home.edits / "scenes"
         self._session: Session | None = None
+        self._turn = threading.RLock()
+        self._scene_number = 0
         self._sought = self._restoring = False
         self.autosave = Autosave(self.link, self._take, self)
         self.autosave.told.connect(lambda _: self.told.emit(self.words()))
@@ -55,10 +58,15 @@ class Keeping(QObject):
     # What is kept
 
     def folder(self) -> Path:
-        """Where arrays of edits are written; raises OSError."""
-        if self._session is None:
-            self._session = Session.begin(self.root)
-        return self._session.folder
+        """Where arrays of edits are written, from any thread; raises OSError."""
+        return self._begun().folder
+
+    def _begun(self) -> Session:
+        """The session, from any thread."""
+        with self._turn:
+            if self._session is None:
+                self._session = Session.begin(self.root)
+            return self._session
 
     @property
     def unsaved(self) -> bool:
@@ -82,11 +90,17 @@ class Keeping(QObject):
             self.autosave.touch()
 
     def _take(self) -> Callable[[], object]:
-        self.folder()
-        session, doc, masks = self._session, self.state.document(), dict(self.scene.selection)
+        doc, masks = self.state.document(), dict(self.scene.selection)
         path, saved = self.state.path, self.page.document.clean
-        assert session is not None
-        return lambda: session.write(projects.kept(doc, masks, path=path, saved=saved))
+        scene = self._scene_number
+
+        def write() -> None:
+            kept = projects.kept(doc, masks, path=path, saved=saved)
+            with self._turn:
+                if scene == self._scene_number:  # otherwise it was closed meanwhile, and is not to come back
+                    self._begun().write(kept)
+
+        return write
 
     # The session
 
@@ -140,9 +154,11 @@ class Keeping(QObject):
         """The scene is closed: nothing of the session is kept."""
         self._rereading.cancel()
         self.autosave.forget()
-        if self._session is not None:
-            self._session.remove()
-        self._session = None
+        with self._turn:
+            self._scene_number += 1
+            if self._session is not None:
+                self._session.remove()
+            self._session = None
 
     # Project files
 
@@ -162,7 +178,7 @@ class Keeping(QObject):
                   then=self._write, failed=self.page.failed_with)  # fmt: skip
 
     def _write(self, path: Path) -> None:
-        kept, own = self.kept(), self.folder()
+        kept = self.kept()
         self.page.tell("project", f"Saving {path.name}")
         index = self.page.document.stack.index()
 
@@ -179,7 +195,7 @@ class Keeping(QObject):
             self.page.tell("project", "")
             self.page.failed_with(record)
 
-        self.link.background(lambda: projects.write(path, kept, own), then=done, failed=failed, owner=self)
+        self.link.background(lambda: projects.write(path, kept, self.folder()), then=done, failed=failed, owner=self)
 
     def ask_open(self) -> None:
         """Choose a project."""

@@ -71,7 +71,8 @@ def mapped(look: Any, node: Node) -> bool:
 def _plain(look: Any, node: Node) -> bool:
     if isinstance(node.thing, PointsDoc):
         return looks.way_of_points(node.thing, look)[0] == looks.ONE_COLOUR
-    return bool(look.colour_by in ("plain", "auto"))
+    bare = isinstance(node.thing, MeshDoc) and not (node.thing.colours or node.thing.texture)
+    return bool(look.colour_by == "plain" or (look.colour_by == "auto" and bare))
 
 
 def _field(look: Any, node: Node) -> bool:
@@ -127,7 +128,7 @@ ROWS: Mapping[str, tuple[LookRow, ...]] = {
         LookRow("colour_by", "Colour by", "choice", _plainly(
             ("label", "label"), ("score", "score"), ("plain", "one colour"))),
         LookRow("colour_map", "Colours", "choice", _maps, when=lambda look, node: look.colour_by == "score"),
-        LookRow("colour", "Colour", "colour", when=lambda look, node: look.colour_by == "plain"),
+        LookRow("colour", "Colour", "colour", when=_plain),
         LookRow("line_px", "Line", "number", low=0.5, high=20, step=0.5, suffix=" px"),
         LookRow("fill", "Fill", "share"),
         LookRow("labels", "Labels", "switch"),
@@ -136,7 +137,7 @@ ROWS: Mapping[str, tuple[LookRow, ...]] = {
     ),
     "cameras": (
         LookRow("colour_by", "Colour by", "choice", _plainly(("held-out", "held out"), ("plain", "one colour"))),
-        LookRow("colour", "Colour", "colour"),
+        LookRow("colour", "Colour", "colour", when=_plain),
         LookRow("size", "Frustum", "number", low=0.0, high=1e6, step=0.1, tip="Length of a frustum; 0 fits it"),
         LookRow("pictures", "Photographs", "switch"),
         LookRow("box", "Box", "switch"),

@@ -213,7 +213,7 @@ class ScenesPage(FilesPage):
             self.state.set_unit(found.unit or UNITS[0])
         nodes, self.state.origin, told = nodes_of(found, self.state, path)
         self.trees.add(nodes, f"read {Path(path).name}")
-        said = [*told, *sampled_words(nodes), *(f"{Path(path).name}: {one}" for one in found.notes)]
+        said = [*told, *sampled_words(nodes), *(f"In {Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of
             self.note(said)
         self.remember(path)

@@ -35,6 +35,7 @@ from workbench.gui.scenes.veil import Veil
 PIECE_S = 0.015
 """What one piece may take to draw."""
 LEAST_ELEMENTS = 2000
+NOBODY = 0xFFFFFFFF
 
 
 class Renderer:
@@ -67,6 +68,10 @@ class Renderer:
         """Things that could not be sent, so that they are not tried and told again and again."""
         self._target: Target | None = None
         self._passed: Passed | None = None
+        self.sketched = False
+        """Whether something in the picture is only dots, and it must be begun anew to be whole."""
+        self.solid = False
+        """Whether all opaque things that were sent are drawn."""
         self._at: dict[str, int] = {}
         """How many elements of each item are in the picture."""
         self._wired: tuple[Buffer, int, int] | None = None
@@ -176,12 +181,13 @@ class Renderer:
         on = [(*one.normal, one.distance) for one in self.scene.clips if one.on][:MOST_CLIPS]
         self._passed = Passed(gaze, ratio, np.array(on, np.float32).reshape(-1, 4))
         self._at = {}
+        self.sketched = self.solid = False
         self._veil.reset()
         self._target.clear()
 
-    def advance(self, until_s: float, *, clear: bool = True) -> bool:
-        """Go on drawing: opaque things, each for an equal share of the time, then `clear` ones behind and before them;
-        whether all that was sent is drawn."""
+    def advance(self, until_s: float, *, moving: bool = False) -> bool:
+        """Go on drawing: opaque things, each for an equal share of the time, then clear ones behind and before them,
+        unless things are `moving`; whether all that was sent is drawn."""
         if self._target is None or self._passed is None:
             return True
         gl = self.device.gl
@@ -191,13 +197,17 @@ class Renderer:
         gl.glDepthMask(1)
         left = [one for one in self._shown() if not one.clear and self._at.get(one.node.id, 0) < one.ready]
         for count, item in zip(range(len(left), 0, -1), left, strict=True):
-            until = time.perf_counter() + max(0.0, until_s - time.perf_counter()) / count
-            self._draw_until(item, until)
+            share = max(0.0, until_s - time.perf_counter()) / count
+            if moving and item.draw_dots(self._passed, self._numbers[item.node.id], share):
+                self.sketched = True
+            else:
+                self._draw_until(item, time.perf_counter() + share)
         gl.check("the scene was drawn")
-        if any(self._at.get(one.node.id, 0) < one.ready for one in self._shown() if not one.clear):
+        self.solid = all(self._at.get(one.node.id, 0) >= one.ready for one in self._shown() if not one.clear)
+        if not self.solid:
             return False
         rays = self._walked()
-        if not (clear and rays):
+        if moving or not rays:
             return True
         if time.perf_counter() >= until_s:
             return False
@@ -323,7 +333,11 @@ class Renderer:
             gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
         if self._wired is not None:
             self.device.program("lines").use(
-                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5
+                whole=gaze.whole,
+                picture=(gaze.width, gaze.height),
+                ratio=float(passed.ratio),
+                bias=1e-5,
+                least=0.004 if filled else 0.5,
             )
             gl.glBindVertexArray(self._wired[1])
             gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
@@ -375,6 +389,7 @@ class Renderer:
         away = (columns + left - x) ** 2 + (rows + low - (self._target.height - 1 - y)) ** 2
         best = int(np.argmin(away))
         number, element = (int(one) for one in who[rows[best], columns[best]])
+        element = -1 if element == NOBODY else element
         name = next((key for key, value in self._numbers.items() if value == number), "")
         return name, element, self._passed.gaze.depth_of(float(depth[rows[best], columns[best]]))
 

@@ -42,8 +42,7 @@ class Session:
     @classmethod
     def left(cls, root: Path) -> tuple[Session, Kept] | None:
         """The newest scene that no window holds, if it has anything in it; empty ones are cleared away."""
-        places = sorted(root.glob(f"scene-*/{NAME}"), key=lambda one: one.stat().st_mtime, reverse=True)
-        for place in places:
+        for place in sorted(root.glob(f"scene-*/{NAME}"), key=_changed_s, reverse=True):
             session = cls._held(place.parent)
             if session is None:
                 continue
@@ -77,3 +76,11 @@ class Session:
         """Nothing of it is wanted any more."""
         self._lock.unlock()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _changed_s(path: Path) -> float:
+    """When a file was written last; 0 for one that another window has just removed."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -78,7 +78,7 @@ layout(location = 1) in vec3 normal;
 layout(location = 2) in vec4 shade;
 layout(location = 3) in vec2 spot;
 uniform mat4 placed, seen, projected, turned;  // turned: of normals, to the scene
-uniform float bias;
+uniform float bias, dot_px;
 out vec3 there, at, facing;
 out vec4 tone;
 out vec2 uv;
@@ -91,6 +91,7 @@ void main() {
     uv = spot;
     gl_Position = projected * q;
     gl_Position.z -= bias * gl_Position.w;
+    gl_PointSize = dot_px;
 }
 """
 MESH_FRAGMENT = f"""#version 330 core
@@ -101,7 +102,7 @@ layout(location = 0) out vec4 colour;
 layout(location = 1) out uvec2 who;
 uniform int shading;      // 0 smooth, 1 flat, 2 none
 uniform int painted;      // 0 plain, 1 by vertex, 2 texture, 3 normals, 4 height
-uniform int marked, orthographic, one_sided, blended, first;
+uniform int marked, orthographic, one_sided, blended, first, dotted;
 uniform vec4 plain;
 uniform vec3 accent;
 uniform vec2 span;        // lowest and highest of what the table spans
@@ -113,7 +114,7 @@ void main() {{
     if (cut(there)) discard;
     uint mark = marked == 1 ? texelFetch(marks, first + gl_PrimitiveID).r : 0u;
     if ((mark & 1u) != 0u) discard;
-    vec3 flatly = cross(dFdx(at), dFdy(at));
+    vec3 flatly = dotted == 1 ? vec3(0, 0, 1) : cross(dFdx(at), dFdy(at));
     vec3 n = shading == 0 && dot(facing, facing) > 1e-12 ? facing : flatly;
     n = length(n) > 0.0 ? normalize(n) : vec3(0, 0, 1);
     if (one_sided == 1 && !gl_FrontFacing) discard;
@@ -128,7 +129,7 @@ void main() {{
     if ((mark & 2u) != 0u) found.rgb = mix(found.rgb, accent, 0.75);
     float lit = shading == 2 ? 1.0 : 0.28 + 0.72 * abs(dot(n, orthographic == 1 ? vec3(0, 0, 1) : normalize(at)));
     colour = blended == 1 ? vec4(found.rgb * lit, 1.0) * plain.a : vec4(found.rgb * lit, 0.5);
-    who = uvec2(node, uint(first + gl_PrimitiveID));
+    who = uvec2(node, dotted == 1 ? 0xFFFFFFFFu : uint(first + gl_PrimitiveID));
 }}
 """
 
@@ -164,10 +165,11 @@ LINES_FRAGMENT = """#version 330 core
 in vec4 tone;
 in float across, half_wide;
 out vec4 colour;
+uniform float least;  // of a pixel, that must be covered
 void main() {
-    float held = tone.a * clamp(half_wide + 0.5 - abs(across), 0.0, 1.0);
-    if (held < 0.004) discard;
-    colour = vec4(tone.rgb, 1.0) * held;
+    float held = clamp(half_wide + 0.5 - abs(across), 0.0, 1.0);
+    if (held < least) discard;
+    colour = vec4(tone.rgb, 1.0) * tone.a * held;
 }
 """
 

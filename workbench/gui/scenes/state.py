@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, ReadThing, SceneDoc, SceneRead, Viewpoint
 from workbench.core.volumes import Triple
+from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
@@ -52,7 +53,7 @@ class State(QObject):
         scene = self.scene
         self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
         scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
-        scene.set_nodes(doc.nodes)
+        scene.set_nodes(trees.sound(doc.nodes))
         scene.set_clips(doc.clips)
         scene.set_measures(doc.measures)
         if doc.view is not None:
@@ -65,7 +66,7 @@ class State(QObject):
         self.take(SceneDoc())
 
     def home_of(self, node: Node) -> Placement:
-        """Where a thing stands by its file: shifted only by what its origin differs from the scene's."""
+        """A thing without a place of its own: shifted only by what its origin differs from the scene's."""
         own: Triple = getattr(node.thing, "origin", NOWHERE)
         found = np.eye(4)
         if own != NOWHERE:
@@ -122,7 +123,7 @@ def sampled_words(nodes: Iterable[Node]) -> list[str]:
         thing = one.thing
         if isinstance(thing, PointsDoc) and thing.of > thing.count:
             told.append(f"{one.name}: {thing.count:,} of {thing.of:,} points, an even sample, are shown.")
-        told += [f"{one.name}: {note}" for note in getattr(thing, "notes", ())]
+        told += [f"In {one.name}: {note}" for note in getattr(thing, "notes", ())]
     return told
 
 

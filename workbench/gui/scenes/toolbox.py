@@ -16,7 +16,7 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from workbench.core.problem import KnownTrouble
-from workbench.core.scenes import Box, BoxesDoc, Measure, Node, PointsDoc
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Measure, Node, PointsDoc
 from workbench.gui.actions import make_action
 from workbench.gui.savedialog import ask_where
 from workbench.gui.scenes import placing, trees
@@ -52,6 +52,7 @@ class ToolBox(QObject):
         self.now = ""
         self._stroke = 0
         self._dragged: dict[str, Node] = {}
+        self._camera = ("", 0)
         self._held_box: tuple[Node, int] | None = None
         self.brush = BrushTool(self.canvas)
         transform = TransformTool(self.canvas, self.canvas.gaze, self._middle, lambda: self._box() is not None)
@@ -131,8 +132,11 @@ class ToolBox(QObject):
         if self.now:
             return
         self.scene.choose([found[0]] if found is not None else [])
-        if found is not None and self.scene.nodes[found[0]].kind == "boxes":
+        kind = self.scene.nodes[found[0]].kind if found is not None else ""
+        if found is not None and kind == "boxes":
             self.page.properties.boxes.mark(found[1])
+        elif found is not None and kind == "cameras":
+            self._camera = (found[0], found[1])
         if found is not None:
             self.told.emit(f"{self.scene.nodes[found[0]].name}: {self.page.state.place_words(found[2])}")
 
@@ -248,6 +252,24 @@ class ToolBox(QObject):
 
     # Views
 
+    def cameras(self) -> list[Node]:
+        """Posed photographs that one can look through: chosen ones, or all."""
+        nodes = [self.scene.nodes[one] for one in self.scene.chosen]
+        every = [one for one in nodes if one.kind == "cameras"] or self.scene.nodes.values()
+        return [one for one in every if isinstance(one.thing, CamerasDoc) and one.thing.images]
+
+    def through(self) -> None:
+        """See what the camera saw that was clicked last; from there, what the next one saw."""
+        node = next(iter(self.cameras()), None)
+        if node is None or not isinstance(node.thing, CamerasDoc):
+            return
+        now, many = self.canvas.through, len(node.thing.images)
+        at = (now[1] + 1) % many if now is not None and now[0] == node.id else 0
+        if now is None and self._camera[0] == node.id:
+            at = min(max(self._camera[1], 0), many - 1)
+        self.canvas.look_through(node.id, at)
+        self.told.emit(f"Photograph {at + 1} of {many}: {Path(node.thing.images[at].path).name}")
+
     def opposite(self) -> None:
         """From the other side: turned about the upright through the point that one looks at."""
         view = self.scene.view
@@ -331,7 +353,7 @@ class ToolBox(QObject):
             "opposite": self.opposite, "orthographic": self.orthographic, "keep-view": self.keep_view,
             "next-view": lambda: self.step_view(1), "previous-view": lambda: self.step_view(-1),
             "picture": self.save_picture, "turntable": self.page.filming.turntable,
-            "path": self.page.filming.path, "navigate": self._escape,
+            "path": self.page.filming.path, "through": self.through, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
             "select-value": self.select_value, "hide": crop.hide, "keep": lambda: crop.hide(others=True),
@@ -392,6 +414,7 @@ class ToolBox(QObject):
             "unhide": any(one.hidden for one in scene.nodes.values()),
             "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
             "previous-view": bool(self.page.state.views), "path": len(self.page.state.views) > 1,
+            "through": bool(self.cameras()),
         }  # fmt: skip
         for name, act in self.acts.items():
             act.setEnabled(some and able.get(name, True))

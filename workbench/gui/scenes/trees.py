@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from workbench.core.scenes import Node
+from workbench.core.scenes import UNMOVED, Node
 from workbench.gui.scenes.edits import new_id
-from workbench.gui.scenes.scene import Scene, placement_of
+from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
 Nodes = Mapping[str, Node]
 
@@ -50,6 +50,25 @@ def in_order(nodes: Sequence[Node]) -> list[Node]:
         found.append(one if one.parent in known else msgspec.structs.replace(one, parent=""))
         waiting += reversed(below.get(one.id, []))
     return found
+
+
+def sound(nodes: Sequence[Node]) -> list[Node]:
+    """A tree as a file told it, without what nothing could be drawn or undone with.
+
+    Of nodes with one id the first is kept; those below themselves are left out; what stands nowhere, or is flat, stands
+    where its parent does.
+    """
+    unique = {one.id: one for one in reversed(nodes) if one.id}
+    some = [one for one in nodes if unique.get(one.id) is one]
+    return in_order([one if _stands(one) else msgspec.structs.replace(one, placement=UNMOVED) for one in some])
+
+
+def _stands(node: Node) -> bool:
+    matrix = matrix_of(node.placement)
+    size = float(np.abs(matrix[:3, :3]).max())
+    if not np.isfinite(matrix).all() or not 1e-12 < size < 1e12 or matrix[3].tolist() != [0, 0, 0, 1]:
+        return False
+    return bool(abs(np.linalg.det(matrix[:3, :3] / size)) > 1e-12)
 
 
 def with_added(scene: Scene, nodes: Sequence[Node]) -> list[Node]:
