@@ -88,17 +88,17 @@ def test_that_answers_lie_in_the_home_and_nothing_is_left_of_failed_ones(cloud: 
     home = Home(tmp_path)
     context = ApplyContext("cpu", home, Settings(), WarmCache())
     wish = SceneProcessWish("down-sample", Standing(cloud), {"method": "random", "share": 0.5})
-    old = home.cache / "scenes" / "previews" / "old"
+    old = home.cache / "scene-processing" / "old"
     old.mkdir(parents=True)
     os.utime(old, (1, 1))
     made = inspect("scene-process", msgspec.to_builtins(wish), context).made[0].thing
     shown = inspect("scene-process", msgspec.to_builtins(msgspec.structs.replace(wish, sample=100)), context)
-    assert isinstance(made, PointsDoc) and Path(made.positions).is_relative_to(home.cache / "scenes" / "made")
+    assert isinstance(made, PointsDoc) and Path(made.positions).is_relative_to(home.cache / "scene-processing")
     assert shown.seen == 100 and not old.exists()
     own = msgspec.structs.replace(wish, folder=str(tmp_path / "session"))
     kept = inspect("scene-process", msgspec.to_builtins(own), context).made[0].thing
     assert isinstance(kept, PointsDoc) and Path(kept.positions).is_relative_to(tmp_path / "session")
     with pytest.raises(InputError):
         inspect("scene-process", msgspec.to_builtins(wish) | {"operation": "fly"}, context)
-    assert len(list((home.cache / "scenes" / "made").iterdir())) == 1
+    assert len(list((home.cache / "scene-processing").iterdir())) == 2  # made and shown
     context.cache["scene-processor",].end()

@@ -86,7 +86,8 @@ class _Reader:
         heard = [""]
 
         def told(_part: T | None, fraction: float, words: str) -> None:
-            if words and words != heard[0]:
+            silent = fraction < 0 and words.startswith("reading")  # what is said of any question after a while
+            if words and words != heard[0] and not silent:
                 heard[0] = words
                 tell(f"{100 * fraction:3.0f} %  {words}" if fraction >= 0 else words)
 

@@ -35,6 +35,8 @@ QT_LIBRARIES = {
     "libdbus-1.so.3": "libdbus-1-3", "libfontconfig.so.1": "libfontconfig1",
 }  # fmt: skip
 """What Qt loads on Linux, and the Debian package that brings it; packaging/run installs the same."""
+OPEN3D_LIBRARIES = {"libusb-1.0.so.0": "libusb-1.0-0", "libgomp.so.1": "libgomp1"}
+"""The same for Open3D, whose package does not bring them."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ class Finding(msgspec.Struct, frozen=True):
 def examine(root: Path | None, *, worker: Callable[[Home], Finding] | None = None) -> Iterator[Finding]:
     """Every finding, the quick ones first; `worker` looks at the worker, where that is wanted."""
     looks: list[Callable[[], Finding]] = [
-        _python, _packages, _recipes, _display, _qt_libraries, _opengl, _audio, _slides, _gpu, _memory,
+        _python, _packages, _recipes, _display, _qt_libraries, _opengl, _audio, _slides, _open3d, _gpu, _memory,
     ]  # fmt: skip
     for look in looks:
         yield look()
@@ -152,6 +154,14 @@ def _slides() -> Finding:
         detail = f"lacking: {', '.join(lacking)}; some whole slides cannot be read ({what})"
         return Finding("slides", "missing", detail, "pip install 'transfer-workbench[slides]'")
     return Finding("slides", "ok", "readers for whole-slide images are installed")
+
+
+def _open3d() -> Finding:
+    lacking = [package for library, package in OPEN3D_LIBRARIES.items() if not _loads(library)]
+    if lacking and sys.platform.startswith("linux"):
+        fix = f"sudo apt install {' '.join(lacking)}; the 3D tab opens and draws without, but processes nothing."
+        return Finding("3D processing", "missing", "Open3D cannot load " + ", ".join(lacking), fix)
+    return Finding("3D processing", "ok", "what Open3D loads is installed")
 
 
 def _gpu() -> Finding:

@@ -17,16 +17,16 @@ from workbench.worker.sceneprocessor import Processor
 if TYPE_CHECKING:
     from workbench.worker.interactive import ApplyContext
 
-PREVIEWS_KEPT_S = 3600.0
+KEPT_S = 3600.0
+"""Previews, and what a terminal has written to a file by now, are not needed for longer."""
 THOUSANDTHS = 1000
 
 
 def _process(arguments: dict[str, Any], context: ApplyContext) -> SceneProcessed:
     """An operation on a thing; see core/sceneprocess.py. Nobody waiting for it ends the process that does it."""
     asked = as_asked(arguments, SceneProcessWish)
-    place = context.home.cache / "scenes" / ("previews" if asked.sample else "made")
-    if asked.sample:
-        _forget_previews(place)
+    place = context.home.cache / "scene-processing"
+    _forget_passing(place)
     folder = (Path(asked.folder) if asked.folder else place) / f"made-{uuid.uuid4().hex[:16]}"
     key = ("scene-processor",)
     processor: Processor | None = context.cache.get(key)
@@ -43,11 +43,11 @@ def _process(arguments: dict[str, Any], context: ApplyContext) -> SceneProcessed
         raise
 
 
-def _forget_previews(place: Path) -> None:
-    """Previews that no window shows any more go."""
+def _forget_passing(place: Path) -> None:
+    """What lies in the cache for a preview or a terminal goes after a while."""
     with contextlib.suppress(OSError):
         for one in place.iterdir():
-            if one.stat().st_mtime < time.time() - PREVIEWS_KEPT_S:
+            if one.stat().st_mtime < time.time() - KEPT_S:
                 shutil.rmtree(one, ignore_errors=True)
 
 

@@ -396,6 +396,21 @@ def test_that_smoothing_takes_noise_and_leaves_the_size(desk: Desk) -> None:
     assert np.ptp(made.vertices[:, 0]) == pytest.approx(1, abs=0.03)
 
 
+def test_that_vertices_without_a_place_or_a_face_do_no_harm(desk: Desk) -> None:
+    vertices, faces = grid_mesh(4)
+    lost = np.concatenate([vertices, np.full((2, 3), np.nan)])
+    odd = np.concatenate([faces, [[0, 1, len(vertices)], [0, 1, 99]]])
+    for name in ("clean", "decimate", "smooth"):
+        made = surface_in(desk.do(name, desk.mesh(lost, odd)).made[0].thing)
+        assert np.isfinite(made.vertices).all() and len(made.vertices) <= len(vertices)
+
+
+def test_that_a_surface_comes_whatever_the_size_of_the_cloud(desk: Desk) -> None:
+    for size in (1e-12, 1e12):
+        found = desk.do("surface", desk.cloud(size * on_sphere(800)), depth=5)
+        assert fact(found, "volume") == pytest.approx(4 / 3 * np.pi * size**3, rel=0.03)
+
+
 def test_that_a_mesh_without_faces_is_told(desk: Desk) -> None:
     for name in ("clean", "decimate", "smooth", "sample"):
         with pytest.raises(InputError, match="no faces"):

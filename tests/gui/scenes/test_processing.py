@@ -161,6 +161,11 @@ def test_that_stopping_leaves_the_scene_and_abandons_the_question(qtbot, page, s
     found.acts["process-stop"].trigger()
     assert question.cancelled() and page.document.stack.count() == steps
     assert found.acts["process-apply"].isEnabled() and "nothing was changed" in found.panel.progress.text()
+    found.acts["process-apply"].trigger()
+    found.toggle()  # behind a hidden panel the page tells of it, and can stop it
+    assert page.working.isVisibleTo(page)
+    page.working.stop.click()
+    assert not found.asking.doing and not page.working.isVisibleTo(page)
 
 
 def test_that_a_knob_at_fault_is_marked_and_another_trouble_is_told_on_the_page(qtbot, page, scripted):

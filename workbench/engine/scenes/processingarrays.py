@@ -129,6 +129,17 @@ def turned(normals: NDArray[Any], matrix: Numbers) -> NDArray[np.float32]:
     return short
 
 
+def only_used(made: Surface) -> Surface:
+    """Without vertices that no face has."""
+    used, faces = np.unique(made.faces, return_inverse=True)
+
+    def of(array: NDArray[Any] | None) -> Any:
+        return array[used] if array is not None else None
+
+    return Surface(made.vertices[used], faces.reshape(-1, 3).astype(np.int64), of(made.normals), of(made.colours),
+                   of(made.uv), made.texture)  # fmt: skip
+
+
 # From and to files
 
 
@@ -192,10 +203,11 @@ def read_surface(standing: Standing) -> Surface:
     if np.linalg.det(world[:3, :3]) < 0:
         faces = faces[:, ::-1]  # as it is seen, what was inside is outside
     normals = turned(np.asarray(_array(doc.normals)), world) if doc.normals else None
-    return Surface(
+    made = Surface(
         moved(vertices, world), faces, normals, np.asarray(_array(doc.colours), np.uint8) if doc.colours else None,
         np.asarray(_array(doc.uv), np.float32) if doc.uv else None, doc.texture,
     )  # fmt: skip
+    return made if np.isfinite(vertices).all() else only_used(made)
 
 
 def _save(folder: Path, name: str, array: NDArray[Any]) -> str:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import CleanMesh, Fact
-from workbench.engine.scenes.processingarrays import Indices, Numbers, Outcome, Say, Surface
+from workbench.engine.scenes.processingarrays import Indices, Numbers, Outcome, Say, Surface, only_used
 from workbench.engine.scenes.processingmeshes import (
     areas_of,
     edges_of,
     facts_of,
     legacy_mesh,
-    only_used,
     pieces_of,
     volume_of,
     with_normals,

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.sceneprocess import Decimate, Fact, SampleMesh, Smooth
-from workbench.engine.scenes.processingarrays import Cloud, Indices, Numbers, Outcome, Say, Surface, Values, open3d
+from workbench.engine.scenes.processingarrays import (
+    Cloud,
+    Indices,
+    Numbers,
+    Outcome,
+    Say,
+    Surface,
+    Values,
+    only_used,
+    open3d,
+)
 
 POISSON_FACTOR = 5
 MOST_POISSON = 500_000
@@ -77,17 +87,6 @@ def facts_of(made: Surface) -> list[Fact]:
 def without_loose(made: Surface, kept: NDArray[np.bool_]) -> Surface:
     """Some of the faces, without vertices that none of them has."""
     return only_used(dataclasses.replace(made, faces=made.faces[kept]))
-
-
-def only_used(made: Surface) -> Surface:
-    """Without vertices that no face has."""
-    used, faces = np.unique(made.faces, return_inverse=True)
-
-    def of(array: NDArray[Any] | None) -> Any:
-        return array[used] if array is not None else None
-
-    return Surface(made.vertices[used], faces.reshape(-1, 3).astype(np.int64), of(made.normals), of(made.colours),
-                   of(made.uv), made.texture)  # fmt: skip
 
 
 def with_normals(made: Surface) -> Surface:

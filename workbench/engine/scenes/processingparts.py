@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core import words
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import Clusters, Fact, Planes
 from workbench.engine.scenes.processingarrays import (
@@ -85,7 +86,7 @@ def refined(points: Numbers, plane: Numbers, distance: float) -> tuple[Numbers, 
 
 def _equation(normal: Numbers, offset: float, rms: float, count: int) -> str:
     x, y, z = (f"{round(float(one), 3) + 0.0:.3f}" for one in normal)
-    return f"{count:,} points, normal ({x}, {y}, {z}), offset {-offset:.4g}, RMS {rms:.2g}"
+    return f"{words.count(count, 'point')}, normal ({x}, {y}, {z}), offset {-offset:.4g}, RMS {rms:.2g}"
 
 
 def clusters(cloud: Cloud, p: Clusters, say: Say) -> Outcome:

@@ -81,11 +81,32 @@ def _with_normals(cloud: Cloud, p: SurfaceOf, notes: list[str], say: Say) -> Clo
     return cloud.having(Values("normal", "normal", found))
 
 
-def _inputs(cloud: Cloud) -> tuple[Any, Numbers]:
-    """Open3D's cloud about the middle: the solvers have single precision inside."""
-    normals = cloud.column("normal")
-    middle = cloud.points.mean(axis=0)
-    return legacy(cloud.points - middle, normals.array if normals is not None else None), middle
+@dataclasses.dataclass(frozen=True)
+class _Frame:
+    """The middle and the size of a cloud: the solvers have single precision inside, so they work on a unit box."""
+
+    middle: Numbers
+    size: float
+
+    def inside(self, cloud: Cloud) -> Any:
+        """Open3D's cloud in the box."""
+        normals = cloud.column("normal")
+        return legacy((cloud.points - self.middle) / self.size, normals.array if normals is not None else None)
+
+    def surface(self, mesh: Any) -> Surface:
+        """An Open3D mesh of the box, without vertices that no face has, where the cloud is."""
+        mesh.remove_degenerate_triangles()
+        mesh.remove_unreferenced_vertices()
+        mesh.compute_vertex_normals()
+        vertices = np.asarray(mesh.vertices, np.float64)
+        faces = np.asarray(mesh.triangles, np.int64).reshape(-1, 3)
+        if not len(faces) or not np.isfinite(vertices).all():
+            return Surface(vertices[:0], faces[:0])
+        return Surface(vertices * self.size + self.middle, faces, np.asarray(mesh.vertex_normals, np.float32))
+
+
+def _frame(cloud: Cloud) -> _Frame:
+    return _Frame(cloud.points.mean(axis=0), size_of(cloud.points))
 
 
 def _poisson(cloud: Cloud, p: SurfaceOf, spacing: float, say: Say) -> Surface:
@@ -94,10 +115,12 @@ def _poisson(cloud: Cloud, p: SurfaceOf, spacing: float, say: Say) -> Surface:
     if extents(cloud.points)[2] < FLAT * extents(cloud.points)[0]:
         raise InputError("A flat cloud encloses nothing.", expected="points in space", received="points in a plane",
                          fix="Choose ball pivoting.", field="method")  # fmt: skip
-    one, middle = _inputs(cloud)
+    frame = _frame(cloud)
     say(0.5, f"solving for the surface, depth {p.depth}")
-    mesh, _ = open3d().geometry.TriangleMesh.create_from_point_cloud_poisson(one, depth=p.depth, n_threads=1)
-    made = _surface_of(mesh, middle)
+    make = open3d().geometry.TriangleMesh.create_from_point_cloud_poisson
+    # With more threads it ends the process now and then (isl-org/Open3D#6828).
+    mesh, _ = make(frame.inside(cloud), depth=p.depth, n_threads=1)
+    made = frame.surface(mesh)
     if p.trim and len(made.vertices):
         far, _ = cKDTree(cloud.points).query(made.vertices, workers=-1)
         made = without_loose(made, (far <= p.trim * spacing)[made.faces].all(axis=1))
@@ -108,22 +131,24 @@ def _alpha(cloud: Cloud, alpha: float, say: Say) -> Surface:
     if extents(cloud.points)[2] < FLAT * extents(cloud.points)[0]:
         raise InputError("A flat cloud has no alpha shape in space.", expected="points in space",
                          received="points in a plane", fix="Choose ball pivoting.", field="method")  # fmt: skip
-    one, middle = _inputs(cloud)
+    frame = _frame(cloud)
     say(0.3, "triangulating space")
     try:
-        mesh = open3d().geometry.TriangleMesh.create_from_point_cloud_alpha_shape(one, alpha)
-        if not len(mesh.triangles):
-            return Surface(cloud.points[:0], np.empty((0, 3), np.int64))
+        make = open3d().geometry.TriangleMesh.create_from_point_cloud_alpha_shape
+        mesh = make(frame.inside(cloud), alpha / frame.size)
     except RuntimeError as error:
         raise InputError("These points cannot be triangulated.", expected="points in general position",
                          received=str(error).strip().splitlines()[-1][:200], fix="Choose another method.",
                          field="method") from None  # fmt: skip
-    mesh.orient_triangles()
-    return _outwards(_surface_of(mesh, middle))
+    if len(mesh.triangles):
+        mesh.orient_triangles()
+    return _outwards(frame.surface(mesh))
 
 
 def _outwards(made: Surface) -> Surface:
     """Faces turned as a whole so that the volume they enclose counts as positive."""
+    if not len(made.faces):
+        return made
     corners = made.vertices[made.faces] - made.vertices.mean(axis=0)
     volume = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
     return made if volume >= 0 else dataclasses.replace(made, faces=made.faces[:, ::-1])
@@ -131,20 +156,11 @@ def _outwards(made: Surface) -> Surface:
 
 def _ball(cloud: Cloud, p: SurfaceOf, spacing: float, say: Say) -> Surface:
     o3d = open3d()
-    one, middle = _inputs(cloud)
-    smallest = p.radius or BALL_SPACINGS * spacing
+    frame = _frame(cloud)
+    smallest = (p.radius or BALL_SPACINGS * spacing) / frame.size
     say(0.5, "rolling the ball")
     radii = o3d.utility.DoubleVector([smallest, 2 * smallest, 4 * smallest])
-    return _surface_of(o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(one, radii), middle)
-
-
-def _surface_of(mesh: Any, middle: Numbers) -> Surface:
-    """An Open3D mesh without vertices that no face has."""
-    mesh.remove_degenerate_triangles()
-    mesh.remove_unreferenced_vertices()
-    mesh.compute_vertex_normals()
-    return Surface(np.asarray(mesh.vertices, np.float64) + middle, np.asarray(mesh.triangles, np.int64).reshape(-1, 3),
-                   np.asarray(mesh.vertex_normals, np.float32))  # fmt: skip
+    return frame.surface(o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(frame.inside(cloud), radii))
 
 
 def _coloured(made: Surface, cloud: Cloud) -> Surface:

@@ -67,6 +67,7 @@ class Processing(QObject):
         self.scene.rearranged.connect(self.follow)
         self.scene.changed.connect(lambda _: self.follow())
         page.document.changed.connect(self._edited)
+        page.working.stop.clicked.connect(lambda _=False: self.stop() if self.panel.isHidden() else None)
         page.beside.crowded_out.connect(self.follow)
         self.preview.closed.connect(self.follow)
 
@@ -86,6 +87,8 @@ class Processing(QObject):
         self.panel.setVisible(self.panel.isHidden() and bool(self.scene.nodes))
         if self.panel.isHidden():
             self.preview.close()
+        if self.asking.doing:
+            self._tell(self.asking.doing)
         self.follow()
         self.page.changed.emit()
 
@@ -201,6 +204,8 @@ class Processing(QObject):
 
     def _tell(self, doing: str) -> None:
         self.panel.say_far(doing, self.asking.words, self.asking.fraction)
+        # Work that goes on behind a hidden panel is told, and can be stopped, on the page's own line.
+        self.page.tell("processing", doing if self.panel.isHidden() else "", self.asking.fraction)
         if not doing:
             self.follow()
 

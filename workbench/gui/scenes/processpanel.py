@@ -18,7 +18,7 @@ from workbench.gui.card import empty
 from workbench.gui.forms import Form
 from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, row, words
 from workbench.gui.theme import Tokens, theme, tokens
-from workbench.gui.views.plot import Plot
+from workbench.gui.views.plot import Plot, QuickAxis
 
 WIDTH_PX, PLOT_PX = 320, 150
 LENGTHS = {"scene units": "{0}", "square scene units": "{0}²", "cubic scene units": "{0}³"}
@@ -158,6 +158,10 @@ class ResidualPlot(QWidget):
         self.title = words("", "dim")
         self.plot = Plot()
         self.plot.setFixedHeight(theme().pixels(PLOT_PX))
+        axis = QuickAxis("bottom")  # the plot's own counts whole steps
+        axis.setStyle(tickLength=-3, tickTextOffset=4, autoExpandTextSpace=True, hideOverlappingLabels=True)
+        axis.enableAutoSIPrefix(False)
+        self.plot.setAxisItems({"bottom": axis})
         self.plot.setAccessibleName("Histogram")
         column.addWidget(self.title)
         column.addWidget(self.plot)
