@@ -149,7 +149,9 @@ class VoxelField(Field):
             grid = getattr(self, name)
             block = grid.T.reshape(1, -1, *self.shape)
             finer = nn.functional.interpolate(block, shape, mode="trilinear", align_corners=True)
-            setattr(self, name, nn.Parameter(finer.reshape(grid.shape[1], -1).T.contiguous()))
+            # Written out row by row: a column that only looks like one takes another way through the kernels.
+            rows = torch.empty(math.prod(shape), grid.shape[1], device=grid.device)
+            setattr(self, name, nn.Parameter(rows.copy_(finer.reshape(grid.shape[1], -1).T)))
         self._shape(shape)
 
     def roughness_gradient(self, density: float, colour: float) -> None:

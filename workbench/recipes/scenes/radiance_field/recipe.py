@@ -44,9 +44,10 @@ class RadianceField(Params):
                      label="Grid")  # fmt: skip
     roughness: float = knob(1e-5, "Weight of total variation: smoother surfaces, fewer specks; a tenth of it for "
                             "colours", low=0.0, high=1.0, when=_VOXELS)  # fmt: skip
-    background: Literal["white", "black", "random", "last colour"] = knob(
-        "white", "What lies behind the box, and behind what is transparent in a photograph"
-    )
+    background: Literal["auto", "white", "black", "random", "last colour"] = knob(
+        "auto", "What lies behind the box and behind what is transparent in a photograph; auto: chance colours where "
+        "photographs are transparent, else white",
+    )  # fmt: skip
     skip: bool = knob(True, "Pass over empty space once it is known", label="Skip empty space")
     exposure: bool = knob(False, "Learn how bright each photograph is, for cameras that chose it themselves")
     longest: int = knob(96, "Voxels along the longest side of the grid that is taken away; 160 in NeRF-MAE", low=8,
