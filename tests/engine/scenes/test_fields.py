@@ -28,8 +28,8 @@ from workbench.engine.scenes.fieldrendering import (
     view_rays,
 )
 from workbench.engine.scenes.fields import FieldFacts, VoxelField
-from workbench.engine.scenes.rooms import make_room, orbit_poses, render
 from workbench.engine.scenes.rooms import lens as room_lens
+from workbench.engine.scenes.rooms import make_room, orbit_poses, render
 
 KINDS = (
     FieldFacts("voxels", LOW, HIGH, side=8), FieldFacts("voxels", LOW, HIGH, side=8, view_dependent=True),
@@ -237,9 +237,7 @@ def looking_at(look: FieldLook, shown: str) -> FieldLook:
 def test_that_spread_is_the_mean_distance_of_two_looks() -> None:
     weights, step = torch.tensor([[0.2, 0.5, 0.3]]), torch.tensor([0.1])
     places = torch.tensor([[0.05, 0.15, 0.25]])
-    pairs = sum(
-        weights[0, i] * weights[0, j] * abs(places[0, i] - places[0, j]) for i in range(3) for j in range(3)
-    )
+    pairs = sum(weights[0, i] * weights[0, j] * abs(places[0, i] - places[0, j]) for i in range(3) for j in range(3))
     known = pairs + weights.square().sum() * 0.1 / 3
     assert spread(weights, places, step).item() == pytest.approx(float(known))
 

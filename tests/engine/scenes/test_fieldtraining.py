@@ -255,8 +255,8 @@ def test_that_rows_with_x_fastest_and_y_up_axes_turn_back_into_the_same_grid(tmp
     export.write_npz(tmp_path / "grid.npz", grid, RadianceMeta((0, 0, 0), (3, 4, 5), "exp"))
     with np.load(tmp_path / "grid.npz", allow_pickle=False) as found:
         # As NeRF-MAE's loader does it: (W·L·H, 4) to (H, L, W, 4), then W, L, H.
-        w, l, h = found["resolution"]
-        np.testing.assert_array_equal(found["rgbsigma"].reshape(h, l, w, 4).transpose(2, 1, 0, 3), grid)
+        width, length, height = found["resolution"]
+        np.testing.assert_array_equal(found["rgbsigma"].reshape(height, length, width, 4).transpose(2, 1, 0, 3), grid)
         assert str(found["density_kind"]) == "exp" and found["bbox_max"].tolist() == [3, 4, 5]
 
 

@@ -122,6 +122,7 @@ class _Course:
     def run(self) -> float:
         """The seconds that steps took."""
         self.resume()
+        show.frame(self.job, self.learner, show.first_view(self.learner))  # something to look around from
         self.job.step(self.learner.done)
         self.job.phase("training", self.total)
         try:
