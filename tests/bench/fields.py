@@ -37,7 +37,6 @@ from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPoo
 COMPARED = 2000
 """Pixels of held-out photographs that everyone is compared on."""
 INSTALL_S = 300
-White = Tensor
 
 
 def photographs(scene: int, images: int, size: int) -> Photographs:
@@ -56,9 +55,9 @@ class Ours:
 
     def __init__(self, kind: FieldKind, taken: Photographs, learning: Learning, budget_s: float, place: torch.device):
         torch.manual_seed(0)
-        facts = FieldFacts(kind, taken.low, taken.high, side=learning.start_side, levels=16 if place.type == "cuda" else 8,
-                           table_log2=19 if place.type == "cuda" else 14,
-                           finest=2048 if place.type == "cuda" else 256)  # fmt: skip
+        levels, table_log2, finest = (16, 19, 2048) if place.type == "cuda" else (8, 14, 256)
+        facts = FieldFacts(kind, taken.low, taken.high, side=learning.start_side, levels=levels, table_log2=table_log2,
+                           finest=finest)  # fmt: skip
         self.learner = Learner(fields.made(facts), taken, learning, place)
         self.budget_s, self.spent_s = budget_s, 0.0
 
@@ -71,8 +70,9 @@ class Ours:
         self.spent_s += time.perf_counter() - began
 
     def colours(self, rays: Rays) -> Tensor:
-        return pictured(self.learner.shown, rays, self.learner.learning.samples, torch.ones(3, device=rays.origins.device),
-                        occupancy=self.learner.empty).rgb  # fmt: skip
+        white = torch.ones(3, device=rays.origins.device)
+        learner = self.learner
+        return pictured(learner.shown, rays, learner.learning.samples, white, occupancy=learner.empty).rgb
 
 
 class Network(nn.Module):
@@ -211,13 +211,12 @@ def main() -> None:
     taken = photographs(asked.scene, asked.images, asked.size)
     test = compared(taken, place)
     quick = place.type == "cuda"
-    common = Learning(rays=4096 if quick else 512, samples=192 if quick else 96, side=160 if quick else 96, grow_at=0.15,
-                      skip_from=0.1)  # fmt: skip
+    rays, samples, side = (4096, 192, 160) if quick else (512, 96, 96)
+    common = Learning(rays=rays, samples=samples, side=side, grow_at=0.15, skip_from=0.1)
+    hashed = dataclasses.replace(common, rate=1.0, cells=128 if quick else 40)
     made: dict[str, Callable[[], Any]] = {
         "voxels": lambda: Ours("voxels", taken, common, marks[-1], place),
-        "hash": lambda: Ours(
-            "hash", taken, dataclasses.replace(common, rate=1.0, cells=128 if quick else 40), marks[-1], place
-        ),  # fmt: skip
+        "hash": lambda: Ours("hash", taken, hashed, marks[-1], place),
         "plain NeRF": lambda: PlainNerf(taken, place),
     }
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"

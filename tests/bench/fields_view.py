@@ -77,13 +77,13 @@ def main() -> None:
                 found[state].append(rate(learner, live, job, state, asked.seconds, look))
         job.writer.close()
     middle_of = {state: statistics.median(rates) for state, rates in found.items()}
-    told = {"steps_per_s": middle_of, "share_of_hidden": {state: middle_of[state] / middle_of["hidden"] for state in STATES},
-            "rounds": found, "view_s": live.spent_s}  # fmt: skip
+    shares = {state: middle_of[state] / middle_of["hidden"] for state in STATES}
+    told = {"steps_per_s": middle_of, "share_of_hidden": shares, "rounds": found, "view_s": live.spent_s}
     if asked.json:
         print(json.dumps(told))
         return
     for state in STATES:
-        print(f"{state:8}{middle_of[state]:8.1f} steps/s{told['share_of_hidden'][state]:8.1%} of hidden")  # type: ignore[index]
+        print(f"{state:8}{middle_of[state]:8.1f} steps/s{shares[state]:8.1%} of hidden")
 
 
 if __name__ == "__main__":
