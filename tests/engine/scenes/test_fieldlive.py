@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.engine.scenes.fieldviews import Ball, pose
@@ -47,7 +48,9 @@ def job(tmp_path: Path) -> Iterator[RunningJob]:
 
 
 def live(job: RunningJob, clock: Clock, **change: Any) -> LiveView:
-    learner = SimpleNamespace(shown=Ball(), empty=None, learning=SimpleNamespace(samples=48))
+    learner = SimpleNamespace(
+        shown=Ball(), empty=None, learning=SimpleNamespace(samples=48), backdrop=lambda: torch.ones(3)
+    )
     return LiveView(job, learner, "view", clock=clock, **change)  # type: ignore[arg-type]
 
 
@@ -177,8 +180,6 @@ def test_that_too_large_a_view_is_rendered_smaller_in_the_same_shape() -> None:
 
 
 def test_that_the_worker_renders_a_kept_field_coarse_to_fine_into_few_files(tmp_path: Path) -> None:
-    import torch
-
     from workbench.core.fields import FieldWish
     from workbench.core.problem import InputError, KnownTrouble
     from workbench.core.settings import Settings

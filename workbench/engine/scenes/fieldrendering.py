@@ -325,9 +325,9 @@ def pictured(
 def normals(field: Field, rays: Rays, depth: Tensor, *, step: float = 0.0) -> Tensor:
     """Directions (R, 3) in which density falls fastest where rays end; zero where they end nowhere.
 
-    Differences over `step` (a hundredth of the box's longest side, where none is given) to both sides.
+    Differences over `step` (a fortieth of the box's longest side, where none is given) to both sides.
     """
-    reach = step or field.longest / 100
+    reach = step or field.longest / 40
     hit = torch.isfinite(depth).nonzero()[:, 0]
     found = torch.zeros_like(rays.directions)
     points = rays.origins[hit] + rays.directions[hit] * depth[hit, None]

@@ -18,7 +18,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, QTimer
-from PySide6.QtGui import QHideEvent, QImage, QKeyEvent, QMouseEvent, QResizeEvent, QShowEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QHideEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import events as ev
@@ -65,6 +75,7 @@ class FrameView(ImageView):
         self.home: FieldLook | None = None
         self._wanted: FieldLook | None = None
         self._from: QPointF | None = None
+        self._behind = (0.0, 0.0, 0.0)
         self._asking: Asking | None = None
         self.canvas.setAccessibleName("View of the radiance field")
         self.canvas.setToolTip("Drag to turn, Shift and drag to move, wheel to go nearer, double click for the start")
@@ -94,9 +105,12 @@ class FrameView(ImageView):
         if self.look is None:
             self.look = self.home = content.frame.look
             self._soon.start()
+        self._behind = content.frame.behind
         self._paint(content.image, content.frame)
 
     def _paint(self, image: QImage, frame: FieldFrame) -> None:
+        if frame.look.shown == "colour":
+            image = in_front_of(image, frame.behind)
         self.canvas.show_image(image)
         coarse = f", pixels of {frame.coarseness}" if frame.coarseness > 1 else ""
         self.set_caption(f"{image.width()} × {image.height()} pixels{coarse}")
@@ -245,6 +259,7 @@ class FrameView(ImageView):
         self._rendered(msgspec.json.decode(raw, type=FieldFrame))
 
     def _rendered(self, frame: FieldFrame) -> None:
+        frame = msgspec.structs.replace(frame, behind=self._behind)
         with contextlib.suppress(OSError, ValueError):  # written over by a newer one meanwhile
             self._paint(image_of(np.load(frame.rgba, allow_pickle=False)), frame)
 
@@ -276,6 +291,16 @@ def image_of(rgba: NDArray[np.uint8]) -> QImage:
     """(h, w, 4) as a picture of its own."""
     height, width = rgba.shape[:2]
     return QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+
+
+def in_front_of(image: QImage, behind: tuple[float, float, float]) -> QImage:
+    """A picture with opacity in front of a colour."""
+    found = QImage(image.size(), QImage.Format.Format_RGB32)
+    found.fill(QColor.fromRgbF(*behind))
+    painter = QPainter(found)
+    painter.drawImage(0, 0, image)
+    painter.end()
+    return found
 
 
 # Viewpoints -----------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def made(params: RadianceField, taken: Photographs, seed: int) -> Field:
     return fields.made(FieldFacts(
         params.field, taken.low, taken.high, side=min(params.start_side, params.side), levels=params.levels,
         view_dependent=params.view_dependent, table_log2=params.table_log2, finest=params.finest, width=params.width,
-        depth=params.depth,
+        depth=params.depth, octaves=params.octaves,
     ))  # fmt: skip
 
 

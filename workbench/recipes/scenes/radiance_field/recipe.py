@@ -59,6 +59,8 @@ class RadianceField(Params):
                        more=True)  # fmt: skip
     width: int = knob(64, "Width of the plain network", low=16, high=512, when=_PLAIN, more=True)
     depth: int = knob(4, "Layers of the plain network", low=2, high=16, when=_PLAIN, more=True)
+    octaves: int = knob(6, "Frequencies of positions that the plain network sees; 10 in the paper, for large pictures",
+                        low=1, high=16, when=_PLAIN, more=True)  # fmt: skip
     view_dependent: bool = knob(False, "Voxels hold features, and a small network sees the direction: for gloss",
                                 when=_VOXELS, more=True)  # fmt: skip
     start_side: int = knob(48, "Voxels along the longest side at first", low=8, high=512, when=_VOXELS, more=True)
@@ -97,7 +99,7 @@ _V, _H, _P, _ROUGH, _WHOLE = "voxels", "hash grid", "plain NeRF", "voxels, no va
 
 CLAIM = Claim(
     arms={
-        _V: _ARM, _H: _ARM.replace(field=HASH, rate=1.0), _P: _ARM.replace(field=PLAIN, rate=2.0),
+        _V: _ARM, _H: _ARM.replace(field=HASH, rate=1.0), _P: _ARM.replace(field=PLAIN, rate=4.0),
         _ROUGH: _ARM.replace(roughness=0.0), _WHOLE: _ARM.replace(skip=False),
     },
     statements=(

@@ -15,7 +15,7 @@ from workbench.core.job import Job
 from workbench.core.kinds import Cameras, Frame, ImageGrid, Mesh, Outcomes, Points, RadianceGrid
 from workbench.core.scenes import CamerasDoc, Viewpoint
 from workbench.engine.scenes import fieldexport
-from workbench.engine.scenes.fieldlive import progressive, shaded_depth
+from workbench.engine.scenes.fieldlive import backdrop_of, progressive, shaded_depth
 from workbench.engine.scenes.fieldrendering import normals
 from workbench.engine.scenes.fieldtraining import Learner, Seen
 from workbench.engine.scenes.fieldviews import Photograph
@@ -72,7 +72,7 @@ def first_view(learner: Learner) -> FieldLook:
 def frame(job: Job, learner: Learner, look: FieldLook) -> None:
     """A view of the field, as the live one."""
     made = [one for one in progressive(learner.shown, look, learner.learning.samples, occupancy=learner.empty) if one]
-    meta = msgspec.to_builtins(FieldFrame(look, 1))
+    meta = msgspec.to_builtins(FieldFrame(look, 1, behind=backdrop_of(learner)))
     job.artifact("view", Frame, lambda path: Image.fromarray(made[-1].rgba).save(path), title="The view",
                  parts={"depth": made[-1].depth}, meta=meta)  # fmt: skip
 
