@@ -47,3 +47,5 @@ class FieldFrame(msgspec.Struct, frozen=True, omit_defaults=True):
     rgba: str = ""
     depth: str = ""
     seconds: float = 0.0
+    behind: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """The colour, 0 to 1, that was learned to lie behind the field: for views of the field alone."""

@@ -12,10 +12,14 @@ from typing import TypeVar
 
 import msgspec
 
+from workbench.core import events as ev
+
 T = TypeVar("T", bound=msgspec.Struct)
 FOLDER = "asked"
 LASTS_S = 60.0
 """A document that was not renewed for so long is of a window that is gone."""
+TAIL_BYTES = 1 << 16
+"""No last event is longer."""
 
 
 def asked_path(run: Path, name: str) -> Path:
@@ -58,3 +62,15 @@ class AskedFile:
             return msgspec.json.decode(self._bytes, type=kind)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
+
+
+def is_over(run: Path) -> bool:
+    """Whether the last event of a run's folder says that nobody is there to be asked any more."""
+    try:
+        with (run / "events.jsonl").open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read().rstrip(b"\n").rsplit(b"\n", 1)
+        return isinstance(ev.decode_event(lines[-1]), ev.Finished | ev.Failed | ev.Cancelled)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return False

@@ -160,7 +160,8 @@ class LiveView:
         from PIL import Image
 
         now = self._clock()
-        meta = msgspec.to_builtins(FieldFrame(look, made.coarseness, seconds=now - self._began_at))
+        behind = backdrop_of(self.learner)
+        meta = msgspec.to_builtins(FieldFrame(look, made.coarseness, seconds=now - self._began_at, behind=behind))
         apart = KEPT_EVERY_S * 2 ** (self._kept // KEPT)
         if finest and now - self._kept_at >= apart:
             self._kept, self._kept_at = self._kept + 1, now
@@ -173,6 +174,12 @@ class LiveView:
         _replace(picture, lambda path: Image.fromarray(made.rgba).save(path, "PNG", compress_level=1))
         _replace(depth, lambda path: _save_array(path, made.depth))
         self.job.artifact(self.slot, Frame, picture, title="The view", parts={"depth": depth}, meta=meta)
+
+
+def backdrop_of(learner: Learner) -> tuple[float, float, float]:
+    """What lies behind a field while it is learned."""
+    red, green, blue = learner.backdrop().tolist()
+    return red, green, blue
 
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:

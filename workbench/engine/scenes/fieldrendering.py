@@ -70,12 +70,12 @@ def camera_rays(pose: Tensor, right: Tensor, down: Tensor) -> Rays:
 def lens_rays(pose: Placement, lens: Lens) -> Rays:
     """A ray for each pixel of a photograph, row by row."""
     rows, columns = torch.meshgrid(torch.arange(lens.height) + 0.5, torch.arange(lens.width) + 0.5, indexing="ij")
-    return pixel_rays(torch.tensor(pose).reshape(4, 4), lens, columns.flatten(), rows.flatten())
+    return pixel_rays(torch.tensor(pose, dtype=torch.float32).reshape(4, 4), lens, columns.flatten(), rows.flatten())
 
 
 def view_rays(view: Viewpoint, width: int, height: int) -> Rays:
     """A ray for each pixel of what a person looks at, row by row; parallel ones where the view is orthographic."""
-    pose = torch.tensor(view.pose).reshape(4, 4)
+    pose = torch.tensor(view.pose, dtype=torch.float32).reshape(4, 4)
     rows, columns = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     right, down = columns.flatten() - width / 2, rows.flatten() - height / 2
     if not view.orthographic:
@@ -121,6 +121,7 @@ class Occupancy:
         device = field.low.device
         self.optical = torch.zeros(self.shape, device=device)
         self.filled = torch.ones(self.shape, dtype=torch.bool, device=device)
+        self.looked = False
         self._scale = torch.tensor(self.shape, device=device, dtype=torch.float32) / (field.high - field.low)
         self._low = field.low
 
@@ -134,7 +135,14 @@ class Occupancy:
             moved = some + torch.rand(some.shape, generator=chance)
             found.append(field.density(moved.to(device) / self._scale + self._low))
         self.optical = torch.maximum(self.optical * self.FADE, torch.cat(found).view(self.shape) * self.edge)
+        self.looked = True
         self.settle()
+
+    def forget(self) -> None:
+        """Take everything for filled again, until the next look."""
+        self.looked = False
+        self.optical.zero_()
+        self.filled.fill_(True)
 
     def settle(self) -> None:
         """Work out which cells are filled from what was seen."""
@@ -317,9 +325,9 @@ def pictured(
 def normals(field: Field, rays: Rays, depth: Tensor, *, step: float = 0.0) -> Tensor:
     """Directions (R, 3) in which density falls fastest where rays end; zero where they end nowhere.
 
-    Differences over `step` (a hundredth of the box's longest side, where none is given) to both sides.
+    Differences over `step` (a fortieth of the box's longest side, where none is given) to both sides.
     """
-    reach = step or field.longest / 100
+    reach = step or field.longest / 40
     hit = torch.isfinite(depth).nonzero()[:, 0]
     found = torch.zeros_like(rays.directions)
     points = rays.origins[hit] + rays.directions[hit] * depth[hit, None]

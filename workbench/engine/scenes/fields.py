@@ -45,6 +45,7 @@ class FieldFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     finest: int = 512
     width: int = 64
     depth: int = 4
+    octaves: int = 6
 
 
 class Field(nn.Module):
@@ -149,7 +150,9 @@ class VoxelField(Field):
             grid = getattr(self, name)
             block = grid.T.reshape(1, -1, *self.shape)
             finer = nn.functional.interpolate(block, shape, mode="trilinear", align_corners=True)
-            setattr(self, name, nn.Parameter(finer.reshape(grid.shape[1], -1).T.contiguous()))
+            # Written out row by row: a column that only looks like one takes another way through the kernels.
+            rows = torch.empty(math.prod(shape), grid.shape[1], device=grid.device)
+            setattr(self, name, nn.Parameter(rows.copy_(finer.reshape(grid.shape[1], -1).T)))
         self._shape(shape)
 
     def roughness_gradient(self, density: float, colour: float) -> None:
@@ -224,22 +227,23 @@ class HashField(Field):
 class PlainField(Field):
     """A network of frequencies of the position, and nothing in space itself (NeRF, sec. 5.1): the baseline.
 
-    Ten frequencies of positions, four of directions, the input again in the middle layer. Density is softplus in place
-    of ReLU, which saves it from starts at which nothing is seen and nothing is learned.
+    Frequencies of positions (the paper's ten learn pictures of 64 pixels far more slowly than six), four of directions,
+    the input again in the middle layer. Density is softplus in place of ReLU, which saves it from starts at which
+    nothing is seen and nothing is learned.
     """
 
-    def __init__(self, low: Triple, high: Triple, *, width: int, depth: int) -> None:
+    def __init__(self, low: Triple, high: Triple, *, width: int, depth: int, octaves: int = 10) -> None:
         super().__init__(low, high)
-        self.width, self.depth = width, depth
+        self.width, self.depth, self.octaves = width, depth, octaves
         self.skip = depth // 2
-        inputs = 3 + 3 * 2 * 10
+        inputs = 3 + 3 * 2 * octaves
         sizes = [inputs] + [width + (inputs if one == self.skip else 0) for one in range(1, depth)]
         self.layers = nn.ModuleList(nn.Linear(size, width) for size in sizes)
         self.dense = nn.Linear(width, 1)
         self.colours = nn.Sequential(nn.Linear(width + 27, width // 2), nn.ReLU(), nn.Linear(width // 2, 3))
 
     def seen(self, points: Tensor) -> tuple[Tensor, Tensor | None]:
-        given = waves(2 * (points - self.low) / self.longest - 1, 10)
+        given = waves(2 * (points - self.low) / self.longest - 1, self.octaves)
         found = given
         for at, layer in enumerate(self.layers):
             found = torch.relu(layer(torch.cat([found, given], 1) if at == self.skip and at else found))
@@ -257,7 +261,7 @@ class PlainField(Field):
     @property
     def facts(self) -> FieldFacts:
         low, high = self._box()
-        return FieldFacts("plain", low, high, width=self.width, depth=self.depth)
+        return FieldFacts("plain", low, high, width=self.width, depth=self.depth, octaves=self.octaves)
 
 
 def waves(values: Tensor, octaves: int) -> Tensor:
@@ -295,7 +299,7 @@ def made(facts: FieldFacts) -> Field:
             return HashField(facts.low, facts.high, levels=facts.levels, table_log2=facts.table_log2,
                              finest=facts.finest)  # fmt: skip
         case _:
-            return PlainField(facts.low, facts.high, width=facts.width, depth=facts.depth)
+            return PlainField(facts.low, facts.high, width=facts.width, depth=facts.depth, octaves=facts.octaves)
 
 
 def save(field: Field, folder: Path) -> None:

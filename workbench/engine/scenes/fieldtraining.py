@@ -114,7 +114,7 @@ class Learner:
         """One step; returns the mean squared error of its colours as a tensor on the device."""
         learning = self.learning
         self._grow()
-        if self.skips and self.done % LOOK_EVERY == 0:
+        if self.skips and (self.done % LOOK_EVERY == 0 or not self.occupancy.looked):
             self.occupancy.look(self.field, self.chance(1))
         factor = self.rate_factor()
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
@@ -128,6 +128,10 @@ class Learner:
                                far_enough=far_enough)  # fmt: skip
         loss, told = self._loss(found, target, image)
         loss = loss + learning.spread * apart
+        if not loss.requires_grad:  # all of it counts as empty: a mistake early on, from which nothing leads back
+            self.occupancy.forget()
+            self.done += 1
+            return told
         loss.backward()  # type: ignore[no-untyped-call]
         if isinstance(self.field, VoxelField) and self.done % ROUGHNESS_EVERY == 0:
             share = ROUGHNESS_EVERY / learning.rays  # the colour loss is a mean over rays, and so is this
@@ -198,7 +202,7 @@ class Learner:
         """All that going on needs, as a tree that engine.checkpoints writes."""
         return {
             "done": self.done, "field": self.field.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "exposure": self.exposure.detach(), "optical": self.occupancy.optical,
+            "exposure": self.exposure.detach(), "optical": self.occupancy.optical, "looked": self.occupancy.looked,
             "smooth": None if self.smooth is None else self.smooth.state_dict(),
             "side": max(self.field.shape) if isinstance(self.field, VoxelField) else 0,
         }  # fmt: skip
@@ -222,7 +226,8 @@ class Learner:
             self.exposure.copy_(tree["exposure"])
         self.occupancy.optical = tree["optical"].to(self.device)
         self.done = tree["done"]
-        if self.skips and self.done:
+        self.occupancy.looked = tree["looked"]
+        if self.occupancy.looked:
             self.occupancy.settle()
 
 

@@ -61,6 +61,11 @@ class Photographs:
     high: Triple
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_alpha(self) -> bool:
+        """Whether any photograph is transparent anywhere."""
+        return any(one.pixels.shape[-1] == 4 for one in self.learned)
+
 
 def chosen(taken: Sequence[Photograph], low: Triple | None, high: Triple | None, *, field: str = "pictures",
            place: str = "") -> Photographs:  # fmt: skip
@@ -111,7 +116,7 @@ def _looks_into(one: Photograph, low: Triple, high: Triple) -> bool:
     """Whether any of a few rays over the picture meets the box ahead of the camera."""
     lens = one.lens
     across, down = np.meshgrid(np.linspace(0, lens.width, 9), np.linspace(0, lens.height, 9))
-    pose = torch.tensor(one.pose).reshape(4, 4)
+    pose = torch.tensor(one.pose, dtype=torch.float32).reshape(4, 4)
     plane = [torch.from_numpy(values.ravel()).float() for values in ((across - lens.cx) / lens.fx,
                                                                       (down - lens.cy) / lens.fy)]  # fmt: skip
     rays = camera_rays(pose, *plane)
@@ -192,8 +197,7 @@ class PixelPool:
         lenses = [one.lens for one in taken]
         self.width = torch.tensor([one.width for one in lenses], device=device)
         self.lens = torch.tensor([[one.fx, one.fy, one.cx, one.cy] for one in lenses], device=device)
-        self.poses = torch.tensor([one.pose for one in taken], device=device).view(-1, 4, 4)
-        self.has_alpha = any(one.pixels.shape[-1] == 4 for one in taken)
+        self.poses = torch.tensor([one.pose for one in taken], dtype=torch.float32, device=device).view(-1, 4, 4)
 
     def drawn(self, count: int, chance: torch.Generator) -> tuple[Rays, Tensor, Tensor]:
         """Rays of chance pixels, their colours with alpha (count, 4) from 0 to 1, and whose they are (count,)."""

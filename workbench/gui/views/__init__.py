@@ -16,6 +16,7 @@ _VIEWS = {
     "attention": "attention:AttentionView",
     "image": "image:ImageView",
     "image-grid": "image:ImageView",
+    "frame": "frame:FrameView",
     "volume": "volume:VolumeView",
     "labels": "volume:LabelsView",
     "slide": "slide:SlideView",

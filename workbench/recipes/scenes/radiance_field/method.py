@@ -19,7 +19,7 @@ from workbench.engine.devices import Place, place_of
 from workbench.engine.scenes import fields
 from workbench.engine.scenes.fieldlive import LiveView
 from workbench.engine.scenes.fields import Field, FieldFacts
-from workbench.engine.scenes.fieldtraining import Learner, Learning, Seen, mean_scores, seen
+from workbench.engine.scenes.fieldtraining import Background, Learner, Learning, Seen, mean_scores, seen
 from workbench.engine.scenes.fieldviews import Photographs
 
 from . import show
@@ -33,10 +33,16 @@ WATCHED = 2
 CHECKPOINT_SHARE = 0.05
 
 
-def learning_of(params: RadianceField, seed: int) -> Learning:
-    """How the knobs say to learn."""
+def learning_of(params: RadianceField, seed: int, *, has_alpha: bool) -> Learning:
+    """How the knobs say to learn.
+
+    Before chance colours nothing can hide: on white a field of photographs that are mostly white fills up with white.
+    """
+    background: Background = "random" if has_alpha else "white"
+    if params.background != "auto":
+        background = params.background
     return Learning(
-        steps=params.steps, rays=params.rays, samples=params.samples, background=params.background, rate=params.rate,
+        steps=params.steps, rays=params.rays, samples=params.samples, background=background, rate=params.rate,
         start_side=params.start_side, grow_at=params.grow_at, side=params.side, roughness_density=params.roughness,
         roughness_colour=params.roughness / 10, entropy=params.entropy, spread=params.spread, calm=params.calm,
         skip_from=params.skip_from if params.skip else 1.0, exposure=params.exposure,
@@ -52,7 +58,7 @@ def made(params: RadianceField, taken: Photographs, seed: int) -> Field:
     return fields.made(FieldFacts(
         params.field, taken.low, taken.high, side=min(params.start_side, params.side), levels=params.levels,
         view_dependent=params.view_dependent, table_log2=params.table_log2, finest=params.finest, width=params.width,
-        depth=params.depth,
+        depth=params.depth, octaves=params.octaves,
     ))  # fmt: skip
 
 
@@ -87,7 +93,7 @@ def train(job: Job, params: RadianceField) -> None:
     place = place_of(job)
     taken, doc = load(job, params)
     field = made(params, taken, job.seed)
-    learner = Learner(field, taken, learning_of(params, job.seed), place.device)
+    learner = Learner(field, taken, learning_of(params, job.seed, has_alpha=taken.has_alpha), place.device)
     count = sum(one.numel() for one in field.parameters())
     job.log(f"A {params.field} field of {count:,} numbers in a box of {_sides(taken)} on {place.name}.")
     spent = _Course(job, learner, params, place).run()
@@ -116,6 +122,7 @@ class _Course:
     def run(self) -> float:
         """The seconds that steps took."""
         self.resume()
+        show.frame(self.job, self.learner, show.first_view(self.learner))  # something to look around from
         self.job.step(self.learner.done)
         self.job.phase("training", self.total)
         try:

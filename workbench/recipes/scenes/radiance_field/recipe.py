@@ -44,9 +44,10 @@ class RadianceField(Params):
                      label="Grid")  # fmt: skip
     roughness: float = knob(1e-5, "Weight of total variation: smoother surfaces, fewer specks; a tenth of it for "
                             "colours", low=0.0, high=1.0, when=_VOXELS)  # fmt: skip
-    background: Literal["white", "black", "random", "last colour"] = knob(
-        "white", "What lies behind the box, and behind what is transparent in a photograph"
-    )
+    background: Literal["auto", "white", "black", "random", "last colour"] = knob(
+        "auto", "What lies behind the box and behind what is transparent in a photograph; auto: chance colours where "
+        "photographs are transparent, else white",
+    )  # fmt: skip
     skip: bool = knob(True, "Pass over empty space once it is known", label="Skip empty space")
     exposure: bool = knob(False, "Learn how bright each photograph is, for cameras that chose it themselves")
     longest: int = knob(96, "Voxels along the longest side of the grid that is taken away; 160 in NeRF-MAE", low=8,
@@ -58,6 +59,8 @@ class RadianceField(Params):
                        more=True)  # fmt: skip
     width: int = knob(64, "Width of the plain network", low=16, high=512, when=_PLAIN, more=True)
     depth: int = knob(4, "Layers of the plain network", low=2, high=16, when=_PLAIN, more=True)
+    octaves: int = knob(6, "Frequencies of positions that the plain network sees; 10 in the paper, for large pictures",
+                        low=1, high=16, when=_PLAIN, more=True)  # fmt: skip
     view_dependent: bool = knob(False, "Voxels hold features, and a small network sees the direction: for gloss",
                                 when=_VOXELS, more=True)  # fmt: skip
     start_side: int = knob(48, "Voxels along the longest side at first", low=8, high=512, when=_VOXELS, more=True)
@@ -96,7 +99,7 @@ _V, _H, _P, _ROUGH, _WHOLE = "voxels", "hash grid", "plain NeRF", "voxels, no va
 
 CLAIM = Claim(
     arms={
-        _V: _ARM, _H: _ARM.replace(field=HASH, rate=1.0), _P: _ARM.replace(field=PLAIN, rate=2.0),
+        _V: _ARM, _H: _ARM.replace(field=HASH, rate=1.0), _P: _ARM.replace(field=PLAIN, rate=4.0),
         _ROUGH: _ARM.replace(roughness=0.0), _WHOLE: _ARM.replace(skip=False),
     },
     statements=(

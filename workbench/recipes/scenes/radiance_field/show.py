@@ -15,7 +15,7 @@ from workbench.core.job import Job
 from workbench.core.kinds import Cameras, Frame, ImageGrid, Mesh, Outcomes, Points, RadianceGrid
 from workbench.core.scenes import CamerasDoc, Viewpoint
 from workbench.engine.scenes import fieldexport
-from workbench.engine.scenes.fieldlive import progressive, shaded_depth
+from workbench.engine.scenes.fieldlive import backdrop_of, progressive, shaded_depth
 from workbench.engine.scenes.fieldrendering import normals
 from workbench.engine.scenes.fieldtraining import Learner, Seen
 from workbench.engine.scenes.fieldviews import Photograph
@@ -25,6 +25,7 @@ from .recipe import RadianceField
 SURFACE = 0.5
 GAP = 2
 LEAST_SIDE = 128
+VIEW_PX = 160
 
 
 def held_out(job: Job, learner: Learner, found: list[Seen], title: str) -> None:
@@ -58,19 +59,20 @@ def _normals(learner: Learner, photograph: Photograph, one: Seen) -> NDArray[Any
 
 
 def first_view(learner: Learner) -> FieldLook:
-    """What the first held-out photograph looked at, twice as large."""
+    """What the first held-out photograph looked at, twice as large where that is small."""
     one = (learner.taken.held_out or learner.taken.learned)[0]
     ahead = [-one.pose[axis * 4 + 2] for axis in range(3)]
     reach = max(b - a for a, b in zip(learner.taken.low, learner.taken.high, strict=True)) / 2
     about = tuple(one.pose[axis * 4 + 3] + reach * ahead[axis] for axis in range(3))
     view = Viewpoint(one.pose, (about[0], about[1], about[2]), one.lens.height_deg)
-    return FieldLook(view, 2 * one.lens.width, 2 * one.lens.height)
+    scale = min(2.0, VIEW_PX / max(one.lens.width, one.lens.height))
+    return FieldLook(view, round(scale * one.lens.width), round(scale * one.lens.height))
 
 
 def frame(job: Job, learner: Learner, look: FieldLook) -> None:
     """A view of the field, as the live one."""
     made = [one for one in progressive(learner.shown, look, learner.learning.samples, occupancy=learner.empty) if one]
-    meta = msgspec.to_builtins(FieldFrame(look, 1))
+    meta = msgspec.to_builtins(FieldFrame(look, 1, behind=backdrop_of(learner)))
     job.artifact("view", Frame, lambda path: Image.fromarray(made[-1].rgba).save(path), title="The view",
                  parts={"depth": made[-1].depth}, meta=meta)  # fmt: skip
 
