@@ -268,7 +268,7 @@ def test_that_a_run_chooses_a_rate_and_shows_grids_boxes_and_tables(first: RunFo
     assert state.phase == "finished", state.problem and state.problem.text()
     assert state.results["rate_labels"] in (2e-3, 1e-3)
     assert {"miou", "macc", "room_miou", "ap25", "ap50", "recall25", "held_out_error"} <= set(state.results)
-    curves = {event.series for event in first.events() if isinstance(event, ev.Metric) and event.name == "miou"}
+    curves = {event.series for event in first.events() if isinstance(event, ev.Metric) and event.name == "mean_iou"}
     assert curves == {"labels, rate 0.002, validation", "labels, rate 0.001, validation", "test"}
 
 

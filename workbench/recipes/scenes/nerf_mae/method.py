@@ -57,7 +57,7 @@ def train(job: Job, params: NerfMae) -> None:
         job.result(name, value)
     said = {name: _test(job, folder, name, grids=grids, params=params, place=place) for name in learned}
     if said.get(LABELS) or said.get(BOXES):
-        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or ())
+        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or (), grids.names)
     if params.keep_model:
         _save(job, folder, state, learned=learned, grids=grids, params=params)
     for file in folder.glob("*.safetensors"):

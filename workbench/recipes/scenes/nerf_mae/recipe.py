@@ -180,13 +180,14 @@ CLAIM = Claim(
     },
     writes={
         "original": RadianceGrid, "masked": RadianceGrid, "restored": RadianceGrid, "pictures": ImageGrid,
-        "answers": ImageGrid, "reconstruction": Curve, "loss": Curve, "miou": Curve, "ap25": Curve, "psnr": Curve,
-        "found": Boxes, "named": RadianceGrid, "finer": RadianceGrid, "per_class": Table, "per_overlap": Table,
-        "outcomes": Outcomes, "outcomes_boxes": Outcomes,
+        "answers": ImageGrid, "reconstruction": Curve, "loss": Curve, "mean_iou": Curve, "average_precision": Curve,
+        "psnr": Curve, "found": Boxes, "named": RadianceGrid, "finer": RadianceGrid, "per_class": Table,
+        "per_overlap": Table, "outcomes": Outcomes, "outcomes_boxes": Outcomes,
     },
     layout=(
-        ("original", "masked", "restored"), ("pictures", "answers"), ("reconstruction", "loss", "miou", "ap25"),
-        ("found", "named"), ("per_class", "per_overlap"), ("finer", "psnr"),
+        ("original", "masked", "restored"), ("pictures", "answers"),
+        ("reconstruction", "loss", "mean_iou", "average_precision"), ("found", "named"),
+        ("per_class", "per_overlap"), ("finer", "psnr"),
     ),
     presets={
         "smoke": NerfMae(
