@@ -45,8 +45,9 @@ Labels = ArtifactKind(
 )  # fmt: skip
 Slide = ArtifactKind("slide", ".tif", "a whole slide with the scores of its tiles",
                      "a pyramid TIFF; its meta is a SlideMeta (mpp, tiles, scores)")  # fmt: skip
-Points = ArtifactKind("points", ".ply", "a point cloud")
-Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh")
+Points = ArtifactKind("points", ".ply", "a point cloud",
+                      "vertices x, y, z, red, green, blue, nx, ny, nz; further properties are scalars")  # fmt: skip
+Mesh = ArtifactKind("mesh", ".ply", "a triangle mesh", "vertices as of points, and faces of equal length")
 RadianceGrid = ArtifactKind("radiance-grid", ".npy", "colour and density in space",
                             "(X, Y, Z, 4) float32, a RadianceMeta in its meta")  # fmt: skip
 Boxes = ArtifactKind("boxes", ".json", "boxes with labels and scores in a radiance grid",

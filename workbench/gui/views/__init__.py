@@ -23,6 +23,11 @@ _VIEWS = {
     "tiers": "audio:TiersView",
     "clips": "clipsview:ClipsView",
     "clip": "clip:ClipView",
+    "points": "scene:PointsView",
+    "mesh": "scene:MeshView",
+    "radiance-grid": "scene:RadianceView",
+    "boxes": "scene:BoxesView",
+    "cameras": "scene:CamerasView",
 }
 
 

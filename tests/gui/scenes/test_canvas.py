@@ -1,0 +1,287 @@
+"""The canvas on a display without OpenGL: what is seen, picked, and how one moves; it must be true though coarse."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt
+from PySide6.QtGui import QImage, QKeyEvent, QPainter
+from PySide6.QtTest import QTest
+
+from tests.gui.scenes import things
+from workbench.core.scenes import ClipPlane, Measure, Viewpoint
+from workbench.gui.scenes import gaze as gz
+from workbench.gui.scenes import overlay, wires
+from workbench.gui.scenes.canvas import SceneCanvas
+from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
+
+WIDE, HIGH = 240, 180
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def canvas(qtbot, scene):
+    found = SceneCanvas(scene)
+    found.troubles = []
+    found.troubled.connect(found.troubles.append)
+    qtbot.addWidget(found)
+    found.resize(WIDE, HIGH)
+    found.show()
+    yield found
+    assert found.troubles == []
+
+
+def pixels(image: QImage) -> np.ndarray:
+    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4).astype(int)
+
+
+def from_above(scene: Scene, reach: float = 2.0) -> None:
+    """Straight down, orthographic: a pixel is `2 · reach / HIGH` wide, the scene's origin in the middle."""
+    pose = gz.looking(np.array([0, 0, 10.0]), np.zeros(3), np.array([0, 1.0, 0]))
+    scene.look_from(Viewpoint(pose, orthographic=True, height=2 * reach))
+
+
+def settled(qtbot, canvas) -> np.ndarray:
+    qtbot.waitUntil(lambda: canvas.whole, timeout=10_000)
+    return pixels(canvas.grab().toImage())
+
+
+def test_that_what_lies_nearer_hides_what_lies_behind_it_from_every_side(qtbot, canvas, scene, tmp_path):
+    scene.set_nodes([things.square(tmp_path, z=0.5, colour=(255, 0, 0), name="high"),
+                     things.wall(tmp_path, z=-0.5, colour=(0, 0, 255), name="low")])  # fmt: skip
+    from_above(scene)
+    assert settled(qtbot, canvas)[HIGH // 2 + 4, WIDE // 2 + 4, :3].tolist() == [255, 0, 0]
+    pose = gz.looking(np.array([0, 0, -10.0]), np.zeros(3), np.array([0, 1.0, 0]))
+    scene.look_from(msgspec.structs.replace(scene.view, pose=pose))
+    red, green, blue = settled(qtbot, canvas)[HIGH // 2 + 4, WIDE // 2 + 4, :3]
+    assert blue > 200 and red == green == 0
+
+
+def test_that_a_pick_tells_the_point_that_is_seen_and_where_it_is(canvas, scene, tmp_path):
+    node = things.square(tmp_path)
+    scene.set_nodes([node])
+    from_above(scene)
+    name, element, place = canvas.pick(WIDE / 2 + 30, HIGH / 2 - 20)
+    at = np.load(node.thing.positions)[element]
+    assert name == "square" and place == pytest.approx(at, abs=0.06)
+    assert place[:2] == pytest.approx([30 * 4 / HIGH, 20 * 4 / HIGH], abs=0.03)
+    assert canvas.pick(3, 3) is None
+
+
+def test_that_boxes_and_cameras_are_picked_by_their_lines(canvas, scene):
+    scene.set_nodes([things.boxes(), things.cameras()])
+    from_above(scene, reach=6)
+    for node, points, element in (
+        ("boxes", wires.corners_of(scene.nodes["boxes"].thing.boxes[1])[[4, 5]], 1),
+        ("cameras", wires.frustum(scene.nodes["cameras"].thing.images[1], 1.0)[[0, 0]], 1),
+    ):
+        x, y, _ = canvas.project(points).mean(axis=0)
+        assert canvas.pick(x, y)[:2] == (node, element)
+
+
+def test_that_hidden_clipped_and_left_out_things_are_not_seen(qtbot, canvas, scene, tmp_path):
+    node = things.square(tmp_path, colour=(0, 255, 0))
+    scene.set_nodes([node])
+    from_above(scene)
+    row = HIGH // 2 + 3
+    left, right = WIDE // 2 - 22, WIDE // 2 + 22
+    green = [0, 255, 0]
+    assert settled(qtbot, canvas)[row, [left, right], :3].tolist() == [green, green]
+    scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.0),))
+    found = settled(qtbot, canvas)
+    assert found[row, left, :3].tolist() == green and found[row, right, :3].tolist() != green
+    scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.0, on=False),))
+    east = np.load(node.thing.positions)[:, 0]
+    scene.put([msgspec.structs.replace(node, hidden=things.kept(tmp_path, "hidden", east < 0))])
+    found = settled(qtbot, canvas)
+    assert found[row, left, :3].tolist() != green and found[row, right, :3].tolist() == green
+    scene.put([msgspec.structs.replace(node, look={"colour_by": "column:side", "without": (1,)})])
+    found = settled(qtbot, canvas)
+    assert found[row, left, 0] > 50 and found[row, right, :3].max() < 150
+    scene.put([msgspec.structs.replace(node, shown=False)])
+    assert settled(qtbot, canvas)[row, [left, right], :3].max() < 150
+
+
+def test_that_a_drag_orbits_around_the_views_point_and_never_over_the_pole(canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path)])
+    before = np.linalg.norm(matrix_of(scene.view.pose)[:3, 3] - scene.view.about)
+    QTest.mousePress(canvas, LEFT, pos=QPoint(120, 90))
+    for step in range(1, 40):
+        QTest.mouseMove(canvas, QPoint(120 + step, 90 + 12 * step))
+    QTest.mouseRelease(canvas, LEFT, pos=QPoint(160, 170))
+    for _ in range(40):
+        canvas.navigator.orbit(3, 30)
+    pose = matrix_of(scene.view.pose)
+    assert np.linalg.norm(pose[:3, 3] - scene.view.about) == pytest.approx(before)
+    assert pose[2, 1] >= 0 and pose[2, 2] == pytest.approx(1, abs=1e-3)  # from above, not upside down
+    assert pose[2, 0] == pytest.approx(0, abs=1e-9)  # the horizon stays level
+
+
+def test_that_panning_shifts_the_views_point_by_the_pixels_that_the_mouse_moved(canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path)])
+    about = np.array([scene.view.about])
+    before = canvas.project(about)[0, :2]
+    canvas.navigator.pan(25, -14)
+    assert canvas.project(about)[0, :2] - before == pytest.approx([25, -14], abs=1e-6)
+
+
+@pytest.mark.parametrize("orthographic", [False, True])
+def test_that_the_wheel_comes_nearer_to_what_is_under_the_pointer(canvas, scene, tmp_path, orthographic):
+    scene.set_nodes([things.wall(tmp_path)])
+    if orthographic:
+        canvas.navigator.orthographic()
+    gaze = canvas.gaze()
+    place = gaze.at_depth(150, 80, float(gaze.project(np.array([scene.view.about]))[0, 2]))
+    canvas.navigator.zoom(0.5, place)
+    assert canvas.project(place)[0, :2] == pytest.approx([150, 80], abs=1e-6)
+    depth = canvas.project(place)[0, 2]
+    assert canvas.gaze().pixel_size(depth) == pytest.approx(gaze.pixel_size(gaze.project(place)[0, 2]) / 2)
+
+
+def test_that_parallel_lines_of_sight_keep_what_is_around_the_point_as_large(canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path)])
+    about = np.array(scene.view.about)
+    across = matrix_of(scene.view.pose)[:3, 0] * 0.1
+    before = canvas.project(np.array([about, about + across]))
+    canvas.navigator.orthographic()
+    assert canvas.project(np.array([about, about + across]))[:, :2] == pytest.approx(before[:, :2], abs=0.5)
+    view = scene.view
+    canvas.navigator.orthographic()
+    assert not scene.view.orthographic and view.orthographic
+    assert canvas.project(np.array([about, about + across]))[:, :2] == pytest.approx(before[:, :2], abs=0.5)
+
+
+def test_that_moves_end_at_the_view_that_was_asked_for(qtbot, canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path), things.boxes()])
+    with qtbot.waitSignal(canvas.navigator.ended, timeout=5000):
+        canvas.look("top")
+    assert not canvas.navigator.moving
+    assert matrix_of(scene.view.pose)[:3, 2] == pytest.approx([0, 0, 1])
+    scene.choose(["wall"])
+    with qtbot.waitSignal(canvas.navigator.ended, timeout=5000):
+        canvas.fit_chosen()
+    assert np.array(scene.view.about) == pytest.approx([0, 0, 0])
+
+
+def test_that_a_click_on_the_gizmo_leads_to_its_view(qtbot, canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path)])
+    ends = {name: place for name, _, _, place, _ in canvas.gizmo.ends(canvas.gaze())}
+    with qtbot.waitSignal(canvas.navigator.ended, timeout=5000):
+        QTest.mouseClick(canvas, LEFT, pos=ends["top"].toPoint())
+    assert matrix_of(scene.view.pose)[:3, 2] == pytest.approx([0, 0, 1])
+
+
+def test_that_flying_goes_on_while_a_key_and_the_right_button_are_held(qtbot, canvas, scene, tmp_path):
+    scene.set_nodes([things.wall(tmp_path)])
+    before = matrix_of(scene.view.pose)
+    press = QKeyEvent(QKeyEvent.Type.KeyPress, Qt.Key.Key_W, Qt.KeyboardModifier.NoModifier)
+    canvas.keyPressEvent(press)
+    assert not canvas.navigator.moving  # W is a key of other things while nobody flies
+    QTest.mousePress(canvas, Qt.MouseButton.RightButton, pos=QPoint(100, 100))
+    canvas.keyPressEvent(press)
+    qtbot.waitUntil(lambda: matrix_of(scene.view.pose)[:3, 3] @ before[:3, 2] < before[:3, 3] @ before[:3, 2] - 0.01)
+    QTest.mouseRelease(canvas, Qt.MouseButton.RightButton, pos=QPoint(100, 100))
+    qtbot.waitUntil(lambda: not canvas.navigator.moving)
+    step = matrix_of(scene.view.pose)[:3, 3] - before[:3, 3]
+    assert step / np.linalg.norm(step) == pytest.approx(-before[:3, 2])
+
+
+class Recorder:
+    """A tool that takes what it is told to."""
+
+    def __init__(self, takes: bool) -> None:
+        self.takes, self.heard = takes, []
+
+    def press(self, event) -> bool:
+        self.heard.append("press")
+        return self.takes
+
+    def move(self, event) -> bool:
+        self.heard.append("move")
+        return self.takes
+
+    def release(self, event) -> bool:
+        self.heard.append("release")
+        return self.takes
+
+    def paint(self, painter: QPainter) -> None:
+        painter.fillRect(10, 10, 5, 5, Qt.GlobalColor.magenta)
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_that_a_tool_takes_the_pointer_before_navigation_does(canvas, scene, tmp_path, takes):
+    scene.set_nodes([things.wall(tmp_path)])
+    canvas.tool = Recorder(takes)
+    view = scene.view
+    QTest.mousePress(canvas, LEFT, pos=QPoint(100, 100))
+    QTest.mouseMove(canvas, QPoint(140, 100))
+    QTest.mouseMove(canvas, QPoint(150, 100))
+    QTest.mouseRelease(canvas, LEFT, pos=QPoint(150, 100))
+    assert canvas.tool.heard == ["press", "move", "move", "release"]
+    assert (scene.view == view) == takes
+    assert pixels(canvas.grab().toImage())[12, 12, :3].tolist() == [255, 0, 255]
+
+
+def test_that_pictures_are_of_the_size_asked_for_and_clear_where_nothing_is(canvas, scene, tmp_path):
+    scene.set_nodes([things.square(tmp_path, colour=(0, 0, 255))])
+    from_above(scene)
+    found = pixels(canvas.grab_picture(QSize(480, 360), transparent=True))
+    assert found.shape == (360, 480, 4) and found[180, 245, 3] == 255 and found[2, 2, 3] == 0
+    assert found[184, 250, :3].tolist() == [0, 0, 255]
+    assert pixels(canvas.grab_picture(QSize(80, 60)))[1, 1].tolist() == [0, 0, 0, 255]
+
+
+def test_that_volumes_and_grids_are_seen_where_they_stand(qtbot, canvas, scene, tmp_path):
+    placed = np.eye(4)
+    placed[:3, 3] = (-1.2, -1.2, 0)
+    placed[:3, :3] *= 0.1
+    scene.set_nodes([msgspec.structs.replace(things.volume(tmp_path), placement=placement_of(placed))])
+    from_above(scene)
+    scene.choose([])
+    found = settled(qtbot, canvas)
+    assert found[HIGH // 2, WIDE // 2, :3].min() > 120  # lit from the eye
+    scene.set_nodes([things.grid(tmp_path)])
+    found = settled(qtbot, canvas)
+    assert found[HIGH // 2 + 5, WIDE // 2 + 5, :3].tolist() == [0, 255, 0]
+    assert found[HIGH // 2, WIDE // 2 + 40, 1] < 100  # beside the solid middle
+
+
+def test_that_labels_do_not_lie_on_one_another(canvas, scene):
+    node = things.boxes()
+    many = tuple(msgspec.structs.replace(one, centre=(one.centre[0] * 0.01, 0.0, 0.01 * k))
+                 for k in range(6) for one in node.thing.boxes)  # fmt: skip
+    scene.set_nodes([msgspec.structs.replace(node, thing=msgspec.structs.replace(node.thing, boxes=many))])
+    image = QImage(WIDE, HIGH, QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    taken = overlay.labels(painter, scene, canvas.gaze())
+    painter.end()
+    assert taken and not any(a.intersects(b) for k, a in enumerate(taken) for b in taken[:k])
+
+
+def test_that_measures_tell_lengths_with_their_unit_and_angles():
+    assert overlay.measured(Measure(((0, 0, 0), (3, 4, 0))), "m") == "5 m"
+    assert overlay.measured(Measure(((1, 0, 0), (0, 0, 0), (0, 2, 0))), "m") == "90.0°"
+    assert overlay.measured(Measure(((1, 1, 1),)), "m") == ""
+
+
+def test_that_a_damaged_file_leaves_the_rest_of_the_picture(qtbot, canvas, scene, tmp_path):
+    gone = things.square(tmp_path, name="gone")
+    (tmp_path / "gone.npy").write_bytes(b"nothing")
+    scene.set_nodes([gone, things.square(tmp_path, colour=(0, 255, 0))])
+    from_above(scene)
+    assert settled(qtbot, canvas)[HIGH // 2 + 4, WIDE // 2 + 4, :3].tolist() == [0, 255, 0]
+
+
+def test_that_a_double_click_sets_the_point_to_orbit_around_and_moves_nothing(canvas, scene, tmp_path):
+    scene.set_nodes([things.square(tmp_path)])
+    from_above(scene)
+    pose = scene.view.pose
+    QTest.mouseDClick(canvas, LEFT, pos=QPointF(WIDE / 2 + 20, HIGH / 2).toPoint())
+    assert scene.view.pose == pose and scene.view.about[0] == pytest.approx(20 * 4 / HIGH, abs=0.05)

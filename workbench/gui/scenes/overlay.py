@@ -1,0 +1,168 @@
+"""What QPainter draws over the scene: labels of boxes, measures, the gizmo, the photograph one looks through."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from workbench.core.scenes import BoxesDoc, Measure
+from workbench.gui.scenes.gaze import Gaze
+from workbench.gui.scenes.looks import BoxesLook, look_of
+from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.wires import AXES, box_colour, boxes_shown, corners_of
+from workbench.gui.theme import theme
+from workbench.gui.views.palette import on
+
+GIZMO_PX = 34
+"""From the gizmo's middle to the ends of its axes."""
+MOST_LABELS = 60
+INK, MEASURE = "#E6E9EF", "#F0E442"
+ENDS = (("right", 0, 1), ("left", 0, -1), ("back", 1, 1), ("front", 1, -1), ("top", 2, 1), ("bottom", 2, -1))
+"""What view a click on an end of the gizmo gives: its name, its axis, and which end; one looks against it."""
+
+
+def labels(painter: QPainter, scene: Scene, gaze: Gaze) -> list[QRectF]:
+    """Names and scores of boxes at their upper edges, nearer ones first; what would lie on another is left out."""
+    found = []
+    for node in scene.nodes.values():
+        look = look_of(node)
+        if not (isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook) and look.labels):
+            continue
+        if not scene.is_shown(node.id):
+            continue
+        placed = scene.world(node.id)
+        for _, box in boxes_shown(node.thing, look):
+            corners = corners_of(box) @ placed[:3, :3].T + placed[:3, 3]
+            at = gaze.project(corners)
+            if not np.isfinite(at).all() or (at[:, 2] <= 0).all():
+                continue
+            words = box.label + (f" {box.score:.2f}" if box.score is not None else "")
+            if words.strip():
+                top = at[int(np.argmin(at[:, 1]))]
+                found.append((float(at[:, 2].mean()), top, words, QColor(*box_colour(node.thing, box, look))))
+    taken: list[QRectF] = []
+    metrics = QFontMetricsF(painter.font())
+    for _, at, words, colour in sorted(found, key=lambda one: one[0]):
+        wide, high = metrics.horizontalAdvance(words) + 8, metrics.height() + 2
+        place = QRectF(at[0] - wide / 2, at[1] - high - 3, wide, high)
+        if len(taken) >= MOST_LABELS or any(place.intersects(one) for one in taken):
+            continue
+        taken.append(place)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(place, 3, 3)
+        painter.setPen(on(colour))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+    return taken
+
+
+def length_words(length: float, unit: str) -> str:
+    """A length with four figures that count."""
+    return f"{length:.4g} {unit}".strip()
+
+
+def measured(measure: Measure, unit: str) -> str:
+    """What a measure says: a distance of two points, or the angle at the second of three."""
+    points = [np.array(one) for one in measure.points]
+    if len(points) >= 3:
+        a, b = points[0] - points[1], points[2] - points[1]
+        size = float(np.linalg.norm(a) * np.linalg.norm(b))
+        angle = math.degrees(math.acos(min(1.0, max(-1.0, float(a @ b) / size)))) if size > 0 else 0.0
+        return f"{angle:.1f}°"
+    return length_words(float(np.linalg.norm(points[1] - points[0])), unit) if len(points) == 2 else ""
+
+
+def measures(painter: QPainter, found: Sequence[Measure], gaze: Gaze, unit: str) -> None:
+    """Lines with their distances and angles, over everything."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for one in found:
+        at = gaze.project(np.array(one.points))
+        if not np.isfinite(at).all() or (at[:, 2] <= 0).any():
+            continue
+        spots = [QPointF(x, y) for x, y, _ in at]
+        for width, colour in ((4.0, QColor(0, 0, 0, 160)), (1.8, QColor(MEASURE))):
+            painter.setPen(QPen(colour, width))
+            for a, b in itertools.pairwise(spots):
+                painter.drawLine(a, b)
+        painter.setPen(QPen(QColor(0, 0, 0, 160), 1))
+        painter.setBrush(QColor(MEASURE))
+        for spot in spots:
+            painter.drawEllipse(spot, 3.5, 3.5)
+        words = " ".join(filter(None, (one.name, measured(one, unit))))
+        where = spots[1] if len(spots) >= 3 else (spots[0] + spots[-1]) / 2
+        tag(painter, where + QPointF(8, -8), words)
+
+
+def tag(painter: QPainter, at: QPointF, words: str, colour: str = INK) -> None:
+    """Words on a dark ground, readable over anything."""
+    if not words:
+        return
+    metrics = QFontMetricsF(painter.font())
+    place = QRectF(at.x(), at.y() - metrics.height(), metrics.horizontalAdvance(words) + 8, metrics.height() + 2)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 170))
+    painter.drawRoundedRect(place, 3, 3)
+    painter.setPen(QColor(colour))
+    painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+
+
+class Gizmo:
+    """The axes as they stand in the picture, in its upper right corner; an end leads to a view along it."""
+
+    def __init__(self) -> None:
+        self.over = ""
+        """The view whose end the pointer is over."""
+
+    def middle(self, width: int) -> QPointF:
+        """Where it stands."""
+        away = theme().pixels(GIZMO_PX) * 1.45
+        return QPointF(width - away, away)
+
+    def ends(self, gaze: Gaze) -> list[tuple[str, int, int, QPointF, float]]:
+        """Names, axes, signs, places and how near the ends are, far ones first."""
+        pose, reach = gaze.pose, theme().pixels(GIZMO_PX)
+        middle = self.middle(gaze.width)
+        found = []
+        for name, axis, sign in ENDS:
+            at = pose[:3, :3].T[:, axis] * sign
+            found.append((name, axis, sign, middle + QPointF(at[0] * reach, -at[1] * reach), float(at[2])))
+        return sorted(found, key=lambda one: one[4])
+
+    def hit(self, gaze: Gaze, at: QPointF) -> str:
+        """The view that a click here leads to; empty where no end is."""
+        reach = theme().pixels(10)
+        for name, _, _, place, _ in reversed(self.ends(gaze)):
+            if math.hypot(place.x() - at.x(), place.y() - at.y()) <= reach:
+                return name
+        return ""
+
+    def paint(self, painter: QPainter, gaze: Gaze) -> None:
+        """Draw it."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle, big = self.middle(gaze.width), theme().pixels(8)
+        font = QFont(painter.font())
+        font.setPixelSize(theme().pixels(11))
+        font.setBold(True)
+        painter.setFont(font)
+        if self.over:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(255, 255, 255, 26))
+            painter.drawEllipse(middle, theme().pixels(GIZMO_PX) * 1.35, theme().pixels(GIZMO_PX) * 1.35)
+        for name, axis, sign, place, near in self.ends(gaze):
+            colour = QColor(AXES[axis])
+            colour.setAlphaF(0.55 + 0.45 * (near + 1) / 2)
+            if sign > 0:
+                painter.setPen(QPen(colour, 2))
+                painter.drawLine(middle, place)
+            painter.setPen(QPen(QColor(INK) if name == self.over else colour, 1.5))
+            painter.setBrush(colour if sign > 0 else QColor(0, 0, 0, 200))
+            painter.drawEllipse(place, big, big)
+            if sign > 0:
+                painter.setPen(QColor("#0B1220"))
+                box = QRectF(place.x() - big, place.y() - big, 2 * big, 2 * big)
+                painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), "XYZ"[axis])

@@ -1,0 +1,409 @@
+"""Draws a scene into a picture: what it is made of stands in the driver's memory, opaque things first, in pieces.
+
+A picture is begun with `begin`, goes on with `advance` as long as one has time, and is seen with `present` at any time;
+what is drawn while something moves is the beginning of what is drawn at rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QImage
+
+from workbench.core.problem import KnownTrouble, ProblemRecord, record_of
+from workbench.core.scenes import MeshDoc, Node, PointsDoc, RadianceDoc, Viewpoint, VolumeDoc
+from workbench.gui.autosave import Background
+from workbench.gui.scenes import gl as g
+from workbench.gui.scenes import wires
+from workbench.gui.scenes.device import Device, Target
+from workbench.gui.scenes.gaze import Gaze
+from workbench.gui.scenes.gl import Buffer
+from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
+from workbench.gui.scenes.looks import RadianceLook, look_of
+from workbench.gui.scenes.photographs import Photographs
+from workbench.gui.scenes.rays import Elsewhere, RaysItem
+from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.shaders import MOST_CLIPS
+from workbench.gui.scenes.veil import Veil
+
+PIECE_S = 0.015
+"""What one piece may take to draw."""
+LEAST_ELEMENTS = 2000
+
+
+class Renderer:
+    """Made once there is OpenGL; everything on the GUI thread."""
+
+    def __init__(
+        self, scene: Scene, failed: Callable[[ProblemRecord], None], background: Background,
+        woken: Callable[[], None], owner: QObject,
+    ) -> None:  # fmt: skip
+        """Raises KnownTrouble where this display has no OpenGL 3.3.
+
+        `failed` hears what goes wrong with one thing, `woken` that another thread has made something ready; what
+        comes back there is dropped when `owner` is gone.
+        """
+        self.scene, self._failed, self._background = scene, failed, background
+        self._woken, self._owner = woken, owner
+        self.device = Device()
+        self.axes = self.grid = self.photographs = True
+        """What is seen beside the things themselves."""
+        self.strength = 12.0
+        """Of eye-dome lighting."""
+        self.items: dict[str, Item] = {}
+        self.rays: dict[str, RaysItem] = {}
+        self.elsewhere: dict[str, Elsewhere] = {}
+        """Pictures of fields that the worker rendered."""
+        self._veil = Veil(self.device)
+        self._photographs = Photographs(self.device, scene)
+        self._numbers: dict[str, int] = {}
+        self._broken: dict[str, object] = {}
+        """Things that could not be sent, so that they are not tried and told again and again."""
+        self._target: Target | None = None
+        self._passed: Passed | None = None
+        self._at: dict[str, int] = {}
+        """How many elements of each item are in the picture."""
+        self._wired: tuple[Buffer, int, int] | None = None
+        self._faced: tuple[Buffer, int, int] | None = None
+        self._stale_wires = True
+
+    # What stands in the driver's memory
+
+    def sync(self) -> None:
+        """Take up the nodes as they are now."""
+        nodes = self.scene.nodes
+        for name, item in list(self.items.items()):
+            if name not in nodes or nodes[name].thing is not item.node.thing:
+                self.items.pop(name).close()
+        for name, one in list(self.rays.items()):
+            if name not in nodes or nodes[name].thing is not one.node.thing:
+                self.rays.pop(name).close()
+        self.elsewhere = {name: made for name, made in self.elsewhere.items() if name in nodes}
+        for node in nodes.values():
+            known = self.items.get(node.id) or self.rays.get(node.id)
+            if known is not None:
+                if known.node is not node:
+                    self._try(node, functools.partial(known.restyle, node))
+            elif self.scene.is_shown(node.id) and self._broken.get(node.id) is not node.thing:
+                self._make(node)
+        self._stale_wires = True
+        self._photographs.outdate()
+        self._veil.doubt()
+
+    def _make(self, node: Node) -> None:
+        device, scene = self.device, self.scene
+        self._numbers.setdefault(node.id, len(self._numbers) + 1)
+        if isinstance(node.thing, PointsDoc):
+            self._try(node, lambda: self.items.__setitem__(node.id, PointsItem(device, scene, node)))
+        elif isinstance(node.thing, MeshDoc):
+            make = functools.partial(self._make_ready, node)
+            self._try(node, lambda: self.items.__setitem__(node.id, MeshItem(device, scene, node, make)))
+        elif isinstance(node.thing, RadianceDoc | VolumeDoc) and _has_array(node.thing):
+            make = functools.partial(self._make_ready, node)
+            self._try(node, lambda: self.rays.__setitem__(node.id, RaysItem(device, scene, node, make)))
+
+    def _make_ready(self, node: Node, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        """Work on another thread for a thing, then take it up and draw anew."""
+
+        def then(found: Any) -> None:
+            if self.device.current():
+                self._try(node, functools.partial(take, found))
+                self._woken()
+
+        def failed(record: ProblemRecord) -> None:
+            self._break(node, record)
+            self._woken()
+
+        self._background.background(work, then=then, failed=failed, owner=self._owner)
+
+    def _try(self, node: Node, do: Callable[[], object]) -> object:
+        """Do something with a thing; where it fails, leave the thing out and tell of it."""
+        try:
+            return do()
+        except Exception as error:  # one damaged file or full memory must not take the picture away
+            self._break(node, _told(node, error))
+            return None
+
+    def _break(self, node: Node, found: ProblemRecord) -> None:
+        self._broken[node.id] = node.thing
+        item = self.items.pop(node.id, None) or self.rays.pop(node.id, None)
+        if item is not None and self.device.current():
+            item.close()
+        self._failed(msgspec.structs.replace(found, place=found.place or node.name))
+
+    def _make_photographs(self, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        def then(found: Any) -> None:
+            if self.device.current():
+                take(found)
+                self._woken()
+
+        self._background.background(work, then=then, failed=self._failed, owner=self._owner)
+
+    def reselect(self, names: set[str]) -> None:
+        """Other elements of these nodes are selected."""
+        for name in names & self.items.keys():
+            self.items[name].reselect()
+        self._stale_wires = True
+
+    def send(self, until_s: float) -> bool:
+        """Send some of what is not there yet; whether all is."""
+        whole = True
+        self._photographs.ask(self._make_photographs)
+        things: list[tuple[str, Item | RaysItem]] = [*self.items.items(), *self.rays.items()]
+        for name, item in things:
+            if not self.scene.is_shown(name):
+                continue
+            whole = self._try(item.node, functools.partial(item.send, until_s)) is not False and whole
+            if time.perf_counter() > until_s:
+                break
+        return whole
+
+    # A picture
+
+    def begin(self, gaze: Gaze, ratio: float) -> None:
+        """A new picture; raises KnownTrouble where there is no memory for it."""
+        if self._target is None or (self._target.width, self._target.height) != (gaze.width, gaze.height):
+            if self._target is not None:
+                self._target.close()
+                self._target = None
+            self._target = Target(self.device, gaze.width, gaze.height)
+        on = [(*one.normal, one.distance) for one in self.scene.clips if one.on][:MOST_CLIPS]
+        self._passed = Passed(gaze, ratio, np.array(on, np.float32).reshape(-1, 4))
+        self._at = {}
+        self._veil.reset()
+        self._target.clear()
+
+    def advance(self, until_s: float, *, clear: bool = True) -> bool:
+        """Go on drawing: opaque things, each for an equal share of the time, then `clear` ones behind and before them;
+        whether all that was sent is drawn."""
+        if self._target is None or self._passed is None:
+            return True
+        gl = self.device.gl
+        self._target.bind(self._target.opaque)
+        gl.glEnable(g.DEPTH_TEST)
+        gl.glDepthFunc(g.LEQUAL)
+        gl.glDepthMask(1)
+        left = [one for one in self._shown() if not one.clear and self._at.get(one.node.id, 0) < one.ready]
+        for count, item in zip(range(len(left), 0, -1), left, strict=True):
+            until = time.perf_counter() + max(0.0, until_s - time.perf_counter()) / count
+            self._draw_until(item, until)
+        gl.check("the scene was drawn")
+        if any(self._at.get(one.node.id, 0) < one.ready for one in self._shown() if not one.clear):
+            return False
+        rays = self._walked()
+        if not (clear and rays):
+            return True
+        if time.perf_counter() >= until_s:
+            return False
+        if not self._veil.begun:
+            self._make_walls(self._target, self._passed)
+        done = self._veil.advance(self._target, self._passed, rays, until_s)
+        gl.check("lines of sight were walked")
+        return done
+
+    def _walked(self) -> list[RaysItem]:
+        """What is drawn by walking lines of sight."""
+        view = self._passed.gaze.view if self._passed is not None else None
+        return [one for name, one in self.rays.items()
+                if one.ready and self.scene.is_shown(name) and self._frame(name, view) is None]  # fmt: skip
+
+    def _frame(self, name: str, view: Viewpoint | None) -> Elsewhere | None:
+        """The worker's picture of a field, where it is wanted and of this view."""
+        made, look = self.elsewhere.get(name), look_of(self.scene.nodes[name])
+        wanted = isinstance(look, RadianceLook) and look.rendered_by == "field"
+        return made if made is not None and wanted and made.view == view else None
+
+    def _draw_until(self, item: Item, until_s: float) -> None:
+        """Draw pieces of an item, at least one."""
+        name = item.node.id
+        while self._at.get(name, 0) < item.ready and self._passed is not None:
+            now = time.perf_counter()
+            first = self._at.get(name, 0)
+            may = min(PIECE_S, max(until_s - now, 0.0)) / item.cost_s
+            last = min(item.ready, first + max(LEAST_ELEMENTS, int(may)))
+            item.draw(self._passed, self._numbers[name], first, last)
+            self.device.gl.glFinish()
+            self._at[name] = last
+            took = (time.perf_counter() - now) / (last - first)
+            item.cost_s = max(took, 0.7 * item.cost_s) if last - first >= LEAST_ELEMENTS else item.cost_s
+            if time.perf_counter() >= until_s:
+                return
+
+    def _shown(self) -> list[Item]:
+        return [one for name, one in self.items.items() if self.scene.is_shown(name)]
+
+    def present(self, *, taps: int = 8) -> QImage:
+        """The picture of what is drawn so far, with lines and clear things."""
+        target, passed = self._target, self._passed
+        if target is None or passed is None:
+            return QImage()
+        gl, gaze = self.device.gl, passed.gaze
+        target.bind(target.flat)
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glDisable(g.BLEND)
+        self.device.sample(0, g.FLAT, target.shade)
+        self.device.sample(1, g.FLAT, target.depth)
+        self.device.program("lit").use(
+            shade=0, depth=1, near=float(gaze.near), far=float(gaze.far), radius=float(1.4 * passed.ratio),
+            strength=self.strength, orthographic=gaze.view.orthographic, taps=taps,
+        )  # fmt: skip
+        self.device.screen()
+        self._lay_wires(target, passed)
+        rays = self._walked()
+        if rays:
+            if not self._veil.begun:
+                self._make_walls(target, passed)
+                self._veil.coarse(target, passed, rays)
+            self._veil.lay(target)
+        for name, made in self.elsewhere.items():
+            look = look_of(self.scene.nodes[name])
+            if self._frame(name, gaze.view) is made and self.scene.is_shown(name):
+                self._veil.lay_frame(target, passed, made, look.opacity if look is not None else 1.0)
+        self._over(target)
+        self._draw_clear(passed)
+        gl.glDisable(g.BLEND)
+        gl.check("the picture was finished")
+        return target.image()
+
+    def _over(self, target: Target) -> None:
+        """From now on over the picture, hidden by what is opaque."""
+        gl = self.device.gl
+        target.bind(target.over)
+        gl.glEnable(g.DEPTH_TEST)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        gl.glDepthMask(0)
+
+    def _lay_wires(self, target: Target, passed: Passed) -> None:
+        self._over(target)
+        if self.photographs:
+            self._photographs.draw(passed)
+        self._draw_wires(passed)
+        self.device.gl.glDisable(g.BLEND)
+
+    def _make_walls(self, target: Target, passed: Passed) -> None:
+        """Where lines of sight end: what is opaque, and lines, so that these are seen within clear things."""
+        gl = self.device.gl
+        target.copy_walls()
+        gl.glEnable(g.DEPTH_TEST)
+        gl.glDisable(g.BLEND)
+        gl.glDepthMask(1)
+        self._draw_wires(passed, filled=False)
+        gl.glDepthMask(0)
+
+    def _draw_clear(self, passed: Passed) -> None:
+        """Clear meshes, the farthest first; of each the back before the front."""
+        gl, seen = self.device.gl, passed.gaze.seen
+        found = [one for one in self._shown() if one.clear and one.ready]
+
+        def nearness(item: Item) -> float:
+            bounds = self.scene.bounds([item.node.id])
+            return float(seen[2, :3] @ (bounds[0] + bounds[1])) / 2 if bounds is not None else 0.0
+
+        for item in sorted(found, key=nearness):
+            gl.glEnable(g.CULL_FACE)
+            for side in (0x0404, 0x0405):  # without the front, then without the back
+                gl.glCullFace(side)
+                item.draw(passed, self._numbers[item.node.id], 0, item.ready)
+            gl.glDisable(g.CULL_FACE)
+
+    def _draw_wires(self, passed: Passed, *, filled: bool = True) -> None:
+        if self._stale_wires:
+            self._make_wires()
+        gl, gaze = self.device.gl, passed.gaze
+        if self._faced is not None and filled:
+            self.device.program("faces").use(whole=gaze.whole)
+            gl.glBindVertexArray(self._faced[1])
+            gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
+        if self._wired is not None:
+            self.device.program("lines").use(
+                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5
+            )
+            gl.glBindVertexArray(self._wired[1])
+            gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
+        gl.glBindVertexArray(0)
+
+    def _make_wires(self) -> None:
+        self._stale_wires = False
+        self._drop_wires()
+        gl = self.device.gl
+        lines = wires.lines_of(self.scene, axes=self.axes, grid=self.grid)
+        if len(lines):
+            buffer, bound = Buffer(gl, lines.nbytes), gl.made("VertexArrays")
+            buffer.send(0, lines.view(np.uint8))
+            gl.glBindVertexArray(bound)
+            for at, count, kind, offset in ((0, 3, g.FLOAT, 0), (1, 3, g.FLOAT, 12), (2, 4, g.UNSIGNED_BYTE, 24),
+                                            (3, 1, g.FLOAT, 28)):  # fmt: skip
+                buffer.feed(at, count, kind, stride=lines.itemsize, offset=offset, scaled=at == 2, each=1)
+            self._wired = buffer, bound, len(lines)
+        corners = wires.faces_of(self.scene)
+        if len(corners):
+            buffer, bound = Buffer(gl, corners.nbytes), gl.made("VertexArrays")
+            buffer.send(0, corners.view(np.uint8))
+            gl.glBindVertexArray(bound)
+            buffer.feed(0, 3, g.FLOAT, stride=corners.itemsize)
+            buffer.feed(1, 4, g.UNSIGNED_BYTE, stride=corners.itemsize, offset=12, scaled=True)
+            self._faced = buffer, bound, len(corners)
+        gl.glBindVertexArray(0)
+
+    def _drop_wires(self) -> None:
+        for found in (self._wired, self._faced):
+            if found is not None:
+                found[0].close()
+                self.device.gl.deleted("VertexArrays", found[1])
+        self._wired = self._faced = None
+
+    def outdate_wires(self) -> None:
+        """Lines are others: another theme, choice or setting."""
+        self._stale_wires = True
+
+    def whom(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
+        """What is seen nearest to a pixel, within `reach` pixels: node, element, and distance along the view axis."""
+        if self._target is None or self._passed is None:
+            return None
+        who, depth = self._target.beneath(x, y, reach)
+        rows, columns = np.nonzero(who[:, :, 0])
+        if not len(rows):
+            return None
+        left, low = max(0, x - reach), max(0, self._target.height - 1 - y - reach)
+        away = (columns + left - x) ** 2 + (rows + low - (self._target.height - 1 - y)) ** 2
+        best = int(np.argmin(away))
+        number, element = (int(one) for one in who[rows[best], columns[best]])
+        name = next((key for key, value in self._numbers.items() if value == number), "")
+        return name, element, self._passed.gaze.depth_of(float(depth[rows[best], columns[best]]))
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self.device.current():
+            for item in self.items.values():
+                item.close()
+            for walked in self.rays.values():
+                walked.close()
+            self._veil.close()
+            self._photographs.close()
+            self._drop_wires()
+            if self._target is not None:
+                self._target.close()
+        self.items, self.rays, self._target = {}, {}, None
+        self.device.close()
+
+
+def _told(node: Node, error: Exception) -> ProblemRecord:
+    if isinstance(error, OSError | ValueError):
+        found = KnownTrouble(
+            f"What “{node.name}” consists of is gone or damaged.", expected="its arrays in the cache",
+            received=str(error), fix="Read its file again.", place=node.source or node.name,
+        )  # fmt: skip
+        return found.record()
+    return record_of(error)
+
+
+def _has_array(thing: RadianceDoc | VolumeDoc) -> bool:
+    """A field without a grid is only seen as the worker renders it."""
+    return bool(thing.file.path if isinstance(thing, VolumeDoc) else thing.grid)

@@ -1,0 +1,192 @@
+"""What light passes through (volumes, radiance grids) as one clear picture over the opaque one: small while something
+moves, as large as the picture at rest, in square parts whose cost is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QImage
+
+from workbench.gui.scenes import gl as g
+from workbench.gui.scenes.device import Device, Target
+from workbench.gui.scenes.gl import draw_buffers
+from workbench.gui.scenes.items import Passed
+from workbench.gui.scenes.rays import COARSE, FINE, Elsewhere, RaysItem
+from workbench.gui.scenes.textures import picture_texture
+from workbench.gui.volumes import tiling
+
+
+class _Sheet:
+    """A clear picture that is drawn into and laid over another."""
+
+    def __init__(self, device: Device, width: int, height: int) -> None:
+        self._gl = gl = device.gl
+        self.width, self.height = width, height
+        self.texture = gl.texture(g.FLAT, smooth=True)
+        gl.glTexImage2D(g.FLAT, 0, g.RGBA8, width, height, 0, g.RGBA, g.UNSIGNED_BYTE, None)
+        self.frame = gl.made("Framebuffers")
+        gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
+        gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.ATTACHMENT, g.FLAT, self.texture, 0)
+        draw_buffers(gl, [g.ATTACHMENT])
+        gl.check("memory was taken for a picture")
+
+    def bind(self) -> None:
+        self._gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
+        self._gl.glViewport(0, 0, self.width, self.height)
+
+    def close(self) -> None:
+        self._gl.deleted("Framebuffers", self.frame)
+        self._gl.deleted("Textures", self.texture)
+
+
+class Veil:
+    """Draws ray-walked things in order of distance, and pictures of fields that were rendered elsewhere."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._coarse: _Sheet | None = None
+        self._fine: _Sheet | None = None
+        self._tiles: tiling.Tiles | None = None
+        self._begun = False
+        self._costs = {COARSE: tiling.Cost(caution=0.75), FINE: tiling.Cost()}
+        self._frames: dict[int, tuple[int, int]] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether the fine picture is at least begun."""
+        return self._begun
+
+    def reset(self) -> None:
+        """A new picture."""
+        self._begun, self._tiles = False, None
+
+    def doubt(self) -> None:
+        """Something else is drawn from now on, which may cost more."""
+        for cost in self._costs.values():
+            cost.doubt()
+
+    def coarse(self, target: Target, passed: Passed, items: Sequence[RaysItem]) -> None:
+        """The small picture, as large as may be drawn at once."""
+        size = tiling.small(QSize(target.width, target.height), self._costs[COARSE].affordable())
+        if self._coarse is None or (self._coarse.width, self._coarse.height) != (size.width(), size.height()):
+            if self._coarse is not None:
+                self._coarse.close()
+            self._coarse = _Sheet(self._device, size.width(), size.height())
+        self._coarse.bind()
+        self._draw(target, passed, items, COARSE, QRect(0, 0, size.width(), size.height()))
+
+    def advance(self, target: Target, passed: Passed, items: Sequence[RaysItem], until_s: float) -> bool:
+        """Draw parts of the fine picture, at least one; whether all of it is drawn."""
+        if not self._begun:
+            self._begin(target)
+        if self._tiles is None or self._fine is None:
+            return True
+        self._fine.bind()
+        while self._tiles:
+            part = self._tiles.next()
+            self._draw(target, passed, items, FINE, part)
+            if time.perf_counter() >= until_s:
+                break
+        if not self._tiles:
+            self._tiles = None
+        return self._tiles is None
+
+    def _begin(self, target: Target) -> None:
+        """The fine picture starts as the coarse one, enlarged."""
+        if self._fine is None or (self._fine.width, self._fine.height) != (target.width, target.height):
+            if self._fine is not None:
+                self._fine.close()
+            self._fine = _Sheet(self._device, target.width, target.height)
+        self._fine.bind()
+        self._device.gl.glClearColor(0.0, 0.0, 0.0, 0.0)
+        self._device.gl.glClear(g.COLOUR_BIT)
+        if self._coarse is not None:
+            self._lay(self._coarse)
+        self._tiles = tiling.Tiles(QSize(target.width, target.height), self._costs[FINE])
+        self._begun = True
+
+    def _draw(self, target: Target, passed: Passed, items: Sequence[RaysItem], pace: float, part: QRect) -> None:
+        """All things in a part of the bound picture, the farthest first."""
+        began = time.perf_counter()
+        gl = self._device.gl
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glEnable(g.SCISSOR_TEST)
+        gl.glScissor(part.x(), part.y(), part.width(), part.height())
+        gl.glClearColor(0.0, 0.0, 0.0, 0.0)
+        gl.glClear(g.COLOUR_BIT)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        seen = passed.gaze.seen
+        for item in sorted(items, key=lambda one: float(seen[2, :3] @ one.middle())):
+            item.draw(passed, target.walls, pace)
+        gl.glDisable(g.BLEND)
+        gl.glDisable(g.SCISSOR_TEST)
+        gl.glFinish()
+        self._costs[pace].took(part.width() * part.height(), time.perf_counter() - began)
+
+    def lay(self, target: Target) -> None:
+        """The finest picture there is over the target's."""
+        sheet = self._fine if self._begun else self._coarse
+        if sheet is not None:
+            target.bind(target.flat)
+            self._lay(sheet)
+
+    def _lay(self, sheet: _Sheet) -> None:
+        gl = self._device.gl
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        self._device.sample(0, g.FLAT, sheet.texture)
+        self._device.program("veil").use(veil=0)
+        self._device.screen()
+        gl.glDisable(g.BLEND)
+
+    def lay_frame(self, target: Target, passed: Passed, made: Elsewhere, opacity: float) -> None:
+        """A picture of a field over the target's, hidden by what lies before it."""
+        gl, gaze = self._device.gl, passed.gaze
+        textures = self._frames.get(id(made))
+        if textures is None:
+            self._drop_frames()
+            textures = self._frames[id(made)] = (picture_texture(self._device, made.frame), self._distances(made))
+        target.bind(target.flat)
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        for unit, name in enumerate((*textures, target.depth)):
+            self._device.sample(unit, g.FLAT, name)
+        self._device.program("frame").use(
+            frame=0, far_off=1, depth=2, near=float(gaze.near), far=float(gaze.far), opacity=float(opacity),
+            orthographic=gaze.view.orthographic,
+        )  # fmt: skip
+        self._device.screen()
+        gl.glDisable(g.BLEND)
+
+    def _distances(self, made: Elsewhere) -> int:
+        rows = np.ascontiguousarray(made.depth[::-1], np.float32)
+        name = self._device.gl.texture(g.FLAT, smooth=False)
+        high, wide = rows.shape
+        self._device.gl.glTexImage2D(g.FLAT, 0, g.R32F, wide, high, 0, g.RED, g.FLOAT, g.address(rows))
+        self._device.gl.check("a picture's distances were sent")
+        return name
+
+    def _drop_frames(self) -> None:
+        for pair in self._frames.values():
+            for name in pair:
+                self._device.gl.deleted("Textures", name)
+        self._frames = {}
+
+    def close(self) -> None:
+        """Give everything back."""
+        for one in (self._coarse, self._fine):
+            if one is not None:
+                one.close()
+        self._coarse = self._fine = None
+        self._drop_frames()
+
+
+def straight(frame: QImage) -> QImage:
+    """A frame as the shader reads it: colours that are not multiplied with their alpha."""
+    return frame.convertToFormat(QImage.Format.Format_RGBA8888)

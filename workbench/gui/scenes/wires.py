@@ -1,0 +1,238 @@
+"""What of a scene is lines and thin faces: boxes, frustums of cameras, axes, the grid, clip planes; as arrays.
+
+Nothing here knows OpenGL: the canvas's painter and the one without OpenGL draw the same lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QColor
+
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Node, PosedImage
+from workbench.gui.scenes.gaze import Gaze
+from workbench.gui.scenes.looks import BoxesLook, CamerasLook, Rgb, colour_table, look_of
+from workbench.gui.scenes.scene import Bounds, Scene, matrix_of
+from workbench.gui.theme import CATEGORIES, theme
+
+Lines = NDArray[np.void]
+LINE = np.dtype([("start", np.float32, 3), ("end", np.float32, 3), ("shade", np.uint8, 4), ("width", np.float32)])
+FACE_CORNER = np.dtype([("place", np.float32, 3), ("shade", np.uint8, 4)])
+_EDGES = [(i, i ^ 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]
+_FRUSTUM = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1)]
+_SIDES = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)]
+AXES = ("#E5646E", "#3FB68B", "#5B9DFF")
+"""Colours of x, y and z, in every program the same hues."""
+HELD_OUT, TAKEN = "#E69F00", "#56B4E9"
+
+
+def corners_of(box: Box) -> NDArray[np.float64]:
+    """The corners of a box, (8, 3); corner i lies on the far side of axis k where bit k of i is set."""
+    half = np.asarray(box.size, np.float64) / 2
+    at = np.array([[(-1, 1)[i >> k & 1] * half[k] for k in range(3)] for i in range(8)])
+    c, s = math.cos(box.yaw_rad), math.sin(box.yaw_rad)
+    return np.asarray(at @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + box.centre)
+
+
+def box_colour(doc: BoxesDoc, box: Box, look: BoxesLook) -> Rgb:
+    """The colour of a box by its look: of its label, its score, or the plain one."""
+    if look.colour_by == "score" and box.score is not None:
+        red, green, blue = colour_table(look.colour_map)[round(min(max(box.score, 0.0), 1.0) * 255)]
+        return int(red), int(green), int(blue)
+    if look.colour_by == "plain":
+        return look.colour
+    names = doc.names or tuple(dict.fromkeys(one.label for one in doc.boxes))
+    at = names.index(box.label) if box.label in names else len(names)
+    return rgb_of(CATEGORIES[at % len(CATEGORIES)])
+
+
+def boxes_shown(doc: BoxesDoc, look: BoxesLook) -> Iterator[tuple[int, Box]]:
+    """The boxes that a look lets through, with their places in the document."""
+    for at, box in enumerate(doc.boxes):
+        if (box.score is None or box.score >= look.least_score) and box.label not in look.without:
+            yield at, box
+
+
+def frustum_size(doc: CamerasDoc, look: CamerasLook) -> float:
+    """The length of a frustum: the look's, or a part of how far apart the cameras stand."""
+    if look.size > 0:
+        return look.size
+    at = np.array([[one.pose[3], one.pose[7], one.pose[11]] for one in doc.images])
+    if len(at) < 2:
+        return 0.2
+    reach = float(np.linalg.norm(at.max(axis=0) - at.min(axis=0)))
+    return max(reach * 0.35 / math.sqrt(len(at)), 1e-6) if reach > 0 else 0.2
+
+
+def frustum(image: PosedImage, length: float) -> NDArray[np.float64]:
+    """The eye and the four corners of a photograph at a distance before it, (5, 3): from the upper left, clockwise."""
+    lens = image.lens
+    at = [((x - lens.cx) / lens.fx, -(y - lens.cy) / lens.fy, -1.0)
+          for x, y in ((0, 0), (lens.width, 0), (lens.width, lens.height), (0, lens.height))]  # fmt: skip
+    points = np.array([(0.0, 0.0, 0.0), *at]) * length
+    pose = matrix_of(image.pose)
+    return np.asarray(points @ pose[:3, :3].T + pose[:3, 3])
+
+
+def lines_of(scene: Scene, *, axes: bool, grid: bool) -> Lines:
+    """All lines of what is shown, in scene coordinates."""
+    found: list[Lines] = []
+    for node in scene.nodes.values():
+        if scene.is_shown(node.id):
+            found += _lines_of(node, scene)
+    bounds = scene.bounds()
+    if bounds is not None:
+        if grid:
+            found.append(grid_lines(bounds))
+        if axes:
+            found.append(axis_lines(bounds))
+        if scene.chosen:
+            chosen = scene.bounds([one for one in scene.chosen if scene.is_shown(one)])
+            if chosen is not None:
+                found.append(_chosen_lines(chosen))
+    return np.concatenate(found) if found else np.empty(0, LINE)
+
+
+def _lines_of(node: Node, scene: Scene) -> list[Lines]:
+    placed, look, thing = scene.world(node.id), look_of(node), node.thing
+    selected = scene.selection.get(node.id)
+    found: list[Lines] = []
+    if isinstance(thing, BoxesDoc) and isinstance(look, BoxesLook):
+        for at, box in boxes_shown(thing, look):
+            marked = selected is not None and at < len(selected) and bool(selected[at])
+            colour = rgb_of(theme().now.accent) if marked else box_colour(thing, box, look)
+            found.append(_joined(_moved(corners_of(box), placed), _EDGES, colour, look.opacity,
+                                 look.line_px * (1.6 if marked else 1.0)))  # fmt: skip
+    elif isinstance(thing, CamerasDoc) and isinstance(look, CamerasLook):
+        length = frustum_size(thing, look)
+        for at, image in enumerate(thing.images):
+            marked = selected is not None and at < len(selected) and bool(selected[at])
+            colour = rgb_of(theme().now.accent) if marked else camera_colour(image, look)
+            found.append(_joined(_moved(frustum(image, length), placed), _FRUSTUM, colour, look.opacity, 1.3))
+        if look.box and thing.low is not None and thing.high is not None:
+            middle, size = (np.add(thing.low, thing.high) / 2).tolist(), np.subtract(thing.high, thing.low).tolist()
+            corners = corners_of(Box(centre=tuple(middle), size=tuple(size)))
+            found.append(_joined(_moved(corners, placed), _EDGES, (150, 156, 168), 0.5 * look.opacity, 1.0))
+    return found
+
+
+def camera_colour(image: PosedImage, look: CamerasLook) -> Rgb:
+    """The colour of a frustum: held out or learned from, or the plain one."""
+    if look.colour_by == "plain":
+        return look.colour
+    return rgb_of(HELD_OUT if image.held_out else TAKEN)
+
+
+def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
+    """The box or camera whose lines pass nearest to a pixel: node, place in its document, distance along the view."""
+    best: tuple[float, tuple[str, int, float]] | None = None
+    for node in scene.nodes.values():
+        look = look_of(node)
+        if not scene.is_shown(node.id):
+            continue
+        placed = scene.world(node.id)
+        shapes: list[tuple[int, NDArray[np.float64], list[tuple[int, int]]]] = []
+        if isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook):
+            shapes = [(at, corners_of(box), _EDGES) for at, box in boxes_shown(node.thing, look)]
+        elif isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook):
+            length = frustum_size(node.thing, look)
+            shapes = [(at, frustum(image, length), _FRUSTUM) for at, image in enumerate(node.thing.images)]
+        for at, points, pairs in shapes:
+            seen = gaze.project(_moved(points, placed))
+            a, b = seen[[one for one, _ in pairs]], seen[[one for _, one in pairs]]
+            along = b[:, :2] - a[:, :2]
+            size = np.maximum((along**2).sum(axis=1), 1e-12)
+            share = np.clip(((np.array((x, y)) - a[:, :2]) * along).sum(axis=1) / size, 0, 1)
+            away = np.linalg.norm(a[:, :2] + along * share[:, None] - (x, y), axis=1)
+            away = np.where(np.isfinite(away), away, np.inf)
+            k = int(np.argmin(away))
+            if away[k] <= reach_px and (best is None or away[k] < best[0]):
+                best = float(away[k]), (node.id, at, float(a[k, 2] + (b[k, 2] - a[k, 2]) * share[k]))
+    return best[1] if best is not None else None
+
+
+def faces_of(scene: Scene) -> NDArray[np.void]:
+    """Corners of thin triangles: the sides of boxes that are filled."""
+    found = []
+    for node in scene.nodes.values():
+        look = look_of(node)
+        if isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook) and scene.is_shown(node.id):
+            for _, box in boxes_shown(node.thing, look) if look.fill > 0 else ():
+                corners = _moved(corners_of(box), scene.world(node.id))
+                part = np.empty(36, FACE_CORNER)
+                part["place"] = corners[[side[k] for side in _SIDES for k in (0, 1, 2, 0, 2, 3)]]
+                part["shade"] = (*box_colour(node.thing, box, look), round(255 * look.fill * look.opacity))
+                found.append(part)
+    return np.concatenate(found) if found else np.empty(0, FACE_CORNER)
+
+
+def grid_step(reach: float) -> float:
+    """1, 2 or 5 times a power of ten, about a tenth of what it has to span."""
+    raw = max(reach, 1e-9) / 10
+    power = 10.0 ** math.floor(math.log10(raw))
+    return float(next(one for one in (1, 2, 5, 10) if one * power >= raw * 0.999) * power)
+
+
+def grid_lines(bounds: Bounds) -> Lines:
+    """A level grid below everything, with steps of 1, 2 or 5 of a power of ten."""
+    low, high = bounds
+    step = grid_step(float(max(high[0] - low[0], high[1] - low[1], (high[2] - low[2]) / 2)))
+    first = [math.floor(low[k] / step) - 1 for k in (0, 1)]
+    last = [math.ceil(high[k] / step) + 1 for k in (0, 1)]
+    x = np.arange(first[0], last[0] + 1)
+    y = np.arange(first[1], last[1] + 1)
+    found = np.zeros(len(x) + len(y), LINE)
+    z = float(low[2]) - 1e-3 * step
+    found["start"][: len(x)] = [(at * step, first[1] * step, z) for at in x]
+    found["end"][: len(x)] = [(at * step, last[1] * step, z) for at in x]
+    found["start"][len(x) :] = [(first[0] * step, at * step, z) for at in y]
+    found["end"][len(x) :] = [(last[0] * step, at * step, z) for at in y]
+    found["shade"] = (120, 128, 142, 70)
+    found["shade"][np.concatenate([x, y]) % 5 == 0] = (140, 148, 162, 120)
+    found["width"] = 1.0
+    return found
+
+
+def axis_lines(bounds: Bounds) -> Lines:
+    """The axes from the scene's origin: x red, y green, z blue."""
+    low, high = bounds
+    length = grid_step(float(np.linalg.norm(high - low)))
+    found = np.zeros(3, LINE)
+    found["end"] = np.eye(3) * length
+    found["shade"] = [(*rgb_of(one), 255) for one in AXES]
+    found["width"] = 2.0
+    return found
+
+
+def _chosen_lines(bounds: Bounds) -> Lines:
+    """The corners of the box around what is chosen, a fifth of each side."""
+    low, high = bounds
+    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
+    pairs = [(corners[a], corners[a] + (corners[b] - corners[a]) * 0.15) for a, b in _EDGES]
+    pairs += [(corners[b], corners[b] + (corners[a] - corners[b]) * 0.15) for a, b in _EDGES]
+    found = np.zeros(len(pairs), LINE)
+    found["start"], found["end"] = [a for a, _ in pairs], [b for _, b in pairs]
+    found["shade"], found["width"] = (*rgb_of(theme().now.accent), 255), 1.6
+    return found
+
+
+def _moved(points: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(points @ placed[:3, :3].T + placed[:3, 3])
+
+
+def _joined(
+    points: NDArray[np.float64], pairs: list[tuple[int, int]], colour: Rgb, opacity: float, width: float
+) -> Lines:
+    found = np.zeros(len(pairs), LINE)
+    found["start"], found["end"] = points[[a for a, _ in pairs]], points[[b for _, b in pairs]]
+    found["shade"], found["width"] = (*colour, round(255 * min(max(opacity, 0.0), 1.0))), width
+    return found
+
+
+def rgb_of(colour: str) -> Rgb:
+    """'#RRGGBB' as numbers."""
+    found = QColor(colour)
+    return found.red(), found.green(), found.blue()
