@@ -23,6 +23,7 @@ from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 
 SHOWN_GRIDS = 3
 MOST_NAMED = 20
+FAINT = 0.15
 TRUE, FOUND = "true", "found"
 OVERLAPS = (0.25, 0.5)
 
@@ -93,7 +94,9 @@ def named(job: Job, task: Naming, said: Sequence[NDArray[np.uint8]], grids: Sequ
     per_class(job, overlaps, names)
     for guess, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
         title = f"{one.name}: classes"
-        job.artifact("named", RadianceGrid, coloured(guess, one), title=title, meta=meta_of(one, title))
+        job.artifact(
+            "named", RadianceGrid, unhidden(coloured(guess, one), guess), title=title, meta=meta_of(one, title)
+        )
 
 
 def per_class(job: Job, overlaps: Overlaps, names: Sequence[str]) -> None:
@@ -114,6 +117,14 @@ def coloured(labels: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
     palette = np.array([colour_of(at) for at in range(int(labels.max()) + 1)])
     alpha = np.where(labels > 0, grid.rgba[..., 3], 0)
     return np.concatenate([palette[labels], alpha[..., None]], -1).astype(np.float32)
+
+
+def unhidden(shown: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The same grid with its most frequent class faint: seen from outside, a room's walls would hide all else."""
+    counts = np.bincount(labels[labels > 0], minlength=2)
+    found = shown.copy()
+    found[labels == counts.argmax(), 3] *= FAINT
+    return found
 
 
 def colour_of(label: int) -> tuple[float, float, float]:
@@ -141,7 +152,8 @@ def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid
     )
     job.artifact("per_overlap", Table, TableDoc(columns, rows, caption), title="Boxes on the test grids")
     for scene, one in list(zip(scenes, grids, strict=True))[:SHOWN_GRIDS]:
-        job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": one.rgba},
+        faint = one.rgba * np.array([1, 1, 1, FAINT], np.float32)  # boxes stand behind walls
+        job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": faint},
                      meta=meta_of(one, one.name))  # fmt: skip
 
 
