@@ -230,6 +230,9 @@ def test_that_classes_are_coloured_apart_and_empty_space_is_clear() -> None:
     assert shown.shape == (4, 4, 4, 4) and shown.dtype == np.float32
     assert not shown[2:, ..., 3].any() and (shown[:2, ..., 3] == 0.5).all()
     assert np.abs(shown[0, 0, 0, :3] - shown[1, 0, 0, :3]).max() > 0.3
+    labels[2] = 2
+    faint = show.unhidden(shown, labels)
+    assert faint[1, 0, 0, 3] == pytest.approx(show.FAINT * 0.5) and faint[0, 0, 0, 3] == 0.5
 
 
 def test_that_refined_grids_are_measured_where_the_fine_grid_has_something() -> None:
@@ -268,7 +271,7 @@ def test_that_a_run_chooses_a_rate_and_shows_grids_boxes_and_tables(first: RunFo
     assert state.phase == "finished", state.problem and state.problem.text()
     assert state.results["rate_labels"] in (2e-3, 1e-3)
     assert {"miou", "macc", "room_miou", "ap25", "ap50", "recall25", "held_out_error"} <= set(state.results)
-    curves = {event.series for event in first.events() if isinstance(event, ev.Metric) and event.name == "miou"}
+    curves = {event.series for event in first.events() if isinstance(event, ev.Metric) and event.name == "mean_iou"}
     assert curves == {"labels, rate 0.002, validation", "labels, rate 0.001, validation", "test"}
 
 

@@ -13,7 +13,7 @@ from workbench.engine.scenes.boxes import corners
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-CELL, GAP, LEFT, TOP = 150, 8, 8, 30
+CELL, GAP, LEFT, TOP, LINE, KEY = 150, 8, 8, 30, 24, 116
 _GROUND, _TEXT = (0, 0, 0), (230, 233, 239)
 TRUE_RGB, FOUND_RGB = (86, 180, 233), (230, 159, 0)
 """Two colours of Okabe and Ito's palette, told apart also by who sees no red or no green."""
@@ -54,8 +54,8 @@ def sheet(columns: Sequence[tuple[str, Sequence[Image.Image]]], *, keys: Sequenc
           ) -> Image.Image:  # fmt: skip
     """Tiles in columns with their names above; `keys` name the colours of lines, below."""
     rows = max(len(tiles) for _, tiles in columns)
-    below = 26 if keys else 0
     width = 2 * LEFT + len(columns) * CELL + (len(columns) - 1) * GAP
+    below = LINE * -(-len(keys) // _keys_a_line(width))
     whole = Image.new("RGB", (width, TOP + rows * (CELL + GAP) + below), _GROUND)
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
     for at, (name, tiles) in enumerate(columns):
@@ -63,10 +63,19 @@ def sheet(columns: Sequence[tuple[str, Sequence[Image.Image]]], *, keys: Sequenc
         pen.text((x + CELL / 2, TOP / 2), name, _TEXT, font, anchor="mm")
         for row, one in enumerate(tiles):
             whole.paste(one, (x, TOP + row * (CELL + GAP)))
-    x = LEFT
-    for name, colour in keys:
-        y = whole.height - below / 2
-        pen.line((x, y, x + 22, y), colour, 3)
-        pen.text((x + 30, y), name, _TEXT, font, anchor="lm")
-        x += 50 + round(pen.textlength(name, font))
+    for at, (name, colour) in enumerate(keys):
+        line, place = divmod(at, _keys_a_line(width))
+        x, y = LEFT + place * KEY, whole.height - below + LINE * line + LINE / 2 - 2
+        pen.line((x, y, x + 18, y), colour, 4)
+        pen.text((x + 24, y), name, _TEXT, font, anchor="lm")
     return whole
+
+
+def _keys_a_line(width: int) -> int:
+    return max(1, (width - 2 * LEFT) // KEY)
+
+
+def rgb(colour: Sequence[float]) -> tuple[int, int, int]:
+    """A colour of 0 to 1 as bytes."""
+    red, green, blue = (round(255 * one) for one in colour)
+    return red, green, blue

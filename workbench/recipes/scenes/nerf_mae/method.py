@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,13 @@ def train(job: Job, params: NerfMae) -> None:
         learned.append(name)
     for name, value in stages.known.items():
         job.result(name, value)
+    _tell_early(job, folder, learned)
     said = {name: _test(job, folder, name, grids=grids, params=params, place=place) for name in learned}
     if said.get(LABELS) or said.get(BOXES):
-        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or ())
+        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or (), grids.names)
     if params.keep_model:
         _save(job, folder, state, learned=learned, grids=grids, params=params)
-    for file in folder.glob("*.safetensors"):
+    for file in folder.iterdir():
         file.unlink()
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -125,8 +127,10 @@ def _learn(job: Job, stages: Stages, folder: Path, name: str, state: dict[str, T
         stage = stages.begin(title, curves={})
         if stage is None or _kept(job):
             continue
-        model, value = _fitted(stage, name, state, rate, grids=grids, params=params, place=place)
-        known, best, chosen = stages.known, f"validation_{name}", f"rate_{name}"
+        first = folder / f"early-{name}.json" if rate == params.fine_rate else None
+        model, value = _fitted(stage, name, state, rate, grids=grids, params=params, place=place, first=first)
+        known = stages.known
+        best, chosen = (f"{what}_{name}".replace("-", "_") for what in ("validation", "rate"))
         if math.isnan(value):
             value = -math.inf
         if value > known.get(best, -math.inf) or chosen not in known:
@@ -136,16 +140,20 @@ def _learn(job: Job, stages: Stages, folder: Path, name: str, state: dict[str, T
 
 
 def _fitted(stage: Stage, name: str, state: dict[str, Tensor], rate: float, *, grids: Grids, params: NerfMae,
-            place: Place) -> tuple[nn.Module, float]:  # fmt: skip
+            place: Place, first: Path | None) -> tuple[nn.Module, float]:  # fmt: skip
+    """A task's network at its best on validation grids, and how good that is; `first` receives its first value."""
     rng.seed(stage.seed)
     task, model = build(name, state, grids, params)
     model.to(place.device)
     fine = params.replace(max_steps=params.fine_steps, batch=params.fine_batch, learning_rate=rate)
+    early = max(1, round(params.fine_steps / params.evaluations))
 
     def evaluate(step: int) -> float:
         value = float(task.value(task.asked(model, grids.validation, place), grids.validation))
         if not math.isnan(value):
             stage.metric(task.metric, value, series="validation", step=step)
+        if first is not None and step == early:
+            first.write_text(json.dumps(value))
         return value
 
     result = fit(stage, Learning(task, model, grids.labelled, fine, seed=stage.seed), fine, place=place,
@@ -170,6 +178,15 @@ def _test(job: Job, folder: Path, name: str, *, grids: Grids, params: NerfMae, p
     else:
         show.refined(job, task, said, grids.test)
     return said
+
+
+def _tell_early(job: Job, folder: Path, learned: list[str]) -> None:
+    """How far each task was at its first evaluation, at the first rate: what pretraining saves in steps shows there."""
+    for name in learned:
+        path = folder / f"early-{name}.json"
+        value = json.loads(path.read_text()) if path.is_file() else math.nan
+        if not math.isnan(value):
+            job.result(f"early_{name}".replace("-", "_"), value)
 
 
 # What is kept -----------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from .data import Grid, from_voxels
 from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 
 SHOWN_GRIDS = 3
+MOST_NAMED = 20
+FAINT = 0.15
 TRUE, FOUND = "true", "found"
 OVERLAPS = (0.25, 0.5)
 
@@ -47,11 +49,14 @@ def restorations(job: Job, rows: Sequence[tuple[Grid, Tensor, Tensor]]) -> None:
     job.artifact("pictures", ImageGrid, above.sheet(columns).save, title="Held-out grids from above")
 
 
-def answers(job: Job, grids: Sequence[Grid], labels: Sequence[NDArray[np.uint8]], scenes: Sequence[Scene]) -> None:
+def answers(job: Job, grids: Sequence[Grid], labels: Sequence[NDArray[np.uint8]], scenes: Sequence[Scene],
+            names: Sequence[str]) -> None:  # fmt: skip
     """Test grids from above: with true and found boxes, and in the colours of true and of said classes."""
     columns: list[tuple[str, list[Any]]] = [("test grid", [])]
     columns += [("classes", []), ("classes found", [])] if labels else []
-    keys = (("true boxes", above.TRUE_RGB), ("boxes found", above.FOUND_RGB)) if scenes else ()
+    keys = [("true boxes", above.TRUE_RGB), ("boxes found", above.FOUND_RGB)] if scenes else []
+    if labels and len(names) <= MOST_NAMED:
+        keys += [(name, above.rgb(colour_of(at))) for at, name in enumerate(names) if at]
     for at, grid in enumerate(grids[:SHOWN_GRIDS]):
         picture = above.tile(grid.rgba)
         if scenes:
@@ -83,13 +88,15 @@ def named(job: Job, task: Naming, said: Sequence[NDArray[np.uint8]], grids: Sequ
     job.result("miou", float(np.nanmean(overlaps.iou())))
     job.result("macc", float(np.nanmean(overlaps.accuracy())))
     job.result("room_miou", float(by_grid.mean()))
-    job.metric("miou", float(by_grid.mean()), series="test")
+    job.metric("mean_iou", float(by_grid.mean()), series="test")
     job.artifact("outcomes", Outcomes, by_grid.astype(np.float32)[:, None],
                  meta={"columns": ["mean IoU of the grid"], "measure": "mean"})  # fmt: skip
     per_class(job, overlaps, names)
     for guess, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
         title = f"{one.name}: classes"
-        job.artifact("named", RadianceGrid, coloured(guess, one), title=title, meta=meta_of(one, title))
+        job.artifact(
+            "named", RadianceGrid, unhidden(coloured(guess, one), guess), title=title, meta=meta_of(one, title)
+        )
 
 
 def per_class(job: Job, overlaps: Overlaps, names: Sequence[str]) -> None:
@@ -107,9 +114,22 @@ def per_class(job: Job, overlaps: Overlaps, names: Sequence[str]) -> None:
 
 def coloured(labels: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
     """A grid (X, Y, Z, 4) in which each voxel has its class's colour, and the opacity that it had; class 0 is clear."""
-    palette = np.array([colorsys.hsv_to_rgb((at * 0.381966) % 1, 0.65, 0.95) for at in range(int(labels.max()) + 1)])
+    palette = np.array([colour_of(at) for at in range(int(labels.max()) + 1)])
     alpha = np.where(labels > 0, grid.rgba[..., 3], 0)
     return np.concatenate([palette[labels], alpha[..., None]], -1).astype(np.float32)
+
+
+def unhidden(shown: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The same grid with its most frequent class faint: seen from outside, a room's walls would hide all else."""
+    counts = np.bincount(labels[labels > 0], minlength=2)
+    found = shown.copy()
+    found[labels == counts.argmax(), 3] *= FAINT
+    return found
+
+
+def colour_of(label: int) -> tuple[float, float, float]:
+    """A class's colour; neighbours in number are far apart in hue."""
+    return colorsys.hsv_to_rgb((label * 0.381966) % 1, 0.65, 0.95)
 
 
 def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid]) -> None:
@@ -122,7 +142,7 @@ def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid
         rows.append([f"{least:g}", round(precision.average, 4), round(precision.recall, 4)])
     by_grid = task.by_grid(scenes)
     job.result("room_ap25", float(by_grid.mean()))
-    job.metric("ap25", float(by_grid.mean()), series="test")
+    job.metric("average_precision", float(by_grid.mean()), series="test")
     job.artifact("outcomes_boxes", Outcomes, by_grid.astype(np.float32)[:, None],
                  meta={"columns": ["AP25 of the grid"], "measure": "mean"})  # fmt: skip
     columns = [Column("least IoU", "text"), Column("average precision", best="high"), Column("recall", best="high")]
@@ -132,7 +152,8 @@ def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid
     )
     job.artifact("per_overlap", Table, TableDoc(columns, rows, caption), title="Boxes on the test grids")
     for scene, one in list(zip(scenes, grids, strict=True))[:SHOWN_GRIDS]:
-        job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": one.rgba},
+        faint = one.rgba * np.array([1, 1, 1, FAINT], np.float32)  # boxes stand behind walls
+        job.artifact("found", Boxes, boxes_doc(scene, one), title=one.name, parts={"grid": faint},
                      meta=meta_of(one, one.name))  # fmt: skip
 
 

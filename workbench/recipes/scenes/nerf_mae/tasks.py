@@ -123,7 +123,7 @@ def _iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 class Naming:
     """Each voxel's class, by weighted cross-entropy over voxels that are there or were seen."""
 
-    name, metric = "labels", "miou"
+    name, metric = "labels", "mean_iou"
 
     def __init__(self, params: NerfMae, learned: Sequence[Grid], *, classes: int) -> None:
         self.params, self.classes = params, classes
@@ -177,7 +177,7 @@ def rarity(grids: Sequence[Grid], classes: int, power: float) -> Tensor:
 class Finding:
     """Boxes around things, by FCOS in three dimensions."""
 
-    name, metric = "boxes", "ap25"
+    name, metric = "boxes", "average_precision"
 
     def __init__(self, params: NerfMae) -> None:
         self.params = params
