@@ -17,8 +17,8 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.sceneprocess import SceneProcessed, SceneProcessWish, Standing
 from workbench.core.scenes import PointsDoc
 from workbench.core.settings import Settings
+from workbench.store.address import is_alive
 from workbench.store.home import Home
-from workbench.worker.children import is_alive
 from workbench.worker.inspectors import inspect
 from workbench.worker.interactive import ApplyContext, WarmCache
 from workbench.worker.sceneprocessor import Processor

@@ -39,6 +39,11 @@ class PosedScene:
     """In the scene's axes too."""
 
 
+def looks_posed(path: Path) -> bool:
+    """Whether a file or folder is named as posed photographs are."""
+    return bool(_json_of(path)) or _model_of(path) is not None
+
+
 def _json_of(path: Path) -> Path | None:
     if path.is_file():
         return path if path.suffix.lower() == ".json" else None
