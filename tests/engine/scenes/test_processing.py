@@ -217,6 +217,11 @@ def test_that_too_many_neighbours_for_the_memory_are_refused_before(desk: Desk, 
     with pytest.raises(InputError, match="neighbours") as told:
         desk.do("clusters", desk.cloud(on_sphere(500)), distance=5.0)
     assert told.value.field == "distance"
+    from workbench.engine.scenes import processingmending
+
+    monkeypatch.setattr(processingmending, "MOST_PAIRS", 10_000)
+    with pytest.raises(InputError, match="no mesh any more"):
+        desk.do("clean", desk.mesh(*grid_mesh(20)), merge=2.0)
 
 
 def test_that_a_preview_is_of_a_sample_and_says_so(desk: Desk) -> None:

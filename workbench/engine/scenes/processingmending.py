@@ -20,8 +20,11 @@ from workbench.engine.scenes.processingmeshes import (
     volume_of,
     with_normals,
 )
+from workbench.engine.scenes.processingparts import neighbours_within
 
 LONGEST_RIM = 300
+MOST_PAIRS = 20_000_000
+"""Pairs of close vertices that are in memory at once (16 bytes each)."""
 
 
 def clean(made: Surface, p: CleanMesh, say: Say) -> Outcome:
@@ -85,6 +88,12 @@ def _groups(vertices: Numbers, distance: float) -> Indices:
     """To which of the earliest vertices within the distance each one goes; none goes farther than that."""
     from scipy.spatial import cKDTree
 
+    near = neighbours_within(vertices, distance)
+    if near > MOST_PAIRS:
+        raise InputError("So many vertices would become one that this is no mesh any more.",
+                         expected="a distance below the length of most edges",
+                         received=f"about {near / len(vertices):,.0f} vertices within {distance:.4g} of each",
+                         fix="Choose a smaller distance.", field="merge")  # fmt: skip
     goes = np.arange(len(vertices))
     pairs = cKDTree(vertices).query_pairs(distance, output_type="ndarray")
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
