@@ -21,8 +21,9 @@ from . import measures
 from .data import Data, Pairs
 from .measures import Floats, Ints
 
-CELL, GAP, WORDS = 56, 4, 376
-SHOWN, FOUND, MAPPED = 10, 6, 500
+CELL, GAP, WORDS = 60, 4, 400
+SHOWN, FOUND, MAPPED = 6, 6, 500
+"""No more pictures side by side than leave letters that can be read in a small window."""
 LONGEST = 42
 INK, RIGHT, WRONG = (225, 225, 225), (0, 158, 115), (213, 94, 0)
 # Anchors of a scale whose lightness rises evenly (viridis), from the lowest value to the highest.
@@ -57,7 +58,7 @@ class _Sheet:
     def __init__(self, rows: int, columns: int) -> None:
         self.image = Picture.new("RGB", (WORDS + columns * (CELL + GAP), rows * (CELL + GAP) - GAP))
         self.pen = ImageDraw.Draw(self.image)
-        self.font, self.small = ImageFont.load_default(18), ImageFont.load_default(15)
+        self.font, self.small = ImageFont.load_default(21), ImageFont.load_default(20)
 
     def words(self, row: int, text: str) -> None:
         """Words before a row, their end beside the first cell."""
