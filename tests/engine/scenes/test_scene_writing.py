@@ -243,6 +243,9 @@ def test_that_grids_are_written_as_nerf_mae_keeps_them(tmp_path: Path) -> None:
     assert np.array_equal(np.load(again.grid), rgba) and again.meta.high == doc.meta.high and again.notes == ()
     theirs, meta = gridfiles.read_grid(tmp_path / "out.npz")
     assert np.array_equal(theirs, rgba) and meta.high == doc.meta.high
+    gridfiles.write_grid(tmp_path / "theirs.npz", rgba, meta)
+    read_back = thing(tmp_path / "theirs.npz")
+    assert np.array_equal(np.load(read_back.grid), rgba) and read_back.meta.high == meta.high
     with pytest.raises(InputError, match="as it stands"):
         write(tmp_path / "turned.npz", WriteThing(doc, placement=TURNED))
 
