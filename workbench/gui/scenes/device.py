@@ -27,19 +27,31 @@ _PROGRAMS = {
 }
 
 
-class Device:
-    """A context, its functions and its programs; everything is used while it is current, on the GUI thread."""
+def wanted_format() -> QSurfaceFormat:
+    """OpenGL 3.3, core profile."""
+    wanted = QSurfaceFormat()
+    wanted.setVersion(3, 3)
+    wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    return wanted
 
-    def __init__(self) -> None:
-        """Raises KnownTrouble where this display has no OpenGL 3.3."""
-        wanted = QSurfaceFormat()
-        wanted.setVersion(3, 3)
-        wanted.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
-        self._context, self._surface = QOpenGLContext(), QOffscreenSurface()
-        self._context.setFormat(wanted)
+
+def offscreen(form: QSurfaceFormat) -> QOffscreenSurface:
+    """A surface that is never seen; made on the GUI thread."""
+    surface = QOffscreenSurface()
+    surface.setFormat(form)
+    surface.create()
+    return surface
+
+
+class Device:
+    """A context, its functions and its programs; used while it is current, on the thread that made it."""
+
+    def __init__(self, surface: QOffscreenSurface | None = None) -> None:
+        """`surface` is what another thread needs from the GUI thread; raises KnownTrouble without OpenGL 3.3."""
+        self._context = QOpenGLContext()
+        self._context.setFormat(wanted_format())
         made = self._context.create()
-        self._surface.setFormat(self._context.format())
-        self._surface.create()
+        self._surface = surface or offscreen(self._context.format())
         found = self._context.format().version()
         if not made or tuple(found) < (3, 3) or not self._context.makeCurrent(self._surface):
             raise trouble(NO_GL, "none" if not made else "OpenGL {}.{}".format(*found))

@@ -43,7 +43,7 @@ class Renderer:
 
     def __init__(
         self, scene: Scene, failed: Callable[[ProblemRecord], None], background: Background,
-        woken: Callable[[], None], owner: QObject,
+        woken: Callable[[], None], owner: QObject, *, device: Device | None = None,
     ) -> None:  # fmt: skip
         """Raises KnownTrouble where this display has no OpenGL 3.3.
 
@@ -52,7 +52,7 @@ class Renderer:
         """
         self.scene, self._failed, self._background = scene, failed, background
         self._woken, self._owner = woken, owner
-        self.device = Device()
+        self.device = device or Device()
         self.axes = self.grid = self.photographs = True
         """What is seen beside the things themselves."""
         self.strength = 12.0
