@@ -16,9 +16,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.gui.scenes import things
-from workbench.core.scenes import ClipPlane, Node, Viewpoint
+from workbench.core.scenes import CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
 from workbench.gui.scenes import gaze as gz
-from workbench.gui.scenes import gl as g
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, placement_of
 from workbench.gui.volumes.glmesh import has_opengl
@@ -144,6 +143,51 @@ def clear(bench: Bench, found: dict) -> None:
         found[f"{mode} behind a wall"] = at(shown)
 
 
+def photographs(bench: Bench, found: dict) -> None:
+    """A photograph is seen upright in its frustum, and not where one looks through its camera."""
+    image = QImage(64, 48, QImage.Format.Format_RGB32)
+    image.fill(0xFF0000)
+    for row in range(24, 48):
+        for column in range(64):
+            image.setPixel(column, row, 0x0000FF)
+    image.save(str(bench.folder / "photograph.png"))
+    pose = np.eye(4)
+    pose[2, 3] = 3.0
+    lens = Lens(64, 48, 50.0, 50.0, 32.0, 24.0)
+    doc = CamerasDoc((PosedImage(str(bench.folder / "photograph.png"), lens, placement_of(pose)),))
+    node = Node("cameras", "cameras", doc, look={"size": 2.0})
+    bench.picture(node)
+    QTest.qWait(400)
+    shown = bench.picture()
+    found["photograph"] = [at(shown, 12, -12), at(shown, 12, 12)]
+    bench.canvas.photograph.opacity = 0.0
+    bench.canvas.look_through("cameras", 0)
+    bench.canvas.repaint()
+    found["looked through"] = at(pixels(bench.canvas.grab().toImage()), 12, -12)
+
+
+def dots(bench: Bench, found: dict) -> None:
+    """A mesh that takes too long is dots while it moves, and the same as ever at rest."""
+    side = 170
+    x, y = np.meshgrid(np.linspace(-1, 1, side), np.linspace(-1, 1, side))
+    vertices = np.stack([x.ravel(), y.ravel(), 0.1 * np.sin(9 * x).ravel()], axis=1).astype(np.float32)
+    a = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
+    faces = np.concatenate([np.stack([a, a + 1, a + side], 1), np.stack([a + 1, a + side + 1, a + side], 1)])
+    paths = (things.kept(bench.folder, "many-vertices", vertices),
+             things.kept(bench.folder, "many-faces", faces.astype(np.uint32)))  # fmt: skip
+    node = Node("many", "many", MeshDoc(*paths, len(vertices), len(faces), (-1.0, -1.0, -0.1), (1.0, 1.0, 0.1)))
+    bench.picture(node)
+    QTest.qWait(300)
+    before = bench.picture()
+    bench.canvas._renderer.items["many"].cost_s = 1e-4
+    bench.canvas.outdate()
+    bench.canvas.repaint()
+    found["sketched"] = bench.canvas._renderer.sketched
+    moving = pixels(bench.canvas.grab().toImage())
+    found["dots"] = at(moving, 12)[3]
+    found["after dots"] = int(np.abs(bench.picture() - before).max())
+
+
 def rendered_elsewhere(bench: Bench, found: dict) -> None:
     """A worker's picture of a field is hidden by what lies before it, and only shown for its own view."""
     node = things.grid(bench.folder, rendered_by="field", name="field")
@@ -185,10 +229,9 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
-        for part in (opaque, domes, clear, rendered_elsewhere, faults):
+        for part in (opaque, domes, clear, photographs, dots, rendered_elsewhere, faults):
             bench.down()
             part(bench, found)
-        found["points"] = g.POINTS
     print(json.dumps(found, default=lambda one: one.tolist()))
     app.closeAllWindows()
     return 0

@@ -78,6 +78,16 @@ def test_that_volumes_are_seen_in_their_middle_and_hidden_by_walls(drawn, mode):
     assert drawn[f"{mode} behind a wall"] == RED
 
 
+def test_that_a_photograph_is_seen_upright_in_its_frustum_and_stands_before_nobody_who_looks_through_it(drawn):
+    upper, lower = drawn["photograph"]
+    assert upper[0] > 200 and upper[2] < 50 and lower[2] > 200 and lower[0] < 50
+    assert max(drawn["looked through"][:3]) < 120
+
+
+def test_that_a_mesh_of_many_faces_is_dots_while_it_moves_and_whole_at_rest(drawn):
+    assert drawn["sketched"] and drawn["after dots"] == 0
+
+
 def test_that_a_picture_rendered_elsewhere_is_hidden_by_what_lies_before_it_and_shown_for_its_view_only(drawn):
     nearer, farther = drawn["frame"]
     assert nearer == [255, 0, 255, 255] and farther == RED

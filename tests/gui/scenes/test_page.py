@@ -575,3 +575,14 @@ def test_that_a_film_is_made_told_of_and_can_be_stopped(filled, qtbot, tmp_path)
     page.filming.make(views, tmp_path / "scene.mp4")
     qtbot.waitUntil(lambda: not page.filming.doing, timeout=60_000)
     assert "scene.mp4" in page.banner._what.text() and (tmp_path / "scene.mp4").stat().st_size > 500
+
+
+@pytest.mark.parametrize(("wide", "fits"), [(1366, True), (1080, False)])
+def test_that_panels_are_never_cut_off_and_the_one_shown_last_stays(filled, qtbot, wide, fits):
+    page = filled
+    page.window().resize(wide, 768)
+    page._toggle(page.cutting)
+    qtbot.waitUntil(lambda: page.canvas.width() > 200, timeout=WITHIN_MS)
+    assert page.cutting.isVisible() and page.properties.isVisible() is fits
+    right = page.cutting.mapTo(page, page.cutting.rect().topRight()).x()
+    assert right < page.width() and page.acts["properties"].isChecked() is fits

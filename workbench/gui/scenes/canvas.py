@@ -42,6 +42,7 @@ MOVING_S, RESTING_S = 0.030, 0.020
 REST_MS, SHOW_EVERY_S = 140, 0.15
 PICK_PX = 5
 PICTURE_STEP_S = 0.04
+MAKING = "Making the picture ready …"
 
 
 class SceneCanvas(PointedView):
@@ -175,7 +176,7 @@ class SceneCanvas(PointedView):
     def _gaze_px(self) -> Gaze:
         """How the scene is seen, in the picture's pixels."""
         size = self._size()
-        return gz.gaze(self.scene.view, size.width(), size.height(), self.scene.bounds())
+        return gz.gaze(self.scene.view, size.width(), size.height(), wires.seen_bounds(self.scene))
 
     def _shot(self, gaze: Gaze | None = None) -> Shot:
         gaze = gaze or self._gaze_px()
@@ -316,7 +317,8 @@ class SceneCanvas(PointedView):
             overlay.tag(painter, QPointF(8, self.height() - 10), self.note, "#98A2B3")
 
     def _say(self, painter: QPainter) -> None:
-        words = self.words or ("" if self.scene.bounds() is not None else self.hint)
+        making = MAKING if self._image is None and not self._plain else ""
+        words = self.words or (making if self.scene.bounds() is not None else self.hint)
         if words:
             painter.setPen(QColor("#98A2B3"))  # black in both themes, as pictures are
             pad = theme().pixels(16)
@@ -392,7 +394,7 @@ class SceneCanvas(PointedView):
         """The same in steps of a moment each, null pictures until the last, seen from a viewpoint or as now; what is
         on the screen stays there meanwhile. Raises KnownTrouble where OpenGL fails."""
         view = view or self.scene.view
-        gaze = gz.gaze(view, size.width(), size.height(), self.scene.bounds())
+        gaze = gz.gaze(view, size.width(), size.height(), wires.seen_bounds(self.scene))
         renderer = self._ready()
         if renderer is not None:
             self._held = True

@@ -14,7 +14,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QCursor
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
@@ -25,8 +25,8 @@ from workbench.gui.asking import Asking
 from workbench.gui.card import Caption
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
-from workbench.gui.films.beside import Beside
 from workbench.gui.link import Link
+from workbench.gui.scenes.besides import SceneBeside
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
@@ -99,7 +99,7 @@ class ScenesPage(FilesPage):
         across.addWidget(self.side)
         self.column.addLayout(across, 1)
         self.column.addLayout(self._footer())
-        self.beside = Beside(self, panels)
+        self.beside = SceneBeside(self, self.places, panels)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
             self.add_panel(panel)
@@ -313,6 +313,9 @@ class ScenesPage(FilesPage):
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
         self.side.setVisible(some)
+        # A stack is as wide as the widest of its places, seen or not.
+        policy = QSizePolicy.Policy.Ignored if some else QSizePolicy.Policy.Preferred
+        self.start.setSizePolicy(policy, policy)
         for name in ("close", "export", "save", "save-as", "properties"):
             self.acts[name].setEnabled(some)
             self.acts[name].setVisible(some)

@@ -126,6 +126,27 @@ def camera_colour(image: PosedImage, look: CamerasLook) -> Rgb:
     return rgb_of(HELD_OUT if image.held_out else TAKEN)
 
 
+def seen_bounds(scene: Scene) -> Bounds | None:
+    """The box around all that is shown, the ends of frustums as well."""
+    bounds = scene.bounds()
+    if bounds is None:
+        return None
+    low, high = bounds
+    for node in scene.nodes.values():
+        look = look_of(node)
+        if isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook) and scene.is_shown(node.id):
+            length, placed = frustum_size(node.thing, look), scene.world(node.id)
+            if node.thing.images:
+                eyes = np.array([[one.pose[3], one.pose[7], one.pose[11]] for one in node.thing.images])
+                far = max(
+                    float(np.linalg.norm(frustum(node.thing.images[0], length)[k] - eyes[0])) for k in range(1, 5)
+                )
+                far *= float(np.linalg.norm(placed[:3, :3], 2))
+                at = _moved(eyes, placed)
+                low, high = np.minimum(low, at.min(axis=0) - far), np.maximum(high, at.max(axis=0) + far)
+    return low, high
+
+
 def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
     """The box or camera whose lines pass nearest to a pixel: node, place in its document, distance along the view."""
     best: tuple[float, tuple[str, int, float]] | None = None
