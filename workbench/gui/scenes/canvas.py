@@ -137,7 +137,7 @@ class SceneCanvas(PointedView):
             return None
         if self._renderer is None and opengl() and self.isVisible():
             if not warmth.done:
-                warmth.when_done(self._background, self, self._synced)
+                warmth.when_done(self, self._synced)
                 return None
             try:
                 self._renderer = Renderer(self.scene, self.troubled.emit, self._background, self.outdate, self)

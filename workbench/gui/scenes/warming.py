@@ -6,7 +6,6 @@ disk. So a small scene with one thing of each kind is drawn once by another thre
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import tempfile
 import threading
@@ -17,48 +16,49 @@ from typing import Any
 
 import numpy as np
 import shiboken6
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QOffscreenSurface
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.scenes import Box, BoxesDoc, MeshDoc, Node, PointsDoc, RadianceDoc, RadianceMeta, VolumeDoc
 from workbench.core.volumes import VolumeFile, VolumeMeta
-from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.device import Device, offscreen, wanted_format
 from workbench.gui.scenes.renderer import Renderer
 from workbench.gui.scenes.scene import Scene
 
 SIDE_PX = 33
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 LOW, HIGH = (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)
 
 
-class Warmth:
+class Warmth(QObject):
     """Whether the driver has compiled, once for a program."""
 
-    def __init__(self) -> None:
-        self.done = False
-        self._waiting: list[tuple[QObject, Callable[[], None]]] = []
-        self._begun = False
-        self._ended = threading.Event()
-        self._surface: QOffscreenSurface | None = None
+    _compiled = Signal()
 
-    def when_done(self, background: Background, owner: QObject, then: Callable[[], None]) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = False
+        self._begun = False
+        self._waiting: list[tuple[QObject, Callable[[], None]]] = []
+        self._surface: QOffscreenSurface | None = None
+        self._compiled.connect(self._end, Qt.ConnectionType.QueuedConnection)
+
+    def when_done(self, owner: QObject, then: Callable[[], None]) -> None:
         """Begin where nobody has, and call `then` at the end; a driver that fails here fails again where it is told."""
         if not self._begun:
             self._begun = True
-            surface = self._surface = offscreen(wanted_format())  # it goes on the thread that it came on
-            atexit.register(self._ended.wait, PATIENCE_S)  # a driver that compiles must not outlive the program
-
-            def work() -> None:
-                try:
-                    warm(surface)
-                finally:
-                    self._ended.set()
-
-            background.background(work, then=lambda _: self._end(), failed=lambda _: self._end())
+            self._surface = offscreen(wanted_format())  # it goes on the thread that it came on
+            # Python waits for its own threads before it ends, which a driver that compiles must not outlive.
+            threading.Thread(target=self._warm, args=(self._surface,), name="warming scenes").start()
         self._waiting.append((owner, then))
+
+    def _warm(self, surface: QOffscreenSurface) -> None:
+        try:
+            warm(surface)
+        finally:
+            self._compiled.emit()
 
     def _end(self) -> None:
         self.done = True
