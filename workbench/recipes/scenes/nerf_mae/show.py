@@ -24,6 +24,8 @@ from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 SHOWN_GRIDS = 3
 MOST_NAMED = 20
 FAINT = 0.15
+PALETTE = ((160, 160, 160), (0, 114, 178), (230, 159, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115),
+           (240, 228, 66), (213, 94, 0))  # fmt: skip
 TRUE, FOUND = "true", "found"
 OVERLAPS = (0.25, 0.5)
 
@@ -128,7 +130,10 @@ def unhidden(shown: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[n
 
 
 def colour_of(label: int) -> tuple[float, float, float]:
-    """A class's colour; neighbours in number are far apart in hue."""
+    """A class's colour: Okabe and Ito's first, told apart also by who sees no red or no green; then by hue."""
+    if 0 < label <= len(PALETTE):
+        red, green, blue = PALETTE[label - 1]
+        return red / 255, green / 255, blue / 255
     return colorsys.hsv_to_rgb((label * 0.381966) % 1, 0.65, 0.95)
 
 
