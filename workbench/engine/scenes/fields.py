@@ -31,8 +31,9 @@ MOST_LOG = 12.0
 class FieldFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a field is built from; `field.json` of a model folder.
 
-    `side` is a voxel grid's longest side; `levels`, `table_log2`, `finest` are a hash grid's; `width` and `depth` a
-    plain network's. `view_dependent` voxels have 12 features and a small network instead of a colour.
+    `side` is a voxel grid's longest side; `levels`, `table_log2`, `finest` are a hash grid's; `width`, `depth`
+    and `octaves` (of positions) a plain network's. `view_dependent` voxels have 12 features and a small network instead
+    of a colour.
     """
 
     kind: FieldKind
