@@ -41,7 +41,8 @@ def learning_of(params: RadianceField, seed: int) -> Learning:
         start_side=params.start_side, grow_at=params.grow_at, side=params.side, roughness_density=params.roughness,
         roughness_colour=params.roughness / 10, entropy=0.0 if background == "random" else params.entropy,
         spread=params.spread, calm=params.calm, skip_from=params.skip_from if params.skip else 1.0,
-        exposure=params.exposure, cells=40 if params.field == HASH else 64, goes_on=bool(params.continue_from), seed=seed,
+        exposure=params.exposure, cells=40 if params.field == HASH else 64, goes_on=bool(params.continue_from),
+        seed=seed,
     )  # fmt: skip
 
 
