@@ -212,7 +212,7 @@ def main() -> None:
     test = compared(taken, place)
     quick = place.type == "cuda"
     rays, samples, side = (4096, 192, 160) if quick else (512, 96, 96)
-    common = Learning(rays=rays, samples=samples, side=side, grow_at=0.15, skip_from=0.1)
+    common = Learning(rays=rays, samples=samples, side=side, grow_at=0.15, skip_from=0.1, rate=0.5)
     hashed = dataclasses.replace(common, rate=1.0, cells=128 if quick else 40)
     made: dict[str, Callable[[], Any]] = {
         "voxels": lambda: Ours("voxels", taken, common, marks[-1], place),

@@ -60,7 +60,10 @@ Clips = ArtifactKind(
     "(N, T, H, W, 3) uint8, an ItemsDoc part and a ClipsMeta in its meta; its part `maps` (N, T, h, w) float32 lies "
     "over them",
 )  # fmt: skip
-Frame = ArtifactKind("frame", ".png", "a live camera picture")
+Frame = ArtifactKind(
+    "frame", ".png", "a radiance field as it is learned, seen from where one stands",
+    "RGBA, a FieldFrame in its meta; its part `depth` is (h, w) float32 along the view axis, inf where nothing is",
+)  # fmt: skip
 Outcomes = ArtifactKind("outcomes", ".npy", "counts behind a metric, for claims", "(N, k) per item; no view draws them")
 
 KINDS: Mapping[str, ArtifactKind] = {

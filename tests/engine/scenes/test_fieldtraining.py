@@ -21,7 +21,7 @@ from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras, guessed_box
 
 CPU = torch.device("cpu")
-QUICK = Learning(steps=120, rays=192, samples=32, start_side=16, side=24, cells=24, background="random")
+QUICK = Learning(steps=120, rays=192, samples=32, start_side=16, side=24, cells=24, background="random", rate=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,12 @@ def test_that_voxels_learn_views_they_never_saw_and_grow_at_half_time(trained: L
 
 
 def test_that_a_hash_field_learns_too_and_is_shown_smoothed(taken: Photographs) -> None:
-    one = learner(taken, dataclasses.replace(QUICK, steps=60, rays=128, samples=32), "hash")
+    torch.manual_seed(1)
+    facts = FieldFacts("hash", LOW, HIGH, levels=4, table_log2=13, finest=64)
+    learning = dataclasses.replace(QUICK, steps=200, rate=1.0, skip_from=0.5, entropy=0.001)
+    one = Learner(fields.made(facts), taken, learning, CPU)
     before = held_out(one)
-    for _ in range(60):
+    for _ in range(90):
         one.step()
     assert held_out(one) > before + 3
     assert one.shown is not one.field

@@ -40,7 +40,7 @@ class Learning:
     rays: int = 512
     samples: int = 64
     background: Background = "white"
-    rate: float = 2.0
+    rate: float = 1.0
     """A factor on all step sizes."""
     start_side: int = 48
     """A voxel grid's longest side until `grow_at`."""

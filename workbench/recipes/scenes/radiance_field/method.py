@@ -33,20 +33,16 @@ WATCHED = 2
 CHECKPOINT_SHARE = 0.05
 
 
-def learning_of(params: RadianceField, seed: int, *, has_alpha: bool) -> Learning:
-    """How the knobs say to learn.
-
-    Before chance colours nothing can hide: on white a field of photographs that are mostly white fills up with white.
-    """
-    background: Background = "random" if has_alpha else "white"
-    if params.background != "auto":
-        background = params.background
+def learning_of(params: RadianceField, seed: int) -> Learning:
+    """How the knobs say to learn; before chance colours the entropy of backgrounds says nothing, and is left out."""
+    background: Background = "random" if params.background == "auto" else params.background
     return Learning(
         steps=params.steps, rays=params.rays, samples=params.samples, background=background, rate=params.rate,
         start_side=params.start_side, grow_at=params.grow_at, side=params.side, roughness_density=params.roughness,
-        roughness_colour=params.roughness / 10, entropy=params.entropy, spread=params.spread, calm=params.calm,
-        skip_from=params.skip_from if params.skip else 1.0, exposure=params.exposure,
-        cells=40 if params.field == HASH else 64, goes_on=bool(params.continue_from), seed=seed,
+        roughness_colour=params.roughness / 10, entropy=0.0 if background == "random" else params.entropy,
+        spread=params.spread, calm=params.calm, skip_from=params.skip_from if params.skip else 1.0,
+        exposure=params.exposure, cells=40 if params.field == HASH else 64, goes_on=bool(params.continue_from),
+        seed=seed,
     )  # fmt: skip
 
 
@@ -93,7 +89,7 @@ def train(job: Job, params: RadianceField) -> None:
     place = place_of(job)
     taken, doc = load(job, params)
     field = made(params, taken, job.seed)
-    learner = Learner(field, taken, learning_of(params, job.seed, has_alpha=taken.has_alpha), place.device)
+    learner = Learner(field, taken, learning_of(params, job.seed), place.device)
     count = sum(one.numel() for one in field.parameters())
     job.log(f"A {params.field} field of {count:,} numbers in a box of {_sides(taken)} on {place.name}.")
     spent = _Course(job, learner, params, place).run()

@@ -84,7 +84,7 @@ def take_away(job: Job, learner: Learner, params: RadianceField, doc: CamerasDoc
     poses = [one.pose for one in learner.taken.learned]
     grid, meta = fieldexport.extract(field, poses, params.longest, told=job.progress)
     meta = msgspec.structs.replace(meta, title=f"{params.field} field")
-    job.artifact("grid", RadianceGrid, grid, title="Colour and density", meta=msgspec.to_builtins(meta))
+    job.artifact("grid", RadianceGrid, grid, meta=msgspec.to_builtins(meta))
     fieldexport.write_npz(job.model_folder() / "grid.npz", grid, meta)
     opacity = fieldexport.opacity(grid, meta)
     level = SURFACE
@@ -93,12 +93,12 @@ def take_away(job: Job, learner: Learner, params: RadianceField, doc: CamerasDoc
         job.log(f"No voxel is half opaque: the surface is taken at an opacity of {level:.3f}.", "warning")
     vertices, faces, colours = fieldexport.surface(grid, meta, level=level)
     job.artifact("mesh", Mesh, lambda path: fieldexport.write_ply(path, vertices, colours, faces),
-                 title=f"Surface, {len(faces):,} triangles")  # fmt: skip
+                 title="Surface")  # fmt: skip
     points, shades = fieldexport.scattered(grid, meta, params.point_count, job.seed, level=level)
     job.artifact("points", Points, lambda path: fieldexport.write_ply(path, points, shades),
-                 title=f"{len(points):,} points on it")  # fmt: skip
+                 title="On the surface")  # fmt: skip
     boxed = msgspec.structs.replace(doc, low=learner.taken.low, high=learner.taken.high)
-    job.artifact("cameras", Cameras, boxed, title=f"{len(doc.images)} photographs")
+    job.artifact("cameras", Cameras, boxed)
     frame(job, learner, first_view(learner))
 
 
