@@ -256,10 +256,10 @@ def _volume(path: Path, shelf: Shelf, most: int) -> Found:
 
 
 def _npz(path: Path, shelf: Shelf, most: int) -> Found:
-    from workbench.engine.scenes import readinggrids
+    from workbench.engine.scenes import gridfiles, readinggrids
     from workbench.engine.scenes.archives import claims
 
-    if readinggrids.GRID in claims(path):
+    if gridfiles.GRID in claims(path):
         return Found(*readinggrids.read_grid(path, shelf))
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 
