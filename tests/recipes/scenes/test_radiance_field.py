@@ -12,15 +12,16 @@ import pytest
 from PIL import Image
 
 from workbench.core import events as ev
-from workbench.core.fields import FieldFrame
+from workbench.core.fields import VIEW, FieldFrame, FieldLook
 from workbench.core.problem import InputError
-from workbench.core.scenes import CamerasDoc, RadianceMeta
+from workbench.core.scenes import CamerasDoc, RadianceMeta, Viewpoint
 from workbench.core.settings import Settings
 from workbench.engine.scenes.fieldexport import from_x_fastest
 from workbench.recipes.scenes.radiance_field.data import preview
 from workbench.recipes.scenes.radiance_field.recipe import OBJECT, ROOM
 from workbench.recipes.scenes.radiance_field.serve import answer
 from workbench.runner.prepare import freeze
+from workbench.store.asked import ask
 from workbench.store.home import open_home
 from workbench.store.runfolder import RunConfig, RunFolder, create_run
 from workbench.worker.execute import execute
@@ -78,6 +79,18 @@ def test_that_mesh_points_cameras_and_views_are_taken_away(finished: RunFolder) 
     assert msgspec.convert(first.meta, FieldFrame).look == msgspec.convert(last.meta, FieldFrame).look
     held = artifacts(finished, "held_out")
     assert Image.open(finished.path / held[-1].path).width > 4 * Image.open(finished.path / held[-1].path).height
+
+
+def test_that_a_window_that_looks_from_elsewhere_is_shown_that_view_while_the_field_is_learned(tmp_path: Path) -> None:
+    pose = (1.0, 0, 0, 0, 0, 0, -1.0, -1.0, 0, 1.0, 0, 0.8, 0, 0, 0, 1.0)
+    look = FieldLook(Viewpoint(pose, height_deg=60.0), 24, 18, "depth")
+    made = create_run(tmp_path, freeze(RunConfig(recipe="radiance-field", params={"steps": 40}, preset="smoke", seed=4,
+                                                 inputs={"pictures": ROOM.address}, device="cpu")))  # fmt: skip
+    ask(made.path, VIEW, look)
+    execute(made, settings=Settings(preview_share=0.5))
+    shown = [msgspec.convert(one.meta, FieldFrame) for one in artifacts(made, "view")]
+    assert [one.coarseness for one in shown if one.look == look][:1] == [4]
+    assert shown[0].look == shown[-1].look != look
 
 
 def context(tmp_path: Path) -> ApplyContext:

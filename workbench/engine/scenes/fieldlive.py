@@ -166,14 +166,14 @@ class LiveView:
         if finest and now - self._kept_at >= apart:
             self._kept, self._kept_at = self._kept + 1, now
             self.job.artifact(self.slot, Frame, lambda path: Image.fromarray(made.rgba).save(path, compress_level=1),
-                              title="The view", parts={"depth": made.depth}, meta=meta)  # fmt: skip
+                              parts={"depth": made.depth}, meta=meta)  # fmt: skip
             return
         self._passing = (self._passing + 1) % PASSING_FILES
         stem = self.job.folder / "artifacts" / f"{self.slot}-passing-{self._passing}"
         picture, depth = stem.with_suffix(".png"), stem.with_suffix(".npy")
         _replace(picture, lambda path: Image.fromarray(made.rgba).save(path, "PNG", compress_level=1))
         _replace(depth, lambda path: _save_array(path, made.depth))
-        self.job.artifact(self.slot, Frame, picture, title="The view", parts={"depth": depth}, meta=meta)
+        self.job.artifact(self.slot, Frame, picture, parts={"depth": depth}, meta=meta)
 
 
 def backdrop_of(learner: Learner) -> tuple[float, float, float]:

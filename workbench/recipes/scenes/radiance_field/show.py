@@ -73,7 +73,7 @@ def frame(job: Job, learner: Learner, look: FieldLook) -> None:
     """A view of the field, as the live one."""
     made = [one for one in progressive(learner.shown, look, learner.learning.samples, occupancy=learner.empty) if one]
     meta = msgspec.to_builtins(FieldFrame(look, 1, behind=backdrop_of(learner)))
-    job.artifact("view", Frame, lambda path: Image.fromarray(made[-1].rgba).save(path), title="The view",
+    job.artifact("view", Frame, lambda path: Image.fromarray(made[-1].rgba).save(path),
                  parts={"depth": made[-1].depth}, meta=meta)  # fmt: skip
 
 
