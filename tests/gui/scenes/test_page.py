@@ -22,6 +22,7 @@ from workbench.gui.scenes import placing, projects
 from workbench.gui.scenes.exporting import written_place
 from workbench.gui.scenes.looks import look_of
 from workbench.gui.scenes.sessions import Session
+from workbench.gui.scenes.state import nodes_of
 from workbench.gui.scenes.valuedialog import ValueDialog
 
 WITHIN_MS = 10_000
@@ -239,6 +240,24 @@ def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
     page.cropping.invert()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~high)
+
+
+def test_that_a_reset_puts_a_thing_where_its_file_placed_it(page, tmp_path):
+    placed = (0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1)
+    large = cloud(tmp_path / "large", origin=(4e5, 5e6, 100.0))
+    things = (ReadThing("base", large), ReadThing("scan", cloud(tmp_path / "scan", origin=(4e5 + 7, 5e6, 100.0)),
+              placement=placed), ReadThing("crate", mesh(tmp_path / "crate"), placement=placed))  # fmt: skip
+    found, page.state.origin, _ = nodes_of(SceneRead(things), page.state, "here.glb")
+    _, scan, crate = found
+    assert crate.placement == page.state.home_of(crate) == placed
+    assert scan.placement == page.state.home_of(scan) == (0, -1, 0, 10, *placed[4:])
+    page.scene.set_nodes(found)
+    page.scene.choose([crate.id])
+    page.properties.follow()
+    page.properties.numbers["scale"][0].setValue(2.0)
+    assert page.scene.nodes[crate.id].placement != placed
+    page.properties.reset.click()
+    assert page.scene.nodes[crate.id].placement == placed
 
 
 def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, ReadThing, SceneDoc, SceneRead, Viewpoint
+from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, SceneDoc, SceneRead, Viewpoint
 from workbench.core.volumes import Triple
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
@@ -66,12 +66,9 @@ class State(QObject):
         self.take(SceneDoc())
 
     def home_of(self, node: Node) -> Placement:
-        """A thing without a place of its own: shifted only by what its origin differs from the scene's."""
+        """Where a thing's file placed it, shifted by what its origin differs from the scene's."""
         own: Triple = getattr(node.thing, "origin", NOWHERE)
-        found = np.eye(4)
-        if own != NOWHERE:
-            found[:3, 3] = np.subtract(own, self.origin)
-        return placement_of(found)
+        return node.home if own == NOWHERE else _shifted(node.home, own, self.origin)
 
     def place_words(self, at: Iterable[float]) -> str:
         """A scene position in the numbers of the files: '512 034.21, 5 403 112.80, 312.4 m'."""
@@ -103,15 +100,16 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
             group = Node(new_id(), one.parent, source=source)
             groups[one.parent] = group.id
             found.append(group)
-        placement = one.placement if own == NOWHERE else _shifted(one, own, origin)
+        placement = one.placement if own == NOWHERE else _shifted(one.placement, own, origin)
         found.append(Node(
-            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source
+            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source,
+            home=one.placement,
         ))  # fmt: skip
     return found, origin, told
 
 
-def _shifted(one: ReadThing, own: Triple, origin: Triple) -> Placement:
-    matrix = matrix_of(one.placement).copy()
+def _shifted(placement: Placement, own: Triple, origin: Triple) -> Placement:
+    matrix = matrix_of(placement).copy()
     matrix[:3, 3] += np.subtract(own, origin)
     return placement_of(matrix)
 
