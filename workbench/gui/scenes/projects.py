@@ -12,7 +12,7 @@ import shutil
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Node, SceneDoc
 from workbench.gui.scenes.edits import packed, unpacked
+from workbench.gui.scenes.scene import strings_of
 
 SUFFIX = ".scene"
 VERSION = 1
@@ -155,27 +156,9 @@ def _unpacked_nodes(
 # Paths in nodes
 
 
-def strings_of(node: Node) -> Iterator[str]:
-    """The texts of a node's thing and crop, paths among them."""
-    yield node.hidden
-    if node.thing is not None:
-        yield from _strings(msgspec.to_builtins(node.thing))
-
-
 def arrays_of(node: Node) -> list[str]:
     """The paths of a node's arrays."""
     return [one for one in strings_of(node) if one.endswith(".npy")]
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _strings(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _strings(one)
 
 
 def _rewritten(node: Node, change: Callable[[str], str]) -> Node:

@@ -76,7 +76,7 @@ class Scene(QObject):
         self.nodes = {one.id: one for one in nodes}
         self.chosen = tuple(one for one in self.chosen if one in self.nodes)
         self.selection = {key: value for key, value in self.selection.items() if key in self.nodes}
-        kept = set(self._paths())
+        kept = {path for node in self.nodes.values() for path in strings_of(node)}
         self._arrays = {path: array for path, array in self._arrays.items() if path in kept}
         self.rearranged.emit()
 
@@ -158,7 +158,7 @@ class Scene(QObject):
             nodes = [one for name in names if name in self.nodes for one in self.below(name)]
         corners = []
         for one in nodes:
-            box = extent_of(one.thing)
+            box = self.extent(one.thing)
             if box is not None:
                 low, high = box
                 at = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] + [1.0] for i in range(8)])
@@ -174,12 +174,22 @@ class Scene(QObject):
             self._arrays[path] = np.load(path, mmap_mode="r", allow_pickle=False)
         return self._arrays[path]
 
-    def _paths(self) -> Iterator[str]:
-        for node in self.nodes.values():
-            if node.hidden:
-                yield node.hidden
-            if node.thing is not None:
-                yield from _strings(msgspec.to_builtins(node.thing))
+    def extent(self, thing: Thing | None) -> Bounds | None:
+        """The box around a thing in its own coordinates; None for a group or where nothing is in it.
+
+        Raises OSError or ValueError where a volume's file is gone or damaged.
+        """
+        if isinstance(thing, VolumeDoc):
+            return _volume_extent(thing, self.array(thing.file.path).shape)
+        return _extent_of(thing)
+
+
+def strings_of(node: Node) -> Iterator[str]:
+    """The texts of a node's thing, and its crop: array paths are among them."""
+    if node.hidden:
+        yield node.hidden
+    if node.thing is not None:
+        yield from _strings(msgspec.to_builtins(node.thing))
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -193,16 +203,13 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(one)
 
 
-def extent_of(thing: Thing | None) -> Bounds | None:
-    """The box around a thing in its own coordinates; None for a group or where nothing is in it."""
+def _extent_of(thing: Thing | None) -> Bounds | None:
     match thing:
         case PointsDoc() | MeshDoc():
             filled = thing.count if isinstance(thing, PointsDoc) else thing.vertex_count
             return (np.array(thing.low), np.array(thing.high)) if filled else None
         case RadianceDoc():
             return np.array(thing.meta.low), np.array(thing.meta.high)
-        case VolumeDoc():
-            return _volume_extent(thing)
         case CamerasDoc():
             at = np.array([[one.pose[3], one.pose[7], one.pose[11]] for one in thing.images])
             ends = [np.array(one)[None] for one in (thing.low, thing.high) if one is not None]
@@ -226,8 +233,7 @@ def voxel_to_world(geometry: Geometry) -> NDArray[np.float64]:
     return found
 
 
-def _volume_extent(thing: VolumeDoc) -> Bounds:
-    shape = np.load(thing.file.path, mmap_mode="r", allow_pickle=False).shape
+def _volume_extent(thing: VolumeDoc, shape: tuple[int, ...]) -> Bounds:
     to_world = voxel_to_world(thing.file.meta.geometry)
     size = np.array(shape[:3])[::-1] - 0.5
     at = np.array([[(-0.5, size[k])[i >> k & 1] for k in range(3)] + [1.0] for i in range(8)])
