@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from monai.networks.blocks.dynunet_block import UnetResBlock
@@ -22,20 +22,6 @@ from .data import SEEN_ALPHA
 from .recipe import UNET, UNWEIGHTED, NerfMae
 
 
-class Backbone(Protocol):
-    """What heads stand on: features at some strides, and their decoding to every voxel."""
-
-    widths: tuple[int, ...]
-    strides: tuple[int, ...]
-    out_width: int
-
-    def features(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:
-        """Features (B, C_k, …) of a grid (B, 4, S, S, S), the last ones at `strides`; a U-Net has finer ones before."""
-
-    def decoded(self, features: Sequence[Tensor]) -> Tensor:
-        """Features to (B, out_width, S, S, S)."""
-
-
 class SwinBackbone(nn.Module):
     """The transformer and its decoder, by the names of the pretrained weights."""
 
@@ -50,10 +36,12 @@ class SwinBackbone(nn.Module):
         self.out_width = self.decoder.out_width
 
     def features(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:
+        """Features (B, C_k, …) of a grid (B, 4, S, S, S), the last ones at `strides`."""
         found: list[Tensor] = self.encoder(grid, hidden)
         return found
 
     def decoded(self, features: Sequence[Tensor]) -> Tensor:
+        """Features to (B, out_width, S, S, S)."""
         found: Tensor = self.decoder(features)
         return found
 
