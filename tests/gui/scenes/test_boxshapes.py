@@ -35,7 +35,7 @@ def test_that_what_is_remembered_of_a_scene_follows_its_changes(scene):
     scene.put([msgspec.structs.replace(scene.nodes["g"], placement=UP)])
     after = {one.node.id: one for one in shapes_of(scene)}
     assert after["b"] is before["b"]  # of many only those that moved are made again
-    assert np.allclose(after["a"].corners, before["a"].corners + (0, 0, 5))
+    assert np.allclose(after["a"].corners, before["a"].corners + np.array([0, 0, 5]))
     assert scene.world("a")[2, 3] == 5 and scene.bounds()[1][2] == 6 and scene.bounds(["a"])[0][2] == 5
     scene.put([msgspec.structs.replace(scene.nodes["g"], shown=False)])
     assert [one.node.id for one in shapes_of(scene)] == ["b"] and scene.bounds()[1][2] == 1
