@@ -82,3 +82,13 @@ def test_that_a_fitted_view_keeps_its_direction():
     assert matrix_of(found.pose)[:3, :3] == pytest.approx(matrix_of(view.pose)[:3, :3])
     assert found.about == pytest.approx((1.0, 0.0, 0.5))
     assert msgspec.structs.replace(found, pose=view.pose, about=view.about, height=view.height) == view
+
+
+def test_that_a_tiny_thing_is_not_cut_off_in_a_huge_scene():
+    huge = (np.full(3, -5e5), np.full(3, 5e5))
+    tiny = (np.full(3, -1e-6), np.full(3, 1e-6))
+    view = gz.fixed(from_corner(), "corner", tiny, 1.5)
+    gaze = gz.gaze(view, 600, 400, huge)
+    assert gaze.near < gaze.project(np.array([tiny[0], tiny[1]]))[:, 2].min() and gaze.far > 5e5
+    far_off = gz.gaze(gz.fixed(view, "corner", huge, 1.5), 600, 400, huge)
+    assert far_off.near > 1e-4 * far_off.far  # seen from afar nothing of the depth's precision is lost

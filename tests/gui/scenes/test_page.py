@@ -79,7 +79,11 @@ def test_that_files_are_read_one_after_the_other_and_large_coordinates_moved(pag
     assert np.allclose(page.scene.world(scan.id), np.eye(4)) and crate.parent == room.id
     assert page.scene.world(more.id)[:3, 3].tolist() == [7, 0, 0]
     assert page.state.place_words((1, 2, 3)) == "400\u202f001.00, 5\u202f000\u202f002.00, 103.000 mm"
-    assert page.banner.record.what == "No PLY." and page.recent[0] == "/data/three.las"
+    assert (
+        page.banner.record.what == "No PLY."
+        and page.banner.record.place == "bad"
+        and page.recent[0] == "/data/three.las"
+    )
     assert written_place(page.scene.world(more.id), more.thing.origin, page.state.origin) == scan.placement
     page.document.undo()
     assert len(page.scene.nodes) == 3
@@ -507,6 +511,19 @@ def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtb
     page.keeping.take(page.keeping.kept())
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.expected == "/data/scan.ply"
+
+
+def test_that_what_can_be_read_again_does_not_wait_for_what_must_be_looked_for(filled, scripted, qtbot, tmp_path):
+    page, fresh = filled, mesh(tmp_path / "fresh")
+    (tmp_path / "crate.ply").touch()
+    for path in (page.scene.nodes["p"].thing.positions, page.scene.nodes["m"].thing.faces):
+        Path(path).unlink()
+    scripted.answers["scene-read"] = SceneRead((ReadThing("crate", fresh),))
+    crate = msgspec.structs.replace(page.scene.nodes["m"], source=str(tmp_path / "crate.ply"))
+    page.scene.put([crate])
+    page.keeping.take(page.keeping.kept())
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert page.banner.record.expected == "/data/scan.ply" and page.scene.nodes["m"].thing == fresh
 
 
 # Everything

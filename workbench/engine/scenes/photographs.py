@@ -49,9 +49,9 @@ def load_pixels(image: PosedImage) -> Bytes:
 
 
 def shrunk(pixels: Bytes, lens: Lens, longest_px: int) -> tuple[Bytes, Lens]:
-    """A picture whose longer side has at most `longest_px` (0: any), each pixel the mean of those that it touches, and its lens.
+    """A picture whose longer side has at most `longest_px` (0: any), and its lens.
 
-    Colours of half-clear pixels are weighted by their opacity.
+    Each pixel is the mean of those that it touches; colours of half-clear ones are weighted by their opacity.
     """
     import torch  # takes seconds, and reading poses needs none of it
 

@@ -104,8 +104,11 @@ class SceneCanvas(PointedView):
         """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
         if self._plain:
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
-        walked = self._renderer.rays.values() if self._renderer is not None else ()
-        return "; ".join(f"{one.node.name}: {one.note}" for one in walked if one.note)
+        if self._renderer is None:
+            return ""
+        said = [f"{one.node.name}: {one.note}" for one in self._renderer.rays.values() if one.note]
+        broken = self._renderer.broken()
+        return "; ".join([*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said)
 
     def _rearranged(self) -> None:
         if not self._fitted and self.scene.bounds() is not None:

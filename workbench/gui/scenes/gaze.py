@@ -21,6 +21,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 NEAREST_SHARE = 2e-4
 """The nearest that is drawn, as a share of the farthest: what 24 bits of depth still tell apart."""
+CLOSE_SHARE = 0.05
+"""The same as a share of the distance to the view's point, where that is close."""
 FIXED: Mapping[str, tuple[Triple, Triple]] = {
     "front": ((0, 1, 0), (0, 0, 1)), "back": ((0, -1, 0), (0, 0, 1)), "right": ((-1, 0, 0), (0, 0, 1)),
     "left": ((1, 0, 0), (0, 0, 1)), "top": ((0, 0, -1), (0, 1, 0)), "bottom": ((0, 0, 1), (0, -1, 0)),
@@ -133,7 +135,10 @@ def gaze(view: Viewpoint, width: int, height: int, bounds: Bounds | None) -> Gaz
     if view.orthographic:
         return Gaze(view, width, height, depth - reach * 1.5, farthest)
     far = max(farthest, reach * 1e-2)
-    return Gaze(view, width, height, max(depth - reach * 1.5, far * NEAREST_SHARE), far)
+    # What one looks at closely is not cut off, however far the rest of the scene reaches.
+    about = float((pose[:3, 3] - np.array(view.about)) @ pose[:3, 2])
+    least = min(far * NEAREST_SHARE, about * CLOSE_SHARE) if about > 0 else far * NEAREST_SHARE
+    return Gaze(view, width, height, max(depth - reach * 1.5, least, far * 1e-12), far)
 
 
 def looking(eye: Vector, about: Vector, up: Vector) -> Placement:

@@ -1,12 +1,13 @@
 """A scene as one file: the tree, the views, crops and selections, and the arrays that no source file holds.
 
 A project (`.scene`) is a zip archive of `scene.json` and `.npy` arrays. Sources are named by path, never copied and
-never written over. Runs on any thread; raises InputError or OSError.
+never written over. Runs on any thread; raises InputError, KnownTrouble or OSError.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import shutil
 import uuid
@@ -85,7 +86,7 @@ def decoded(data: bytes, name: str) -> Kept:
 
 
 def write(path: Path, what: Kept, own: Path) -> None:
-    """Write a project in one step that survives a kill.
+    """Write a project in one step that survives a kill; raises KnownTrouble where it cannot be written.
 
     Arrays below `own`, and those of nodes without a source, go into it; those that are read from a source do not.
     """
@@ -108,8 +109,15 @@ def write(path: Path, what: Kept, own: Path) -> None:
             for source, name in names.items():
                 archive.write(source, name.removeprefix(INSIDE))
         scratch.replace(path)
+    except OSError as error:
+        raise KnownTrouble(
+            "The project could not be saved; the scene stays open.", expected="a writable place with room",
+            received=f"{path}: {error.strerror or type(error).__name__}",
+            fix="Save it in another folder, or free some space.", place=path.name,
+        ) from None  # fmt: skip
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 def read(path: Path, own: Path) -> Kept:

@@ -87,15 +87,18 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
 
     The first thing with an origin of its own gives it to the scene; others are placed relative to it.
     """
-    origin, told = state.origin, []
+    origin, told, small = state.origin, [], []
     groups: dict[str, str] = {}
     found: list[Node] = []
     for one in read.things:
         own = getattr(one.thing, "origin", NOWHERE)
         if own != NOWHERE and origin == NOWHERE:
             origin = own
-            where = ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in own)
-            told.append(f"Coordinates are large: they were moved by ({where}) and are told in the file's own numbers.")
+            told.append(
+                f"Coordinates are large: they were moved by ({_where(own)}) and are told in the file's own numbers."
+            )
+        elif own == NOWHERE != origin:
+            small.append(one.name)
         if one.parent and one.parent not in groups:
             group = Node(new_id(), one.parent, source=source)
             groups[one.parent] = group.id
@@ -105,7 +108,14 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
             new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source,
             home=one.placement,
         ))  # fmt: skip
+    if small:
+        told.append(f"{small[0]}{' and others have' if len(small) > 1 else ' has'} no such large coordinates as the scene:"
+                    f" placed as if ({_where(origin)}) were added.")  # fmt: skip
     return found, origin, told
+
+
+def _where(origin: Triple) -> str:
+    return ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in origin)
 
 
 def _shifted(placement: Placement, own: Triple, origin: Triple) -> Placement:
