@@ -234,3 +234,39 @@ def counted(grid: Grid) -> NDArray[np.int64]:
         raise InputError("A labelled grid has no labels.", expected="labels", received=grid.name, field="scenes")
     looked = (grid.labels > 0) | (grid.rgba[..., 3] > SEEN_ALPHA)
     return np.where(looked, grid.labels.astype(np.int64), UNCOUNTED)
+
+
+class Drawing:
+    """What objectives share: grids, mirrored and turned.
+
+    What chance does depends on the seed, the step and the grid alone, so a resumed run sees the same.
+    """
+
+    def __init__(self, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
+        self.grids, self.params, self.seed = grids, params, seed
+        self.steps = 0
+
+    @property
+    def examples(self) -> int:
+        return len(self.grids)
+
+    def progress(self, fraction: float) -> None:
+        """Before each step: what chance does next depends on how many there were."""
+        self.steps += 1
+
+    def drawn(self, indices: list[int]) -> list[Grid]:
+        """Grids by their places, as this step sees them."""
+        chosen = [self.grids[index] for index in indices]
+        if not self.params.augment:
+            return chosen
+        return [varied(one, np.random.default_rng((self.seed, self.steps, index)))
+                for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
+
+    def weight(self, batch: dict[str, Any]) -> float:
+        return float(len(batch["grid"]))
+
+    def state(self) -> dict[str, int]:
+        return {"steps": self.steps}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        self.steps = state["steps"]

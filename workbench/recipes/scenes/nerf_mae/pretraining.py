@@ -17,7 +17,7 @@ from workbench.engine.stages import Stage
 from workbench.engine.training import fit
 
 from . import show
-from .data import Grid, batch_of, varied
+from .data import Drawing, Grid, batch_of
 from .networks import MaskedAutoencoder
 from .recipe import NerfMae
 
@@ -25,45 +25,23 @@ LOOKS_AT = 8
 """Held-out grids whose restoration is measured, always with the same masks."""
 
 
-class Restoring:
-    """The objective of pretraining: grids, mirrored and turned, of which one mask hides blocks in the whole batch.
-
-    What chance does depends on the seed, the step and the grid alone, so a resumed run sees the same.
-    """
+class Restoring(Drawing):
+    """The objective of pretraining: grids, mirrored and turned, of which one mask hides blocks in the whole batch."""
 
     def __init__(self, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
+        super().__init__(grids, params, seed=seed)
         self.model: nn.Module = model
-        self.autoencoder, self.grids, self.params, self.seed = model, grids, params, seed
-        self.steps = 0
-
-    @property
-    def examples(self) -> int:
-        return len(self.grids)
-
-    def progress(self, fraction: float) -> None:
-        """Before each step: what chance does next depends on how many there were."""
-        self.steps += 1
+        self.autoencoder = model
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
         """Grids (B, 4, S, S, S), where they are valid (B, S, S, S), and which tokens are hidden (X, Y, Z)."""
-        chosen = [self.grids[index] for index in indices]
-        if self.params.augment:
-            chosen = [varied(one, np.random.default_rng((self.seed, self.steps, index)))
-                      for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
-        return batch_of(chosen, self.params.side) | {"hidden": mask_of(self.params, self.seed * 1_000_003 + self.steps)}
-
-    def weight(self, batch: dict[str, Tensor]) -> float:
-        return float(len(batch["grid"]))
+        return batch_of(self.drawn(indices), self.params.side) | {
+            "hidden": mask_of(self.params, self.seed * 1_000_003 + self.steps)
+        }
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         colour, opacity = self.autoencoder.losses(batch["grid"], batch["hidden"], batch["valid"])
         return (colour + opacity) * len(batch["grid"])
-
-    def state(self) -> dict[str, int]:
-        return {"steps": self.steps}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        self.steps = state["steps"]
 
 
 def mask_of(params: NerfMae, seed: int) -> Tensor:
