@@ -20,6 +20,7 @@ from workbench.core.settings import Settings
 from workbench.engine.devices import choose
 from workbench.engine.scenes import boxes as bx
 from workbench.engine.scenes import rooms
+from workbench.engine.scenes.boxrows import from_voxels, rows_of
 from workbench.engine.scenes.gridfiles import write_grid
 from workbench.recipes.scenes.nerf_mae import data, networks, serve, show, tasks
 from workbench.recipes.scenes.nerf_mae.data import UNCOUNTED, Grid, Grids
@@ -76,9 +77,9 @@ def test_that_a_room_has_its_boxes_around_its_things_in_voxels_and_back_in_metre
     aligned = bx.enclosing(torch.from_numpy(one.boxes)).numpy()
     things = np.argwhere(one.labels > 2) + 0.5
     assert np.any([(abs(things - row[:3]) <= row[3:6] / 2 + 0.8).all(1) for row in aligned], axis=0).all()
-    back = data.from_voxels(one.boxes, one.meta, one.rgba.shape[:3])
+    back = from_voxels(one.boxes, one.meta, one.rgba.shape[:3])
     built = rooms.make_room((3 * 4 + 3) * data.MOST_OF_A_STREAM + 1)
-    assert back == pytest.approx(bx.rows_of(built.boxes().boxes), abs=1e-4)
+    assert back == pytest.approx(rows_of(built.boxes().boxes), abs=1e-4)
 
 
 def test_that_a_grid_in_two_parts_is_refused() -> None:

@@ -18,6 +18,7 @@ from workbench.core.problem import InputError
 from workbench.core.scenes import ALPHA_STEP, DensityKind, RadianceMeta
 from workbench.core.volumes import Triple
 from workbench.engine.scenes.archives import claims, map_array, read_member
+from workbench.engine.scenes.boxrows import centred
 from workbench.engine.scenes.keeping import triple
 from workbench.engine.scenes.readingmeshes import damaged
 
@@ -197,12 +198,9 @@ def read_boxes(path: Path, sides: tuple[int, ...]) -> Floats:
     Raises InputError for other arrays, boxes without volume, and boxes that lie outside the grid's `sides`.
     """
     try:
-        rows = box_rows(path).astype(np.float32)
+        rows = centred(box_rows(path).astype(np.float32))
     except InputError as error:
         raise _placed(error, path) from None
-    if rows.shape[1] == 6:
-        low, high = rows[:, :3], rows[:, 3:]
-        rows = np.concatenate([(low + high) / 2, high - low, np.zeros((len(rows), 1), np.float32)], 1)
     if (rows[:, 3:6] <= 0).any():
         raise _refused(path, "A box has no volume.", "sides above 0", str(rows[(rows[:, 3:6] <= 0).any(1)][0, 3:6]))
     outside = ((rows[:, :3] < 0) | (rows[:, :3] > np.array(sides))).any(1)
@@ -210,8 +208,7 @@ def read_boxes(path: Path, sides: tuple[int, ...]) -> Floats:
         raise _refused(path, "Boxes lie outside their grid.", f"middles within {sides} voxels",
                        f"{int(outside.sum())} of {len(rows)}, such as {rows[outside][0, :3]}",
                        fix="Boxes are in voxels; bring them there with the grid's bbox_min and bbox_max.")  # fmt: skip
-    found: Floats = rows
-    return found
+    return rows
 
 
 def box_rows(path: Path) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from workbench.core.volumes import Geometry, Matrix, VolumeFile, VolumeMeta
 from workbench.engine.medical.arrays import write_array
 from workbench.engine.scenes import gridfiles
 from workbench.engine.scenes.archives import claims, read_member
+from workbench.engine.scenes.boxrows import centred, from_voxels
 from workbench.engine.scenes.keeping import Shelf, triple
 from workbench.engine.scenes.readingmeshes import damaged
 
@@ -90,19 +91,13 @@ def boxes_beside(path: Path) -> list[Path]:
 
 def boxes_of(rows: NDArray[np.float64], meta: RadianceMeta, shape: tuple[int, int, int], path: Path) -> BoxesDoc:
     """Boxes in voxels as boxes in the grid's own lengths; voxel i reaches from i to i + 1."""
-    low, high = np.array(meta.low), np.array(meta.high)
-    cell = (high - low) / np.array(shape)
+    cell = (np.array(meta.high) - meta.low) / np.array(shape)
     notes = []
     if not np.allclose(cell, cell[0], rtol=0.02) and rows.shape[1] == 7 and rows[:, 6].any():
         notes.append("Voxels are not cubes: turned boxes are a little off")
-    found = []
-    for row in rows:
-        if rows.shape[1] == 6:
-            centre, size, yaw = (row[:3] + row[3:]) / 2, np.abs(row[3:] - row[:3]), 0.0
-        else:
-            centre, size, yaw = row[:3], np.abs(row[3:6]), math.remainder(float(row[6]), math.tau)
-        found.append(Box(triple(low + centre * cell), triple(size * cell), yaw))
-    return BoxesDoc(tuple(found), notes=tuple(notes))
+    found = from_voxels(centred(rows), meta, shape)
+    boxes = [Box(triple(row), triple(np.abs(row[3:6])), math.remainder(float(row[6]), math.tau)) for row in found]
+    return BoxesDoc(tuple(boxes), notes=tuple(notes))
 
 
 def read_boxes(path: Path) -> BoxesDoc:

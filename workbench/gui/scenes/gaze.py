@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.core.scenes import Placement, PosedImage, Viewpoint
 from workbench.core.volumes import Triple
-from workbench.gui.scenes.scene import Bounds, matrix_of, placement_of
+from workbench.gui.scenes.scene import Bounds, box_corners, matrix_of, placement_of
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -158,7 +158,7 @@ def fitted(view: Viewpoint, bounds: Bounds | None, aspect: float) -> Viewpoint:
     """The same direction of view with the box filling the picture; `aspect` is its width by its height."""
     low, high = bounds if bounds is not None else (np.full(3, -1.0), np.full(3, 1.0))
     middle = (low + high) / 2
-    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)]) - middle
+    corners = box_corners(low, high) - middle
     pose = matrix_of(view.pose)
     at = corners @ pose[:3, :3]
     reach = max(float(np.linalg.norm(high - low)) / 2, 1e-9)

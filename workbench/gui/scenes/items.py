@@ -20,7 +20,7 @@ from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer, Program
 from workbench.gui.scenes.looks import NORMALS, MeshLook, PointsLook, colour_table, look_of
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Scene, box_corners
 from workbench.gui.scenes.textures import picture_texture, read_picture, table_texture
 
 PIECE = 1 << 17
@@ -395,7 +395,7 @@ class MeshItem:
         return {"normals": 3, "height": 4}.get(way, 0)
 
     def _heights(self, placed: NDArray[np.float64]) -> tuple[float, float]:
-        corners = np.array([[(self.thing.low, self.thing.high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
+        corners = box_corners(self.thing.low, self.thing.high)
         z = corners @ placed[2, :3] + placed[2, 3]
         return float(z.min()), float(z.max())
 

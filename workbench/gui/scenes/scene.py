@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QObject, Signal
 
 from workbench.core.scenes import (
@@ -44,6 +44,12 @@ def matrix_of(placement: Placement) -> NDArray[np.float64]:
 def placement_of(matrix: NDArray[np.float64]) -> Placement:
     """(4, 4) as a placement."""
     return tuple(float(one) for one in np.asarray(matrix, np.float64).reshape(16))  # type: ignore[return-value]
+
+
+def box_corners(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
+    """The corners of a box, (8, 3); corner i lies on the far side of axis k where bit k of i is set."""
+    ends = np.array([low, high], np.float64)
+    return np.array([[ends[i >> k & 1, k] for k in range(3)] for i in range(8)])
 
 
 class Scene(QObject):
@@ -194,9 +200,8 @@ class Scene(QObject):
         box = self.extent(node.thing)
         if box is None:
             return None
-        low, high = box
-        at = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] + [1.0] for i in range(8)])
-        corners = (at @ self.world(node.id).T)[:, :3]
+        world = self.world(node.id)
+        corners = box_corners(*box) @ world[:3, :3].T + world[:3, 3]
         return corners.min(axis=0), corners.max(axis=0)
 
     def array(self, path: str) -> NDArray[np.generic]:
@@ -267,6 +272,5 @@ def voxel_to_world(geometry: Geometry) -> NDArray[np.float64]:
 def _volume_extent(thing: VolumeDoc, shape: tuple[int, ...]) -> Bounds:
     to_world = voxel_to_world(thing.file.meta.geometry)
     size = np.array(shape[:3])[::-1] - 0.5
-    at = np.array([[(-0.5, size[k])[i >> k & 1] for k in range(3)] + [1.0] for i in range(8)])
-    every = (at @ to_world.T)[:, :3]
+    every = box_corners(np.full(3, -0.5), size) @ to_world[:3, :3].T + to_world[:3, 3]
     return every.min(axis=0), every.max(axis=0)

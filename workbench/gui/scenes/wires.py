@@ -16,7 +16,7 @@ from workbench.core.scenes import Box, CamerasDoc, Node, PosedImage
 from workbench.gui.scenes.boxshapes import EDGES, MARK, BoxShapes, corners_of, shapes_of
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import CamerasLook, Rgb, look_of
-from workbench.gui.scenes.scene import Bounds, Scene, matrix_of
+from workbench.gui.scenes.scene import Bounds, Scene, box_corners, matrix_of
 
 Lines = NDArray[np.void]
 LINE = np.dtype([("start", np.float32, 3), ("end", np.float32, 3), ("shade", np.uint8, 4), ("width", np.float32)])
@@ -234,8 +234,7 @@ def axis_lines(bounds: Bounds) -> Lines:
 
 def _chosen_lines(bounds: Bounds) -> Lines:
     """The corners of the box around what is chosen, a fifth of each side."""
-    low, high = bounds
-    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
+    corners = box_corners(*bounds)
     pairs = [(corners[a], corners[a] + (corners[b] - corners[a]) * 0.15) for a, b in EDGES]
     pairs += [(corners[b], corners[b] + (corners[a] - corners[b]) * 0.15) for a, b in EDGES]
     found = np.zeros(len(pairs), LINE)

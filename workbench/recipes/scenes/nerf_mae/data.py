@@ -17,7 +17,7 @@ from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.core.scenes import RadianceMeta
 from workbench.engine.scenes import rooms
-from workbench.engine.scenes.boxes import rows_of
+from workbench.engine.scenes.boxrows import rows_of, to_voxels
 
 from .recipe import ROOMS, SUPER, NerfMae, tasks_of
 
@@ -121,26 +121,6 @@ def room(seed: int, stream: Stream, index: int, params: NerfMae) -> Grid:
     if SUPER in tasks_of(params):
         finer = rooms.grid(built, params.side * params.upscale)[0].astype(np.float32)
     return Grid(name, rgba, meta, labels, to_voxels(rows_of(built.boxes().boxes), meta, rgba.shape[:3]), finer)
-
-
-def to_voxels(boxes: Floats, meta: RadianceMeta, sides: Sequence[int]) -> Floats:
-    """Rows (N, 7) of the scene as rows in voxels; voxels are cubes, up to rounding."""
-    low, high = np.asarray(meta.low), np.asarray(meta.high)
-    scale = np.asarray(sides) / (high - low)
-    found = boxes.astype(np.float64).copy()
-    found[:, :3] = (found[:, :3] - low) * scale
-    found[:, 3:6] *= scale
-    return found.astype(np.float32)
-
-
-def from_voxels(boxes: Floats, meta: RadianceMeta, sides: Sequence[int]) -> Floats:
-    """Rows (N, 7) in voxels as rows of the scene."""
-    low, high = np.asarray(meta.low), np.asarray(meta.high)
-    scale = (high - low) / np.asarray(sides)
-    found = boxes.astype(np.float64).copy()
-    found[:, :3] = found[:, :3] * scale + low
-    found[:, 3:6] *= scale
-    return found.astype(np.float32)
 
 
 def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
