@@ -132,9 +132,9 @@ def test_that_views_have_names_and_described_actions(qtbot, kind):
 
 
 def test_that_kinds_without_a_view_are_known():
-    assert drawable("confusion") and not drawable("mesh")
+    assert drawable("confusion") and not drawable("outcomes")
     with pytest.raises(KeyError):
-        make_view("mesh")
+        make_view("outcomes")
 
 
 def test_that_arrays_of_objects_are_never_unpickled(shown, tmp_path):

@@ -247,7 +247,7 @@ class SceneCanvas(PointedView):
         self._current = True
 
     def _show(self, renderer: Renderer) -> None:
-        self._image = renderer.present()
+        self._image = renderer.present(taps=8 if self._whole else 4)
         self._image.setDevicePixelRatio(self.ratio)
         self._presented_s = time.perf_counter()
 

@@ -267,7 +267,7 @@ class Renderer:
         self.device.sample(1, g.FLAT, target.depth)
         self.device.program("lit").use(
             shade=0, depth=1, near=float(gaze.near), far=float(gaze.far), radius=float(1.4 * passed.ratio),
-            strength=self.strength, orthographic=gaze.view.orthographic, taps=taps,
+            strength=self.strength if self._domed() else 0.0, orthographic=gaze.view.orthographic, taps=taps,
         )  # fmt: skip
         self.device.screen()
         self._lay_wires(target, passed)
@@ -286,6 +286,11 @@ class Renderer:
         gl.glDisable(g.BLEND)
         gl.check("the picture was finished")
         return target.image()
+
+    def _domed(self) -> bool:
+        """Whether something is seen that eye-dome lighting shades."""
+        points = (one for one in self._shown() if isinstance(one, PointsItem))
+        return any(one.look.shading != "none" for one in points)
 
     def _over(self, target: Target) -> None:
         """From now on over the picture, hidden by what is opaque."""
