@@ -75,8 +75,9 @@ def test_that_writing_that_fails_leaves_the_project_before(kept, tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(KnownTrouble) as told:
         projects.write(path, what, own)
+    assert "No space left" in told.value.received
     assert path.read_bytes() == before and not list(tmp_path.glob(".*.tmp"))
 
 
@@ -192,22 +193,9 @@ def test_that_projects_damaged_anywhere_are_read_or_told_of(kept, tmp_path):
     assert told > 75
 
 
-def test_that_a_place_that_cannot_be_written_is_told_and_nothing_is_left_there(kept, tmp_path, monkeypatch):
+def test_that_a_place_that_cannot_be_written_is_told(kept, tmp_path):
     what, own = kept
     (tmp_path / "file").touch()
     with pytest.raises(KnownTrouble) as told:
         projects.write(tmp_path / "file" / "room.scene", what, own)
     assert "stays open" in str(told.value) and str(tmp_path / "file") in told.value.received
-    there = tmp_path / "there"
-    there.mkdir()
-    (there / "room.scene").write_bytes(b"as it was")
-
-    def full(self, *_args, **_more):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(zipfile.ZipFile, "write", full)
-    with pytest.raises(KnownTrouble) as told:
-        projects.write(there / "room.scene", what, own)
-    assert "No space left" in told.value.received
-    assert [one.name for one in there.iterdir()] == ["room.scene"]
-    assert (there / "room.scene").read_bytes() == b"as it was"

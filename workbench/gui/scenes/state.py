@@ -109,8 +109,8 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
             home=one.placement,
         ))  # fmt: skip
     if small:
-        told.append(f"{small[0]}{' and others have' if len(small) > 1 else ' has'} no such large coordinates as the scene:"
-                    f" placed as if ({_where(origin)}) were added.")  # fmt: skip
+        whose = f"{small[0]} and others have" if len(small) > 1 else f"{small[0]} has"
+        told.append(f"{whose} no such large coordinates as the scene: placed as if ({_where(origin)}) were added.")
     return found, origin, told
 
 
