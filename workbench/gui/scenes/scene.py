@@ -217,7 +217,7 @@ class Scene(QObject):
         """
         if isinstance(thing, VolumeDoc):
             return _volume_extent(thing, self.array(thing.file.path).shape)
-        return _extent_of(thing)
+        return extent_of(thing)
 
 
 def strings_of(node: Node) -> Iterator[str]:
@@ -239,7 +239,8 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _extent_of(thing: Thing | None) -> Bounds | None:
+def extent_of(thing: Thing | None) -> Bounds | None:
+    """As `Scene.extent`, from the document alone; None for volumes, whose extent their files tell."""
     match thing:
         case PointsDoc() | MeshDoc():
             filled = thing.count if isinstance(thing, PointsDoc) else thing.vertex_count
