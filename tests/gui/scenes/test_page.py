@@ -526,6 +526,22 @@ def test_that_what_can_be_read_again_does_not_wait_for_what_must_be_looked_for(f
     assert page.banner.record.expected == "/data/scan.ply" and page.scene.nodes["m"].thing == fresh
 
 
+def test_that_a_scene_after_another_is_seen_whole_however_large_that_was(filled, tmp_path):
+    page = filled
+    look(page, "top")
+    far = gz.fixed(page.scene.view, "corner", (np.full(3, -900.0), np.full(3, 900.0)), 1.5)
+    page.scene.look_from(far)
+    page._close()
+    page.trees.add(nodes(tmp_path / "next"), "read")
+    assert gz.well_seen(page.canvas.gaze(), page.scene.bounds())
+    page.scene.choose(list(page.scene.nodes))
+    page.trees.remove()
+    assert not page.scene.nodes
+    page.scene.look_from(far)
+    page.document.undo()
+    assert gz.well_seen(page.canvas.gaze(), page.scene.bounds())
+
+
 # Everything
 
 

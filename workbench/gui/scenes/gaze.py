@@ -141,6 +141,16 @@ def gaze(view: Viewpoint, width: int, height: int, bounds: Bounds | None) -> Gaz
     return Gaze(view, width, height, max(depth - reach * 1.5, least, far * 1e-12), far)
 
 
+def well_seen(gaze: Gaze, bounds: Bounds) -> bool:
+    """Whether the middle of a box is in the picture, and the box neither a dot in it nor all around the eye."""
+    low, high = bounds
+    x, y, depth = gaze.project((low + high) / 2)[0]
+    if not (depth > 0 and 0 <= x <= gaze.width and 0 <= y <= gaze.height):
+        return False
+    size_px = float(np.linalg.norm(high - low)) / max(gaze.pixel_size(depth), 1e-300)
+    return 0.1 <= size_px / max(1, min(gaze.width, gaze.height)) <= 10 or not np.any(high > low)
+
+
 def looking(eye: Vector, about: Vector, up: Vector) -> Placement:
     """The pose of a camera at `eye` that looks at `about`."""
     back = eye - about

@@ -8,7 +8,16 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, SceneDoc, SceneRead, Viewpoint
+from workbench.core.scenes import (
+    NOWHERE,
+    UNMOVED,
+    Node,
+    Placement,
+    PointsDoc,
+    SceneDoc,
+    SceneRead,
+    Viewpoint,
+)
 from workbench.core.volumes import Triple
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
@@ -64,6 +73,7 @@ class State(QObject):
         """An empty scene."""
         self.path = ""
         self.take(SceneDoc())
+        self.scene.look_from(Viewpoint(pose=UNMOVED))  # what comes next is seen whole, wherever it stands
 
     def home_of(self, node: Node) -> Placement:
         """Where a thing's file placed it, shifted by what its origin differs from the scene's."""
