@@ -21,7 +21,7 @@ OUT = Path(__file__).resolve().parents[1] / "resources" / "pictures" / "recipes"
 VIEWS = {
     "brain-tumor-resunet": "errors", "ctc-recogniser": "emissions", "dist-image-to-video": "clips",
     "hifi-gan": "spectra", "image-language": "similarity", "image-to-video-survey": "grid", "motion-transfer": "map",
-    "nerf-mae": "answers",
+    "nerf-mae": "answers", "radiance-field": "held_out",
     "punctuation-adversarial": "examples", "slu-transfer": "attention", "speecht5": "spectrograms", "sv2tts": "mels",
     "tera": "restoration", "uni-pathology": "map",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from workbench.core.filmcommands import FILM_PLACES, FILMS
 from workbench.core.filmlabelcommands import FILM_LABELS
 from workbench.core.recognisecommands import RECOGNISING
 from workbench.core.scenecommands import SCENE_PLACES, SCENES
+from workbench.core.scenefieldcommands import SCENE_FIELDS
 from workbench.core.sceneprocesscommands import SCENE_PROCESSING
 
 __all__ = ["COMMANDS", "FIXED", "PLACES", "Command", "Place", "clash", "place_of"]
@@ -349,6 +350,7 @@ COMMANDS: tuple[Command, ...] = (
     *FILMS,
     *SCENES,
     *SCENE_PROCESSING,
+    *SCENE_FIELDS,
     *FILM_LABELS,
     *RECOGNISING,
     Command("view.curve.fit", "Show everything", "Make room for all lines", "Home"),

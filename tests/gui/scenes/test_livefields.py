@@ -60,6 +60,7 @@ def fields(qtbot, home, rendered):
     link = Link(home, lambda: ScriptedRunner(home, answers={"field-render": rendered}), Settings())
     scene, canvas = Scene(), Canvas()
     qtbot.addWidget(canvas)
+    canvas.show()
     found = LiveFields(link, scene, canvas, canvas)
     yield found
     found.leave()
@@ -68,7 +69,8 @@ def fields(qtbot, home, rendered):
 
 def node(field: str, placement=None) -> Node:
     thing = RadianceDoc("grid.npy", (4, 4, 4), RadianceMeta(), field=field)
-    return Node("a", "field", thing, placement=placement or placement_of(np.eye(4)))
+    look = {"rendered_by": "field"}
+    return Node("a", "field", thing, placement=placement or placement_of(np.eye(4)), look=look)
 
 
 def test_that_a_kept_field_is_rendered_by_the_worker_from_where_one_looks(fields, qtbot, rendered, tmp_path):

@@ -17,6 +17,7 @@ from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
 from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
+from workbench.engine.scenes.readingruns import is_run, read_run
 from workbench.engine.text import cache
 
 VERSION = 2
@@ -89,7 +90,9 @@ def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
     if form == "boxes":
         return _boxes(path)
     told(0, 1, "looking at the file")
-    stem = cache.digest(VERSION, path.absolute() if form == "posed" else path.name, most_points, form, _content(path))
+    stem = cache.digest(
+        VERSION, path.absolute() if form in ("posed", "run") else path.name, most_points, form, _content(path)
+    )
     beside = folder / f"{stem}.json"
     kept = _kept(beside)
     if kept is not None:
@@ -119,7 +122,8 @@ def _kept(beside: Path) -> _Kept | None:
     if not all(one.is_file() for one in files):
         return None
     for one in (*files, beside):
-        cache.touch(one)
+        if one.is_relative_to(beside.parent):  # grids of runs are read where they lie, and stay as they are
+            cache.touch(one)
     return kept
 
 
@@ -162,6 +166,8 @@ def format_of(path: Path) -> str:
     Raises InputError for kinds that are not read.
     """
     name = path.name.lower()
+    if is_run(path):
+        return "run"
     if path.is_dir():
         from workbench.engine.scenes.posed import looks_posed
 
@@ -296,6 +302,11 @@ def _posed(path: Path, shelf: Shelf, most: int) -> Found:
     return Found(things)
 
 
+def _run(path: Path, shelf: Shelf, most: int) -> Found:
+    found = read_run(path, shelf, most)
+    return Found(found.things, (), found.beside)
+
+
 def _boxes(path: Path) -> SceneRead:
     from workbench.engine.scenes.readinggrids import read_boxes
 
@@ -304,7 +315,7 @@ def _boxes(path: Path) -> SceneRead:
 
 READERS: dict[str, Callable[[Path, Shelf, int], Found]] = {
     "ply": _ply, "las": _las, "obj": _obj, "stl": _stl, "off": _off, "gltf": _gltf, "volume": _volume, "npz": _npz,
-    "posed": _posed, "pcd": _pcd, "text": _text,
+    "posed": _posed, "pcd": _pcd, "text": _text, "run": _run,
 }  # fmt: skip
 ENDINGS = {
     ".ply": "ply", ".las": "las", ".laz": "las", ".obj": "obj", ".stl": "stl", ".off": "off", ".glb": "gltf",

@@ -90,6 +90,8 @@ def _films(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
 
 
 def _scenes(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
+    from workbench.gui.scenes.fieldlearning import FieldLearning
+    from workbench.gui.scenes.gridfinding import GridFinding
     from workbench.gui.scenes.page import ScenesPage
     from workbench.gui.scenes.processing import Processing
     from workbench.gui.topline import TabChooser, choices_of
@@ -99,6 +101,9 @@ def _scenes(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:
     page = ScenesPage(window.link, chooser)
     page.recipes = window.recipes
     Processing(page)
+    GridFinding(page)
+    learning = FieldLearning(page)
+    learning.recipe_wanted.connect(lambda name, inputs, values: _fill_recipe(window, name, inputs, values))
     page.set_values(remembered)
     page.changed.connect(window.memory.touch)
     return page
@@ -110,7 +115,7 @@ def _fill_recipe(window: MainWindow, name: str, inputs: Mapping[str, str], value
     page.setup.inputs.set_inputs(inputs)
     page.setup.form.set_values(dict(values))
     if inputs:
-        page.banner.show_note("What you corrected or labelled is in the form; change what you like and press Run.")
+        page.banner.show_note("What you corrected, labelled or chose is in the form; change it and press Run.")
 
 
 def _runs(window: MainWindow, remembered: Mapping[str, Any]) -> QWidget:

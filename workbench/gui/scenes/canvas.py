@@ -360,6 +360,11 @@ class SceneCanvas(PointedView):
         return self.gaze().project(points)
 
     @property
+    def plain(self) -> bool:
+        """Whether things are drawn without OpenGL."""
+        return self._plain
+
+    @property
     def current(self) -> bool:
         return self._current
 

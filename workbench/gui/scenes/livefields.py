@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
@@ -23,6 +23,7 @@ from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import RadianceDoc, Viewpoint
 from workbench.gui.asking import Asking
 from workbench.gui.link import Link
+from workbench.gui.scenes.looks import RadianceLook, look_of
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 from workbench.store.asked import ask, is_over, withdraw
 from workbench.store.runfolder import EventTail, RunFolder
@@ -48,7 +49,10 @@ class ShowsRadiance(Protocol):
 
 
 class LiveFields(QObject):
-    """Keeps the first shown radiance node that has a field rendered from where the scene is seen."""
+    """Keeps the first shown radiance node that is drawn from its field rendered from where the scene is seen.
+
+    Nothing is asked while `parent`, the page, is hidden.
+    """
 
     def __init__(self, link: Link, scene: Scene, canvas: ShowsRadiance, parent: QWidget) -> None:
         super().__init__(parent)
@@ -65,6 +69,16 @@ class LiveFields(QObject):
         self._listen.timeout.connect(self._hear)
         for signal in (scene.viewed, scene.rearranged, scene.changed):
             signal.connect(self._later)
+        self._page = parent
+        parent.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A page that is hidden asks for nothing; one that is shown or resized looks anew."""
+        if event.type() == QEvent.Type.Hide:
+            self.leave()
+        elif event.type() in (QEvent.Type.Show, QEvent.Type.Resize):
+            self._later()
+        return super().eventFilter(watched, event)
 
     def _later(self, *_: Any) -> None:
         if not self._soon.isActive():
@@ -74,7 +88,9 @@ class LiveFields(QObject):
         """The node that is rendered and its field's folder."""
         for one in self.scene.nodes.values():
             if isinstance(one.thing, RadianceDoc) and one.thing.field and self.scene.is_shown(one.id):
-                return one.id, one.thing.field
+                look = look_of(one)
+                if isinstance(look, RadianceLook) and look.rendered_by == "field":
+                    return one.id, one.thing.field
         return None
 
     def leave(self) -> None:
@@ -87,9 +103,10 @@ class LiveFields(QObject):
         self._wanted, self._tail = None, None
 
     def _request(self) -> None:
-        found = self.node()
+        found = self.node() if self._page.isVisible() else None
         if found is None:
-            self.leave()
+            if self._wanted is not None:
+                self.leave()
             return
         node, folder = found
         wanted = (node, folder, self.scene.view, self._look(node))

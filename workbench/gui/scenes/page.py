@@ -31,8 +31,10 @@ from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
 from workbench.gui.scenes.exporting import Exporting
+from workbench.gui.scenes.fieldlearning import seen_from_fields
 from workbench.gui.scenes.filming import Filming
 from workbench.gui.scenes.keeping import Keeping
+from workbench.gui.scenes.livefields import LiveFields
 from workbench.gui.scenes.opening import Opening
 from workbench.gui.scenes.projects import SUFFIX
 from workbench.gui.scenes.properties import PropertiesPanel
@@ -86,6 +88,9 @@ class ScenesPage(FilesPage):
         self.trees = TreeDeeds(self, self.tree)
         self.exporting = Exporting(self)
         self.filming = Filming(self)
+        self.fields = LiveFields(link, self.scene, self.canvas, self)
+        self.more_acts: list[QAction] = []
+        """What others offer for what is chosen; shown where it can be done."""
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
@@ -115,7 +120,8 @@ class ScenesPage(FilesPage):
 
     def chosen_acts(self) -> list[QAction]:
         """What a menu offers for what is chosen."""
-        return [self.toolbox.acts["frame"], self.acts["export"]]
+        more = [one for one in self.more_acts if one.isEnabled()]
+        return [*more, self.toolbox.acts["frame"], self.acts["export"]]
 
     @property
     def viewing(self) -> bool:
@@ -152,6 +158,7 @@ class ScenesPage(FilesPage):
     def closed(self) -> None:
         """Let go of what is read, and leave the scene to the next window."""
         self._stop()
+        self.fields.leave()
         self.keeping.leave()
 
     # Reading
@@ -214,6 +221,7 @@ class ScenesPage(FilesPage):
             self.state.origin = NOWHERE
             self.state.set_unit(found.unit or UNITS[0])
         nodes, self.state.origin, told = nodes_of(found, self.state, path)
+        nodes = seen_from_fields(nodes)
         self.trees.add(nodes, f"read {Path(path).name}")
         said = [*told, *sampled_words(nodes), *(f"In {Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of

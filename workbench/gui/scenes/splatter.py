@@ -123,7 +123,7 @@ def splat(shot: Shot, most: int = MOST) -> Splatted:
     depth = np.full(high * wide, np.inf, np.float32)
     widest = QUICK_PX if most <= QUICK else WIDEST_PX
     parts = [_squares(shot, at, one, widest) for at, one in found]
-    if parts:
+    if any(len(one[0]) for one in parts):
         pixel, away, colour, owner, index = (np.concatenate(column) for column in zip(*parts, strict=True))
         nearest, farthest = float(away.min()), float(away.max())
         steps = (farthest - away) * (65535 / max(farthest - nearest, 1e-12))

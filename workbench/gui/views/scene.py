@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import events as ev
@@ -27,6 +28,7 @@ from workbench.core.scenes import (
     RadianceMeta,
     Viewpoint,
 )
+from workbench.gui.buttons import tool_button
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.views import reading
@@ -101,8 +103,27 @@ class SceneView(View):
         self.canvas.troubled.connect(self._troubled)
         self.set_body(self.canvas)
         self.setFocusProxy(self.canvas)
+        self._folder: Path | None = None
+        self.to_scene = self.add_action("view.to-scene", self.open_in_scene)
+        self.scene_button = tool_button("mdi6.cube-send", self.to_scene.toolTip(), self.to_scene.trigger,
+                                        name="Open in the scene")  # fmt: skip
+        self.scene_button.setParent(self.canvas)
+        self.scene_button.hide()
+
+    def open_in_scene(self) -> None:
+        """Put this artifact into the scene of the 3D page, under the run's own file; nothing of the run is altered."""
+        window: Any = self.window()
+        if self._folder is not None and self.artifact is not None and hasattr(window, "open_choice"):
+            path = reading.inside(self._folder, self.artifact.path)
+            window.open_choice("scenes").open_paths([str(path)])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        size = self.scene_button.sizeHint()
+        self.scene_button.setGeometry(self.canvas.width() - size.width() - 4, 4, size.width(), size.height())
 
     def show_artifact(self, folder: Path, artifact: ev.Artifact) -> None:
+        self._folder = folder
         shared = Shared.of(folder.resolve())
         if shared is not self._shared:
             if self._shared is not None:
@@ -118,9 +139,11 @@ class SceneView(View):
         self.scene.set_nodes(content.nodes)
         self._table = (content.columns, content.rows)
         self.set_caption(content.caption)
+        self.scene_button.setVisible(hasattr(self.window(), "open_choice"))
 
     def clear(self, hint: str) -> None:
         self.scene.set_nodes(())
+        self.scene_button.hide()
         super().clear(hint)
 
     def rows(self) -> tuple[Sequence[str], Rows]:

@@ -73,7 +73,7 @@ def opened(scene: Listed, params: NerfMae, *, labelled: bool) -> Grid:
     finer: Floats | None = None
     if labelled and SUPER in tasks_of(params):
         finer = rgba
-        rgba = _coarser(rgba, params.upscale, scene.grid)
+        rgba = coarser(rgba, params.upscale, scene.grid)
         sides = rgba.shape[:3]
     check_size(sides, params.side, scene.grid)
     meta = RadianceMeta(meta.low, meta.high, "alpha", scene.name)
@@ -97,7 +97,7 @@ def check_size(sides: tuple[int, ...], side: int, path: Path) -> None:
         )  # fmt: skip
 
 
-def _coarser(rgba: Floats, times: int, path: Path) -> Floats:
+def coarser(rgba: Floats, times: int, path: Path) -> Floats:
     """A grid at 1 / `times` of its resolution: mean alpha, and colour weighted by it."""
     sides = tuple(size // times for size in rgba.shape[:3])
     if any(size % times for size in rgba.shape[:3]):

@@ -12,7 +12,7 @@ import numpy as np
 from workbench.core.documents import Answer
 from workbench.core.gridreading import GridReading
 from workbench.core.problem import InputError
-from workbench.core.scenes import BoxesDoc
+from workbench.core.scenes import BoxesDoc, RadianceMeta
 from workbench.engine.warm import warm
 
 from .recipe import BOXES, LABELS, ROOMS, NerfMae
@@ -34,12 +34,13 @@ class Reader:
 def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> GridReading:
     """Read inputs['grid'] (or 'scenes', 'grids'): an .npz as NeRF-MAE has them, or the sample's address.
 
-    inputs['density'] tells what its densities mean where the file does not. Raises InputError for what is no grid, for
-    one larger than the model's cube, and where the model has learned neither boxes nor labels.
+    inputs['density'] tells what its densities mean where the file does not; inputs['fit'] makes a grid that is larger
+    than the model's cube as many times coarser as it needs. Raises InputError for what is no grid, for one larger than
+    the cube without that, and where the model has learned neither boxes nor labels.
     """
     began = time.perf_counter()
     reader = warm(job, "nerf-mae", folder, lambda card: _load(folder, card, job))
-    grid = _grid(inputs, reader.params)
+    grid, notes = _grid(inputs, reader.params)
     from . import show
     from .data import SEEN_ALPHA
 
@@ -58,7 +59,8 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> GridReading:
                             key=lambda pair: -pair[1])  # fmt: skip
             told.append(Answer("Classes of voxels", ranked[0][0], ranked, seconds=time.perf_counter() - began))
     places = _written(job, grid, labels)
-    return GridReading(told, *places[:1], grid.meta, boxes, *places[1:], reader.names if labels is not None else ())
+    return GridReading(told, *places[:1], grid.meta, boxes, *places[1:], reader.names if labels is not None else (),
+                       notes)  # fmt: skip
 
 
 def _written(job: Any, grid: Any, labels: Any) -> tuple[str, str]:
@@ -75,23 +77,32 @@ def _written(job: Any, grid: Any, labels: Any) -> tuple[str, str]:
     return str(folder / "grid.npy"), str(folder / "labels.npy")
 
 
-def _grid(inputs: dict[str, Any], params: NerfMae) -> Any:
+def _grid(inputs: dict[str, Any], params: NerfMae) -> tuple[Any, tuple[str, ...]]:
     from .data import Grid, room
 
     asked = str(next((inputs[name] for name in ("grid", "scenes", "grids", "path") if inputs.get(name)), ""))
     if asked == ROOMS.address:
-        return dataclasses.replace(room(ASKED_SEED, "test", 0, params), boxes=None, labels=None)
+        return dataclasses.replace(room(ASKED_SEED, "test", 0, params), boxes=None, labels=None), ()
     path = Path(asked).expanduser()
     if not asked or path.suffix != ".npz" or not path.is_file():
         raise InputError("There is no grid to read.", expected="an .npz radiance grid", received=path.name or "nothing",
                          fix="Choose a file, or the sample.", field="grid")  # fmt: skip
     from workbench.engine.scenes.gridfiles import read_grid
 
-    from .folders import check_size
+    from .folders import check_size, coarser
 
     rgba, meta = read_grid(path, str(inputs.get("density", "")))
+    times = -(-max(rgba.shape[:3]) // params.side)
+    notes: tuple[str, ...] = ()
+    if inputs.get("fit") and times > 1:
+        sides = np.array(rgba.shape[:3])
+        more = -sides % times
+        high = np.add(meta.low, np.subtract(meta.high, meta.low) * (sides + more) / sides)
+        rgba = coarser(np.pad(rgba, [*((0, int(one)) for one in more), (0, 0)]), times, path)
+        meta = RadianceMeta(meta.low, (float(high[0]), float(high[1]), float(high[2])), "alpha", meta.title)
+        notes = (f"The grid was made {times} times coarser: the model sees {params.side} voxels along each side.",)
     check_size(rgba.shape[:3], params.side, path)
-    return Grid(path.stem, rgba, meta)
+    return Grid(path.stem, rgba, meta), notes
 
 
 def _load(folder: Path, card: dict[str, Any], job: Any) -> Reader:

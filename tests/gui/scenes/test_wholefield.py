@@ -1,0 +1,78 @@
+"""One way with a real worker: photographs, a field that is learned, its grid, the run as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.plugins.fixtures import end_worker
+from workbench.app import make_window
+from workbench.gui.scenes import fieldlearning
+from workbench.runner.local import LocalRunner
+from workbench.store.asked import is_over
+
+WITHIN_MS = 120_000
+
+
+@pytest.fixture
+def window(qtbot, home):
+    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
+    window.resize(1366, 768)
+    window.show()
+    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=WITHIN_MS)
+    yield window
+    window.leave_quietly()
+    end_worker(home)
+    window.deleteLater()
+
+
+def photographs(folder: Path) -> Path:
+    """A tiny room, drawn once, with the poses of its photographs."""
+    from workbench.engine.scenes.posed import write_transforms
+    from workbench.engine.scenes.posedsamples import sample_cameras
+
+    doc = sample_cameras("room", folder, images=8, size=16, seed=90)
+    write_transforms(folder / "transforms.json", doc)
+    return folder / "transforms.json"
+
+
+@pytest.mark.slow  # a worker, photographs, a run and its field
+def test_that_photographs_become_a_field_in_the_scene_and_a_grid(window, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(fieldlearning, "PRESET", "smoke")
+    page = window.open_page("scenes")
+    source = photographs(tmp_path / "room")
+    before = {one: one.read_bytes() for one in source.parent.rglob("*") if one.is_file()}
+    page.open_paths([str(source)])
+    qtbot.waitUntil(lambda: bool(page.scene.nodes), timeout=WITHIN_MS)
+    shown = []
+    monkeypatch.setattr(page.canvas, "show_radiance", lambda node, image, depth, view: shown.append((node, image)))
+    page.findChild(fieldlearning.FieldLearning).start()
+
+    def field():
+        return next((one for one in page.scene.nodes.values() if one.kind == "radiance"), None)
+
+    qtbot.waitUntil(lambda: field() is not None and bool(field().thing.grid), timeout=WITHIN_MS)
+    run = Path(field().thing.field)
+    qtbot.waitUntil(lambda: is_over(run), timeout=WITHIN_MS)
+    assert field().thing.shape == np.load(field().thing.grid, mmap_mode="r").shape[:3]
+    shown.clear()
+    page.scene.look_from(page.scene.view.__class__(page.scene.view.pose, height_deg=41.0))
+    qtbot.waitUntil(lambda: bool(shown), timeout=WITHIN_MS)  # by the worker: the run is over
+    assert shown[-1][0] == field().id and not shown[-1][1].isNull()
+
+    out = tmp_path / "grid.npz"
+    page.exporting.write([field()], out)
+    qtbot.waitUntil(out.is_file, timeout=WITHIN_MS)
+    with np.load(out) as held:
+        told = (tuple(held["resolution"]), str(held["density_kind"]))
+        assert told == (field().thing.shape, field().thing.meta.density)
+
+    page.open_paths([str(run)])
+    qtbot.waitUntil(lambda: any(one.name == run.name for one in page.scene.nodes.values()), timeout=WITHIN_MS)
+    group = next(one for one in page.scene.nodes.values() if one.name == run.name)
+    kinds = {one.kind: page.scene.is_shown(one.id) for one in page.scene.standing_in(group.id)}
+    assert kinds == {"radiance": True, "cameras": True, "mesh": False, "points": False}
+    assert all(one.read_bytes() == held for one, held in before.items())
+    page.closed()
