@@ -59,14 +59,18 @@ class SwinBackbone(nn.Module):
 
 
 class ConvUnet(nn.Module):
-    """A plain U-Net of residual blocks with a skip at every size, as wide as the transformer at equal strides."""
+    """A plain U-Net of residual blocks with a skip at every size, as wide as the transformer at equal strides.
+
+    Its first stride is the greatest power of two within the patch, so that detectors of both look at equal places.
+    """
 
     def __init__(self, params: NerfMae) -> None:
         super().__init__()
         self.out_width = params.width // 2
         self.widths = (params.width, 2 * params.width, 4 * params.width)
-        self.strides = (4, 8, 16)
-        sizes = (params.width // 2, params.width // 2, *self.widths)
+        halvings = params.patch.bit_length() - 1
+        self.strides = (2**halvings, 2 ** (halvings + 1), 2 ** (halvings + 2))
+        sizes = (*(params.width // 2,) * halvings, *self.widths)
         self.stem = UnetResBlock(3, 4, sizes[0], 3, 1, "instance")
         pairs = list(itertools.pairwise(sizes))
         self.downs = nn.ModuleList([UnetResBlock(3, one, other, 3, 2, "instance") for one, other in pairs])
@@ -97,7 +101,8 @@ def numbers(words: str, field: str) -> tuple[int, ...]:
 def make_backbone(params: NerfMae) -> SwinBackbone | ConvUnet:
     """The network that `network` names; raises InputError where the cube is not made of whole tokens."""
     if params.network == UNET:
-        deepest, why = 16, "16"
+        deepest = 4 * 2 ** (params.patch.bit_length() - 1)
+        why = str(deepest)
     else:
         deepest, why = params.patch, "the patch"
     if params.side % deepest:
