@@ -21,7 +21,7 @@ from workbench.engine.devices import choose
 from workbench.engine.scenes import boxes as bx
 from workbench.engine.scenes import rooms
 from workbench.engine.scenes.gridfiles import write_grid
-from workbench.recipes.scenes.nerf_mae import data, networks, serve, show, tasks
+from workbench.recipes.scenes.nerf_mae import data, networks, pretraining, serve, show, tasks
 from workbench.recipes.scenes.nerf_mae.data import UNCOUNTED, Grid, Grids
 from workbench.recipes.scenes.nerf_mae.recipe import ROOMS, NerfMae, run
 from workbench.store.home import open_home
@@ -154,6 +154,19 @@ def test_that_what_was_seen_is_shown_as_it_was_and_the_rest_as_restored(
     assert torch.equal(masked[:, :, 8:], grid[:, :, 8:]) and torch.equal(restored[:, :, 8:], grid[:, :, 8:])
     assert not torch.equal(restored[:, :, 4:8], grid[:, :, 4:8])
     assert restored.min() >= 0 and restored.max() <= 1
+
+
+def test_that_the_mean_grid_errs_by_what_grids_differ_in(autoencoder: networks.MaskedAutoencoder) -> None:
+    grids = []
+    for alpha, grey in ((1.0, 0.2), (0.5, 0.6), (0.0, 0.9)):  # what is clear has no colour that counts
+        rgba = np.zeros((16, 16, 8, 4), np.float32)
+        rgba[..., :3], rgba[..., 3] = grey, alpha
+        grids.append(Grid(f"{alpha}", rgba, RadianceMeta()))
+    mean = pretraining.mean_grid(grids, 16)
+    assert mean[:, 3, 4, 5].tolist() == pytest.approx([0.4, 0.4, 0.4, 0.5])
+    assert not mean[:, :, :, 8:].any()
+    watcher = pretraining.Watcher(_job(), autoencoder, grids[:1], SMALL, choose("cpu"))
+    assert watcher.unseeing(grids) == pytest.approx((3 * 0.2**2, 0.5**2))
 
 
 def test_that_tasks_begin_with_the_pretrained_encoder_and_the_decoder_where_asked_for(

@@ -141,10 +141,8 @@ class MaskedAutoencoder(nn.Module):
         """
         said = self(grid, hidden).float()
         there = (grid[:, 3] > SEEN_ALPHA) if self.weighted else valid
-        colour = (said[:, :3] - grid[:, :3]).square().sum(1)
         covered = voxel_mask(hidden, self.patch)[None] & valid
-        opacity = (said[:, 3].sigmoid() - grid[:, 3]).square()
-        return _mean(colour, there), _mean(opacity, covered)
+        return restoring_errors(said[:, :3], said[:, 3].sigmoid(), grid, there, covered)
 
     @torch.no_grad()
     def restored(self, grid: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,6 +151,15 @@ class MaskedAutoencoder(nn.Module):
         made = torch.cat([said[:, :3].clamp(0, 1), said[:, 3:].sigmoid()], 1)
         covered = voxel_mask(hidden, self.patch)[None, None]
         return torch.where(covered, torch.zeros_like(grid), grid), torch.where(covered, made, grid)
+
+
+def restoring_errors(rgb: Tensor, alpha: Tensor, grid: Tensor, there: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared errors of colour (B, 3, S, S, S) where `there`, summed over channels, and of alpha where `covered`.
+
+    `alpha`, `there` and `covered` are (B, S, S, S), `grid` is (B, 4, S, S, S).
+    """
+    colour = (rgb - grid[:, :3]).square().sum(1)
+    return _mean(colour, there), _mean((alpha - grid[:, 3]).square(), covered)
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
