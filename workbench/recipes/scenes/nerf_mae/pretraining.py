@@ -12,17 +12,21 @@ from torch import Tensor, nn
 
 from workbench.engine import rng
 from workbench.engine.devices import Place
-from workbench.engine.scenes.swin3d import block_mask
+from workbench.engine.scenes.swin3d import block_mask, voxel_mask
 from workbench.engine.stages import Stage
 from workbench.engine.training import fit
 
 from . import show
-from .data import Drawing, Grid, batch_of
-from .networks import MaskedAutoencoder
+from .data import SEEN_ALPHA, Drawing, Grid, batch_of
+from .networks import MaskedAutoencoder, restoring_errors
 from .recipe import NerfMae
 
 LOOKS_AT = 8
 """Held-out grids whose restoration is measured, always with the same masks."""
+
+
+AVERAGES = 150
+"""At most so many grids without labels make the mean grid: files are read for it."""
 
 
 class Restoring(Drawing):
@@ -51,8 +55,27 @@ def mask_of(params: NerfMae, seed: int) -> Tensor:
     return block_mask((tokens, tokens, tokens), params.block, params.mask_share, chance)
 
 
+def mean_grid(grids: Sequence[Grid], side: int) -> Tensor:
+    """What is known without looking, (4, S, S, S): each place's mean alpha, and mean colour where it is seen."""
+    total, opaque, seen = torch.zeros(4, side, side, side), torch.zeros(side, side, side), torch.zeros(side, side, side)
+    valid = torch.zeros(side, side, side)
+    for at in range(min(AVERAGES, len(grids))):
+        batch = batch_of([grids[at]], side)
+        grid, there = batch["grid"][0].float(), batch["grid"][0, 3] > SEEN_ALPHA
+        total[:3] += grid[:3] * there
+        seen += there
+        opaque += grid[3] * batch["valid"][0]
+        valid += batch["valid"][0]
+    total[:3] /= seen.clamp(min=1)
+    total[3] = opaque / valid.clamp(min=1)
+    return total
+
+
 class Watcher:
-    """Restores held-out grids while pretraining goes on; masks never change, whatever share training hides."""
+    """Restores held-out grids while pretraining goes on; masks never change, whatever share training hides.
+
+    What is not below the errors of the mean grid has learned no more than where walls are.
+    """
 
     def __init__(self, job: Stage, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae,
                  place: Place) -> None:  # fmt: skip
@@ -60,6 +83,18 @@ class Watcher:
         self.grids = [grids[at] for at in range(min(LOOKS_AT, len(grids)))]
         fixed = params.replace(mask_share=0.75)
         self.masks = [mask_of(fixed, 2024 + at) for at in range(len(self.grids))]
+
+    def unseeing(self, unlabelled: Sequence[Grid]) -> tuple[float, float]:
+        """Errors of colour and of opacity, over the same voxels, of who says the mean grid for every held-out one."""
+        mean, sums = mean_grid(unlabelled, self.params.side)[None], np.zeros(2)
+        for one, mask in zip(self.grids, self.masks, strict=True):
+            batch = batch_of([one], self.params.side)
+            grid = batch["grid"].float()
+            covered = voxel_mask(mask, self.params.patch)[None] & batch["valid"]
+            errors = restoring_errors(mean[:, :3], mean[:, 3], grid, grid[:, 3] > SEEN_ALPHA, covered)
+            sums += [float(error) for error in errors]
+        colour, opacity = sums / len(self.grids)
+        return float(colour), float(opacity)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> float:
@@ -105,6 +140,9 @@ def pretrain(stage: Stage, unlabelled: Sequence[Grid], held_out: Sequence[Grid],
     counts = [sum(one.numel() for one in part.parameters()) for part in (model.encoder, model.decoder)]
     stage.log(f"Encoder of {counts[0]:,} parameters, decoder of {counts[1]:,}.")
     watcher = Watcher(stage, model, held_out, params, place)
+    colour, opacity = watcher.unseeing(unlabelled)
+    stage.log(f"The mean grid, which sees nothing, errs by {colour:.4f} (colour) and {opacity:.4f} (opacity) on "
+              "held-out grids; a network that does no better has not learned of things yet.")  # fmt: skip
     result = fit(stage, Restoring(model, unlabelled, params, seed=stage.seed), params, place=place,
                  evaluate=watcher.evaluate, better="low")  # fmt: skip
     watcher.show()
