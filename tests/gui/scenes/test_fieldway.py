@@ -27,6 +27,7 @@ from workbench.core.scenes import (
     SceneRead,
 )
 from workbench.gui.scenes.gridfinding import finders
+from workbench.gui.views import make_view
 from workbench.store.asked import AskedFile, asked_path
 from workbench.store.runfolder import append_events
 
@@ -221,3 +222,31 @@ def test_that_a_grid_of_which_nothing_is_seen_is_drawn_without_opengl(page, tmp_
     page.trees.add([grid_node(tmp_path)], "read")  # its alphas lie below the threshold of what is drawn
     page.canvas._splat()
     assert page.canvas.plain and page.canvas.grab_picture(page.canvas.size()).size() == page.canvas.size()
+
+
+def test_that_an_artifact_of_a_run_is_opened_in_the_scene_under_its_own_file(qtbot, page, scripted, tmp_path):
+    asked = []
+
+    def read(wish):
+        asked.append(wish["path"])
+        return SceneRead((ReadThing("grid", grid_node(tmp_path).thing),))
+
+    scripted.answers["scene-read"] = read
+    run = tmp_path / "run"
+    (run / "artifacts").mkdir(parents=True)
+    np.save(run / "artifacts" / "grid.npy", np.full((4, 4, 4, 4), 0.5, np.float32))
+    view = make_view("radiance-grid")
+    view.setParent(page.window())
+    view.resize(300, 200)
+    view.show()
+    assert view.scene_button.isHidden()
+    made = ev.Artifact(slot="grid", kind="radiance-grid", path="artifacts/grid.npy", meta=msgspec.to_builtins(META))
+    page.window().open_page("runs")
+    view.show_artifact(run, made)
+    assert view.scene_button.isVisible() and view.canvas.rect().contains(view.scene_button.geometry())
+    view.scene_button.click()
+    qtbot.waitUntil(lambda: bool(page.scene.nodes), timeout=WITHIN_MS)
+    assert asked == [str(run / "artifacts" / "grid.npy")] and page.isVisible()
+    (node,) = page.scene.nodes.values()
+    assert node.source == asked[0]
+    view.close()

@@ -28,7 +28,8 @@ def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
             rows = [("Faces", number(thing.face_count)), ("Vertices", number(thing.vertex_count)),
                     ("Has", ", ".join(more) or "positions only")]  # fmt: skip
         case RadianceDoc():
-            rows = [("Grid", " × ".join(map(str, thing.shape))), ("Density", thing.meta.density),
+            sides = " × ".join(map(str, thing.shape)) if thing.grid else "none yet"
+            rows = [("Grid", sides), ("Density", thing.meta.density),
                     *([("Field", Path(thing.field).name)] if thing.field else [])]  # fmt: skip
         case VolumeDoc():
             meta = thing.file.meta

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.core import events as ev
@@ -101,14 +100,15 @@ class SceneView(View):
         self._table: tuple[Sequence[str], Rows] = ((), [])
         self.scene.viewed.connect(self._viewed)
         self.canvas.troubled.connect(self._troubled)
-        self.set_body(self.canvas)
-        self.setFocusProxy(self.canvas)
         self._folder: Path | None = None
         self.to_scene = self.add_action("view.to-scene", self.open_in_scene)
         self.scene_button = tool_button("mdi6.cube-send", self.to_scene.toolTip(), self.to_scene.trigger,
                                         name="Open in the scene")  # fmt: skip
         self.scene_button.setParent(self.canvas)
+        self.scene_button.move(4, 4)  # the axes stand at the right
         self.scene_button.hide()
+        self.set_body(self.canvas)
+        self.setFocusProxy(self.canvas)
 
     def open_in_scene(self) -> None:
         """Put this artifact into the scene of the 3D page, under the run's own file; nothing of the run is altered."""
@@ -116,11 +116,6 @@ class SceneView(View):
         if self._folder is not None and self.artifact is not None and hasattr(window, "open_choice"):
             path = reading.inside(self._folder, self.artifact.path)
             window.open_choice("scenes").open_paths([str(path)])
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        size = self.scene_button.sizeHint()
-        self.scene_button.setGeometry(self.canvas.width() - size.width() - 4, 4, size.width(), size.height())
 
     def show_artifact(self, folder: Path, artifact: ev.Artifact) -> None:
         self._folder = folder
