@@ -51,3 +51,21 @@ def test_that_files_are_told_of_and_converted(
     assert np.load(tmp_path / "b.npy").tolist() == [[0.25, 0.5, 0.75, 0.5, 1.0, 1.5, 0.0]]
     refused = workbench("scenes", "info", str(tmp_path / "gone.ply"), *at_home)
     assert refused.status == 2 and "nothing at this path" in refused.err
+
+
+def test_that_what_cannot_be_is_refused_before_the_worker_is_asked(
+    home: Home, workbench: Callable[..., Any], tmp_path: Path
+) -> None:
+    at_home = ("--json", "--home", str(home.root))
+    cloud, there = tmp_path / "a.xyz", tmp_path / "b.ply"
+    cloud.write_text("1 2 3\n")
+    there.write_text("mine")
+    for words, told in (
+        (("info", str(cloud), "--most-points", "0"), "--most-points"),
+        (("convert", str(cloud), str(tmp_path / "c.ply"), "--most-points", "-3"), "--most-points"),
+        (("process", str(cloud), "normals", "--out", str(tmp_path / "no" / "c.ply")), "There is no such folder"),
+        (("process", str(cloud), "normals", "--out", str(there)), "add --replace"),
+    ):
+        refused = workbench("scenes", *words, *at_home)
+        assert (refused.status, refused.out) == (2, "") and told in refused.err and "Received" in refused.err
+    assert there.read_text() == "mine"

@@ -37,3 +37,11 @@ def test_that_moments_grow_vaguer_with_age() -> None:
 
 def test_that_metric_names_become_titles() -> None:
     assert [words.in_words(name) for name in ("macro_f1", "loss", "per_class")] == ["Macro F1", "Loss", "Per class"]
+
+
+def test_that_measures_are_titled_as_their_fields_write_them() -> None:
+    names = ("psnr", "room_miou", "miou", "mean_iou", "ap25", "test_hd95_mm", "slide_auc", "psnr_db", "ssim", "recall1")
+    assert [words.in_words(name) for name in names] == [
+        "PSNR (dB)", "Room mIoU", "mIoU", "Mean IoU", "AP25", "Test HD95 mm", "Slide AUC", "PSNR (dB)", "SSIM",
+        "Recall1",
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.scenes.photos import folder_of
 from workbench.core.posing import PosedRead, PosedSample
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import UNMOVED
 from workbench.engine.scenes import rooms
 from workbench.engine.scenes.gridfiles import read_boxes, read_grid
@@ -103,3 +103,27 @@ def test_that_samples_of_the_cache_are_drawn_once_and_bounds_are_kept(tmp_path: 
             _ask("posed-sample", context, **wrong)
     with pytest.raises(InputError, match="malformed"):
         _ask("posed-sample", context, name="castle")
+
+
+def test_that_a_name_of_another_format_or_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    context, source = _Context(tmp_path / "home"), folder_of(tmp_path / "in", 2)
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    for out in (tmp_path / "cloud.ply", tmp_path / "grid.npz", taken):
+        with pytest.raises(InputError) as refused:
+            _ask("posed-read", context, path=str(source.parent), out=str(out), replace=True)
+        assert refused.value.field == "--to" and ".json" in refused.value.expected
+    with pytest.raises(InputError, match="folder"):
+        _ask("posed-sample", context, name="room", images=1, size_px=8, out=str(taken), replace=True)
+    assert taken.read_text() == "mine" and not (tmp_path / "cloud.ply").exists()
+
+
+def test_that_a_place_that_cannot_be_written_is_told_and_is_no_fault_of_the_program(tmp_path: Path) -> None:
+    context, source = _Context(tmp_path / "home"), folder_of(tmp_path / "in", 2)
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "a.json", tmp_path / "file" / "model"):
+        with pytest.raises(KnownTrouble) as told:
+            _ask("posed-read", context, path=str(source.parent), out=str(out))
+        assert str(out) in told.value.received
+    with pytest.raises(KnownTrouble):
+        _ask("posed-sample", context, name="object", images=1, size_px=8, out=str(tmp_path / "file" / "object"))

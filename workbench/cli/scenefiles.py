@@ -46,7 +46,7 @@ def ask(asked: Namespace, what: str, **arguments: Any) -> bytes:
 
 def info(asked: Namespace) -> int:
     """`scenes info PATH`: what a file holds."""
-    stop_at(asked.problems)
+    stop_at([*asked.problems, *_bounds(asked)])
     found = msgspec.json.decode(
         ask(asked, "scene-info", path=full(asked.path), most_points=asked.most_points), type=SceneInfo
     )
@@ -59,6 +59,13 @@ def info(asked: Namespace) -> int:
     for note in [*found.read.notes, *(note for one in found.read.things for note in notes_of(one.thing))]:
         tell(note)
     return 0
+
+
+def _bounds(asked: Namespace) -> list[InputError]:
+    if asked.most_points >= 1:
+        return []
+    return [InputError("So few points cannot be read.", expected="1 or more", received=str(asked.most_points),
+                       fix="Leave --most-points away to read up to 50 million.", field="--most-points")]  # fmt: skip
 
 
 def facts(thing: Thing) -> list[str]:
@@ -97,7 +104,7 @@ def notes_of(thing: Thing) -> tuple[str, ...]:
 
 def convert(asked: Namespace) -> int:
     """`scenes convert PATH OUT`: what a file holds in another format, where it stands in its own."""
-    problems = list(asked.problems)
+    problems = [*asked.problems, *_bounds(asked)]
     if asked.out.expanduser().exists() and not asked.force:
         problems.append(InputError("There is a file of this name already.", expected="a new name",
                                    received=asked.out.name, fix="Choose another name, or add --force.",
@@ -129,7 +136,7 @@ def chosen(things: tuple[ReadThing, ...], only: str) -> tuple[ReadThing, ...]:
         only = max(dict.fromkeys(kinds), key=lambda kind: kind != "boxes")
     found = tuple(one for one, kind in zip(things, kinds, strict=True) if not only or kind == only)
     if not found:
-        raise InputError(f"There are no {only} in this file.", expected=", ".join(dict.fromkeys(kinds)),
+        raise InputError("There is nothing of this kind in this file.", expected=", ".join(dict.fromkeys(kinds)),
                          received=only, fix="Leave --only away.", field="--only")  # fmt: skip
     return found
 

@@ -45,7 +45,7 @@ def process(asked: Namespace) -> int:
         values = dict(given_knobs(asked))
     except InputError as problem:
         problems += getattr(problem, "problems", [problem])
-    _check_out(asked.out, declared, problems)
+    _check_out(asked.out, declared, problems, replace=asked.replace)
     stop_at(problems)
     # A knob travels as what it is: text that says a number is parsed here.
     parsed = check(declared.params, values)
@@ -65,13 +65,22 @@ def process(asked: Namespace) -> int:
     return 0
 
 
-def _check_out(out: Path | None, declared: Operation, problems: list[Problem]) -> None:
+def _check_out(out: Path | None, declared: Operation, problems: list[Problem], *, replace: bool) -> None:
     kinds = {"points"} if declared.reads == "points" else {"mesh"} if declared.reads == "mesh" else {"points", "mesh"}
     kinds = {"mesh"} if declared.name == "surface" else {"points"} if declared.name == "sample" else kinds
     endings = tuple(dict.fromkeys(one for kind in sorted(kinds) for one in WRITE_ENDINGS[kind]))  # type: ignore[index]
     if out is not None and not out.name.lower().endswith(endings):
         problems.append(InputError("The result cannot be written in this format.", expected=", ".join(endings),
                                    received=out.name, fix="Choose another ending.", field="--out"))  # fmt: skip
+    place = out.expanduser().absolute() if out is not None else None
+    if place is not None and not place.parent.is_dir():  # found out before minutes of work, not after them
+        problems.append(InputError("There is no such folder.", expected="a folder to write into",
+                                   received=str(place.parent), fix="Choose another folder.",
+                                   field="--out"))  # fmt: skip
+    elif place is not None and place.exists() and not replace:
+        problems.append(InputError("There is a file of this name already.", expected="a new name",
+                                   received=place.name, fix="Choose another name, or add --replace.",
+                                   field="--out"))  # fmt: skip
 
 
 class _Reader:

@@ -195,6 +195,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     hidden: str = ""
     """A (N,) bool array of points or faces that were cropped away, `.npy`; empty: none."""
     look: dict[str, Any] = {}
+    home: Placement = UNMOVED
+    """Where its file placed it, which a reset goes back to."""
 
     @property
     def kind(self) -> ThingKind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -55,8 +56,23 @@ def count(amount: int, noun: str, plural: str = "") -> str:
 
 
 def in_words(name: str) -> str:
-    """'macro_f1' → 'Macro F1': a metric's or slot's name as a title."""
+    """'macro_f1' → 'Macro F1', 'psnr' → 'PSNR (dB)': a metric's or slot's name as a title."""
     words = name.replace("_", " ").replace("-", " ").split()
-    spelled = [word.upper() if len(word) == 2 and word[1].isdigit() else word for word in words]
-    joined = " ".join(spelled)
-    return joined[:1].upper() + joined[1:]
+    if words and words[-1] == "psnr":
+        words.append("db")
+    joined = " ".join(_spelled(word) for word in words)
+    if not joined or joined[0] != name[0]:
+        return joined
+    first = joined.partition(" ")[0]
+    return joined if first in _ABBREVIATIONS.values() else joined[:1].upper() + joined[1:]
+
+
+_ABBREVIATIONS = {"psnr": "PSNR", "ssim": "SSIM", "mse": "MSE", "iou": "IoU", "miou": "mIoU", "macc": "mAcc",
+                  "auc": "AUC", "auroc": "AUROC", "hd95": "HD95", "db": "(dB)"}  # fmt: skip
+
+
+def _spelled(word: str) -> str:
+    """A word as the field writes it: 'F1', 'AP25', 'mIoU'."""
+    if re.fullmatch(r"[a-z]\d|ap\d+", word):
+        return word.upper()
+    return _ABBREVIATIONS.get(word, word)

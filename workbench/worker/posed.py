@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from workbench.core.posing import (
     PosedSampleWish,
     PosedWish,
 )
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.scenefiles import READ_ENDINGS, WRITE_ENDINGS
 from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
@@ -32,23 +34,51 @@ def _read(arguments: dict[str, Any], context: ApplyContext) -> PosedRead:
     from workbench.engine.scenes.posed import read_scene, write_colmap, write_transforms
 
     asked = as_asked(arguments, PosedWish)
+    out = Path(asked.out)
+    if asked.out:
+        _check_kind(out)
     scene = read_scene(Path(asked.path), repair=asked.repair, axes=asked.axes, upright=asked.upright,
                        rescale=asked.rescale)  # fmt: skip
-    out, notes = Path(asked.out), list(scene.cameras.notes)
-    if asked.out and out.suffix.lower() == ".json":
-        _check_free(out, (out,), replace=asked.replace, read=Path(asked.path))
-        write_transforms(out, scene.cameras)
-    elif asked.out:
-        _check_free(out, [out / f"{name}{end}" for name in MODEL_FILES for end in (".txt", ".bin")],
-                    replace=asked.replace, read=Path(asked.path))  # fmt: skip
-        pictures = write_colmap(out, scene.cameras, scene.points)
-        notes.append(f"The pictures stay where they are: {pictures} is COLMAP's image path.")
+    notes = list(scene.cameras.notes)
+    with _told_trouble(out):
+        if asked.out and out.suffix.lower() == ".json":
+            _check_free(out, (out,), replace=asked.replace, read=Path(asked.path), field="--to")
+            write_transforms(out, scene.cameras)
+        elif asked.out:
+            _check_free(out, [out / f"{name}{end}" for name in MODEL_FILES for end in (".txt", ".bin")],
+                        replace=asked.replace, read=Path(asked.path), field="--to")  # fmt: skip
+            pictures = write_colmap(out, scene.cameras, scene.points)
+            notes.append(f"The pictures stay where they are: {pictures} is COLMAP's image path.")
     count = len(scene.points.positions) if scene.points is not None else 0
     cameras = msgspec.structs.replace(scene.cameras, notes=tuple(notes))
     return PosedRead(cameras, scene.kind, scene.placement, count, asked.out)
 
 
-def _check_free(out: Path, files: Iterable[Path], *, replace: bool, read: Path) -> None:
+@contextlib.contextmanager
+def _told_trouble(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise KnownTrouble(
+            "The photographs could not be written.", expected="a writable place with room",
+            received=f"{out}: {error.strerror or type(error).__name__}",
+            fix="Choose another place, or free some space.", place=out.name,
+        ) from None  # fmt: skip
+
+
+def _check_kind(out: Path) -> None:
+    """Raise InputError for a name that says another format, or a file where a folder is to be."""
+    ending = out.suffix.lower()
+    known = {one for endings in (*READ_ENDINGS.values(), *WRITE_ENDINGS.values()) for one in endings}
+    if ending != ".json" and (ending in known or out.is_file()):
+        raise InputError(
+            f"Photographs with poses cannot be written as {ending or 'a file without ending'}.",
+            expected="a .json file, or a folder for COLMAP's files", received=out.name,
+            fix="Choose a name that ends with .json, or a folder.", field="--to",
+        )  # fmt: skip
+
+
+def _check_free(out: Path, files: Iterable[Path], *, replace: bool, read: Path, field: str = "--out") -> None:
     """Raise InputError where writing would go over something that nobody gave away."""
     there = next((path for path in files if path.exists()), None)
     if there is None:
@@ -60,7 +90,7 @@ def _check_free(out: Path, files: Iterable[Path], *, replace: bool, read: Path) 
     if own or not replace:
         raise InputError(
             "The photographs' own files are never written over." if own else "Something lies there already.",
-            expected="a place where nothing lies", received=str(there), field="--out",
+            expected="a place where nothing lies", received=str(there), field=field,
             fix="Choose another place." if own else "Choose another place, or add --replace.",
         )  # fmt: skip
 
@@ -77,13 +107,18 @@ def _sample(arguments: dict[str, Any], context: ApplyContext) -> PosedSample:
                              received=f"{value:,}", field=name)  # fmt: skip
     if asked.out:
         folder = Path(asked.out)
+        if folder.exists() and not folder.is_dir():
+            raise InputError("The photographs go into a folder.", expected="a folder, or a name that is free",
+                             received=f"{folder}: a file", fix="Choose another place.", field="--out")  # fmt: skip
         _check_free(
             folder, (folder / "transforms.json", folder / "images"), replace=asked.replace, read=Path("nowhere")
         )
-        return write_sample(asked.name, asked.seed, folder, images=asked.images, size=asked.size_px,
-                            tell=context.progress)  # fmt: skip
-    cameras = sample_cameras(asked.name, context.home.cache / FOLDER, images=asked.images, size=asked.size_px,
-                             seed=asked.seed, tell=context.progress)  # fmt: skip
+        with _told_trouble(folder):
+            return write_sample(asked.name, asked.seed, folder, images=asked.images, size=asked.size_px,
+                                tell=context.progress)  # fmt: skip
+    with _told_trouble(context.home.cache / FOLDER):
+        cameras = sample_cameras(asked.name, context.home.cache / FOLDER, images=asked.images, size=asked.size_px,
+                                 seed=asked.seed, tell=context.progress)  # fmt: skip
     return PosedSample(str(Path(cameras.images[0].path).parent.parent), cameras)
 
 

@@ -30,13 +30,14 @@ def _read(arguments: dict[str, Any], context: ApplyContext) -> SceneRead:
 
 
 def _info(arguments: dict[str, Any], context: ApplyContext) -> SceneInfo:
-    from workbench.engine.scenes.reading import format_of, read_scene
+    from workbench.engine.scenes.reading import format_of, read_scene, told_trouble
 
     asked = as_asked(arguments, SceneReadWish)
     path = Path(asked.path)
     found = read_scene(path, context.home.cache / FOLDER, most_points=asked.most_points, told=context.progress)
-    size = path.stat().st_size if path.is_file() else sum(one.stat().st_size for one in path.iterdir() if one.is_file())
-    return SceneInfo(str(path), format_of(path), size, found)
+    with told_trouble(path):
+        files = [path] if path.is_file() else [one for one in path.iterdir() if one.is_file()]
+        return SceneInfo(str(path), format_of(path), sum(one.stat().st_size for one in files), found)
 
 
 def _write(arguments: dict[str, Any], context: ApplyContext) -> SceneWritten:

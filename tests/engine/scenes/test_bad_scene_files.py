@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
 import struct
 import tracemalloc
@@ -232,3 +233,20 @@ def test_that_a_mesh_for_which_there_is_no_memory_is_told_before_it_is_read(
     with pytest.raises(KnownTrouble, match="not enough memory") as caught:
         read_scene(tmp_path / f"a.{ending}", tmp_path / "cache")
     assert caught.value.place == f"a.{ending}"
+
+
+def test_that_a_pipe_and_a_file_that_may_not_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe.ply"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError) as refused:
+        read_scene(pipe, tmp_path / "shelf")  # waiting for somebody to write into it would never end
+    assert "neither a file nor a folder" in refused.value.received
+    (tmp_path / "a.ply").write_text("ply\n")
+
+    def denied(self: Path, *_args: object, **_more: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(KnownTrouble) as told:
+        read_scene(tmp_path / "a.ply", tmp_path / "shelf")
+    assert told.value.received == "Permission denied" and "permissions" in told.value.fix

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from workbench.core.scenes import Box
 from workbench.engine.scenes import boxes as bx
+from workbench.engine.scenes.boxrows import rows_of
 
 
 def _random(count: int, seed: int, *, turned: bool = True) -> Tensor:
@@ -125,6 +126,6 @@ def test_that_scenes_without_boxes_lower_precision_and_no_truth_at_all_has_none(
 
 
 def test_that_boxes_become_rows() -> None:
-    rows = bx.rows_of([Box((1, 2, 3), (4, 5, 6), 0.5)])
+    rows = rows_of([Box((1, 2, 3), (4, 5, 6), 0.5)])
     assert rows.tolist() == [[1, 2, 3, 4, 5, 6, 0.5]]
-    assert bx.rows_of([]).shape == (0, 7)
+    assert rows_of([]).shape == (0, 7)

@@ -243,7 +243,7 @@ def test_that_spread_is_the_mean_distance_of_two_looks() -> None:
 
 
 def test_that_fields_hold_boxes_whose_sides_differ() -> None:
-    corners_of = fields.box_corners((0, 0, 0), (4.0, 1.0, 2.0))
+    corners_of = torch.cartesian_prod(torch.tensor([0, 4.0]), torch.tensor([0, 1.0]), torch.tensor([0, 2.0]))
     for kind in ("voxels", "hash", "plain"):
         field = fields.made(FieldFacts(kind, (0, 0, 0), (4.0, 1.0, 2.0), side=8, levels=3, table_log2=8, finest=32))
         assert (field.density(corners_of) > 0).all()

@@ -19,6 +19,7 @@ from workbench.engine.scenes import fields
 from workbench.engine.scenes.fields import FieldFacts, FieldKind, VoxelField
 from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores, psnr, seen
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras, guessed_box
+from workbench.engine.scenes.gridfiles import alpha_of
 
 CPU = torch.device("cpu")
 QUICK = Learning(steps=120, rays=192, samples=32, start_side=16, side=24, cells=24, background="random", rate=0.5)
@@ -228,9 +229,9 @@ def test_that_a_grid_is_asked_at_voxel_centres_in_x_y_z_order() -> None:
 def test_that_every_kind_of_density_means_the_same_alpha() -> None:
     kinds = {kind: ball_grid(kind) for kind in ("alpha", "relu", "exp")}
     assert all(meta.density == kind for kind, (_, meta) in kinds.items())
-    first = export.alphas(kinds["alpha"][0], "alpha")
+    first = alpha_of(kinds["alpha"][0][..., 3], "alpha")
     for kind, (grid, meta) in kinds.items():
-        np.testing.assert_allclose(export.alphas(grid, meta.density), first, atol=1e-5, err_msg=kind)
+        np.testing.assert_allclose(alpha_of(grid[..., 3], meta.density), first, atol=1e-5, err_msg=kind)
     assert first.max() == pytest.approx(1 - np.exp(-4.0), abs=1e-5)
 
 
@@ -246,21 +247,6 @@ def test_that_colours_are_the_mean_over_cameras_directions() -> None:
     ahead = centre - np.array(poses)[:, [3, 7, 11]]
     known = (ahead / np.linalg.norm(ahead, axis=1, keepdims=True)).mean(0) * 0.5 + 0.5
     np.testing.assert_allclose(grid[tuple(at)][:3], known, atol=1e-5)
-
-
-def test_that_rows_with_x_fastest_and_y_up_axes_turn_back_into_the_same_grid(tmp_path: Path) -> None:
-    grid = np.random.default_rng(0).random((3, 4, 5, 4)).astype(np.float32)
-    rows = export.x_fastest(grid)
-    np.testing.assert_array_equal(rows[1], grid[1, 0, 0])
-    np.testing.assert_array_equal(rows[3], grid[0, 1, 0])
-    np.testing.assert_array_equal(export.from_x_fastest(rows, (3, 4, 5)), grid)
-    np.testing.assert_array_equal(export.to_z_up(export.to_y_up(grid)), grid)
-    export.write_npz(tmp_path / "grid.npz", grid, RadianceMeta((0, 0, 0), (3, 4, 5), "exp"))
-    with np.load(tmp_path / "grid.npz", allow_pickle=False) as found:
-        # As NeRF-MAE's loader does it: (W·L·H, 4) to (H, L, W, 4), then W, L, H.
-        width, length, height = found["resolution"]
-        np.testing.assert_array_equal(found["rgbsigma"].reshape(height, length, width, 4).transpose(2, 1, 0, 3), grid)
-        assert str(found["density_kind"]) == "exp" and found["bbox_max"].tolist() == [3, 4, 5]
 
 
 def test_that_the_surface_of_a_ball_has_its_place_size_and_outward_faces(tmp_path: Path) -> None:

@@ -43,6 +43,22 @@ def test_that_raw_rows_are_read_with_x_fastest(tmp_path: Path) -> None:
     assert np.argwhere(found[..., 3] > 0).tolist() == [[x, y, z]]
 
 
+def test_that_what_was_written_is_rows_with_x_fastest_that_nobody_turns(tmp_path: Path) -> None:
+    write_grid(tmp_path / "scene.npz", GRID, RadianceMeta((0, 0, 0), (4, 5, 6), "exp"))
+    with np.load(tmp_path / "scene.npz", allow_pickle=False) as found:
+        # As NeRF-MAE's loader does it: (W·L·H, 4) to (H, L, W, 4), then W, L, H.
+        width, length, height = found["resolution"]
+        np.testing.assert_array_equal(found["rgbsigma"].reshape(height, length, width, 4).transpose(2, 1, 0, 3), GRID)
+        assert found["from_mitsuba"] and str(found["density_kind"]) == "exp" and found["bbox_max"].tolist() == [4, 5, 6]
+
+
+def test_that_what_instant_ngp_extracts_is_turned_upright_for_training_too(tmp_path: Path) -> None:
+    rows = GRID.transpose(2, 1, 0, 3).reshape(-1, 4)
+    found, meta = read_grid(_file(tmp_path, rgbsigma=rows, from_mitsuba=False))
+    assert np.array_equal(found, GRID.transpose(2, 0, 1, 3))
+    assert meta.low == (1, -1, 0) and meta.high == (4, 1, 2)
+
+
 def test_that_densities_become_alphas_by_their_kind(tmp_path: Path) -> None:
     density = np.array([-3.0, 0.0, 4.0, 200.0])
     assert alpha_of(density, "exp") == pytest.approx(1 - np.exp(-np.exp(density) / 100))
@@ -69,11 +85,11 @@ def _with_nan() -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"rgbsigma": None, "other": GRID}, "no radiance grid"),
-        ({"rgbsigma": GRID[..., :3]}, "colour and density"),
+        ({"rgbsigma": None, "other": GRID}, "an array rgbsigma"),
+        ({"rgbsigma": GRID[..., :3]}, "\\(W, L, H, 4\\)"),
         ({"resolution": np.array([6, 5, 4])}, "size that the file tells"),
-        ({"rgbsigma": GRID.reshape(-1, 4), "resolution": np.array([4, 5, 7])}, "do not fill"),
-        ({"rgbsigma": GRID.reshape(-1, 4), "resolution": None}, "do not fill"),
+        ({"rgbsigma": GRID.reshape(-1, 4), "resolution": np.array([4, 5, 7])}, "140 voxels"),
+        ({"rgbsigma": GRID.reshape(-1, 4), "resolution": None}, "with a resolution"),
         ({"rgbsigma": _with_nan()}, "no numbers"),
         ({"rgbsigma": GRID * 9}, "densities mean"),
         ({"density_kind": "softplus"}, "densities mean"),
@@ -107,7 +123,7 @@ def test_that_boxes_of_both_kinds_become_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((2, 5)), "no boxes"), (np.full((1, 6), np.nan), "no boxes"), (np.array(["a"]), "no boxes"),
+        (np.zeros((2, 5)), "as boxes"), (np.full((1, 6), np.nan), "as boxes"), (np.array(["a"]), "as boxes"),
         (np.array([[1, 1, 1, 1, 2, 2.0]]), "no volume"), (np.array([[30, 1, 1, 2, 2, 2, 0.0]]), "outside"),
     ],
 )  # fmt: skip

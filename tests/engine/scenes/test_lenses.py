@@ -128,19 +128,26 @@ def test_that_undistorting_a_straight_picture_changes_nothing() -> None:
 
 
 def test_that_a_smaller_picture_is_the_mean_and_its_lens_sees_the_same_points() -> None:
-    pixels = np.random.default_rng(90).integers(0, 255, (81, 103, 3), dtype=np.uint8)
-    small, lens = shrunk(pixels, BENT, 4)
+    pixels = np.random.default_rng(90).integers(0, 255, (80, 100, 3), dtype=np.uint8)
+    small, lens = shrunk(pixels, BENT, 25)
     assert small.shape == (20, 25, 3) and (lens.width, lens.height) == (25, 20)
     assert np.array_equal(small[3, 5], np.rint(pixels[12:16, 20:24].reshape(-1, 3).mean(0)).astype(np.uint8))
     points = np.random.default_rng(91).uniform([-0.4, -0.4, -4], [0.4, 0.4, -1], (20, 3))
     assert np.allclose(seen_at(points, lens) * 4, seen_at(points, BENT))
-    with pytest.raises(ValueError):
-        shrunk(pixels, BENT, 0)
+    for longest_px in (0, 100, 400):
+        same, lens = shrunk(pixels, BENT, longest_px)
+        assert same is pixels and lens == BENT
+
+
+def test_that_pictures_are_shrunk_by_parts_of_pixels_too() -> None:
+    pixels = np.repeat(np.array([[0, 90, 210]], np.uint8)[..., None], 3, 2)
+    small, lens = shrunk(pixels, Lens(3, 1, 3.0, 3.0, 1.5, 0.5), 2)
+    assert small[0, :, 0].tolist() == [45, 150] and (lens.fx, lens.cx) == (2.0, 1.0)
 
 
 def test_that_colours_of_clear_pixels_do_not_bleed_into_smaller_pictures() -> None:
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[0, 0] = (200, 100, 50, 255)
     pixels[1, 1] = (0, 0, 255, 0)
-    small, _ = shrunk(pixels, pinhole(2, 2, 60), 2)
+    small, _ = shrunk(pixels, pinhole(2, 2, 60), 1)
     assert small.tolist() == [[[200, 100, 50, 64]]]

@@ -230,27 +230,6 @@ def test_that_photographs_of_a_room_show_its_things_and_their_depth_is_that_of_t
     assert {1, 2} < seen
 
 
-def test_that_what_no_camera_sees_is_not_called_observed(many: list[rooms.Room]) -> None:
-    box = replace(many[0].objects[0], kind="box", centre=(0.0, 0.0, 0.6), size=(1.2, 1.2, 1.2), yaw_rad=0.0)
-    room = replace(many[0], objects=(box,))
-    poses = rooms.orbit_poses(room, 4, 0, raised_m=0.4)
-    seen = rooms.observed(room, poses, rooms.lens(48), 32)
-    _, labels, meta = rooms.grid(room, 32)
-    step = (meta.high[0] - meta.low[0]) / 32
-    inside = np.argwhere(labels == 3)
-    deep = np.array(meta.low) + (inside + 0.5) * step
-    core = (np.abs(deep - box.centre) < 0.6 - 2.1 * step).all(1)
-    assert core.sum() > 20 and not seen[tuple(inside[core].T)].any(), "the inside of things"
-    top = (deep[:, 2] > 1.2 - step) & (np.abs(deep[:, :2]) < 0.5).all(1)
-    assert top.sum() > 10 and seen[tuple(inside[top].T)].mean() > 0.9, "their surface is seen"
-    alone = rooms.observed(room, poses[:1], rooms.lens(48), 32)
-    assert alone.sum() < seen.sum() and not (alone & ~seen).any()
-    behind = np.array(box.centre) - poses[0, :3, 3]
-    behind = np.array(box.centre) + 0.9 * np.array([*behind[:2], 0]) / np.linalg.norm(behind[:2]) - [0, 0, 0.4]
-    at = tuple(((behind - meta.low) / step).astype(int))
-    assert labels[at] == 0 and not alone[at], "the air behind a thing"
-
-
 def test_that_objects_are_photographed_on_nothing_from_all_sides() -> None:
     thing, lens = objects.make_object(90), objects.lens(40)
     poses = objects.hemisphere_poses(12, 0)

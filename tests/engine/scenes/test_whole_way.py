@@ -21,7 +21,7 @@ from workbench.engine.scenes import fields, rooms
 from workbench.engine.scenes.fields import FieldFacts
 from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores, seen
 from workbench.engine.scenes.fieldviews import from_cameras
-from workbench.engine.scenes.gridfiles import read_grid
+from workbench.engine.scenes.gridfiles import read_grid, write_grid
 from workbench.engine.scenes.posed import read_posed, with_held_out
 from workbench.engine.scenes.posedsamples import write_room
 
@@ -60,7 +60,7 @@ def gone(seed: int, folder: Path) -> Way:
     poses = [one.pose for one in cameras.images if not one.held_out]
     grid, told = export.extract(learner.shown, poses, SIDE, meta.low, meta.high)
     grid[..., 3] = export.opacity(grid, told)
-    export.write_npz(folder / "room.npz", grid, RadianceMeta(told.low, told.high, "alpha"))
+    write_grid(folder / "room.npz", grid, RadianceMeta(told.low, told.high, "alpha"))
     found, read = read_grid(folder / "room.npz")
     assert read.low == pytest.approx(meta.low) and read.high == pytest.approx(meta.high)
     return Way(mean_scores(views)[0], found, exact, labels, meta)

@@ -18,8 +18,8 @@ from tests.engine.video.films import decoded, film, picture
 from workbench.core.framepipe import read_index
 from workbench.core.video import FrameIndex
 from workbench.gui.films import opening
-from workbench.gui.films.beside import LEAST_PX
 from workbench.gui.films.opening import listed
+from workbench.gui.films.page import LEAST_PX
 
 WITHIN_MS = 30_000
 

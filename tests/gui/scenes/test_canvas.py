@@ -13,6 +13,7 @@ from tests.gui.scenes import things
 from workbench.core.scenes import ClipPlane, Measure, Viewpoint
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, wires
+from workbench.gui.scenes.boxshapes import corners_of
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
@@ -79,7 +80,7 @@ def test_that_boxes_and_cameras_are_picked_by_their_lines(canvas, scene):
     scene.set_nodes([things.boxes(), things.cameras()])
     from_above(scene, reach=6)
     for node, points, element in (
-        ("boxes", wires.corners_of(scene.nodes["boxes"].thing.boxes[1])[[4, 5]], 1),
+        ("boxes", corners_of(scene.nodes["boxes"].thing.boxes[1])[[4, 5]], 1),
         ("cameras", wires.frustum(scene.nodes["cameras"].thing.images[1], 1.0)[[0, 0]], 1),
     ):
         x, y, _ = canvas.project(points).mean(axis=0)

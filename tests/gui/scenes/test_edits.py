@@ -8,7 +8,7 @@ import pytest
 
 from tests.gui.scenes.pagethings import nodes
 from workbench.core.scenes import UNMOVED, Node
-from workbench.gui.scenes import trees
+from workbench.gui.scenes import cropping, edits, trees
 from workbench.gui.scenes.edits import PutEdit, SelectEdit, SwapEdit, Together, TreeEdit, packed, unpacked
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.undo import Document
@@ -148,3 +148,30 @@ def test_that_a_tree_of_a_file_is_made_sound():
     assert [(one.id, one.name, one.parent) for one in found] == [
         ("a", "first", ""), ("d", "flat", ""), ("e", "far", "d"), ("f", "lost", "")]  # fmt: skip
     assert found[1].placement == UNMOVED and found[2].placement[3] == 1e300
+
+
+def test_that_large_masks_are_packed_once_and_forgotten_with_them(qapp):
+    mask = np.zeros(edits.LARGE + 9, bool)
+    mask[::7] = True
+    bits = edits.packed(mask)
+    assert edits.packed(mask) is bits and np.array_equal(edits.unpacked(bits), mask)
+    assert edits.difference(mask, np.zeros_like(mask)) is bits  # letting go of all differs by all of it
+    known = id(mask)
+    del mask
+    assert known not in edits._packs
+
+
+def test_that_a_stroke_worked_out_before_the_selection_changed_is_worked_out_anew(qtbot, tmp_path, open_window):
+    page = open_window().open_page("scenes")
+    page.keeping.autosave.set_delay(3600)
+    page.trees.add(nodes(tmp_path), "read")
+    some, other = np.arange(1000) < 100, np.arange(1000) >= 900
+    stale = {"p": cropping._stroke(None, some, "add")}
+    page.cropping._selected("select", {"p": other}, "replace")
+    page.cropping._stroked("select", stale, "add")
+    assert np.array_equal(page.scene.selection["p"], some | other)
+    page.document.undo()
+    assert np.array_equal(page.scene.selection["p"], other)
+    page.document.undo()
+    assert "p" not in page.scene.selection
+    page.closed()

@@ -82,3 +82,23 @@ def test_that_a_fitted_view_keeps_its_direction():
     assert matrix_of(found.pose)[:3, :3] == pytest.approx(matrix_of(view.pose)[:3, :3])
     assert found.about == pytest.approx((1.0, 0.0, 0.5))
     assert msgspec.structs.replace(found, pose=view.pose, about=view.about, height=view.height) == view
+
+
+def test_that_a_tiny_thing_is_not_cut_off_in_a_huge_scene():
+    huge = (np.full(3, -5e5), np.full(3, 5e5))
+    tiny = (np.full(3, -1e-6), np.full(3, 1e-6))
+    view = gz.fixed(from_corner(), "corner", tiny, 1.5)
+    gaze = gz.gaze(view, 600, 400, huge)
+    assert gaze.near < gaze.project(np.array([tiny[0], tiny[1]]))[:, 2].min() and gaze.far > 5e5
+    far_off = gz.gaze(gz.fixed(view, "corner", huge, 1.5), 600, 400, huge)
+    assert far_off.near > 1e-4 * far_off.far  # seen from afar nothing of the depth's precision is lost
+
+
+def test_that_a_box_is_well_seen_unless_it_is_a_dot_or_beside_or_all_around():
+    small, large, beside = BOX, (BOX[0] * 300, BOX[1] * 300), (BOX[0] + 1e4, BOX[1] + 1e4)
+
+    def seen(of, box):
+        return gz.well_seen(gz.gaze(gz.fixed(from_corner(), "corner", of, 1.5), 600, 400, box), box)
+
+    assert seen(small, small) and seen(large, large)
+    assert not seen(large, small) and not seen(small, large) and not seen(small, beside)

@@ -22,6 +22,7 @@ from workbench.gui.scenes import placing, projects
 from workbench.gui.scenes.exporting import written_place
 from workbench.gui.scenes.looks import look_of
 from workbench.gui.scenes.sessions import Session
+from workbench.gui.scenes.state import nodes_of
 from workbench.gui.scenes.valuedialog import ValueDialog
 
 WITHIN_MS = 10_000
@@ -78,7 +79,11 @@ def test_that_files_are_read_one_after_the_other_and_large_coordinates_moved(pag
     assert np.allclose(page.scene.world(scan.id), np.eye(4)) and crate.parent == room.id
     assert page.scene.world(more.id)[:3, 3].tolist() == [7, 0, 0]
     assert page.state.place_words((1, 2, 3)) == "400\u202f001.00, 5\u202f000\u202f002.00, 103.000 mm"
-    assert page.banner.record.what == "No PLY." and page.recent[0] == "/data/three.las"
+    assert (
+        page.banner.record.what == "No PLY."
+        and page.banner.record.place == "bad"
+        and page.recent[0] == "/data/three.las"
+    )
     assert written_place(page.scene.world(more.id), more.thing.origin, page.state.origin) == scan.placement
     page.document.undo()
     assert len(page.scene.nodes) == 3
@@ -239,6 +244,24 @@ def test_that_points_are_selected_by_class_and_inverted(filled, qtbot):
     page.cropping.invert()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~high)
+
+
+def test_that_a_reset_puts_a_thing_where_its_file_placed_it(page, tmp_path):
+    placed = (0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1)
+    large = cloud(tmp_path / "large", origin=(4e5, 5e6, 100.0))
+    things = (ReadThing("base", large), ReadThing("scan", cloud(tmp_path / "scan", origin=(4e5 + 7, 5e6, 100.0)),
+              placement=placed), ReadThing("crate", mesh(tmp_path / "crate"), placement=placed))  # fmt: skip
+    found, page.state.origin, _ = nodes_of(SceneRead(things), page.state, "here.glb")
+    _, scan, crate = found
+    assert crate.placement == page.state.home_of(crate) == placed
+    assert scan.placement == page.state.home_of(scan) == (0, -1, 0, 10, *placed[4:])
+    page.scene.set_nodes(found)
+    page.scene.choose([crate.id])
+    page.properties.follow()
+    page.properties.numbers["scale"][0].setValue(2.0)
+    assert page.scene.nodes[crate.id].placement != placed
+    page.properties.reset.click()
+    assert page.scene.nodes[crate.id].placement == placed
 
 
 def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):
@@ -488,6 +511,35 @@ def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtb
     page.keeping.take(page.keeping.kept())
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.expected == "/data/scan.ply"
+
+
+def test_that_what_can_be_read_again_does_not_wait_for_what_must_be_looked_for(filled, scripted, qtbot, tmp_path):
+    page, fresh = filled, mesh(tmp_path / "fresh")
+    (tmp_path / "crate.ply").touch()
+    for path in (page.scene.nodes["p"].thing.positions, page.scene.nodes["m"].thing.faces):
+        Path(path).unlink()
+    scripted.answers["scene-read"] = SceneRead((ReadThing("crate", fresh),))
+    crate = msgspec.structs.replace(page.scene.nodes["m"], source=str(tmp_path / "crate.ply"))
+    page.scene.put([crate])
+    page.keeping.take(page.keeping.kept())
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert page.banner.record.expected == "/data/scan.ply" and page.scene.nodes["m"].thing == fresh
+
+
+def test_that_a_scene_after_another_is_seen_whole_however_large_that_was(filled, tmp_path):
+    page = filled
+    look(page, "top")
+    far = gz.fixed(page.scene.view, "corner", (np.full(3, -900.0), np.full(3, 900.0)), 1.5)
+    page.scene.look_from(far)
+    page._close()
+    page.trees.add(nodes(tmp_path / "next"), "read")
+    assert gz.well_seen(page.canvas.gaze(), page.scene.bounds())
+    page.scene.choose(list(page.scene.nodes))
+    page.trees.remove()
+    assert not page.scene.nodes
+    page.scene.look_from(far)
+    page.document.undo()
+    assert gz.well_seen(page.canvas.gaze(), page.scene.bounds())
 
 
 # Everything

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.gui.scenes.pagethings import cloud, nodes
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
 from workbench.gui.scenes import projects, trees
 from workbench.gui.scenes.sessions import Session
@@ -75,8 +75,9 @@ def test_that_writing_that_fails_leaves_the_project_before(kept, tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(KnownTrouble) as told:
         projects.write(path, what, own)
+    assert "No space left" in told.value.received
     assert path.read_bytes() == before and not list(tmp_path.glob(".*.tmp"))
 
 
@@ -190,3 +191,11 @@ def test_that_projects_damaged_anywhere_are_read_or_told_of(kept, tmp_path):
             assert problem.record().place == "room.scene" and problem.record().fix
             told += 1
     assert told > 75
+
+
+def test_that_a_place_that_cannot_be_written_is_told(kept, tmp_path):
+    what, own = kept
+    (tmp_path / "file").touch()
+    with pytest.raises(KnownTrouble) as told:
+        projects.write(tmp_path / "file" / "room.scene", what, own)
+    assert "stays open" in str(told.value) and str(tmp_path / "file") in told.value.received

@@ -20,8 +20,9 @@ from workbench.core.settings import Settings
 from workbench.engine.devices import choose
 from workbench.engine.scenes import boxes as bx
 from workbench.engine.scenes import rooms
+from workbench.engine.scenes.boxrows import from_voxels, rows_of
 from workbench.engine.scenes.gridfiles import write_grid
-from workbench.recipes.scenes.nerf_mae import data, networks, serve, show, tasks
+from workbench.recipes.scenes.nerf_mae import data, networks, pretraining, serve, show, tasks
 from workbench.recipes.scenes.nerf_mae.data import UNCOUNTED, Grid, Grids
 from workbench.recipes.scenes.nerf_mae.recipe import ROOMS, NerfMae, run
 from workbench.store.home import open_home
@@ -76,9 +77,9 @@ def test_that_a_room_has_its_boxes_around_its_things_in_voxels_and_back_in_metre
     aligned = bx.enclosing(torch.from_numpy(one.boxes)).numpy()
     things = np.argwhere(one.labels > 2) + 0.5
     assert np.any([(abs(things - row[:3]) <= row[3:6] / 2 + 0.8).all(1) for row in aligned], axis=0).all()
-    back = data.from_voxels(one.boxes, one.meta, one.rgba.shape[:3])
+    back = from_voxels(one.boxes, one.meta, one.rgba.shape[:3])
     built = rooms.make_room((3 * 4 + 3) * data.MOST_OF_A_STREAM + 1)
-    assert back == pytest.approx(bx.rows_of(built.boxes().boxes), abs=1e-4)
+    assert back == pytest.approx(rows_of(built.boxes().boxes), abs=1e-4)
 
 
 def test_that_a_grid_in_two_parts_is_refused() -> None:
@@ -156,6 +157,19 @@ def test_that_what_was_seen_is_shown_as_it_was_and_the_rest_as_restored(
     assert restored.min() >= 0 and restored.max() <= 1
 
 
+def test_that_the_mean_grid_errs_by_what_grids_differ_in(autoencoder: networks.MaskedAutoencoder) -> None:
+    grids = []
+    for alpha, grey in ((1.0, 0.2), (0.5, 0.6), (0.0, 0.9)):  # what is clear has no colour that counts
+        rgba = np.zeros((16, 16, 8, 4), np.float32)
+        rgba[..., :3], rgba[..., 3] = grey, alpha
+        grids.append(Grid(f"{alpha}", rgba, RadianceMeta()))
+    mean = pretraining.mean_grid(grids, 16)
+    assert mean[:, 3, 4, 5].tolist() == pytest.approx([0.4, 0.4, 0.4, 0.5])
+    assert not mean[:, :, :, 8:].any()
+    watcher = pretraining.Watcher(_job(), autoencoder, grids[:1], SMALL, choose("cpu"))
+    assert watcher.unseeing(grids) == pytest.approx((3 * 0.2**2, 0.5**2))
+
+
 def test_that_tasks_begin_with_the_pretrained_encoder_and_the_decoder_where_asked_for(
     autoencoder: networks.MaskedAutoencoder,
 ) -> None:
@@ -165,17 +179,25 @@ def test_that_tasks_begin_with_the_pretrained_encoder_and_the_decoder_where_aske
         backbone = networks.make_backbone(SMALL)
         networks.state_for(backbone, state, decoder=decoder)
         own = backbone.state_dict()
-        assert torch.equal(own["encoder.embed.weight"], state["encoder.embed.weight"])
-        same = torch.equal(own["decoder.last.transp_conv.weight"], state["decoder.last.transp_conv.weight"])
-        assert same is decoder
+        assert set(state) - set(own) == {"out.weight", "out.bias"}
+        assert set(own) <= set(state)
+        differ = {name for name, one in own.items() if not torch.equal(one, state[name])}
+        assert all(name.startswith("decoder.") for name in differ)
+        assert ("decoder.last.transp_conv.weight" in differ) is not decoder
+        assert not (decoder and differ)
 
 
-def test_that_a_plain_u_net_serves_all_heads() -> None:
-    params = NerfMae(network="conv U-Net", pretrain="none", side=32, width=12)
+@pytest.mark.parametrize(("patch", "sides"), [(4, (8, 4, 2)), (2, (16, 8, 4))])
+def test_that_a_plain_u_net_serves_all_heads_at_the_strides_of_the_transformer(
+    patch: int, sides: tuple[int, ...]
+) -> None:
+    params = NerfMae(network="conv U-Net", pretrain="none", side=32, width=12, patch=patch)
     grid = torch.rand(1, 4, 32, 32, 32)
-    assert networks.Labeller(networks.make_backbone(params), 7)(grid).shape == (1, 7, 32, 32, 32)
-    said = networks.Detector(networks.make_backbone(params), width=8, turned=False)(grid)
-    assert said.score.shape == (1, 8**3 + 4**3 + 2**3)
+    backbone = networks.make_backbone(params)
+    assert backbone.strides == networks.make_backbone(params.replace(network="Swin")).strides
+    assert networks.Labeller(backbone, 7)(grid).shape == (1, 7, 32, 32, 32)
+    said = networks.Detector(backbone, width=8, turned=False)(grid)
+    assert said.score.shape == (1, sum(side**3 for side in sides))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from workbench.core.fields import VIEW, FieldFrame, FieldLook
 from workbench.core.problem import InputError
 from workbench.core.scenes import CamerasDoc, RadianceMeta, Viewpoint
 from workbench.core.settings import Settings
-from workbench.engine.scenes.fieldexport import from_x_fastest
+from workbench.engine.scenes.gridfiles import parsed
 from workbench.recipes.scenes.radiance_field.data import preview
 from workbench.recipes.scenes.radiance_field.recipe import OBJECT, ROOM
 from workbench.recipes.scenes.radiance_field.serve import answer
@@ -61,9 +61,9 @@ def test_that_the_grid_lies_in_the_run_and_as_npz_in_the_models_folder(finished:
     (made,) = artifacts(finished, "grid")
     grid, meta = np.load(finished.path / made.path), msgspec.convert(made.meta, RadianceMeta)
     assert grid.shape == (12, 12, 12, 4) and grid.dtype == np.float32 and meta.density == "relu"
-    with np.load(finished.model / "grid.npz") as kept:
-        x, y, z = (int(one) for one in kept["resolution"])
-        np.testing.assert_array_equal(from_x_fastest(kept["rgbsigma"], (x, y, z)), grid)
+    kept = parsed(finished.model / "grid.npz")
+    assert kept.kind == "relu" and kept.box == (meta.low, meta.high)
+    np.testing.assert_array_equal(kept.values, grid)
 
 
 def test_that_mesh_points_cameras_and_views_are_taken_away(finished: RunFolder) -> None:

@@ -14,15 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workbench.core.scenes import Box
-
 NEAR = 1e-6
 """Relative slack with which a point counts as inside, so that equal boxes overlap wholly."""
-
-
-def rows_of(boxes: Sequence[Box]) -> NDArray[np.float32]:
-    """Boxes as rows (N, 7)."""
-    return np.array([[*one.centre, *one.size, one.yaw_rad] for one in boxes], np.float32).reshape(-1, 7)
 
 
 def enclosing(boxes: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What a trained field is taken away as: a grid of colour and density, NeRF-MAE's npz, a mesh, points.
+"""What a trained field is taken away as: a grid of colour and density, a mesh, points.
 
 Grids are [x, y, z, channel] in the scene's axes (z up), voxel (i, j, k) centred at low + (i + ½, j + ½, k + ½) ·
-(high − low) / (X, Y, Z). Files of instant-ngp's making are y-up: `to_y_up` and `to_z_up` turn one into the other.
+(high − low) / (X, Y, Z); `gridfiles.write_grid` makes NeRF-MAE's npz of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from workbench.core.problem import KnownTrouble
 from workbench.core.scenes import ALPHA_STEP, DensityKind, Placement, RadianceMeta
 from workbench.core.volumes import Triple
 from workbench.engine.scenes.fields import Field, HashField, shape_of
+from workbench.engine.scenes.gridfiles import alpha_of
 
 Floats = NDArray[np.float32]
 LONGEST = 160
@@ -83,60 +84,12 @@ def _stored(density: torch.Tensor, kind: DensityKind) -> torch.Tensor:
     return density.clamp(min=1e-10).log() if kind == "exp" else density
 
 
-def alphas(grid: NDArray[Any], kind: DensityKind) -> Floats:
-    """The share of light (X, Y, Z) that a step of 0.01 of the longest side takes away, of any kind of grid."""
-    raw = np.asarray(grid[..., 3], np.float64)
-    if kind == "alpha":
-        found = raw
-    elif kind == "relu":
-        found = 1 - np.exp(-np.maximum(raw, 0) * ALPHA_STEP)
-    else:
-        found = 1 - np.exp(-np.exp(np.minimum(raw, 80)) * ALPHA_STEP)
-    return found.clip(0, 1).astype(np.float32)
-
-
 def opacity(grid: NDArray[Any], meta: RadianceMeta) -> Floats:
     """The share of light (X, Y, Z) that each voxel takes away, from side to side."""
     step = max(high - low for low, high in zip(meta.low, meta.high, strict=True)) / max(grid.shape[:3])
     longest = max(high - low for low, high in zip(meta.low, meta.high, strict=True))
-    clear = 1 - alphas(grid, meta.density).astype(np.float64)
+    clear = 1 - alpha_of(grid[..., 3], meta.density).astype(np.float64)
     return np.asarray(1 - clear ** (step / longest / ALPHA_STEP), np.float32)
-
-
-# Files ----------------------------------------------------------------------------------------
-
-
-def to_y_up(grid: NDArray[Any]) -> NDArray[Any]:
-    """The same grid in y-up axes: x stays, up becomes the second axis, (x, y, z) to (x, z, −y)."""
-    return np.ascontiguousarray(grid.transpose(0, 2, 1, 3)[:, :, ::-1])
-
-
-def to_z_up(grid: NDArray[Any]) -> NDArray[Any]:
-    """The inverse of `to_y_up`: (x, y, z) to (x, −z, y)."""
-    return np.ascontiguousarray(grid[:, :, ::-1].transpose(0, 2, 1, 3))
-
-
-def x_fastest(grid: NDArray[Any]) -> NDArray[Any]:
-    """A grid (X, Y, Z, 4) as rows (X·Y·Z, 4) with x fastest, as raw extractions have it (paper 09 B)."""
-    return np.ascontiguousarray(grid.transpose(2, 1, 0, 3)).reshape(-1, grid.shape[-1])
-
-
-def from_x_fastest(rows: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """Rows with x fastest as a grid (X, Y, Z, 4)."""
-    x, y, z = shape
-    return np.ascontiguousarray(rows.reshape(z, y, x, -1).transpose(2, 1, 0, 3))
-
-
-def write_npz(path: Path, grid: Floats, meta: RadianceMeta) -> None:
-    """A grid as NeRF-MAE's training reads it: rows with x fastest, resolution (X, Y, Z), its box, and `density_kind`.
-
-    `scale` 1 and `offset` 0: the box is in the scene's own coordinates.
-    """
-    np.savez_compressed(
-        path, rgbsigma=x_fastest(grid).astype(np.float32), resolution=np.array(grid.shape[:3], np.int64),
-        bbox_min=np.array(meta.low, np.float32), bbox_max=np.array(meta.high, np.float32), scale=np.float32(1),
-        offset=np.zeros(3, np.float32), from_mitsuba=np.bool_(False), density_kind=np.array(meta.density),
-    )  # fmt: skip
 
 
 # Meshes and points ----------------------------------------------------------------------------

@@ -8,7 +8,6 @@ NGP: Müller et al., SIGGRAPH 2022) and the plain network that both are compared
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -322,10 +321,3 @@ def load(folder: Path) -> Field:
             received=str(error)[:300], fix="Train the field again, or choose another model.", place=str(folder),
         ) from None  # fmt: skip
     return field.eval()
-
-
-def box_corners(low: Sequence[float], high: Sequence[float]) -> Tensor:
-    """The eight corners of a box, (8, 3)."""
-    ends = torch.tensor([list(low), list(high)], dtype=torch.float32)
-    picks = torch.cartesian_prod(*[torch.arange(2)] * 3)
-    return torch.stack([ends[picks[:, axis], axis] for axis in range(3)], 1)

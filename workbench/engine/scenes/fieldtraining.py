@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.core.problem import KnownTrouble
-from workbench.engine.scenes.fieldrendering import Occupancy, Rays, Rendered, in_parts, learned
+from workbench.engine.scenes.fieldrendering import Occupancy, Rendered, in_parts, learned
 from workbench.engine.scenes.fields import Field, HashField, VoxelField
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool
 
@@ -282,8 +282,3 @@ def ssim(one: NDArray[Any], other: NDArray[Any]) -> float:
 def mean_scores(found: Sequence[Seen]) -> tuple[float, float]:
     """Mean PSNR and SSIM over photographs."""
     return float(np.mean([one.psnr for one in found])), float(np.mean([one.ssim for one in found]))
-
-
-def rays_of(taken: Sequence[Photograph]) -> Rays:
-    """The rays of several photographs, one after another."""
-    return Rays(*(torch.cat(parts) for parts in zip(*(one.rays for one in taken), strict=True)))

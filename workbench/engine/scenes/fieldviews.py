@@ -61,11 +61,6 @@ class Photographs:
     high: Triple
     notes: tuple[str, ...] = ()
 
-    @property
-    def has_alpha(self) -> bool:
-        """Whether any photograph is transparent anywhere."""
-        return any(one.pixels.shape[-1] == 4 for one in self.learned)
-
 
 def chosen(taken: Sequence[Photograph], low: Triple | None, high: Triple | None, *, field: str = "pictures",
            place: str = "") -> Photographs:  # fmt: skip
@@ -161,24 +156,11 @@ def from_cameras(
 
 
 def _read(one: PosedImage, longest_px: int) -> Photograph:
-    from workbench.engine.scenes.posed import load_pixels, undistorted
+    from workbench.engine.scenes.posed import load_pixels, shrunk, undistorted
 
     pixels, lens = undistorted(load_pixels(one), one.lens)
     pixels, lens = shrunk(pixels, lens, longest_px)
     return Photograph(pixels, lens, one.pose, one.held_out, one.path)
-
-
-def shrunk(pixels: Bytes, lens: Lens, longest_px: int) -> tuple[Bytes, Lens]:
-    """Pixels and lens of a picture whose longer side has at most `longest_px`, by the mean over areas."""
-    if not longest_px or max(lens.width, lens.height) <= longest_px:
-        return pixels, lens
-    scale = longest_px / max(lens.width, lens.height)
-    width, height = max(1, round(lens.width * scale)), max(1, round(lens.height * scale))
-    block = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float()
-    small = torch.nn.functional.interpolate(block, (height, width), mode="area")[0].permute(1, 2, 0)
-    x, y = width / lens.width, height / lens.height
-    smaller = Lens(width, height, lens.fx * x, lens.fy * y, lens.cx * x, lens.cy * y)
-    return small.round().clamp(0, 255).to(torch.uint8).numpy(), smaller
 
 
 class PixelPool:

@@ -48,19 +48,21 @@ def load_pixels(image: PosedImage) -> Bytes:
     return pixels
 
 
-def shrunk(pixels: Bytes, lens: Lens, factor: int) -> tuple[Bytes, Lens]:
-    """The picture at 1 / `factor` of its sides, every pixel the mean of factor × factor, and its lens.
+def shrunk(pixels: Bytes, lens: Lens, longest_px: int) -> tuple[Bytes, Lens]:
+    """A picture whose longer side has at most `longest_px` (0: any), and its lens.
 
-    Sides are cut to a multiple. Colours of half-clear pixels are weighted by their opacity. Raises ValueError below 1.
+    Each pixel is the mean of those that it touches; colours of half-clear ones are weighted by their opacity.
     """
-    if factor < 1 or factor > min(pixels.shape[:2]):
-        raise ValueError(f"factor must be from 1 to the picture's shorter side; received {factor}")
-    if factor == 1:
+    import torch  # takes seconds, and reading poses needs none of it
+
+    longest = max(lens.width, lens.height)
+    if not longest_px or longest <= longest_px:
         return pixels, lens
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    parts = pixels[: height * factor, : width * factor].reshape(height, factor, width, factor, -1).astype(np.float32)
-    small = scaled(lens, 1 / factor, 1 / factor, (width, height))
-    return _merged(_weighted(parts).mean((1, 3))), small
+    size = max(1, round(lens.width * longest_px / longest)), max(1, round(lens.height * longest_px / longest))
+    weighted = _weighted(pixels.astype(np.float32))
+    block = torch.from_numpy(weighted).permute(2, 0, 1)[None]
+    small = torch.nn.functional.interpolate(block, size[::-1], mode="area")[0].permute(1, 2, 0).numpy()
+    return _merged(small), scaled(lens, size[0] / lens.width, size[1] / lens.height, size)
 
 
 def _weighted(pixels: Floats) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.scenes import Box, Placement, RadianceMeta
 from workbench.core.volumes import Geometry, Triple
+from workbench.engine.scenes.keeping import triple
 
 Matrix = NDArray[np.float64]
 
@@ -77,7 +78,7 @@ def moved_box(box: Box, matrix: Matrix) -> Box | None:
     centre = matrix[:3, :3] @ np.asarray(box.centre) + matrix[:3, 3]
     size = np.asarray(box.size) * scales
     return msgspec.structs.replace(
-        box, centre=_triple(centre), size=_triple(size), yaw_rad=math.remainder(box.yaw_rad + yaw, math.tau)
+        box, centre=triple(centre), size=triple(size), yaw_rad=math.remainder(box.yaw_rad + yaw, math.tau)
     )
 
 
@@ -88,7 +89,7 @@ def moved_grid(meta: RadianceMeta, matrix: Matrix) -> RadianceMeta | None:
         return None
     _, scales, shift = found
     return msgspec.structs.replace(
-        meta, low=_triple(np.asarray(meta.low) * scales + shift), high=_triple(np.asarray(meta.high) * scales + shift)
+        meta, low=triple(np.asarray(meta.low) * scales + shift), high=triple(np.asarray(meta.high) * scales + shift)
     )
 
 
@@ -100,7 +101,3 @@ def moved_geometry(geometry: Geometry, matrix: Matrix) -> Geometry | None:
         return geometry
     found = geometry_of(matrix @ affine_of(geometry))
     return None if is_sheared(found) else found
-
-
-def _triple(values: NDArray[np.float64]) -> Triple:
-    return float(values[0]), float(values[1]), float(values[2])

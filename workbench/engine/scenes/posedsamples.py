@@ -17,6 +17,7 @@ from workbench.core.posing import PosedSample
 from workbench.core.problem import InputError, did_you_mean
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage
 from workbench.engine.scenes import objects, rooms
+from workbench.engine.scenes.boxrows import rows_of, to_voxels
 from workbench.engine.scenes.gridfiles import write_grid
 from workbench.engine.scenes.posedframes import Floats, placement_of
 from workbench.engine.scenes.posedjson import read_json, write_transforms
@@ -59,12 +60,10 @@ def write_sample(
 
 def _write_grid(room: rooms.Room, folder: Path) -> tuple[str, ...]:
     rgba, labels, meta = rooms.grid(room)
-    cell = (np.array(meta.high) - meta.low) / rgba.shape[:3]
-    rows = [[*((np.array(box.centre) - meta.low) / cell), *(np.array(box.size) / cell), box.yaw_rad]
-            for box in room.boxes().boxes]  # fmt: skip
+    rows = to_voxels(rows_of(room.boxes().boxes), meta, rgba.shape[:3])
     paths = folder / "grid.npz", folder / "grid_boxes.npy", folder / "grid_labels.npy"
     write_grid(paths[0], rgba, meta)
-    np.save(paths[1], np.array(rows, np.float32).reshape(-1, 7))
+    np.save(paths[1], rows)
     np.save(paths[2], labels)
     return tuple(map(str, paths))
 

@@ -14,6 +14,7 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.sceneprocess import Fact, Histogram, Standing
 from workbench.core.scenes import Column, MeshDoc, Placement, PointsDoc
 from workbench.core.volumes import Triple
+from workbench.engine.scenes.placing import matrix_of
 
 Numbers = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -100,11 +101,6 @@ def open3d() -> Any:
             received=str(error)[:200],
             fix="Install the library that is named (on Debian and Ubuntu: apt-get install libusb-1.0-0 libgomp1).",
         ) from None  # fmt: skip
-
-
-def matrix_of(placement: Placement) -> Numbers:
-    """A placement as (4, 4)."""
-    return np.asarray(placement, np.float64).reshape(4, 4)
 
 
 def moved(points: NDArray[Any], matrix: Numbers) -> Numbers:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,29 +58,15 @@ def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told
     A reading of an earlier call is used again while the files are unchanged. `told` hears how far it is.
     Raises InputError for damaged files and unknown kinds, KnownTrouble where memory or disk are short.
     """
-    if not path.exists():
-        raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
-                         received=str(path), fix="Check the path; a network drive may be away.", field="path",
-                         place=path.name)  # fmt: skip
-    form = format_of(path)
-    if form == "boxes":
-        return _boxes(path)
-    told(0, 1, "looking at the file")
+    with told_trouble(path):
+        return _read(path, folder, most_points, told)
+
+
+@contextlib.contextmanager
+def told_trouble(path: Path) -> Iterator[None]:
+    """What is wrong with the place of a file, or with memory, as KnownTrouble."""
     try:
-        stem = cache.digest(
-            VERSION, path.absolute() if form in ("posed", "run") else path.name, most_points, form, _content(path)
-        )
-        beside = folder / f"{stem}.json"
-        kept = _kept(beside)
-        if kept is not None:
-            return kept.read
-        check_memory(path, TIMES_IN_MEMORY.get(form, 0))
-        with Shelf(folder, stem, told=told) as shelf:
-            found = READERS[form](path, shelf, max(most_points, 1))
-        read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit)
-        stamps = {str(one): _stamp(one) for one in found.beside}
-        beside.unlink(missing_ok=True)
-        cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))
+        yield
     except OSError as error:
         raise KnownTrouble(
             "The file cannot be read, or its copy in the cache cannot be written.",
@@ -92,6 +79,31 @@ def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told
         raise KnownTrouble("There is not enough memory for this file.", expected="room for what the file holds",
                            received="none", fix="Close other programs, or open a smaller part.",
                            place=path.name) from None  # fmt: skip
+
+
+def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
+    if not path.exists():
+        raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
+                         received=str(path), fix="Check the path; a network drive may be away.", field="path",
+                         place=path.name)  # fmt: skip
+    form = format_of(path)
+    if form == "boxes":
+        return _boxes(path)
+    told(0, 1, "looking at the file")
+    stem = cache.digest(
+        VERSION, path.absolute() if form in ("posed", "run") else path.name, most_points, form, _content(path)
+    )
+    beside = folder / f"{stem}.json"
+    kept = _kept(beside)
+    if kept is not None:
+        return kept.read
+    check_memory(path, TIMES_IN_MEMORY.get(form, 0))
+    with Shelf(folder, stem, told=told) as shelf:
+        found = READERS[form](path, shelf, max(most_points, 1))
+    read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit)
+    stamps = {str(one): _stamp(one) for one in found.beside}
+    beside.unlink(missing_ok=True)
+    cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))
     return read
 
 
@@ -162,6 +174,8 @@ def format_of(path: Path) -> str:
         if looks_posed(path):
             return "posed"
         raise _unknown(path, "a folder without transforms.json or a COLMAP model")
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        raise _unknown(path, "neither a file nor a folder")
     with path.open("rb") as file:
         start = file.read(512)
     if not start:
@@ -260,10 +274,10 @@ def _volume(path: Path, shelf: Shelf, most: int) -> Found:
 
 
 def _npz(path: Path, shelf: Shelf, most: int) -> Found:
-    from workbench.engine.scenes import readinggrids
+    from workbench.engine.scenes import gridfiles, readinggrids
     from workbench.engine.scenes.archives import claims
 
-    if readinggrids.GRID in claims(path):
+    if gridfiles.GRID in claims(path):
         return Found(*readinggrids.read_grid(path, shelf))
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 

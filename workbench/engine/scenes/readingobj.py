@@ -158,9 +158,8 @@ def _table(rows: list[bytes], least: int, path: Path, word: str) -> NDArray[np.f
     words = [row.split() for row in rows]
     short = next((at for at, row in enumerate(words) if len(row) < least), None)
     if short is not None:
-        raise damaged(
-            path, "OBJ", f"{least} numbers after {word}", f"{rows[short][:40]!r} in the {short + 1}th of them"
-        )
+        found = rows[short][:40].decode(errors="replace")
+        raise damaged(path, "OBJ", f"{least} numbers after {word}", f"{found!r} in line {short + 1} of them")
     flat = numbers(b" ".join(b" ".join((*row, b"0")[:wide]) for row in words), path)
     if len(flat) != wide * len(rows):
         raise damaged(path, "OBJ", f"{wide} numbers after {word}", f"{len(flat):,} in {len(rows):,} lines")

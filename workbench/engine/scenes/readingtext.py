@@ -173,7 +173,7 @@ def sniff(path: Path) -> Layout:
         raise damaged(path, "points", f"3 to {MOST_COLUMNS} columns", f"{width} in {rows[0][:40]!r}")
     values = _sniffed([row for row, wide in zip(rows, widths, strict=True) if wide == width], separator, decimal)
     if not np.isfinite(values).any():
-        raise damaged(path, "points", "rows of numbers", repr(rows[0][:40]))
+        raise damaged(path, "points", "rows of finite numbers", repr(rows[0][:40]))
     names, notes = _names(_split(header, separator if separator in header else ""), width, values, path)
     return Layout(skip, separator, names, decimal, notes)
 

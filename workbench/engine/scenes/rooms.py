@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from workbench.core.scenes import Box, BoxesDoc, Lens, RadianceMeta
-from workbench.engine.scenes.lenses import pinhole, seen_at
+from workbench.engine.scenes.lenses import pinhole
 from workbench.engine.scenes.roomlayout import FEWEST, KINDS, MOST, RoomObject, furnished
 from workbench.engine.scenes.solids import Bools, Paint, Solid, about_z
 from workbench.engine.scenes.tracing import Light, looking, photograph
@@ -204,26 +204,6 @@ def _is_clear(room: Room, eye: Floats, rng: np.random.Generator) -> bool:
     around *= _CAMERA_CLEARANCE_M * rng.random((64, 1)) / np.linalg.norm(around, axis=1, keepdims=True)
     _, _, label = room.sample(eye + np.vstack([np.zeros((1, 3)), around]))
     return bool((label <= 2).all() and label[0] == 0)
-
-
-def observed(room: Room, poses: Floats, lens: Lens, side: int = 32) -> Bools:
-    """Which voxels (X, Y, Z) of the room's grid some camera of `poses` (N, 4, 4) sees into, surfaces included.
-
-    A field is only measured there: what lies within or behind things no photograph tells anything about.
-    """
-    meta = cube(room)
-    low, step = np.asarray(meta.low), (meta.high[0] - meta.low[0]) / side
-    axis = (np.arange(side) + 0.5) * step
-    points = low + np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    seen = np.zeros(len(points), bool)
-    for pose in poses:
-        _, depth = render(room, pose, lens, parts=1)
-        local = (points - pose[:3, 3]) @ pose[:3, :3]
-        pixels = seen_at(local, lens)
-        within = ((pixels >= 0) & (pixels < [lens.width, lens.height])).all(1)
-        x, y = pixels[within].astype(int).T
-        seen[within] |= -local[within, 2] <= depth[y, x] + step
-    return seen.reshape(side, side, side)
 
 
 def degraded(rgba: Floats, rng: np.random.Generator) -> Floats:

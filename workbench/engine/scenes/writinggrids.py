@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import WriteThing
-from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, RadianceDoc, RadianceMeta, VolumeDoc
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, RadianceDoc, VolumeDoc
 from workbench.engine.scenes import placing
+from workbench.engine.scenes.gridfiles import write_grid
 from workbench.engine.scenes.keeping import Told
-
-
-def save_grid(out: Path, rgba: NDArray[Any], meta: RadianceMeta) -> None:
-    """A grid (X, Y, Z, 4) as an .npz with the keys of NeRF-MAE's files, and what its density means.
-
-    `rgbsigma` is (X·Y·Z, 4) float32 with x fastest (papers/09, part B). Axes are the scene's, z up; `from_mitsuba`
-    says so to programs that would turn instant-ngp's.
-    """
-    x, y, z, _ = rgba.shape
-    flat = np.ascontiguousarray(rgba.transpose(2, 1, 0, 3).reshape(-1, 4), np.float32)
-    with out.open("wb") as file:
-        np.savez_compressed(
-            file, rgbsigma=flat, resolution=np.array([x, y, z], np.int64), bbox_min=np.array(meta.low, np.float64),
-            bbox_max=np.array(meta.high, np.float64), scale=np.array(1.0), offset=np.zeros(3),
-            from_mitsuba=np.array(True), density_kind=np.array(meta.density),
-        )  # fmt: skip
 
 
 def write_radiance(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
@@ -40,7 +24,7 @@ def write_radiance(things: Sequence[WriteThing], out: Path, told: Told) -> list[
     if meta is None:
         raise _turned("A radiance grid", out)
     told(0, 1, "grid")
-    save_grid(out, np.load(doc.grid, mmap_mode="r"), meta)
+    write_grid(out, np.load(doc.grid, mmap_mode="r"), meta)
     return ["The trained field is not part of the file"] if doc.field else []
 
 

@@ -18,10 +18,10 @@ from workbench.core.recipe import Recipe
 from workbench.core.video import VIDEO_SUFFIXES, FrameIndex
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.beside import Beside
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films import telling
-from workbench.gui.films.beside import Beside
 from workbench.gui.films.deeds import MOST_STEP, RATES, Deeds
 from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
@@ -36,6 +36,9 @@ from workbench.gui.link import Link
 from workbench.gui.theme import theme
 from workbench.gui.topline import SHORT, TabChooser
 from workbench.gui.working import WorkingLine
+
+LEAST_PX = 320
+"""The film gets no narrower for a panel."""
 
 VIDEOS = f"Videos ({' '.join(f'*{one}' for one in VIDEO_SUFFIXES)})"
 
@@ -67,7 +70,7 @@ class FilmsPage(FilesPage):
         self._beside.setSpacing(theme().pixels(12))
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
-        self.beside = Beside(self, self._beside)
+        self.beside = Beside(self, self._beside, LEAST_PX)
         self.deeds = Deeds(self)
         self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)

@@ -104,14 +104,19 @@ class SceneCanvas(PointedView):
         """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
         if self._plain:
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
-        walked = self._renderer.rays.values() if self._renderer is not None else ()
-        return "; ".join(f"{one.node.name}: {one.note}" for one in walked if one.note)
+        if self._renderer is None:
+            return ""
+        said = [f"{one.node.name}: {one.note}" for one in self._renderer.rays.values() if one.note]
+        broken = self._renderer.broken()
+        return "; ".join([*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said)
 
     def _rearranged(self) -> None:
-        if not self._fitted and self.scene.bounds() is not None:
+        bounds = self.scene.bounds()
+        if not self._fitted and bounds is not None:
             self._fitted = True
-            if self.scene.view == Viewpoint(pose=placement_of(np.eye(4))):
-                self.scene.look_from(gz.fixed(self.scene.view, "corner", self.scene.bounds(), self.aspect()))
+            # The view of a scene before may be of a hundred times its size, or look elsewhere.
+            if self.scene.view == Viewpoint(pose=placement_of(np.eye(4))) or not gz.well_seen(self.gaze(), bounds):
+                self.scene.look_from(gz.fixed(self.scene.view, "corner", bounds, self.aspect()))
         self._fitted = self._fitted and bool(self.scene.nodes)
         self._synced()
 

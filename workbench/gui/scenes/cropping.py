@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, QTimer
 from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.gui.scenes import selecting, trees
-from workbench.gui.scenes.edits import PutEdit, SelectEdit, Together, TreeEdit, new_id
+from workbench.gui.scenes.edits import Bits, PutEdit, SelectEdit, Together, TreeEdit, difference, new_id, packed
 from workbench.gui.scenes.selecting import How, Mask, Target
 from workbench.gui.scenes.subsets import part_of, save
 from workbench.gui.scenes.tree import several
@@ -30,6 +30,22 @@ if TYPE_CHECKING:
 
 TOLD_AFTER_MS = 300
 """What is over sooner is not told of."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stroke:
+    """What comes of a stroke over a node, made where millions of points do not hold up the window."""
+
+    before: Mask | None
+    hit: Mask
+    mask: Mask
+    bits: Bits
+    differs: bool
+
+
+def _stroke(before: Mask | None, hit: Mask, how: How) -> _Stroke:
+    mask = selecting.combined(before, hit, how)
+    return _Stroke(before, hit, mask, difference(before, mask), _differs(before, mask))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,21 +134,26 @@ class Cropping(QObject):
     def _select(self, text: str, hit: Callable[[Target], Mask], how: How, *, only: str = "") -> None:
         def begin() -> Callable[[], object] | None:
             some = [one for one in self.targets() if only in ("", one.name)]
-            if not some:
-                return None
-            return lambda: {one.name: hit(one) for one in some}
+            before = dict(self.scene.selection)
+            return (lambda: {one.name: _stroke(before.get(one.name), hit(one), how) for one in some}) if some else None
 
-        self._do(text, begin, lambda hits: self._selected(text, hits, how))
+        self._do(text, begin, lambda found: self._stroked(text, found, how))
 
     def _selected(self, text: str, hits: Mapping[str, Mask], how: How) -> None:
-        scene = self.scene
-        masks = {name: selecting.combined(scene.selection.get(name), hit, how) for name, hit in hits.items()
-                 if name in scene.nodes}  # fmt: skip
+        before = self.scene.selection
+        self._stroked(text, {name: _stroke(before.get(name), hit, how) for name, hit in hits.items()}, how)
+
+    def _stroked(self, text: str, found: Mapping[str, _Stroke], how: How) -> None:
+        """An edit of strokes that were worked out elsewhere; of what was selected otherwise meanwhile, anew."""
+        scene, now = self.scene, self.scene.selection
+        strokes = {name: one if one.before is now.get(name) else _stroke(now.get(name), one.hit, how)
+                   for name, one in found.items() if name in scene.nodes}  # fmt: skip
+        masks = {name: one.mask for name, one in strokes.items() if one.differs}
         if how == "replace":
-            masks |= {name: np.zeros(len(one), bool) for name, one in scene.selection.items() if name not in masks}
-        masks = {name: one for name, one in masks.items() if _differs(scene.selection.get(name), one)}
+            masks |= {name: np.zeros(len(one), bool) for name, one in now.items() if name not in strokes}
+        bits = {name: one.bits for name, one in strokes.items()}
         if masks:
-            self.page.document.push(SelectEdit(scene, masks, text=text))
+            self.page.document.push(SelectEdit(scene, masks, text=text, bits=bits))
 
     def words(self) -> str:
         """'12.4 k of 1.2 M points selected', or nothing."""
@@ -164,7 +185,13 @@ class Cropping(QObject):
     def _each_selected(self, work: Callable[[Node, Mask], object]) -> Callable[[], object] | None:
         """Work to be done with every node that something is selected of, by its id."""
         some = [(self.scene.nodes[name], mask) for name, mask in self.scene.selection.items()]
-        return (lambda: {node.id: work(node, mask) for node, mask in some}) if some else None
+
+        def each() -> dict[str, object]:
+            for _, mask in some:
+                packed(mask)  # ahead of the edit that lets it go
+            return {node.id: work(node, mask) for node, mask in some}
+
+        return each if some else None
 
     def _cropped(self, node: Node, mask: Mask, *, others: bool) -> str:
         away = ~mask if others else mask

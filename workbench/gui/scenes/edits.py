@@ -7,6 +7,7 @@ difference of its bits. Whole arrays lie on disk and are never part of an edit.
 from __future__ import annotations
 
 import uuid
+import weakref
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,10 @@ from workbench.gui.scenes.scene import Scene
 from workbench.gui.undo import Edit
 
 Masks = Mapping[str, NDArray[np.bool_]]
+Bits = tuple[int, bytes]
+"""A mask's length and its compressed bits."""
+LARGE = 1 << 16
+_packs: dict[int, tuple[weakref.ref[NDArray[np.bool_]], Bits]] = {}
 
 
 def new_id() -> str:
@@ -120,13 +125,12 @@ class PutEdit(Edit):
 class SelectEdit(Edit):
     """Other points or faces are selected: the difference in bits of before and after serves both ways."""
 
-    def __init__(self, scene: Scene, masks: Masks, *, text: str) -> None:
+    def __init__(self, scene: Scene, masks: Masks, *, text: str, bits: Mapping[str, Bits] | None = None) -> None:
+        """`bits` are the packed differences as far as they are known: packing millions takes longer than a frame."""
         super().__init__(text)
         self.scene = scene
-        self._bits = {}
-        for key, mask in masks.items():
-            before = scene.selection.get(key)
-            self._bits[key] = packed(mask if before is None else mask ^ before)
+        self._bits = {key: (bits or {}).get(key) or difference(scene.selection.get(key), mask)
+                      for key, mask in masks.items()}  # fmt: skip
         self._first: Masks | None = dict(masks)
 
     @property
@@ -185,12 +189,27 @@ class SwapEdit(Edit):
         self._put(self.before)
 
 
-def packed(mask: NDArray[np.bool_]) -> tuple[int, bytes]:
-    """A mask (N,) as its length and compressed bits."""
-    return len(mask), zlib.compress(np.packbits(mask).tobytes(), 1)
+def packed(mask: NDArray[np.bool_]) -> Bits:
+    """A mask (N,) as its length and compressed bits, on any thread; those of large masks are remembered, so that
+    whoever works elsewhere may pack ahead what is an edit later."""
+    known = _packs.get(id(mask))
+    if known is not None and known[0]() is mask:
+        return known[1]
+    found = len(mask), zlib.compress(np.packbits(mask).tobytes(), 1)
+    if len(mask) > LARGE:
+        key = id(mask)
+        _packs[key] = weakref.ref(mask, lambda _: _packs.pop(key, None)), found
+    return found
 
 
-def unpacked(bits: tuple[int, bytes]) -> NDArray[np.bool_]:
+def difference(before: NDArray[np.bool_] | None, after: NDArray[np.bool_]) -> Bits:
+    """The packed bits in which two masks differ; none is selected before for None."""
+    if before is not None and not after.any():
+        return packed(before)
+    return packed(after if before is None else after ^ before)
+
+
+def unpacked(bits: Bits) -> NDArray[np.bool_]:
     """The mask (N,) again."""
     many, data = bits
     return np.unpackbits(np.frombuffer(zlib.decompress(data), np.uint8), count=many).view(bool)

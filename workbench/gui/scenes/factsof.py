@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core.scenes import CamerasDoc, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
-from workbench.gui.scenes.scene import Scene, extent_of
+from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.state import State
 
 Row = tuple[str, str]
@@ -65,7 +65,7 @@ def _cropped(node: Node, scene: Scene) -> list[Row]:
 
 
 def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
-    own = extent_of(node.thing)
+    own = scene.extent(node.thing)
     seen = scene.bounds([node.id])
     if own is None or seen is None:
         return []

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from workbench.core.scenes import Placement, PosedImage, Viewpoint
 from workbench.core.volumes import Triple
-from workbench.gui.scenes.scene import Bounds, matrix_of, placement_of
+from workbench.gui.scenes.scene import Bounds, box_corners, matrix_of, placement_of
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 NEAREST_SHARE = 2e-4
 """The nearest that is drawn, as a share of the farthest: what 24 bits of depth still tell apart."""
+CLOSE_SHARE = 0.05
+"""The same as a share of the distance to the view's point, where that is close."""
 FIXED: Mapping[str, tuple[Triple, Triple]] = {
     "front": ((0, 1, 0), (0, 0, 1)), "back": ((0, -1, 0), (0, 0, 1)), "right": ((-1, 0, 0), (0, 0, 1)),
     "left": ((1, 0, 0), (0, 0, 1)), "top": ((0, 0, -1), (0, 1, 0)), "bottom": ((0, 0, 1), (0, -1, 0)),
@@ -133,7 +135,20 @@ def gaze(view: Viewpoint, width: int, height: int, bounds: Bounds | None) -> Gaz
     if view.orthographic:
         return Gaze(view, width, height, depth - reach * 1.5, farthest)
     far = max(farthest, reach * 1e-2)
-    return Gaze(view, width, height, max(depth - reach * 1.5, far * NEAREST_SHARE), far)
+    # What one looks at closely is not cut off, however far the rest of the scene reaches.
+    about = float((pose[:3, 3] - np.array(view.about)) @ pose[:3, 2])
+    least = min(far * NEAREST_SHARE, about * CLOSE_SHARE) if about > 0 else far * NEAREST_SHARE
+    return Gaze(view, width, height, max(depth - reach * 1.5, least, far * 1e-12), far)
+
+
+def well_seen(gaze: Gaze, bounds: Bounds) -> bool:
+    """Whether the middle of a box is in the picture, and the box neither a dot in it nor all around the eye."""
+    low, high = bounds
+    x, y, depth = gaze.project((low + high) / 2)[0]
+    if not (depth > 0 and 0 <= x <= gaze.width and 0 <= y <= gaze.height):
+        return False
+    size_px = float(np.linalg.norm(high - low)) / max(gaze.pixel_size(depth), 1e-300)
+    return 0.1 <= size_px / max(1, min(gaze.width, gaze.height)) <= 10 or not np.any(high > low)
 
 
 def looking(eye: Vector, about: Vector, up: Vector) -> Placement:
@@ -153,7 +168,7 @@ def fitted(view: Viewpoint, bounds: Bounds | None, aspect: float) -> Viewpoint:
     """The same direction of view with the box filling the picture; `aspect` is its width by its height."""
     low, high = bounds if bounds is not None else (np.full(3, -1.0), np.full(3, 1.0))
     middle = (low + high) / 2
-    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)]) - middle
+    corners = box_corners(low, high) - middle
     pose = matrix_of(view.pose)
     at = corners @ pose[:3, :3]
     reach = max(float(np.linalg.norm(high - low)) / 2, 1e-9)

@@ -10,18 +10,18 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QImage
 
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.gui.scenes import gl as g
+from workbench.gui.scenes.boxshapes import MARK
 from workbench.gui.scenes.colouring import marks, shades
 from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer, Program
 from workbench.gui.scenes.looks import NORMALS, MeshLook, PointsLook, colour_table, look_of
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Scene, box_corners
 from workbench.gui.scenes.textures import picture_texture, read_picture, table_texture
-from workbench.gui.theme import theme
 
 PIECE = 1 << 17
 """Points, vertices or faces that are sent at a time."""
@@ -80,8 +80,7 @@ class Item(Protocol):
 
 def accent() -> tuple[float, float, float]:
     """The colour of what is selected."""
-    colour = QColor(theme().now.accent)
-    return colour.redF(), colour.greenF(), colour.blueF()
+    return MARK[0] / 255, MARK[1] / 255, MARK[2] / 255
 
 
 class PointsItem:
@@ -396,7 +395,7 @@ class MeshItem:
         return {"normals": 3, "height": 4}.get(way, 0)
 
     def _heights(self, placed: NDArray[np.float64]) -> tuple[float, float]:
-        corners = np.array([[(self.thing.low, self.thing.high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
+        corners = box_corners(self.thing.low, self.thing.high)
         z = corners @ placed[2, :3] + placed[2, 3]
         return float(z.min()), float(z.max())
 

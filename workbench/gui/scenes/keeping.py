@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import MeshDoc, Node, PointsDoc, SceneRead
+from workbench.core.words import count
 from workbench.gui.asking import Asking
 from workbench.gui.autosave import Autosave
 from workbench.gui.filespage import ask_paths
@@ -264,7 +265,9 @@ class Keeping(QObject):
         nodes = [one for one in self.scene.nodes.values() if one.thing is not None]
 
         def gone() -> list[Node]:
-            return [one for one in nodes if not all(Path(path).is_file() for path in arrays_of(one))]
+            found = [one for one in nodes if not all(Path(path).is_file() for path in arrays_of(one))]
+            # What can be read again is not to wait for what must be looked for.
+            return sorted(found, key=lambda one: not Path(one.source).exists())
 
         self.link.background(gone, then=self._read_again, owner=self)
 
@@ -292,7 +295,8 @@ class Keeping(QObject):
                             path=path)  # fmt: skip
 
     def _tell_missing(self, source: str) -> None:
-        record = ProblemRecord("A file that the scene shows is not where it was.", expected=source,
+        more = f"{count(len(self._missing), 'more file')}, told of after this one" if self._missing else ""
+        record = ProblemRecord("A file that the scene shows is not where it was.", expected=source, received=more,
                                fix="Find it, or remove what was read from it.", place=Path(source).name)  # fmt: skip
         self.page.banner.show_problem(record, ("Find it…", lambda: self._ask_for(source)))
 

@@ -24,7 +24,6 @@ MOVE_MS = 260
 TICK_MS = 16
 DEG_PER_PIXEL = 0.35
 STEEPEST_DEG = 89.5
-FASTER = 4.0
 KEYS = {
     Qt.Key.Key_W: (0, 0, -1), Qt.Key.Key_S: (0, 0, 1), Qt.Key.Key_A: (-1, 0, 0), Qt.Key.Key_D: (1, 0, 0),
     Qt.Key.Key_Q: (0, -1, 0), Qt.Key.Key_E: (0, 1, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from workbench.core.posing import PosedSample
@@ -70,6 +71,7 @@ class Opening(QObject):
     def _fail(self, record: ProblemRecord) -> None:
         path = self._now
         self._next()
+        record = msgspec.structs.replace(record, place=record.place or Path(path).name)
         self.failed.emit(path, record)  # of no path: a sample
 
     def _words(self, doing: str) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from workbench.core.scenes import BoxesDoc, Measure
+from workbench.core.scenes import Measure
+from workbench.gui.scenes.boxshapes import shapes_of
 from workbench.gui.scenes.gaze import Gaze
-from workbench.gui.scenes.looks import BoxesLook, look_of
 from workbench.gui.scenes.scene import Scene
-from workbench.gui.scenes.wires import AXES, box_colour, boxes_shown, corners_of
+from workbench.gui.scenes.wires import AXES
 from workbench.gui.theme import theme
 from workbench.gui.views.palette import on
 
@@ -28,37 +28,46 @@ ENDS = (("right", 0, 1), ("left", 0, -1), ("back", 1, 1), ("front", 1, -1), ("to
 
 def labels(painter: QPainter, scene: Scene, gaze: Gaze) -> list[QRectF]:
     """Names and scores of boxes at their upper edges, nearer ones first; what would lie on another is left out."""
-    found = []
-    for node in scene.nodes.values():
-        look = look_of(node)
-        if not (isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook) and look.labels):
-            continue
-        if not scene.is_shown(node.id):
-            continue
-        placed = scene.world(node.id)
-        for _, box in boxes_shown(node.thing, look):
-            corners = corners_of(box) @ placed[:3, :3].T + placed[:3, 3]
-            at = gaze.project(corners)
-            if not np.isfinite(at).all() or (at[:, 2] <= 0).all():
-                continue
-            words = box.label + (f" {box.score:.2f}" if box.score is not None else "")
-            if words.strip():
-                top = at[int(np.argmin(at[:, 1]))]
-                found.append((float(at[:, 2].mean()), top, words, QColor(*box_colour(node.thing, box, look))))
-    taken: list[QRectF] = []
+    shapes = [one for one in shapes_of(scene) if one.look.labels and len(one.places)]
+    if not shapes:
+        return []
+    corners = np.concatenate([one.corners for one in shapes])
+    colours = np.concatenate([one.colours for one in shapes])
+    words = [word for one in shapes for word in one.words]
+    at = gaze.project(corners.reshape(-1, 3)).reshape(-1, 8, 3)
+    before = np.asarray(np.isfinite(at).all(axis=(1, 2)) & (at[..., 2] > 0).any(axis=1))
+    highest = np.argmin(np.where(before[:, None], at[..., 1], 0), axis=1)
+    tops = at[np.arange(len(at)), highest]
+    # What lies beside the picture takes no label's place.
+    before &= (tops[:, 0] >= 0) & (tops[:, 0] <= gaze.width) & (tops[:, 1] >= 0) & (tops[:, 1] <= gaze.height)
     metrics = QFontMetricsF(painter.font())
-    for _, at, words, colour in sorted(found, key=lambda one: one[0]):
-        wide, high = metrics.horizontalAdvance(words) + 8, metrics.height() + 2
-        place = QRectF(at[0] - wide / 2, at[1] - high - 3, wide, high)
-        if len(taken) >= MOST_LABELS or any(place.intersects(one) for one in taken):
+    high, widths = metrics.height() + 2, {one: metrics.horizontalAdvance(one) + 8 for one in set(words)}
+    taken = np.empty((0, 4))
+    found: list[QRectF] = []
+    some = np.flatnonzero(before)
+    for index in some[np.argsort(at[some, :, 2].mean(axis=1), kind="stable")]:
+        word = words[index]
+        if len(found) >= MOST_LABELS:
+            break
+        if not word.strip():
             continue
-        taken.append(place)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawRoundedRect(place, 3, 3)
-        painter.setPen(on(colour))
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
-    return taken
+        left, top = tops[index, 0] - widths[word] / 2, tops[index, 1] - high - 3
+        right, bottom = left + widths[word], top + high
+        overlaps = (taken[:, 0] < right) & (taken[:, 2] > left) & (taken[:, 1] < bottom) & (taken[:, 3] > top)
+        if overlaps.any():
+            continue
+        taken = np.concatenate([taken, [(left, top, right, bottom)]])
+        found.append(QRectF(left, top, widths[word], high))
+        _label(painter, found[-1], word, QColor(*map(int, colours[index])))
+    return found
+
+
+def _label(painter: QPainter, place: QRectF, words: str, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(place, 3, 3)
+    painter.setPen(on(colour))
+    painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
 
 
 def length_words(length: float, unit: str) -> str:

@@ -22,11 +22,11 @@ from workbench.core.scenefiles import SAMPLES
 from workbench.core.scenes import NOWHERE, SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.beside import Beside
 from workbench.gui.card import Caption
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.link import Link
-from workbench.gui.scenes.besides import SceneBeside
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.cropping import Cropping
 from workbench.gui.scenes.cutpanel import CutPanel
@@ -50,6 +50,8 @@ from workbench.gui.undo import Document
 from workbench.gui.working import WorkingLine
 
 TREE_PX = 232
+LEAST_PX = 520
+"""The tree and the canvas together get no narrower for a panel."""
 SUFFIXES = (
     ".ply", ".pcd", ".xyz", ".csv", ".txt", ".pts", ".las", ".laz", ".obj", ".stl", ".glb", ".gltf", ".off", ".nii",
     ".nii.gz", ".nrrd", ".nhdr", ".mha", ".npz", ".json", ".scene",
@@ -104,7 +106,7 @@ class ScenesPage(FilesPage):
         across.addWidget(self.side)
         self.column.addLayout(across, 1)
         self.column.addLayout(self._footer())
-        self.beside = SceneBeside(self, self.places, panels)
+        self.beside = Beside(self, panels, LEAST_PX, self.places)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
             self.add_panel(panel)

@@ -64,6 +64,7 @@ class Processing(QObject):
         panel.other.activated.connect(lambda _: self.preview.close())
         self.asking.changed.connect(self._tell)
         self.scene.chosen_changed.connect(self._chosen)
+        self.scene.rearranged.connect(self._left)
         self.scene.rearranged.connect(self.follow)
         self.scene.changed.connect(lambda _: self.follow())
         page.document.changed.connect(self._edited)
@@ -155,6 +156,11 @@ class Processing(QObject):
             self.asking.cancel()
             self.panel.conclude("Stopped: nothing was changed.")
             self.follow()
+
+    def _left(self) -> None:
+        """The scene was closed, and not only emptied by an edit: what comes of it is not for the next one."""
+        if not self.scene.nodes and not self.page.document.stack.count():
+            self.stop()
 
     def closed(self) -> None:
         """The page goes."""

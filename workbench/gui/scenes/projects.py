@@ -1,18 +1,19 @@
 """A scene as one file: the tree, the views, crops and selections, and the arrays that no source file holds.
 
 A project (`.scene`) is a zip archive of `scene.json` and `.npy` arrays. Sources are named by path, never copied and
-never written over. Runs on any thread; raises InputError or OSError.
+never written over. Runs on any thread; raises InputError, KnownTrouble or OSError.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import shutil
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Node, SceneDoc
 from workbench.gui.scenes.edits import packed, unpacked
+from workbench.gui.scenes.scene import strings_of
 
 SUFFIX = ".scene"
 VERSION = 1
@@ -84,7 +86,7 @@ def decoded(data: bytes, name: str) -> Kept:
 
 
 def write(path: Path, what: Kept, own: Path) -> None:
-    """Write a project in one step that survives a kill.
+    """Write a project in one step that survives a kill; raises KnownTrouble where it cannot be written.
 
     Arrays below `own`, and those of nodes without a source, go into it; those that are read from a source do not.
     """
@@ -107,8 +109,15 @@ def write(path: Path, what: Kept, own: Path) -> None:
             for source, name in names.items():
                 archive.write(source, name.removeprefix(INSIDE))
         scratch.replace(path)
+    except OSError as error:
+        raise KnownTrouble(
+            "The project could not be saved; the scene stays open.", expected="a writable place with room",
+            received=f"{path}: {error.strerror or type(error).__name__}",
+            fix="Save it in another folder, or free some space.", place=path.name,
+        ) from None  # fmt: skip
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 def read(path: Path, own: Path) -> Kept:
@@ -155,27 +164,9 @@ def _unpacked_nodes(
 # Paths in nodes
 
 
-def strings_of(node: Node) -> Iterator[str]:
-    """The texts of a node's thing and crop, paths among them."""
-    yield node.hidden
-    if node.thing is not None:
-        yield from _strings(msgspec.to_builtins(node.thing))
-
-
 def arrays_of(node: Node) -> list[str]:
     """The paths of a node's arrays."""
     return [one for one in strings_of(node) if one.endswith(".npy")]
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _strings(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _strings(one)
 
 
 def _rewritten(node: Node, change: Callable[[str], str]) -> Node:

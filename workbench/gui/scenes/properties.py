@@ -153,7 +153,7 @@ class PropertiesPanel(SidePanel):
         self.unit.textActivated.connect(self._set_unit)
         grid.addWidget(self.unit, 3, 1)
         self.reset = QPushButton("Reset place")
-        self.reset.setToolTip("No shift, turn or scale of its own; what was moved to the scene's origin stays so")
+        self.reset.setToolTip("As its file placed it; what was moved to the scene's origin stays so")
         self.reset.clicked.connect(lambda _=False: self._reset())
         grid.addWidget(self.reset, 3, 2, 1, 2)
         return whole

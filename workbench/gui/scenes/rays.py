@@ -19,12 +19,11 @@ from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.textures import table_texture
 from workbench.gui.volumes import looks as volumelooks
 from workbench.gui.volumes.glvolume import table_of
-from workbench.gui.volumes.tones import MOST_SIDE, MOST_VOXELS, Tones, steps_of, tones_of
+from workbench.gui.volumes.tones import MOST_SIDE, MOST_VOXELS, Tones, steps_of, thinned, tones_of
 
 SLAB_BYTES = 4 << 20
 COARSE, FINE = 2.0, 0.7
 """Steps along a line of sight, in sides of a texel."""
-_PARTS = {2: "a half", 3: "a third", 4: "a quarter"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +91,7 @@ def radiance_texels(grid: NDArray[Any], thing: RadianceDoc) -> Texels:
     covered = np.array(steps) * part.shape[:3] * sides  # a texel's middle is its voxel's
     placed[:3, :3] = np.diag(covered)
     placed[:3, 3] = np.array(thing.meta.low) + sides / 2 - np.array(steps) * sides / 2
-    return Texels(found, blocks_of(found[..., 3]), placed, _thinned(max(steps)))
+    return Texels(found, blocks_of(found[..., 3]), placed, thinned(max(steps)))
 
 
 def alphas(density: NDArray[np.float32], kind: str) -> NDArray[np.float32]:
@@ -108,10 +107,6 @@ def volume_texels(array: NDArray[Any], thing: VolumeDoc) -> Texels:
     geometry = thing.file.meta.geometry
     tones = tones_of(array, geometry)
     return Texels(tones.tones, blocks_of(tones.tones), tones.placed(geometry), tones.words, tones)
-
-
-def _thinned(step: int) -> str:
-    return "" if step == 1 else f"shown at {_PARTS.get(step, f'1/{step}')} of its resolution"
 
 
 class RaysItem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.gui.scenes.shaders import MOST_CLIPS
+from workbench.gui.volumes.glvolume import LIT, LOOKED
 
 _WALK = f"""#version 330 core
 in vec2 at;
@@ -63,24 +64,17 @@ uniform sampler2D table;
 uniform int mode;      // 0 composite, 1 maximum, 2 surface
 uniform float level;
 uniform vec2 span;     // tones from black to white of the maximum
-vec4 looked(float tone) { return texture(table, vec2(tone * 255.0 / 256.0 + 0.5 / 256.0, 0.5)); }
-vec3 slope(vec3 p) {
+"""
+    + LOOKED
+    + """vec3 slope(vec3 p) {
     vec3 d = 1.0 / texels;
     return vec3(texture(grid, p + vec3(d.x, 0, 0)).r - texture(grid, p - vec3(d.x, 0, 0)).r,
                 texture(grid, p + vec3(0, d.y, 0)).r - texture(grid, p - vec3(0, d.y, 0)).r,
                 texture(grid, p + vec3(0, 0, d.z)).r - texture(grid, p - vec3(0, 0, d.z)).r) * texels / scale;
 }
-vec3 tint() {  // of a surface: as bright as a surface should be, whatever its value is in the table
-    vec3 found = looked(level).rgb;
-    float most = max(found.r, max(found.g, found.b));
-    return most < 0.02 ? vec3(0.85) : found * (0.9 / most);
-}
-float lit(vec3 p, vec3 along) {
-    vec3 g = slope(p);
-    float size = length(g);
-    return size < 1e-6 ? 1.0 : 0.3 + 0.7 * abs(dot(g / size, along));
-}
-void main() {
+"""
+    + LIT
+    + """void main() {
     colour = vec4(0);
     if (!reach()) return;
     vec3 along = normalize(ray * scale);

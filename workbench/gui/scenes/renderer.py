@@ -142,6 +142,12 @@ class Renderer:
             item.close()
         self._failed(msgspec.structs.replace(found, place=found.place or node.name))
 
+    def broken(self) -> list[str]:
+        """Names of what is shown and cannot be drawn."""
+        nodes = self.scene.nodes
+        return [nodes[name].name for name, thing in self._broken.items()
+                if name in nodes and nodes[name].thing is thing and self.scene.is_shown(name)]  # fmt: skip
+
     def _make_photographs(self, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
         def then(found: Any) -> None:
             if self.device.current():

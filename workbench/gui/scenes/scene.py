@@ -6,11 +6,13 @@ changed. Nodes are never altered, only replaced, so that an edit can keep the on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar, cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QObject, Signal
 
 from workbench.core.scenes import (
@@ -29,6 +31,7 @@ from workbench.core.scenes import (
 )
 from workbench.core.volumes import Geometry
 
+T = TypeVar("T")
 Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The lowest and the highest corner, (3,) each."""
 
@@ -41,6 +44,12 @@ def matrix_of(placement: Placement) -> NDArray[np.float64]:
 def placement_of(matrix: NDArray[np.float64]) -> Placement:
     """(4, 4) as a placement."""
     return tuple(float(one) for one in np.asarray(matrix, np.float64).reshape(16))  # type: ignore[return-value]
+
+
+def box_corners(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
+    """The corners of a box, (8, 3); corner i lies on the far side of axis k where bit k of i is set."""
+    ends = np.array([low, high], np.float64)
+    return np.array([[ends[i >> k & 1, k] for k in range(3)] for i in range(8)])
 
 
 class Scene(QObject):
@@ -68,15 +77,17 @@ class Scene(QObject):
         self.clips: tuple[ClipPlane, ...] = ()
         self.measures: tuple[Measure, ...] = ()
         self._arrays: dict[str, NDArray[np.generic]] = {}
+        self._remembered: dict[tuple[str, str], object] = {}
 
     # The tree
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
         """The whole tree, in its order."""
         self.nodes = {one.id: one for one in nodes}
+        self._remembered.clear()
         self.chosen = tuple(one for one in self.chosen if one in self.nodes)
         self.selection = {key: value for key, value in self.selection.items() if key in self.nodes}
-        kept = set(self._paths())
+        kept = {path for node in self.nodes.values() for path in strings_of(node)}
         self._arrays = {path: array for path, array in self._arrays.items() if path in kept}
         self.rearranged.emit()
 
@@ -84,11 +95,29 @@ class Scene(QObject):
         """Replace nodes that are there, by their ids; the tree keeps its shape."""
         found = {one.id: one for one in nodes}
         self.nodes.update({key: one for key, one in found.items() if key in self.nodes})
+        self._forget(found)
         self.changed.emit(set(found))
+
+    def remembered(self, key: tuple[str, str], make: Callable[[], T]) -> T:
+        """What follows from a node and those above it, or from the whole scene for no id, made once until these change;
+        `key` is what it is, and the node's id."""
+        if key not in self._remembered:
+            self._remembered[key] = make()
+        return cast(T, self._remembered[key])
+
+    def _forget(self, names: Iterable[str]) -> None:
+        other = {one.id for name in names if name in self.nodes for one in self.below(name)} | {""}
+        self._remembered = {key: value for key, value in self._remembered.items() if key[1] not in other}
 
     def standing_in(self, name: str = "") -> list[Node]:
         """What stands right below a node; the top of the tree for none."""
-        return [one for one in self.nodes.values() if one.parent == name]
+        return [self.nodes[one] for one in self.remembered(("children", ""), self._children).get(name, ())]
+
+    def _children(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one in self.nodes.values():
+            found.setdefault(one.parent, []).append(one.id)
+        return found
 
     def below(self, name: str) -> Iterator[Node]:
         """A node and everything below it."""
@@ -107,12 +136,15 @@ class Scene(QObject):
 
     def world(self, name: str) -> NDArray[np.float64]:
         """What takes a node's coordinates to the scene's, (4, 4)."""
-        found = np.eye(4)
         node = self.nodes.get(name)
-        while node is not None:
-            found = matrix_of(node.placement) @ found
-            node = self.nodes.get(node.parent)
-        return found
+        if node is None:
+            return np.eye(4)
+
+        def make() -> NDArray[np.float64]:
+            above = self.world(node.parent)
+            return np.asarray(above @ matrix_of(node.placement))
+
+        return self.remembered(("world", name), make).copy()
 
     # What is chosen, selected, seen
 
@@ -153,20 +185,24 @@ class Scene(QObject):
     def bounds(self, names: Iterable[str] | None = None) -> Bounds | None:
         """The box around nodes and what is below them, in scene coordinates; around all that is shown for None."""
         if names is None:
-            nodes = [one for one in self.nodes.values() if self.is_shown(one.id)]
-        else:
-            nodes = [one for name in names if name in self.nodes for one in self.below(name)]
-        corners = []
-        for one in nodes:
-            box = extent_of(one.thing)
-            if box is not None:
-                low, high = box
-                at = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] + [1.0] for i in range(8)])
-                corners.append((at @ self.world(one.id).T)[:, :3])
-        if not corners:
+            return self.remembered(
+                ("bounds", ""), lambda: self._around(one for one in self.nodes.values() if self.is_shown(one.id))
+            )
+        return self._around(one for name in names if name in self.nodes for one in self.below(name))
+
+    def _around(self, nodes: Iterable[Node]) -> Bounds | None:
+        every = [self.remembered(("extent", one.id), functools.partial(self._extent, one)) for one in nodes]
+        corners = np.array([one for one in every if one is not None]).reshape(-1, 3)
+        return (corners.min(axis=0), corners.max(axis=0)) if len(corners) else None
+
+    def _extent(self, node: Node) -> Bounds | None:
+        """The box around a thing in scene coordinates."""
+        box = self.extent(node.thing)
+        if box is None:
             return None
-        every = np.concatenate(corners)
-        return every.min(axis=0), every.max(axis=0)
+        world = self.world(node.id)
+        corners = box_corners(*box) @ world[:3, :3].T + world[:3, 3]
+        return corners.min(axis=0), corners.max(axis=0)
 
     def array(self, path: str) -> NDArray[np.generic]:
         """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
@@ -174,12 +210,22 @@ class Scene(QObject):
             self._arrays[path] = np.load(path, mmap_mode="r", allow_pickle=False)
         return self._arrays[path]
 
-    def _paths(self) -> Iterator[str]:
-        for node in self.nodes.values():
-            if node.hidden:
-                yield node.hidden
-            if node.thing is not None:
-                yield from _strings(msgspec.to_builtins(node.thing))
+    def extent(self, thing: Thing | None) -> Bounds | None:
+        """The box around a thing in its own coordinates; None for a group or where nothing is in it.
+
+        Raises OSError or ValueError where a volume's file is gone or damaged.
+        """
+        if isinstance(thing, VolumeDoc):
+            return _volume_extent(thing, self.array(thing.file.path).shape)
+        return extent_of(thing)
+
+
+def strings_of(node: Node) -> Iterator[str]:
+    """The texts of a node's thing and its crop, among them the paths of its arrays."""
+    if node.hidden:
+        yield node.hidden
+    if node.thing is not None and not isinstance(node.thing, BoxesDoc | CamerasDoc):  # these have no arrays
+        yield from _strings(msgspec.to_builtins(node.thing))
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -194,15 +240,13 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def extent_of(thing: Thing | None) -> Bounds | None:
-    """The box around a thing in its own coordinates; None for a group or where nothing is in it."""
+    """As `Scene.extent`, from the document alone; None for volumes, whose extent their files tell."""
     match thing:
         case PointsDoc() | MeshDoc():
             filled = thing.count if isinstance(thing, PointsDoc) else thing.vertex_count
             return (np.array(thing.low), np.array(thing.high)) if filled else None
         case RadianceDoc():
             return np.array(thing.meta.low), np.array(thing.meta.high)
-        case VolumeDoc():
-            return _volume_extent(thing)
         case CamerasDoc():
             at = np.array([[one.pose[3], one.pose[7], one.pose[11]] for one in thing.images])
             ends = [np.array(one)[None] for one in (thing.low, thing.high) if one is not None]
@@ -226,10 +270,8 @@ def voxel_to_world(geometry: Geometry) -> NDArray[np.float64]:
     return found
 
 
-def _volume_extent(thing: VolumeDoc) -> Bounds:
-    shape = np.load(thing.file.path, mmap_mode="r", allow_pickle=False).shape
+def _volume_extent(thing: VolumeDoc, shape: tuple[int, ...]) -> Bounds:
     to_world = voxel_to_world(thing.file.meta.geometry)
     size = np.array(shape[:3])[::-1] - 0.5
-    at = np.array([[(-0.5, size[k])[i >> k & 1] for k in range(3)] + [1.0] for i in range(8)])
-    every = (at @ to_world.T)[:, :3]
+    every = box_corners(np.full(3, -0.5), size) @ to_world[:3, :3].T + to_world[:3, 3]
     return every.min(axis=0), every.max(axis=0)

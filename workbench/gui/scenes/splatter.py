@@ -16,13 +16,13 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
 from workbench.core.scenes import ClipPlane, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
+from workbench.gui.scenes.boxshapes import MARK
 from workbench.gui.scenes.colouring import shades_by
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import Look, MeshLook, PointsLook, RadianceLook, VolumeLook, colour_table, look_of
 from workbench.gui.scenes.rays import alphas
 from workbench.gui.scenes.scene import Scene, voxel_to_world
-from workbench.gui.scenes.wires import Lines, faces_of, lines_of, rgb_of
-from workbench.gui.theme import theme
+from workbench.gui.scenes.wires import Lines, faces_of, lines_of
 from workbench.gui.volumes import looks as volumelooks
 from workbench.gui.volumes.shades import sampled
 
@@ -109,7 +109,7 @@ def shot_of(scene: Scene, gaze: Gaze, ratio: float, kept: Kept) -> Shot:
     )
     clips = tuple(one for one in scene.clips if one.on)
     lines = lines_of(scene, axes=True, grid=True)
-    return Shot(gaze, ratio, nodes, clips, lines, faces_of(scene), scene.array, rgb_of(theme().now.accent), kept)
+    return Shot(gaze, ratio, nodes, clips, lines, faces_of(scene), scene.array, MARK, kept)
 
 
 def splat(shot: Shot, most: int = MOST) -> Splatted:

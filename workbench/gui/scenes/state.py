@@ -8,7 +8,16 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from workbench.core.scenes import NOWHERE, Node, Placement, PointsDoc, ReadThing, SceneDoc, SceneRead, Viewpoint
+from workbench.core.scenes import (
+    NOWHERE,
+    UNMOVED,
+    Node,
+    Placement,
+    PointsDoc,
+    SceneDoc,
+    SceneRead,
+    Viewpoint,
+)
 from workbench.core.volumes import Triple
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
@@ -64,14 +73,12 @@ class State(QObject):
         """An empty scene."""
         self.path = ""
         self.take(SceneDoc())
+        self.scene.look_from(Viewpoint(pose=UNMOVED))  # what comes next is seen whole, wherever it stands
 
     def home_of(self, node: Node) -> Placement:
-        """A thing without a place of its own: shifted only by what its origin differs from the scene's."""
+        """Where a thing's file placed it, shifted by what its origin differs from the scene's."""
         own: Triple = getattr(node.thing, "origin", NOWHERE)
-        found = np.eye(4)
-        if own != NOWHERE:
-            found[:3, 3] = np.subtract(own, self.origin)
-        return placement_of(found)
+        return node.home if own == NOWHERE else _shifted(node.home, own, self.origin)
 
     def place_words(self, at: Iterable[float]) -> str:
         """A scene position in the numbers of the files: '512 034.21, 5 403 112.80, 312.4 m'."""
@@ -90,28 +97,39 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
 
     The first thing with an origin of its own gives it to the scene; others are placed relative to it.
     """
-    origin, told = state.origin, []
+    origin, told, small = state.origin, [], []
     groups: dict[str, str] = {}
     found: list[Node] = []
     for one in read.things:
         own = getattr(one.thing, "origin", NOWHERE)
         if own != NOWHERE and origin == NOWHERE:
             origin = own
-            where = ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in own)
-            told.append(f"Coordinates are large: they were moved by ({where}) and are told in the file's own numbers.")
+            told.append(
+                f"Coordinates are large: they were moved by ({_where(own)}) and are told in the file's own numbers."
+            )
+        elif own == NOWHERE != origin:
+            small.append(one.name)
         if one.parent and one.parent not in groups:
             group = Node(new_id(), one.parent, source=source)
             groups[one.parent] = group.id
             found.append(group)
-        placement = one.placement if own == NOWHERE else _shifted(one, own, origin)
+        placement = one.placement if own == NOWHERE else _shifted(one.placement, own, origin)
         found.append(Node(
-            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source
+            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source,
+            home=one.placement,
         ))  # fmt: skip
+    if small:
+        whose = f"{small[0]} and others have" if len(small) > 1 else f"{small[0]} has"
+        told.append(f"{whose} no such large coordinates as the scene: placed as if ({_where(origin)}) were added.")
     return found, origin, told
 
 
-def _shifted(one: ReadThing, own: Triple, origin: Triple) -> Placement:
-    matrix = matrix_of(one.placement).copy()
+def _where(origin: Triple) -> str:
+    return ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in origin)
+
+
+def _shifted(placement: Placement, own: Triple, origin: Triple) -> Placement:
+    matrix = matrix_of(placement).copy()
     matrix[:3, 3] += np.subtract(own, origin)
     return placement_of(matrix)
 

@@ -12,48 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
-from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Node, PosedImage
+from workbench.core.scenes import Box, CamerasDoc, Node, PosedImage
+from workbench.gui.scenes.boxshapes import EDGES, MARK, BoxShapes, corners_of, shapes_of
 from workbench.gui.scenes.gaze import Gaze
-from workbench.gui.scenes.looks import BoxesLook, CamerasLook, Rgb, colour_table, look_of
-from workbench.gui.scenes.scene import Bounds, Scene, matrix_of
-from workbench.gui.theme import CATEGORIES, theme
+from workbench.gui.scenes.looks import CamerasLook, Rgb, look_of
+from workbench.gui.scenes.scene import Bounds, Scene, box_corners, matrix_of
 
 Lines = NDArray[np.void]
 LINE = np.dtype([("start", np.float32, 3), ("end", np.float32, 3), ("shade", np.uint8, 4), ("width", np.float32)])
 FACE_CORNER = np.dtype([("place", np.float32, 3), ("shade", np.uint8, 4)])
-_EDGES = [(i, i ^ 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]
 _FRUSTUM = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1)]
 _SIDES = [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)]
 AXES = ("#E5646E", "#3FB68B", "#5B9DFF")
 """Colours of x, y and z, in every program the same hues."""
 HELD_OUT, TAKEN = "#E69F00", "#56B4E9"
-
-
-def corners_of(box: Box) -> NDArray[np.float64]:
-    """The corners of a box, (8, 3); corner i lies on the far side of axis k where bit k of i is set."""
-    half = np.asarray(box.size, np.float64) / 2
-    at = np.array([[(-1, 1)[i >> k & 1] * half[k] for k in range(3)] for i in range(8)])
-    c, s = math.cos(box.yaw_rad), math.sin(box.yaw_rad)
-    return np.asarray(at @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + box.centre)
-
-
-def box_colour(doc: BoxesDoc, box: Box, look: BoxesLook) -> Rgb:
-    """The colour of a box by its look: of its label, its score, or the plain one."""
-    if look.colour_by == "score" and box.score is not None:
-        red, green, blue = colour_table(look.colour_map)[round(min(max(box.score, 0.0), 1.0) * 255)]
-        return int(red), int(green), int(blue)
-    if look.colour_by == "plain":
-        return look.colour
-    names = doc.names or tuple(dict.fromkeys(one.label for one in doc.boxes))
-    at = names.index(box.label) if box.label in names else len(names)
-    return rgb_of(CATEGORIES[at % len(CATEGORIES)])
-
-
-def boxes_shown(doc: BoxesDoc, look: BoxesLook) -> Iterator[tuple[int, Box]]:
-    """The boxes that a look lets through, with their places in the document."""
-    for at, box in enumerate(doc.boxes):
-        if (box.score is None or box.score >= look.least_score) and box.label not in look.without:
-            yield at, box
 
 
 def frustum_size(doc: CamerasDoc, look: CamerasLook) -> float:
@@ -79,10 +51,10 @@ def frustum(image: PosedImage, length: float) -> NDArray[np.float64]:
 
 def lines_of(scene: Scene, *, axes: bool, grid: bool) -> Lines:
     """All lines of what is shown, in scene coordinates."""
-    found: list[Lines] = []
+    found: list[Lines] = _box_lines(scene, shapes_of(scene))
     for node in scene.nodes.values():
-        if scene.is_shown(node.id):
-            found += _lines_of(node, scene)
+        if isinstance(node.thing, CamerasDoc) and scene.is_shown(node.id):
+            found += _camera_lines(node, node.thing, scene)
     bounds = scene.bounds()
     if bounds is not None:
         if grid:
@@ -96,26 +68,45 @@ def lines_of(scene: Scene, *, axes: bool, grid: bool) -> Lines:
     return np.concatenate(found) if found else np.empty(0, LINE)
 
 
-def _lines_of(node: Node, scene: Scene) -> list[Lines]:
-    placed, look, thing = scene.world(node.id), look_of(node), node.thing
+def _box_lines(scene: Scene, shapes: list[BoxShapes]) -> list[Lines]:
+    """The edges of all boxes at once."""
+    if not shapes:
+        return []
+    corners = np.concatenate([one.corners for one in shapes])
+    colours = np.concatenate([one.colours for one in shapes])
+    opacity = np.repeat([one.look.opacity for one in shapes], [len(one.places) for one in shapes])
+    width = np.repeat([one.look.line_px for one in shapes], [len(one.places) for one in shapes])
+    marked = np.concatenate([_marked(scene, one.node, one.places) for one in shapes])
+    found = np.zeros((len(corners), len(EDGES)), LINE)
+    found["start"], found["end"] = corners[:, [a for a, _ in EDGES]], corners[:, [b for _, b in EDGES]]
+    found["shade"][..., :3] = np.where(marked[:, None], MARK, colours)[:, None]
+    found["shade"][..., 3] = np.round(255 * np.clip(opacity, 0, 1))[:, None]
+    found["width"] = (width * np.where(marked, 1.6, 1.0))[:, None]
+    return [found.reshape(-1)]
+
+
+def _marked(scene: Scene, node: Node, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which elements at these places of a document are selected."""
     selected = scene.selection.get(node.id)
+    if selected is None:
+        return np.zeros(len(places), bool)
+    return np.isin(places, np.flatnonzero(selected))
+
+
+def _camera_lines(node: Node, thing: CamerasDoc, scene: Scene) -> list[Lines]:
+    placed, look = scene.world(node.id), look_of(node)
+    if not isinstance(look, CamerasLook):
+        return []
     found: list[Lines] = []
-    if isinstance(thing, BoxesDoc) and isinstance(look, BoxesLook):
-        for at, box in boxes_shown(thing, look):
-            marked = selected is not None and at < len(selected) and bool(selected[at])
-            colour = rgb_of(theme().now.accent) if marked else box_colour(thing, box, look)
-            found.append(_joined(_moved(corners_of(box), placed), _EDGES, colour, look.opacity,
-                                 look.line_px * (1.6 if marked else 1.0)))  # fmt: skip
-    elif isinstance(thing, CamerasDoc) and isinstance(look, CamerasLook):
-        length = frustum_size(thing, look)
-        for at, image in enumerate(thing.images):
-            marked = selected is not None and at < len(selected) and bool(selected[at])
-            colour = rgb_of(theme().now.accent) if marked else camera_colour(image, look)
-            found.append(_joined(_moved(frustum(image, length), placed), _FRUSTUM, colour, look.opacity, 1.3))
-        if look.box and thing.low is not None and thing.high is not None:
-            middle, size = (np.add(thing.low, thing.high) / 2).tolist(), np.subtract(thing.high, thing.low).tolist()
-            corners = corners_of(Box(centre=tuple(middle), size=tuple(size)))
-            found.append(_joined(_moved(corners, placed), _EDGES, (150, 156, 168), 0.5 * look.opacity, 1.0))
+    length = frustum_size(thing, look)
+    marked = _marked(scene, node, np.arange(len(thing.images)))
+    for image, chosen in zip(thing.images, marked.tolist(), strict=True):
+        colour, width = (MARK, 2.4) if chosen else (camera_colour(image, look), 1.3)
+        found.append(_joined(_moved(frustum(image, length), placed), _FRUSTUM, colour, look.opacity, width))
+    if look.box and thing.low is not None and thing.high is not None:
+        middle, size = (np.add(thing.low, thing.high) / 2).tolist(), np.subtract(thing.high, thing.low).tolist()
+        corners = corners_of(Box(centre=tuple(middle), size=tuple(size)))
+        found.append(_joined(_moved(corners, placed), EDGES, (150, 156, 168), 0.5 * look.opacity, 1.0))
     return found
 
 
@@ -128,12 +119,16 @@ def camera_colour(image: PosedImage, look: CamerasLook) -> Rgb:
 
 def seen_bounds(scene: Scene) -> Bounds | None:
     """The box around all that is shown, the ends of frustums as well."""
+    return scene.remembered(("seen bounds", ""), lambda: _seen_bounds(scene))
+
+
+def _seen_bounds(scene: Scene) -> Bounds | None:
     bounds = scene.bounds()
     if bounds is None:
         return None
     low, high = bounds
     for node in scene.nodes.values():
-        look = look_of(node)
+        look = look_of(node) if isinstance(node.thing, CamerasDoc) else None
         if isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook) and scene.is_shown(node.id):
             length, placed = frustum_size(node.thing, look), scene.world(node.id)
             if node.thing.images:
@@ -150,43 +145,52 @@ def seen_bounds(scene: Scene) -> Bounds | None:
 def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
     """The box or camera whose lines pass nearest to a pixel: node, place in its document, distance along the view."""
     best: tuple[float, tuple[str, int, float]] | None = None
-    for node in scene.nodes.values():
-        look = look_of(node)
-        if not scene.is_shown(node.id):
-            continue
-        placed = scene.world(node.id)
-        shapes: list[tuple[int, NDArray[np.float64], list[tuple[int, int]]]] = []
-        if isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook):
-            shapes = [(at, corners_of(box), _EDGES) for at, box in boxes_shown(node.thing, look)]
-        elif isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook):
-            length = frustum_size(node.thing, look)
-            shapes = [(at, frustum(image, length), _FRUSTUM) for at, image in enumerate(node.thing.images)]
-        for at, points, pairs in shapes:
-            seen = gaze.project(_moved(points, placed))
-            a, b = seen[[one for one, _ in pairs]], seen[[one for _, one in pairs]]
-            along = b[:, :2] - a[:, :2]
-            size = np.maximum((along**2).sum(axis=1), 1e-12)
-            share = np.clip(((np.array((x, y)) - a[:, :2]) * along).sum(axis=1) / size, 0, 1)
-            away = np.linalg.norm(a[:, :2] + along * share[:, None] - (x, y), axis=1)
-            away = np.where(np.isfinite(away), away, np.inf)
-            k = int(np.argmin(away))
-            if away[k] <= reach_px and (best is None or away[k] < best[0]):
-                best = float(away[k]), (node.id, at, float(a[k, 2] + (b[k, 2] - a[k, 2]) * share[k]))
+    for name, places, points, pairs in _pointed(scene):
+        seen = gaze.project(points.reshape(-1, 3)).reshape(points.shape)
+        a, b = seen[:, [one for one, _ in pairs]], seen[:, [one for _, one in pairs]]
+        along = b[..., :2] - a[..., :2]
+        size = np.maximum((along**2).sum(axis=-1), 1e-12)
+        share = np.clip(((np.array((x, y)) - a[..., :2]) * along).sum(axis=-1) / size, 0, 1)
+        away = np.linalg.norm(a[..., :2] + along * share[..., None] - (x, y), axis=-1)
+        away = np.where(np.isfinite(away), away, np.inf)
+        at, k = np.unravel_index(int(np.argmin(away)), away.shape)
+        if away[at, k] <= reach_px and (best is None or away[at, k] < best[0]):
+            depth = float(a[at, k, 2] + (b[at, k, 2] - a[at, k, 2]) * share[at, k])
+            best = float(away[at, k]), (name[at], int(places[at]), depth)
     return best[1] if best is not None else None
+
+
+_Pointed = tuple[list[str], NDArray[np.intp], NDArray[np.float64], list[tuple[int, int]]]
+
+
+def _pointed(scene: Scene) -> Iterator[_Pointed]:
+    """What has lines to point at: nodes and places in their documents, (M,) each, corners (M, C, 3), and which of
+    these are joined."""
+    shapes = [one for one in shapes_of(scene) if len(one.places)]
+    if shapes:
+        names = [one.node.id for one in shapes for _ in one.places]
+        places = np.concatenate([one.places for one in shapes])
+        yield names, places, np.concatenate([one.corners for one in shapes]), EDGES
+    for node in scene.nodes.values():
+        look = look_of(node) if isinstance(node.thing, CamerasDoc) else None
+        if isinstance(node.thing, CamerasDoc) and isinstance(look, CamerasLook) and scene.is_shown(node.id):
+            images, length = node.thing.images, frustum_size(node.thing, look)
+            if images:
+                points = _moved(np.array([frustum(one, length) for one in images]), scene.world(node.id))
+                yield [node.id] * len(images), np.arange(len(images)), points, _FRUSTUM
 
 
 def faces_of(scene: Scene) -> NDArray[np.void]:
     """Corners of thin triangles: the sides of boxes that are filled."""
     found = []
-    for node in scene.nodes.values():
-        look = look_of(node)
-        if isinstance(node.thing, BoxesDoc) and isinstance(look, BoxesLook) and scene.is_shown(node.id):
-            for _, box in boxes_shown(node.thing, look) if look.fill > 0 else ():
-                corners = _moved(corners_of(box), scene.world(node.id))
-                part = np.empty(36, FACE_CORNER)
-                part["place"] = corners[[side[k] for side in _SIDES for k in (0, 1, 2, 0, 2, 3)]]
-                part["shade"] = (*box_colour(node.thing, box, look), round(255 * look.fill * look.opacity))
-                found.append(part)
+    at = [side[k] for side in _SIDES for k in (0, 1, 2, 0, 2, 3)]
+    for one in shapes_of(scene):
+        if one.look.fill > 0:
+            part = np.empty((len(one.places), 36), FACE_CORNER)
+            part["place"] = one.corners[:, at]
+            part["shade"][..., :3] = one.colours[:, None]
+            part["shade"][..., 3] = round(255 * one.look.fill * one.look.opacity)
+            found.append(part.reshape(-1))
     return np.concatenate(found) if found else np.empty(0, FACE_CORNER)
 
 
@@ -230,13 +234,12 @@ def axis_lines(bounds: Bounds) -> Lines:
 
 def _chosen_lines(bounds: Bounds) -> Lines:
     """The corners of the box around what is chosen, a fifth of each side."""
-    low, high = bounds
-    corners = np.array([[(low, high)[i >> k & 1][k] for k in range(3)] for i in range(8)])
-    pairs = [(corners[a], corners[a] + (corners[b] - corners[a]) * 0.15) for a, b in _EDGES]
-    pairs += [(corners[b], corners[b] + (corners[a] - corners[b]) * 0.15) for a, b in _EDGES]
+    corners = box_corners(*bounds)
+    pairs = [(corners[a], corners[a] + (corners[b] - corners[a]) * 0.15) for a, b in EDGES]
+    pairs += [(corners[b], corners[b] + (corners[a] - corners[b]) * 0.15) for a, b in EDGES]
     found = np.zeros(len(pairs), LINE)
     found["start"], found["end"] = [a for a, _ in pairs], [b for _, b in pairs]
-    found["shade"], found["width"] = (*rgb_of(theme().now.accent), 255), 1.6
+    found["shade"], found["width"] = (*MARK, 255), 1.6
     return found
 
 

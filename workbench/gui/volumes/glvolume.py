@@ -38,7 +38,23 @@ in vec2 corner;
 out vec2 at;
 void main() { at = corner; gl_Position = vec4(corner, 0.0, 1.0); }
 """
-_FRAGMENT = """#version 130
+LOOKED = """vec4 looked(float tone) { return texture(table, vec2(tone * 255.0 / 256.0 + 0.5 / 256.0, 0.5)); }
+"""
+"""GLSL: the colour and opacity of a tone in a `table`."""
+LIT = """vec3 tint() {  // of a surface: as bright as a surface should be, whatever its value is in the table
+    vec3 found = looked(level).rgb;
+    float most = max(found.r, max(found.g, found.b));
+    return most < 0.02 ? vec3(0.85) : found * (0.9 / most);
+}
+float lit(vec3 p, vec3 along) {
+    vec3 g = slope(p);
+    float size = length(g);
+    return size < 1e-6 ? 1.0 : 0.3 + 0.7 * abs(dot(g / size, along));
+}
+"""
+"""GLSL: a surface's colour at `level`, and how bright a place is by its `slope`; needs LOOKED and `slope`."""
+_FRAGMENT = (
+    """#version 130
 in vec2 at;
 out vec4 colour;
 uniform sampler3D volume;
@@ -55,24 +71,17 @@ uniform int mode;
 uniform sampler2D wall;   // something opaque in the volume: its colours, clear where there is nothing,
 uniform sampler2D depth;  // and its depths, 24 bits in three channels
 uniform int walled;
-vec4 looked(float tone) { return texture(table, vec2(tone * 255.0 / 256.0 + 0.5 / 256.0, 0.5)); }
-vec3 slope(vec3 p) {
+"""
+    + LOOKED
+    + """vec3 slope(vec3 p) {
     vec3 dx = vec3(texel.x, 0, 0), dy = vec3(0, texel.y, 0), dz = vec3(0, 0, texel.z);
     return vec3(texture(volume, p + dx).r - texture(volume, p - dx).r,
                 texture(volume, p + dy).r - texture(volume, p - dy).r,
                 texture(volume, p + dz).r - texture(volume, p - dz).r) / (texel * scale);
 }
-vec3 tint() {  // of a surface: as bright as a surface should be, whatever its value is in the table
-    vec3 found = looked(level).rgb;
-    float most = max(found.r, max(found.g, found.b));
-    return most < 0.02 ? vec3(0.85) : found * (0.9 / most);
-}
-float lit(vec3 p, vec3 along) {
-    vec3 g = slope(p);
-    float size = length(g);
-    return size < 1e-6 ? 1.0 : 0.3 + 0.7 * abs(dot(g / size, along));
-}
-void main() {
+"""
+    + LIT
+    + """void main() {
     vec4 a = back * vec4(at, -1.0, 1.0), b = back * vec4(at, 1.0, 1.0);
     vec3 start = a.xyz / a.w, end = b.xyz / b.w, ray = end - start;
     vec3 low = (lowest - start) / ray, high = (highest - start) / ray;
@@ -123,6 +132,7 @@ void main() {
     colour = vec4(mode == 0 ? sum + clear * hit.rgb : mode == 1 ? mix(sum, hit.rgb, 0.5 * hit.a) : hit.rgb, 1);
 }
 """
+)
 
 
 def table_of(points: Sequence[tuple[float, tuple[int, int, int], float]]) -> NDArray[np.uint8]:

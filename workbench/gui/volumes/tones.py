@@ -37,8 +37,7 @@ class Tones:
     @property
     def words(self) -> str:
         """What to tell a person; empty at full resolution."""
-        step = max(self.steps)
-        return "" if step == 1 else f"shown at {_PARTS.get(step, f'1/{step}')} of its resolution"
+        return thinned(max(self.steps))
 
     def emptied(self) -> Tones:
         """The same without its voxels, once a texture has them: only their number is left."""
@@ -72,6 +71,11 @@ class Tones:
         matrix[:3, :3] = scaled * counts
         matrix[:3, 3] = np.asarray(geometry.origin_mm) - scaled @ np.full(3, 0.5)  # a texel's middle is its voxel's
         return matrix
+
+
+def thinned(step: int) -> str:
+    """What to tell of a volume of which every `step`-th voxel is drawn; empty where all are."""
+    return "" if step == 1 else f"shown at {_PARTS.get(step, f'1/{step}')} of its resolution"
 
 
 def steps_of(shape: tuple[int, ...], spacing_mm: tuple[float, ...], *, most_voxels: int, most_side: int) -> list[int]:

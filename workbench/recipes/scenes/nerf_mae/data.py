@@ -17,7 +17,7 @@ from workbench.core.job import Job
 from workbench.core.problem import InputError
 from workbench.core.scenes import RadianceMeta
 from workbench.engine.scenes import rooms
-from workbench.engine.scenes.boxes import rows_of
+from workbench.engine.scenes.boxrows import rows_of, to_voxels
 
 from .recipe import ROOMS, SUPER, NerfMae, tasks_of
 
@@ -123,26 +123,6 @@ def room(seed: int, stream: Stream, index: int, params: NerfMae) -> Grid:
     return Grid(name, rgba, meta, labels, to_voxels(rows_of(built.boxes().boxes), meta, rgba.shape[:3]), finer)
 
 
-def to_voxels(boxes: Floats, meta: RadianceMeta, sides: Sequence[int]) -> Floats:
-    """Rows (N, 7) of the scene as rows in voxels; voxels are cubes, up to rounding."""
-    low, high = np.asarray(meta.low), np.asarray(meta.high)
-    scale = np.asarray(sides) / (high - low)
-    found = boxes.astype(np.float64).copy()
-    found[:, :3] = (found[:, :3] - low) * scale
-    found[:, 3:6] *= scale
-    return found.astype(np.float32)
-
-
-def from_voxels(boxes: Floats, meta: RadianceMeta, sides: Sequence[int]) -> Floats:
-    """Rows (N, 7) in voxels as rows of the scene."""
-    low, high = np.asarray(meta.low), np.asarray(meta.high)
-    scale = (high - low) / np.asarray(sides)
-    found = boxes.astype(np.float64).copy()
-    found[:, :3] = found[:, :3] * scale + low
-    found[:, 3:6] *= scale
-    return found.astype(np.float32)
-
-
 def preview(slot: str, address: str, values: dict[str, Any]) -> DataPreview:
     """A few grids of a slot: voxels, what is there, boxes."""
     if address != ROOMS.address:
@@ -234,3 +214,39 @@ def counted(grid: Grid) -> NDArray[np.int64]:
         raise InputError("A labelled grid has no labels.", expected="labels", received=grid.name, field="scenes")
     looked = (grid.labels > 0) | (grid.rgba[..., 3] > SEEN_ALPHA)
     return np.where(looked, grid.labels.astype(np.int64), UNCOUNTED)
+
+
+class Drawing:
+    """What objectives share: grids, mirrored and turned.
+
+    What chance does depends on the seed, the step and the grid alone, so a resumed run sees the same.
+    """
+
+    def __init__(self, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
+        self.grids, self.params, self.seed = grids, params, seed
+        self.steps = 0
+
+    @property
+    def examples(self) -> int:
+        return len(self.grids)
+
+    def progress(self, fraction: float) -> None:
+        """Before each step: what chance does next depends on how many there were."""
+        self.steps += 1
+
+    def drawn(self, indices: list[int]) -> list[Grid]:
+        """Grids by their places, as this step sees them."""
+        chosen = [self.grids[index] for index in indices]
+        if not self.params.augment:
+            return chosen
+        return [varied(one, np.random.default_rng((self.seed, self.steps, index)))
+                for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
+
+    def weight(self, batch: dict[str, Any]) -> float:
+        return float(len(batch["grid"]))
+
+    def state(self) -> dict[str, int]:
+        return {"steps": self.steps}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        self.steps = state["steps"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from monai.networks.blocks.dynunet_block import UnetResBlock
@@ -22,20 +22,6 @@ from .data import SEEN_ALPHA
 from .recipe import UNET, UNWEIGHTED, NerfMae
 
 
-class Backbone(Protocol):
-    """What heads stand on: features at some strides, and their decoding to every voxel."""
-
-    widths: tuple[int, ...]
-    strides: tuple[int, ...]
-    out_width: int
-
-    def features(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:
-        """Features (B, C_k, …) of a grid (B, 4, S, S, S), the last ones at `strides`; a U-Net has finer ones before."""
-
-    def decoded(self, features: Sequence[Tensor]) -> Tensor:
-        """Features to (B, out_width, S, S, S)."""
-
-
 class SwinBackbone(nn.Module):
     """The transformer and its decoder, by the names of the pretrained weights."""
 
@@ -50,23 +36,29 @@ class SwinBackbone(nn.Module):
         self.out_width = self.decoder.out_width
 
     def features(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:
+        """Features (B, C_k, …) of a grid (B, 4, S, S, S), the last ones at `strides`."""
         found: list[Tensor] = self.encoder(grid, hidden)
         return found
 
     def decoded(self, features: Sequence[Tensor]) -> Tensor:
+        """Features to (B, out_width, S, S, S)."""
         found: Tensor = self.decoder(features)
         return found
 
 
 class ConvUnet(nn.Module):
-    """A plain U-Net of residual blocks with a skip at every size, as wide as the transformer at equal strides."""
+    """A plain U-Net of residual blocks with a skip at every size, as wide as the transformer at equal strides.
+
+    Its first stride is the greatest power of two within the patch, so that detectors of both look at equal places.
+    """
 
     def __init__(self, params: NerfMae) -> None:
         super().__init__()
         self.out_width = params.width // 2
         self.widths = (params.width, 2 * params.width, 4 * params.width)
-        self.strides = (4, 8, 16)
-        sizes = (params.width // 2, params.width // 2, *self.widths)
+        halvings = params.patch.bit_length() - 1
+        self.strides = (2**halvings, 2 ** (halvings + 1), 2 ** (halvings + 2))
+        sizes = (*(params.width // 2,) * halvings, *self.widths)
         self.stem = UnetResBlock(3, 4, sizes[0], 3, 1, "instance")
         pairs = list(itertools.pairwise(sizes))
         self.downs = nn.ModuleList([UnetResBlock(3, one, other, 3, 2, "instance") for one, other in pairs])
@@ -97,7 +89,8 @@ def numbers(words: str, field: str) -> tuple[int, ...]:
 def make_backbone(params: NerfMae) -> SwinBackbone | ConvUnet:
     """The network that `network` names; raises InputError where the cube is not made of whole tokens."""
     if params.network == UNET:
-        deepest, why = 16, "16"
+        deepest = 4 * 2 ** (params.patch.bit_length() - 1)
+        why = str(deepest)
     else:
         deepest, why = params.patch, "the patch"
     if params.side % deepest:
@@ -136,10 +129,8 @@ class MaskedAutoencoder(nn.Module):
         """
         said = self(grid, hidden).float()
         there = (grid[:, 3] > SEEN_ALPHA) if self.weighted else valid
-        colour = (said[:, :3] - grid[:, :3]).square().sum(1)
         covered = voxel_mask(hidden, self.patch)[None] & valid
-        opacity = (said[:, 3].sigmoid() - grid[:, 3]).square()
-        return _mean(colour, there), _mean(opacity, covered)
+        return restoring_errors(said[:, :3], said[:, 3].sigmoid(), grid, there, covered)
 
     @torch.no_grad()
     def restored(self, grid: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,6 +139,15 @@ class MaskedAutoencoder(nn.Module):
         made = torch.cat([said[:, :3].clamp(0, 1), said[:, 3:].sigmoid()], 1)
         covered = voxel_mask(hidden, self.patch)[None, None]
         return torch.where(covered, torch.zeros_like(grid), grid), torch.where(covered, made, grid)
+
+
+def restoring_errors(rgb: Tensor, alpha: Tensor, grid: Tensor, there: Tensor, covered: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared errors of colour (B, 3, S, S, S) where `there`, summed over channels, and of alpha where `covered`.
+
+    `alpha`, `there` and `covered` are (B, S, S, S), `grid` is (B, 4, S, S, S).
+    """
+    colour = (rgb - grid[:, :3]).square().sum(1)
+    return _mean(colour, there), _mean((alpha - grid[:, 3]).square(), covered)
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

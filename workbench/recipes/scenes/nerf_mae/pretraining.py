@@ -12,58 +12,40 @@ from torch import Tensor, nn
 
 from workbench.engine import rng
 from workbench.engine.devices import Place
-from workbench.engine.scenes.swin3d import block_mask
+from workbench.engine.scenes.swin3d import block_mask, voxel_mask
 from workbench.engine.stages import Stage
 from workbench.engine.training import fit
 
 from . import show
-from .data import Grid, batch_of, varied
-from .networks import MaskedAutoencoder
+from .data import SEEN_ALPHA, Drawing, Grid, batch_of
+from .networks import MaskedAutoencoder, restoring_errors
 from .recipe import NerfMae
 
 LOOKS_AT = 8
 """Held-out grids whose restoration is measured, always with the same masks."""
 
 
-class Restoring:
-    """The objective of pretraining: grids, mirrored and turned, of which one mask hides blocks in the whole batch.
+AVERAGES = 150
+"""At most so many grids without labels make the mean grid: files are read for it."""
 
-    What chance does depends on the seed, the step and the grid alone, so a resumed run sees the same.
-    """
+
+class Restoring(Drawing):
+    """The objective of pretraining: grids, mirrored and turned, of which one mask hides blocks in the whole batch."""
 
     def __init__(self, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
+        super().__init__(grids, params, seed=seed)
         self.model: nn.Module = model
-        self.autoencoder, self.grids, self.params, self.seed = model, grids, params, seed
-        self.steps = 0
-
-    @property
-    def examples(self) -> int:
-        return len(self.grids)
-
-    def progress(self, fraction: float) -> None:
-        """Before each step: what chance does next depends on how many there were."""
-        self.steps += 1
+        self.autoencoder = model
 
     def collate(self, indices: list[int]) -> dict[str, Tensor]:
         """Grids (B, 4, S, S, S), where they are valid (B, S, S, S), and which tokens are hidden (X, Y, Z)."""
-        chosen = [self.grids[index] for index in indices]
-        if self.params.augment:
-            chosen = [varied(one, np.random.default_rng((self.seed, self.steps, index)))
-                      for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
-        return batch_of(chosen, self.params.side) | {"hidden": mask_of(self.params, self.seed * 1_000_003 + self.steps)}
-
-    def weight(self, batch: dict[str, Tensor]) -> float:
-        return float(len(batch["grid"]))
+        return batch_of(self.drawn(indices), self.params.side) | {
+            "hidden": mask_of(self.params, self.seed * 1_000_003 + self.steps)
+        }
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         colour, opacity = self.autoencoder.losses(batch["grid"], batch["hidden"], batch["valid"])
         return (colour + opacity) * len(batch["grid"])
-
-    def state(self) -> dict[str, int]:
-        return {"steps": self.steps}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        self.steps = state["steps"]
 
 
 def mask_of(params: NerfMae, seed: int) -> Tensor:
@@ -73,8 +55,27 @@ def mask_of(params: NerfMae, seed: int) -> Tensor:
     return block_mask((tokens, tokens, tokens), params.block, params.mask_share, chance)
 
 
+def mean_grid(grids: Sequence[Grid], side: int) -> Tensor:
+    """What is known without looking, (4, S, S, S): each place's mean alpha, and mean colour where it is seen."""
+    total, opaque, seen = torch.zeros(4, side, side, side), torch.zeros(side, side, side), torch.zeros(side, side, side)
+    valid = torch.zeros(side, side, side)
+    for at in range(min(AVERAGES, len(grids))):
+        batch = batch_of([grids[at]], side)
+        grid, there = batch["grid"][0].float(), batch["grid"][0, 3] > SEEN_ALPHA
+        total[:3] += grid[:3] * there
+        seen += there
+        opaque += grid[3] * batch["valid"][0]
+        valid += batch["valid"][0]
+    total[:3] /= seen.clamp(min=1)
+    total[3] = opaque / valid.clamp(min=1)
+    return total
+
+
 class Watcher:
-    """Restores held-out grids while pretraining goes on; masks never change, whatever share training hides."""
+    """Restores held-out grids while pretraining goes on; masks never change, whatever share training hides.
+
+    What is not below the errors of the mean grid has learned no more than where walls are.
+    """
 
     def __init__(self, job: Stage, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae,
                  place: Place) -> None:  # fmt: skip
@@ -82,6 +83,18 @@ class Watcher:
         self.grids = [grids[at] for at in range(min(LOOKS_AT, len(grids)))]
         fixed = params.replace(mask_share=0.75)
         self.masks = [mask_of(fixed, 2024 + at) for at in range(len(self.grids))]
+
+    def unseeing(self, unlabelled: Sequence[Grid]) -> tuple[float, float]:
+        """Errors of colour and of opacity, over the same voxels, of who says the mean grid for every held-out one."""
+        mean, sums = mean_grid(unlabelled, self.params.side)[None], np.zeros(2)
+        for one, mask in zip(self.grids, self.masks, strict=True):
+            batch = batch_of([one], self.params.side)
+            grid = batch["grid"].float()
+            covered = voxel_mask(mask, self.params.patch)[None] & batch["valid"]
+            errors = restoring_errors(mean[:, :3], mean[:, 3], grid, grid[:, 3] > SEEN_ALPHA, covered)
+            sums += [float(error) for error in errors]
+        colour, opacity = sums / len(self.grids)
+        return float(colour), float(opacity)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> float:
@@ -127,6 +140,9 @@ def pretrain(stage: Stage, unlabelled: Sequence[Grid], held_out: Sequence[Grid],
     counts = [sum(one.numel() for one in part.parameters()) for part in (model.encoder, model.decoder)]
     stage.log(f"Encoder of {counts[0]:,} parameters, decoder of {counts[1]:,}.")
     watcher = Watcher(stage, model, held_out, params, place)
+    colour, opacity = watcher.unseeing(unlabelled)
+    stage.log(f"The mean grid, which sees nothing, errs by {colour:.4f} (colour) and {opacity:.4f} (opacity) on "
+              "held-out grids; a network that does no better has not learned of things yet.")  # fmt: skip
     result = fit(stage, Restoring(model, unlabelled, params, seed=stage.seed), params, place=place,
                  evaluate=watcher.evaluate, better="low")  # fmt: skip
     watcher.show()

@@ -127,7 +127,8 @@ def tasks_of(params: NerfMae) -> tuple[str, ...]:
 # (2e-3) 0.051 and 0.016. Yet with those weights mIoU is 0.399 and AP25 0.670 at 2e-3 (0.402 with the encoder alone),
 # and from 4 labelled rooms 0.366 and 0.475 against 0.370 and 0.607 from random weights. Pretraining did not help here
 # but at the start: after 50 of 200 steps validation rooms' mIoU is 0.315 against 0.263. Both rates are tried in every
-# arm, and the start is reported.
+# arm, and the start is reported. What was looked for as the cause stands in decisions/radiance-grid-pretraining.md;
+# nothing was set by it.
 DESK = NerfMae(learning_rate=2e-3)
 _ARM = DESK.replace(keep_model=False, second_rate=5e-3)
 _SCRATCH, _MAE = "scratch", "MAE"

@@ -16,9 +16,10 @@ from workbench.core.job import Job
 from workbench.core.kinds import Boxes, ImageGrid, Outcomes, RadianceGrid, Table
 from workbench.core.scenes import Box, BoxesDoc, RadianceMeta
 from workbench.engine.scenes.boxes import Scene
+from workbench.engine.scenes.boxrows import from_voxels
 
 from . import above
-from .data import Grid, from_voxels
+from .data import Grid
 from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 
 SHOWN_GRIDS = 3

@@ -16,7 +16,7 @@ from workbench.engine.devices import Place
 from workbench.engine.scenes import boxes as bx
 from workbench.engine.scenes import detection as dt
 
-from .data import UNCOUNTED, Grid, batch_of, counted, varied
+from .data import UNCOUNTED, Drawing, Grid, batch_of, counted
 from .networks import ConvUnet, Detector, Labeller, Refiner, SwinBackbone
 from .recipe import BOXES, LABELS, SUPER, NerfMae
 
@@ -44,39 +44,20 @@ class Task(Protocol):
         """The number by which weights and rates are chosen; higher is better."""
 
 
-class Learning:
-    """The objective of a task's training; what chance does hangs on the seed, the step and the grid alone."""
+class Learning(Drawing):
+    """The objective of a task's training."""
 
     def __init__(self, task: Task, model: nn.Module, grids: Sequence[Grid], params: NerfMae, *, seed: int) -> None:
-        self.task, self.model, self.grids, self.params, self.seed = task, model, grids, params, seed
-        self.steps = 0
-
-    @property
-    def examples(self) -> int:
-        return len(self.grids)
-
-    def progress(self, fraction: float) -> None:
-        """Before each step: what chance does next depends on how many there were."""
-        self.steps += 1
+        super().__init__(grids, params, seed=seed)
+        self.task, self.model = task, model
 
     def collate(self, indices: list[int]) -> dict[str, Any]:
-        chosen = [self.grids[index] for index in indices]
-        if self.params.augment:
-            chosen = [varied(one, np.random.default_rng((self.seed, self.steps, index)))
-                      for one, index in zip(chosen, indices, strict=True)]  # fmt: skip
-        return batch_of(chosen, self.params.side, upscale=self.params.upscale if self.task.name == SUPER else 1)
-
-    def weight(self, batch: dict[str, Any]) -> float:
-        return float(len(batch["grid"]))
+        return batch_of(
+            self.drawn(indices), self.params.side, upscale=self.params.upscale if self.task.name == SUPER else 1
+        )
 
     def loss(self, batch: dict[str, Any]) -> Tensor:
         return self.task.loss(self.model, batch) * len(batch["grid"])
-
-    def state(self) -> dict[str, int]:
-        return {"steps": self.steps}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        self.steps = state["steps"]
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from workbench.core.fields import FieldFrame, FieldLook
 from workbench.core.job import Job
 from workbench.core.kinds import Cameras, Frame, ImageGrid, Mesh, Outcomes, Points, RadianceGrid
 from workbench.core.scenes import CamerasDoc, Viewpoint
-from workbench.engine.scenes import fieldexport
+from workbench.engine.scenes import fieldexport, gridfiles
 from workbench.engine.scenes.fieldlive import backdrop_of, progressive, shaded_depth
 from workbench.engine.scenes.fieldrendering import normals
 from workbench.engine.scenes.fieldtraining import Learner, Seen
@@ -85,7 +85,7 @@ def take_away(job: Job, learner: Learner, params: RadianceField, doc: CamerasDoc
     grid, meta = fieldexport.extract(field, poses, params.longest, told=job.progress)
     meta = msgspec.structs.replace(meta, title=f"{params.field} field")
     job.artifact("grid", RadianceGrid, grid, meta=msgspec.to_builtins(meta))
-    fieldexport.write_npz(job.model_folder() / "grid.npz", grid, meta)
+    gridfiles.write_grid(job.model_folder() / "grid.npz", grid, meta)
     opacity = fieldexport.opacity(grid, meta)
     level = SURFACE
     if opacity.max() <= SURFACE:

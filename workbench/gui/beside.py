@@ -1,4 +1,4 @@
-"""The panels beside a film: as many as leave the film room; the one shown last stays."""
+"""The panels beside a film or a scene: as many as leave it room; the one shown last stays."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from workbench.gui.theme import theme
 
-LEAST_PX = 320
-"""The film gets no narrower for a panel."""
-
 
 class Beside(QObject):
-    """Watches the panels of a row whose first widget is the film."""
+    """Watches the panels of a row on a page that are beside what the page is about, which needs `least_px` across.
+
+    Where `places` are given, these get no narrower than they can be either.
+    """
 
     crowded_out = Signal()
     """A panel was hidden for want of room."""
 
-    def __init__(self, page: QWidget, row: QHBoxLayout) -> None:
+    def __init__(self, page: QWidget, row: QHBoxLayout, least_px: int, places: QWidget | None = None) -> None:
         super().__init__(page)
-        self._page, self._row = page, row
+        self._page, self._row, self._least_px, self._places = page, row, least_px, places
         self._panels: list[QWidget] = []
         page.installEventFilter(self)
 
@@ -30,12 +30,17 @@ class Beside(QObject):
         panel.installEventFilter(self)
 
     def fit(self) -> None:
-        """Hide panels, the one shown first before others, until the film has room."""
+        """Hide panels, the one shown first before others, until the page has room."""
         shown = [one for one in self._panels if not one.isHidden()]
         # The row itself is laid out anew only after its page has been.
-        room = self._page.width() - 2 * self._row.geometry().x()
+        column = self._page.layout()
+        margins = column.contentsMargins() if column is not None else self._page.contentsMargins()
+        room = self._page.width() - margins.left() - margins.right()
+        least = theme().pixels(self._least_px)
+        if self._places is not None:
+            least = max(least, self._places.minimumSizeHint().width())
         many = len(shown)
-        while len(shown) > 1 and room - sum(self._wide(one) for one in shown) < theme().pixels(LEAST_PX):
+        while len(shown) > 1 and room - sum(self._wide(one) for one in shown) < least:
             shown.pop(0).hide()
         if len(shown) < many:
             self.crowded_out.emit()
