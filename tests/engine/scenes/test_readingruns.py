@@ -9,8 +9,8 @@ import pytest
 from workbench.core import events as ev
 from workbench.core.problem import InputError
 from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, RadianceMeta
+from workbench.engine.scenes.gridfiles import write_grid
 from workbench.engine.scenes.reading import read_scene
-from workbench.engine.scenes.writinggrids import save_grid
 
 META = RadianceMeta((-1, -1, -1), (1, 1, 2), "relu")
 PLY = (
@@ -79,7 +79,7 @@ def test_that_a_kept_field_without_its_run_comes_with_its_grid(tmp_path):
     (folder / "field.json").write_text('{"low": [0, 0, 0], "high": [1, 1, 1]}')
     (alone,) = read_scene(folder, tmp_path / "cache").things
     assert alone.thing.grid == "" and alone.thing.field == str(folder)
-    save_grid(folder / "grid.npz", np.full((2, 3, 4, 4), 0.5, np.float32), META)
+    write_grid(folder / "grid.npz", np.full((2, 3, 4, 4), 0.5, np.float32), META)
     (one,) = read_scene(folder, tmp_path / "cache").things
     assert one.thing.shape == (2, 3, 4) and one.thing.meta.high == META.high and one.thing.field == str(folder)
     assert np.load(one.thing.grid).shape == (2, 3, 4, 4)

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import RadianceMeta
-from workbench.engine.scenes.writinggrids import save_grid
+from workbench.engine.scenes.gridfiles import write_grid
 from workbench.recipes.scenes.nerf_mae.recipe import NerfMae
 from workbench.recipes.scenes.nerf_mae.serve import _grid
 
@@ -16,7 +16,7 @@ def test_that_a_large_grid_is_made_coarser_in_its_own_box_only_where_that_is_ask
     rgba = np.zeros((20, 9, 4, 4), np.float32)
     rgba[4:6, 2:4, :2] = (1, 0.5, 0, 1)
     path = tmp_path / "room.npz"
-    save_grid(path, rgba, RadianceMeta((0, 0, 0), (20, 9, 4), "alpha"))
+    write_grid(path, rgba, RadianceMeta((0, 0, 0), (20, 9, 4), "alpha"))
     params = NerfMae(side=8)
     with pytest.raises(InputError, match="larger than the cube"):
         _grid({"grid": str(path)}, params)

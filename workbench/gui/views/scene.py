@@ -107,8 +107,13 @@ class SceneView(View):
         self.scene_button.setParent(self.canvas)
         self.scene_button.move(4, 4)  # the axes stand at the right
         self.scene_button.hide()
+        self.recolour()
         self.set_body(self.canvas)
         self.setFocusProxy(self.canvas)
+
+    def recolour(self) -> None:
+        """The canvas is black in both themes; the button brings its ground along."""
+        self.scene_button.setStyleSheet(f"background: {self.tokens.surface}; border-radius: 4px")
 
     def open_in_scene(self) -> None:
         """Put this artifact into the scene of the 3D page, under the run's own file; nothing of the run is altered."""
