@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.plugins.fixtures import end_worker, ended, until
+from tests.plugins.fixtures import end_worker, ended, keep_readings, lend_readings, until
 from workbench.cli.main import main
 from workbench.core import documents
 from workbench.core import events as ev
@@ -24,7 +25,7 @@ from workbench.core.settings import Settings
 from workbench.core.video import ClipsMeta
 from workbench.recipes import recipes
 from workbench.runner.local import LocalRunner
-from workbench.store.home import open_home
+from workbench.store.home import Home, open_home
 from workbench.store.index import Index
 from workbench.store.runfolder import RunConfig, RunFolder, create_run
 from workbench.worker.execute import execute
@@ -60,9 +61,14 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The smoke run of a recipe, done by a real worker."""
     recipe = recipes()[request.param]
     home = open_home(tmp_path_factory.mktemp("contracts") / "home with spaces")
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "read-once"
+    lend_readings(shared, home)
     runner = LocalRunner(home, client="contracts")
     folder = runner.submit(_smoke(recipe))
-    yield Trained(recipe, runner, folder, ended(folder))
+    state = ended(folder)
+    keep_readings(home, shared)
+    yield Trained(recipe, runner, folder, state)
     end_worker(home)
     runner.close()
 
@@ -153,8 +159,9 @@ def test_that_a_cancelled_run_ends_and_the_worker_goes_on(trained: Trained) -> N
 
 
 def test_that_a_run_that_was_stopped_and_resumed_has_the_numbers_of_one_that_was_not(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, home: Home
 ) -> None:
+    lend_readings(trained.runner.home.cache, home)
     config = trained.folder.config()
     folder = create_run(tmp_path, config)
     control = Control()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -81,6 +82,28 @@ def still_there(processes: Iterable[psutil.Process], *, within_s: float) -> list
             break
         time.sleep(0.01)
     return left
+
+
+READ_ONCE = ("reading", "samples")
+"""Caches of what is read of the installed packages, which takes seconds and is the same for every home."""
+
+
+def lend_readings(shared: Path, home: Home) -> None:
+    """Give a new home what another one has read of the installed packages."""
+    _link(shared, home.cache)
+
+
+def keep_readings(home: Home, shared: Path) -> None:
+    """Keep what a home has read for others; files are complete once they have their names."""
+    _link(home.cache, shared)
+
+
+def _link(source: Path, target: Path) -> None:
+    for name in READ_ONCE:
+        for file in (source / name).glob("*.json"):
+            (target / name).mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.link(file, target / name / file.name)
 
 
 def _goes_on(process: psutil.Process) -> bool:
