@@ -292,8 +292,11 @@ class MainWindow(QMainWindow):
         self.link.deliver(self.link.runner.shutdown(now=True), owner=self)
 
     def _shown(self, run: str) -> bool:
-        pages = (page for page in self.pages.values() if isinstance(page, RecipePage))
-        return run in self._attached or any(page.model and page.model.folder.id == run for page in pages)
+        return run in self._attached or any(
+            page.model and page.model.folder.id == run if isinstance(page, RecipePage) else
+            isinstance(page, PageFrame) and page.shows(run)
+            for page in self.pages.values()
+        )  # fmt: skip
 
     def _reattach(self, run: str) -> None:
         """A run that goes on without a page: show it, once, where nothing else is being shown."""
@@ -304,7 +307,8 @@ class MainWindow(QMainWindow):
     def _reattached(self, folder: RunFolder, recipe: str) -> None:
         page = self.pages.get(f"recipe:{recipe}")
         here = self.stack.currentWidget()
-        first = len(self._attached) == 1 and not (isinstance(here, PageFrame) and here.occupied)
+        followed = any(isinstance(one, PageFrame) and one.shows(folder.id) for one in self.pages.values())
+        first = len(self._attached) == 1 and not followed and not (isinstance(here, PageFrame) and here.occupied)
         if first and recipe in self.recipes and not (isinstance(page, RecipePage) and page.busy):
             self._show_run(folder, recipe)
 

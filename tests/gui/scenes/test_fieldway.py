@@ -102,6 +102,7 @@ def test_that_a_growing_field_is_asked_of_its_run_only_while_the_page_is_seen(qt
     page.scene.look_from(msgspec.structs.replace(page.scene.view, height_deg=33.0))
     qtbot.wait(150)
     assert not asked_path(run, "view").exists()
+    assert page.shows(run.name) and page.window().recipe_page() is None  # its place is the scene
     page.window().open_page("scenes")
     qtbot.waitUntil(lambda: asked_path(run, "view").exists(), timeout=WITHIN_MS)
     assert asked.read(FieldLook).view.height_deg == 33.0

@@ -76,6 +76,10 @@ class PageFrame(QWidget):
         """Whether somebody works here on something that no run may push aside."""
         return False
 
+    def shows(self, _run: str) -> bool:
+        """Whether a run of this id is followed here, so that it needs no page of its recipe."""
+        return False
+
     def works(self) -> list[PageWork]:
         """What goes on in the page itself and would end with the window."""
         return []

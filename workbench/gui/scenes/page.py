@@ -132,6 +132,10 @@ class ScenesPage(FilesPage):
         """Whether something stands in the scene."""
         return self.viewing
 
+    def shows(self, run: str) -> bool:
+        """Whether a run's field stands in the scene."""
+        return any(Path(getattr(one.thing, "field", "")).name == run for one in self.scene.nodes.values())
+
     def works(self) -> list[PageWork]:
         """What would end with the window."""
         asking, filming = self.exporting.asking, self.filming
