@@ -10,11 +10,13 @@ import pytest
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from pytestqt.qtbot import QtBot
 
+from tests.plugins.fixtures import end_worker
 from workbench.app import make_window
 from workbench.core.problem import InputError
 from workbench.gui import actions
 from workbench.gui.theme import theme
 from workbench.gui.window import MainWindow
+from workbench.runner.local import LocalRunner
 from workbench.runner.scripted import ScriptedRunner
 from workbench.store.home import Home
 
@@ -83,3 +85,16 @@ def open_window(qtbot: QtBot, home: Home, scripted: ScriptedRunner) -> Iterator[
     for window in windows:
         window.leave_quietly()
         window.deleteLater()
+
+
+@pytest.fixture
+def worker_window(qtbot: QtBot, home: Home) -> Iterator[MainWindow]:
+    """A window with a real worker, which ends with it."""
+    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
+    window.resize(1366, 768)
+    window.show()
+    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=120_000)
+    yield window
+    window.leave_quietly()
+    end_worker(home)
+    window.deleteLater()

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.fixtures import end_worker
-from workbench.app import make_window
 from workbench.core.filmwriter import VideoWriter
 from workbench.core.spans import LabelledSpan, spans_of
 from workbench.engine.video.clipsets import read_list
 from workbench.engine.video.motions import clips
-from workbench.runner.local import LocalRunner
 
 WITHIN_MS = 120_000
 RATE, EACH = 8, 8
@@ -33,20 +30,9 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def window(qtbot, home):
-    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
-    window.resize(1366, 768)
-    window.show()
-    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=WITHIN_MS)
-    yield window
-    window.leave_quietly()
-    end_worker(home)
-    window.deleteLater()
-
-
-@pytest.fixture
-def page(window, moving, qtbot):
+def page(worker_window, moving, qtbot):
     """The film is open, and the models are listed."""
+    window = worker_window
     page = window.open_page("films")
     page.open_paths([str(moving)])
     qtbot.waitUntil(lambda: page.viewing and page.index_complete and page.labelling.ready, timeout=WITHIN_MS)
@@ -78,7 +64,8 @@ def test_that_a_real_worker_names_what_is_in_a_film_and_shows_where(page, qtbot)
 
 
 @pytest.mark.slow
-def test_that_labelled_spans_train_a_model_that_recognises_the_film(window, page, qtbot):
+def test_that_labelled_spans_train_a_model_that_recognises_the_film(worker_window, page, qtbot):
+    window = worker_window
     spans = [LabelledSpan(MOTIONS[at % 2], float(at), at + 1.0) for at in range(12)]
     work = page.recognising
     page.labelling.strip.put(MOTIONS[0], 0.0, 1.0)

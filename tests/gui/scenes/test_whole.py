@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from tests.plugins.fixtures import end_worker
-from workbench.app import make_window
-from workbench.runner.local import LocalRunner
 
 WITHIN_MS = 120_000
 COUNT = 400
-
-
-@pytest.fixture
-def window(qtbot, home):
-    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
-    window.resize(1366, 768)
-    window.show()
-    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=WITHIN_MS)
-    yield window
-    window.leave_quietly()
-    end_worker(home)
-    window.deleteLater()
 
 
 def write_ply(path, points):
@@ -38,7 +21,8 @@ def read_ply(path):
     return np.asarray(trimesh.load(path).vertices)
 
 
-def test_that_a_file_is_read_cropped_written_and_kept(window, qtbot, tmp_path):
+def test_that_a_file_is_read_cropped_written_and_kept(worker_window, qtbot, tmp_path):
+    window = worker_window
     page = window.open_page("scenes")
     points = np.random.default_rng(0).random((COUNT, 3)) * 10 + [412_000, 5_403_000, 300]
     source = tmp_path / "scan.ply"

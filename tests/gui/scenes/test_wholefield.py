@@ -7,25 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.plugins.fixtures import end_worker
-from workbench.app import make_window
 from workbench.gui.scenes import fieldlearning
-from workbench.runner.local import LocalRunner
 from workbench.store.asked import is_over
 
 WITHIN_MS = 120_000
-
-
-@pytest.fixture
-def window(qtbot, home):
-    window = make_window(home, demo=False, make_runner=lambda: LocalRunner(home, client="test"))
-    window.resize(1366, 768)
-    window.show()
-    qtbot.waitUntil(lambda: window.link.state.pid > 0, timeout=WITHIN_MS)
-    yield window
-    window.leave_quietly()
-    end_worker(home)
-    window.deleteLater()
 
 
 def photographs(folder: Path) -> Path:
@@ -39,7 +24,8 @@ def photographs(folder: Path) -> Path:
 
 
 @pytest.mark.slow  # a worker, photographs, a run and its field
-def test_that_photographs_become_a_field_in_the_scene_and_a_grid(window, qtbot, tmp_path, monkeypatch):
+def test_that_photographs_become_a_field_in_the_scene_and_a_grid(worker_window, qtbot, tmp_path, monkeypatch):
+    window = worker_window
     monkeypatch.setattr(fieldlearning, "PRESET", "smoke")
     page = window.open_page("scenes")
     source = photographs(tmp_path / "room")
