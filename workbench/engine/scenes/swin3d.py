@@ -44,6 +44,12 @@ def positions(sides: Sides, width: int) -> Tensor:
     return torch.cat(parts, -1).float()
 
 
+@functools.lru_cache(maxsize=16)
+def _positions_on(sides: Sides, width: int, device: str) -> Tensor:
+    """Positions where they are added: a copy from the host in each pass would make a GPU wait."""
+    return positions(sides, width).to(device)
+
+
 def block_mask(tokens: Sides, block: int, share: float, chance: torch.Generator) -> Tensor:
     """Which tokens are hidden, (X, Y, Z) bool: each block of `block`³ tokens with probability `share`.
 
@@ -179,7 +185,7 @@ class Swin3d(nn.Module):
         """Tokens (B, X/p, Y/p, Z/p, C) with their positions; hidden ones are the mask's token and carry no position."""
         tokens = self.embed_norm(self.embed(grid).permute(0, 2, 3, 4, 1))
         sides = (tokens.shape[1], tokens.shape[2], tokens.shape[3])
-        tokens = tokens + positions(sides, self.width).to(tokens)
+        tokens = tokens + _positions_on(sides, self.width, str(tokens.device)).to(tokens)
         return tokens if hidden is None else torch.where(hidden[None, ..., None], self.mask_token.to(tokens), tokens)
 
     def forward(self, grid: Tensor, hidden: Tensor | None = None) -> list[Tensor]:

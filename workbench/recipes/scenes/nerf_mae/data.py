@@ -19,7 +19,7 @@ from workbench.core.scenes import RadianceMeta
 from workbench.engine.scenes import rooms
 from workbench.engine.scenes.boxrows import rows_of, to_voxels
 
-from .recipe import ROOMS, SUPER, NerfMae, tasks_of
+from .recipe import NONE, ROOMS, SUPER, NerfMae, tasks_of
 
 if TYPE_CHECKING:
     from .going_on import Before
@@ -76,7 +76,7 @@ def load(job: Job, params: NerfMae, before: Before | None = None) -> Grids:
     Without pretraining no grid is read for it.
     """
     unlabelled, labelled = (job.inputs.get(slot) or ROOMS.address for slot in ("grids", "scenes"))
-    pretrains = params.pretrain != "none" and before is None
+    pretrains = params.pretrain != NONE and before is None
     parts: Sequence[Sequence[Grid]]
     names: tuple[str, ...] = rooms.LABELS
     if labelled == ROOMS.address:

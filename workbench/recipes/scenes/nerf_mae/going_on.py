@@ -1,4 +1,4 @@
-"""A pretrained network is taken from a model that an earlier run of this recipe kept; that model stays as it is."""
+"""Pretrained networks that a run begins with: one that an earlier run of this recipe kept, or a shipped one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from workbench.core.params import values_of
+from workbench.engine.backbone_folders import STARTERS
 from workbench.engine.medical.kept import card_of, refused
+
+from .recipe import SHIPPED
 
 if TYPE_CHECKING:
     from .recipe import NerfMae
@@ -22,6 +25,8 @@ SHAPE = ("patch", "width", "depths", "heads", "window")
 ALSO = ("network", "side", "boxes", "pyramid", "proposals", "candidates", "upscale")
 """Knobs that a task's network hangs on as well."""
 Before = dict[str, Tensor]
+STARTER = "radiance-encoder"
+"""The shipped network; starter.py made it."""
 
 
 def shape_of(params: NerfMae) -> dict[str, Any]:
@@ -30,18 +35,28 @@ def shape_of(params: NerfMae) -> dict[str, Any]:
     return {name: values[name] for name in (*SHAPE, *ALSO)}
 
 
-def read(params: NerfMae) -> Before:
-    """The pretrained weights at `continue_from`; raises InputError, on that field, naming everything that differs."""
-    folder = Path(params.continue_from).expanduser()
-    if not (folder / "workbench.json").is_file() and (folder / "model" / "workbench.json").is_file():
-        folder = folder / "model"
+def read(params: NerfMae) -> Before | None:
+    """The pretrained weights that are taken, from `continue_from` or shipped; None where a run begins without.
+
+    Raises InputError, on that field, naming everything that differs.
+    """
+    if params.continue_from:
+        folder = Path(params.continue_from).expanduser()
+        if not (folder / "workbench.json").is_file() and (folder / "model" / "workbench.json").is_file():
+            folder = folder / "model"
+        return _read(folder, params, "Set them as the model has them, or begin anew with an empty path.")
+    if params.pretrain != SHIPPED:
+        return None
+    return _read(STARTERS / STARTER, params, "Set them as the shipped network has them, or pretrain here.")
+
+
+def _read(folder: Path, params: NerfMae, fix: str) -> Before:
     told = card_of(folder, NAME).get("knobs", {})
     values = values_of(params)
     differ = [name for name in SHAPE if told.get(name) != values[name]]
     if differ:
         expected, received = (", ".join(f"{name} {one.get(name)}" for name in differ) for one in (told, values))
-        raise refused("This model has another network, so its weights do not fit.", expected, received,
-                      "Set them as the model has them, or begin anew with an empty path.")  # fmt: skip
+        raise refused("The pretrained network has another shape, so its weights do not fit.", expected, received, fix)
     try:
         return dict(load_file(folder / FILE))
     except (OSError, SafetensorError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.core.job import Job
 from workbench.engine import rng
 from workbench.engine.devices import Place
 from workbench.engine.scenes.swin3d import block_mask, voxel_mask
@@ -77,7 +78,7 @@ class Watcher:
     What is not below the errors of the mean grid has learned no more than where walls are.
     """
 
-    def __init__(self, job: Stage, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae,
+    def __init__(self, job: Job, model: MaskedAutoencoder, grids: Sequence[Grid], params: NerfMae,
                  place: Place) -> None:  # fmt: skip
         self.job, self.model, self.params, self.place = job, model, params, place
         self.grids = [grids[at] for at in range(min(LOOKS_AT, len(grids)))]
@@ -147,3 +148,16 @@ def pretrain(stage: Stage, unlabelled: Sequence[Grid], held_out: Sequence[Grid],
                  evaluate=watcher.evaluate, better="low")  # fmt: skip
     watcher.show()
     return model, math.nan if result.best_value is None else result.best_value
+
+
+def restored(job: Job, state: dict[str, Tensor], held_out: Sequence[Grid], params: NerfMae, place: Place) -> None:
+    """Measure and show what a network that was pretrained before makes of hidden blocks of held-out grids."""
+    model = MaskedAutoencoder(params)
+    own = model.state_dict()
+    if missing := sorted(own.keys() - state.keys()):
+        job.log(f"This network restores nothing: it lacks {len(missing)} tensors, such as {missing[0]}.")
+        return
+    model.load_state_dict({name: state[name] for name in own})
+    watcher = Watcher(job, model.to(place.device), held_out, params, place)
+    watcher.evaluate(0)
+    watcher.show()

@@ -15,6 +15,7 @@ from workbench.core.recipe import SCENES, Paper, recipe
 
 MAE: Literal["NeRF-MAE"] = "NeRF-MAE"
 UNWEIGHTED: Literal["without opacity weighting"] = "without opacity weighting"
+SHIPPED: Literal["shipped encoder"] = "shipped encoder"
 NONE: Literal["none"] = "none"
 SWIN: Literal["Swin"] = "Swin"
 UNET: Literal["conv U-Net"] = "conv U-Net"
@@ -28,15 +29,17 @@ _NAMES = {"task": (LABELS, BOTH, ALL)}
 _FINDS = {"task": (BOXES, BOTH, ALL)}
 _REFINES = {"task": (SUPER, ALL)}
 _MASKS = {"pretrain": PRETRAINED}
+_TAKES = {"pretrain": (*PRETRAINED, SHIPPED)}
 _ATTENDS = {"network": (SWIN,)}
 
 
 class NerfMae(Training):
     """Knobs of both phases; those of every training belong to the pretraining."""
 
-    pretrain: Literal["NeRF-MAE", "without opacity weighting", "none"] = knob(
+    pretrain: Literal["NeRF-MAE", "without opacity weighting", "shipped encoder", "none"] = knob(
         MAE, "How the network learns without labels: colours of what is there and opacity of what is hidden; colours "
-        "of all voxels alike; or not at all", label="Pretraining",
+        "of all voxels alike; not here, as one that has learned from 4,000 rooms is taken; or not at all",
+        label="Pretraining",
     )  # fmt: skip
     task: Literal["labels", "boxes", "labels and boxes", "super-resolution", "all"] = knob(
         BOTH, "What is then learned from few grids: each voxel's class, boxes around things, a finer grid"
@@ -48,16 +51,19 @@ class NerfMae(Training):
     learning_rate: float = knob(1e-3, "Pretraining's step size at its peak", low=1e-7, high=1.0, log=True, when=_MASKS)
     mask_share: float = knob(0.75, "Share of the blocks that are hidden", low=0.1, high=0.9, when=_MASKS,
                              label="Mask ratio")  # fmt: skip
-    block: int = knob(1, "Edge of a hidden block", low=1, high=16, unit="tokens", when=_MASKS)
+    block: int = knob(2, "Edge of a hidden block", low=1, high=16, unit="tokens", when=_MASKS)
     shots: int = knob(16, "Labelled grids to learn the task from", low=1, high=100_000, unit="grids")
     fine_steps: int = knob(200, "Steps of the task's training", low=1, high=10_000_000)
-    fine_rate: float = knob(2e-3, "The task's step size at its peak", low=1e-7, high=1.0, log=True)
+    fine_rate: float = knob(5e-3, "The task's step size at its peak", low=1e-7, high=1.0, log=True)
     boxes: Literal["aligned", "turned"] = knob("aligned", "Boxes along the axes, or turned about z", when=_FINDS,
                                                label="Box kind")  # fmt: skip
     side: int = knob(32, "Edge of the cube that grids are filled up to; grids must not be larger", low=8, high=512,
                      unit="voxels")  # fmt: skip
     second_rate: float = knob(
         0.0, "A second step size to try; the validation grids choose. 0 tries none", low=0.0, high=1.0, more=True
+    )
+    box_rate: float = knob(
+        2e-3, "The step size for boxes; 0 takes the task's", low=0.0, high=1.0, more=True, when=_FINDS
     )
     network: Literal["Swin", "conv U-Net"] = knob(SWIN, "The network; a plain U-Net is not pretrained", more=True)
     weights: str = knob(
@@ -71,15 +77,15 @@ class NerfMae(Training):
     density: Literal["as the files say", "alpha", "relu", "exp"] = knob(
         "as the files say", "What densities of own grids mean where a file does not say it", more=True
     )
-    patch: int = knob(4, "Edge of the cube that becomes one token", low=2, high=16, unit="voxels", more=True)
+    patch: int = knob(2, "Edge of the cube that becomes one token", low=2, high=16, unit="voxels", more=True)
     width: int = knob(24, "Width of the first stage; a multiple of 6 and of its heads", low=6, high=384, more=True)
     depths: str = knob("2, 2, 2", "Blocks of each stage", more=True, when=_ATTENDS)
     heads: str = knob("3, 6, 12", "Attention heads of each stage", more=True, when=_ATTENDS)
     window: int = knob(4, "Edge of an attention window", low=2, high=8, unit="tokens", more=True, when=_ATTENDS)
     drop_path: float = knob(0.0, "How often the deepest block is passed over in training", low=0.0, high=0.9, more=True,
                             when=_ATTENDS)  # fmt: skip
-    transfer: Literal["encoder and decoder", "encoder"] = knob(
-        "encoder and decoder", "What of the pretrained network the voxel tasks begin with", more=True, when=_MASKS
+    transfer: Literal["encoder", "encoder and decoder"] = knob(
+        "encoder", "What of the pretrained network the voxel tasks begin with", more=True, when=_TAKES
     )
     fine_batch: int = knob(4, "Grids per step of the task's training", low=1, high=1024, unit="grids", more=True)
     augment: bool = knob(True, "Grids are mirrored and turned by 90°, each with probability 0.5", more=True)
@@ -120,27 +126,21 @@ def tasks_of(params: NerfMae) -> tuple[str, ...]:
     return {BOTH: (LABELS, BOXES), ALL: (LABELS, BOXES, SUPER)}.get(params.task, (params.task,))
 
 
-# Seen on seed 90 alone, which the claim does not use; 16 labelled rooms, weights chosen by validation rooms. From
-# random weights mIoU (mean over rooms) of test rooms is 0.399 at 2e-3 and 0.421 at 5e-3, AP25 0.701 at 2e-3. After
-# 300 steps of pretraining (rate 1e-3) they are 0.402 and 0.704 at 2e-3; after 300 at 5e-3, mIoU is 0.398 at 5e-3.
-# Restoring is far from learned then: held-out errors of colour and opacity are 0.078 and 0.048, after 1,200 steps
-# (2e-3) 0.051 and 0.016. Yet with those weights mIoU is 0.399 and AP25 0.670 at 2e-3 (0.402 with the encoder alone),
-# and from 4 labelled rooms 0.366 and 0.475 against 0.370 and 0.607 from random weights. Pretraining did not help here
-# but at the start: after 50 of 200 steps validation rooms' mIoU is 0.315 against 0.263. Both rates are tried in every
-# arm, and the start is reported. What was looked for as the cause stands in decisions/radiance-grid-pretraining.md;
-# nothing was set by it.
+# Chosen on rooms of seeds 90 and 91, which the claim does not use, alike for all arms: tokens of 2 voxels (of 4, the
+# same labelled rooms give less from random weights and with pretraining), 5e-3 for classes and 2e-3 for boxes (best of
+# these two for the scratch and for the pretrained network). The decoder is left behind: it only knows grids of which
+# three quarters are hidden, and begun from it classes are named worse. What else was seen, and why 300 steps of
+# pretraining are too few, stands in decisions/radiance-grid-pretraining.md.
 DESK = NerfMae(learning_rate=2e-3)
-_ARM = DESK.replace(keep_model=False, second_rate=5e-3)
-_SCRATCH, _MAE = "scratch", "MAE"
+_ARM = DESK.replace(keep_model=False)
+_SCRATCH, _MAE, _UNET = "scratch", "MAE", "conv U-Net"
 
 
 CLAIM = Claim(
     arms={
         _SCRATCH: _ARM.replace(pretrain=NONE),
-        _MAE: _ARM,
-        "MAE without opacity weighting": _ARM.replace(pretrain=UNWEIGHTED),
-        "MAE, a quarter hidden": _ARM.replace(mask_share=0.25),
-        "conv U-Net": _ARM.replace(pretrain=NONE, network=UNET),
+        _MAE: _ARM.replace(pretrain=SHIPPED),
+        _UNET: _ARM.replace(pretrain=NONE, network=UNET),
     },
     statements=(
         Better("Pretraining by masking names voxels better than random weights, 16 labelled rooms", "room_miou", _MAE,
@@ -149,21 +149,18 @@ CLAIM = Claim(
         Better("After a quarter of the steps it names voxels of validation rooms better", "early_labels", _MAE,
                _SCRATCH, asserted=False),
         Better("… and finds boxes better", "early_boxes", _MAE, _SCRATCH, asserted=False),
-        Better("Colours of what is there teach more than colours of all voxels", "room_miou", _MAE,
-               "MAE without opacity weighting", asserted=False, items="outcomes"),
-        Better("Hiding three quarters teaches more than hiding a quarter", "room_miou", _MAE, "MAE, a quarter hidden",
-               asserted=False, items="outcomes"),
         Better("The pretrained transformer names voxels better than a plain U-Net from random weights", "room_miou",
-               _MAE, "conv U-Net", asserted=False, items="outcomes"),
-        Better("… and finds boxes better", "room_ap25", _MAE, "conv U-Net", asserted=False, items="outcomes_boxes"),
+               _MAE, _UNET, asserted=False, items="outcomes"),
+        Better("… and finds boxes better", "room_ap25", _MAE, _UNET, asserted=False, items="outcomes_boxes"),
     ),
     gates=(
         Gate("From random weights the network names voxels better than by guessing", "room_miou", _SCRATCH, 0.2),
     ),
     seeds=3,
-    note="Generated rooms; all arms see the same rooms, order, steps and batch and try the same rates, chosen by "
-    "validation rooms. Rooms of no two parts or seeds are alike. IoU over six classes, empty space not counted, mean "
-    "over rooms; AP25 of aligned boxes, as many proposals for every arm.",
+    note="Generated rooms; all arms see the same labelled rooms, order, steps, batch and rates. The pretrained "
+    "network is the shipped one, which has seen 4,000 rooms without labels that are in no run's data. Rooms of no two "
+    "parts or seeds are alike. IoU over six classes, empty space not counted, mean over rooms; AP25 of aligned boxes, "
+    "as many proposals for every arm.",
 )  # fmt: skip
 
 
@@ -203,7 +200,7 @@ CLAIM = Claim(
     ),
     presets={
         "smoke": NerfMae(
-            side=16, patch=4, width=12, depths="1, 1", heads="2, 4", task=ALL, max_steps=4, batch=2, shots=2,
+            side=16, patch=4, block=1, width=12, depths="1, 1", heads="2, 4", task=ALL, max_steps=4, batch=2, shots=2,
             fine_steps=3, fine_batch=2, unlabelled=3, validation=2, test=2, pyramid=16, evaluations=2, candidates=40,
             proposals=10,
         ),
@@ -211,7 +208,8 @@ CLAIM = Claim(
         "paper": NerfMae(
             side=160, width=96, depths="2, 2, 18, 2", heads="3, 6, 12, 24", drop_path=0.1, block=4, max_steps=0,
             epochs=1200, batch=32, learning_rate=1e-4, warmup=0.05, clip=0.1, fine_steps=20_000, fine_batch=8,
-            fine_rate=1e-4, second_rate=3e-4, boxes="turned", pyramid=256, candidates=2500, proposals=300, shots=100,
+            fine_rate=1e-4, second_rate=3e-4, box_rate=0.0, patch=4, boxes="turned",
+            transfer="encoder and decoder", pyramid=256, candidates=2500, proposals=300, shots=100,
             evaluations=20, unlabelled=1500,
         ),
     },
