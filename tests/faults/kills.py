@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from tests.plugins.fixtures import end_worker
+from tests.plugins.fixtures import PATIENCE_S, end_worker
 from workbench.core import events as ev
 from workbench.core.job import ENDED, JobState
 from workbench.core.problem import Problem
@@ -33,7 +33,6 @@ from workbench.store.home import Home, open_home
 from workbench.store.runfolder import EventTail, RunConfig, RunFolder
 
 TARGETS = ("run", "worker", "both")
-PATIENCE_S = 120.0
 
 
 def config(*, epochs: int, step_s: float) -> RunConfig:

@@ -29,6 +29,8 @@ def sweeper(qtbot: QtBot) -> Iterator[Sweeper]:
     made.start()
     yield made
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()  # as before: what the test files have loaded is left out of every sweep
 
 
 def cycle() -> weakref.ref[Node]:

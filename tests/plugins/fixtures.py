@@ -20,7 +20,7 @@ from workbench.store.address import announced
 from workbench.store.home import Home
 from workbench.store.runfolder import RunConfig, RunFolder
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """Far beyond what anything here takes: running out of it means that it hangs."""
 
 
