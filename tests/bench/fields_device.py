@@ -88,5 +88,5 @@ def profiled(learner: Learner, rows: int = 16) -> str:
         for _ in range(WATCHED):
             learner.step()
         torch.cuda.synchronize()
-    key = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+    key = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
     return str(seen.key_averages().table(sort_by=key, row_limit=rows, max_name_column_width=60))

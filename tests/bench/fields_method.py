@@ -99,7 +99,7 @@ def presets(kind: FieldKind, taken: Photographs, place: torch.device, rays: int,
         levels, table_log2, finest = 8, 14, 256
     else:
         # Steps of one size, so many samples in filled cells as Instant NGP works out at once.
-        learning = Learning(rays=rays or 1 << 16, samples=512, room=room or 1 << 18, start_side=96, side=192,
+        learning = Learning(rays=rays or 1 << 15, samples=512, room=room or 1 << 18, start_side=96, side=192,
                             grow_at=0.15, skip_from=0.02, rate=0.5 if kind == "voxels" else 1.0, cells=128,
                             long_from=1 << 40)  # fmt: skip
         levels, table_log2, finest = 16, 19, 2048

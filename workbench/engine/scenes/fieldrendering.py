@@ -293,12 +293,12 @@ def _slab(
     behind = torch.cumsum(optical, 1)
     weights = -torch.expm1(-optical) * torch.exp(optical - behind) * light[:, None]
     if room:
-        share = torch.cat([weights.view(-1), weights.new_zeros(1)])[into]
+        share = torch.cat([weights.view(-1), weights.new_zeros(1)]).index_select(0, into)
     else:
         seen = (weights.detach().view(-1)[index] > LEAST_WEIGHT).nonzero()[:, 0]
-        features = None if features is None else features[seen]
+        features = None if features is None else features.index_select(0, seen)
         index, picked, ray = index[seen], picked[seen], ray[seen]
-        share = weights.view(-1)[index]
+        share = weights.view(-1).index_select(0, index)
     colours = field.coloured(features, picked, directions[ray])
     if calm is not None:
         colours = _calmed(colours, calm.view(-1)[index])
