@@ -8,7 +8,7 @@ after another on the same device, and are compared on the same chance pixels of 
 the end on N whole ones, too). The clock runs while they train, not while they are compared, nor while a GPU loads its
 kernels. A line comes for each method and second. `plain` is the first NeRF, written out: 8 layers of 256, 10 and 4
 frequencies, a coarse network of 64 samples and a fine one that sees 128 more where the coarse one saw something, 1,024
-rays (on a GPU 4,096, in bf16), Adam 5e-4. `nerfacto` is nerfstudio's, installed into a throw-away environment.
+rays (on a GPU 4,096, in bf16), Adam 5e-4. `nerfacto` is nerfstudio's, installed into a throw-away folder (or `--peer`).
 
 On a GPU: `workbench scenes object --seed 5 --images 115 --size 800 --out FOLDER` first, where the workbench is; then
 `--device cuda --folder FOLDER --size 800`. `--check` compares the device with the CPU, and shows what steps wait for.
@@ -29,7 +29,9 @@ import torch
 
 from tests.bench import fields_device
 from tests.bench.fields_method import Method, Ours, compared, measured, of_folder, photographs, presets, whole
-from tests.bench.fields_peers import PlainNerf, nerfacto
+from tests.bench.fields_nerfacto import Nerfacto, fetched
+from tests.bench.fields_peers import PlainNerf
+from workbench.core.problem import KnownTrouble
 from workbench.engine.scenes.fields import FieldFacts
 from workbench.engine.scenes.fieldviews import Photographs
 
@@ -82,6 +84,9 @@ def _method(name: str, asked: argparse.Namespace, taken: Photographs, place: tor
     budget_s = max(asked.marks)
     if name == "plain":
         return lambda: PlainNerf(taken, place)
+    if name == "nerfacto":
+        fetched(asked.peer)
+        return lambda: Nerfacto(taken, place)
     facts, learning = presets(name, taken, place, asked.rays, asked.room)  # type: ignore[arg-type]
     return lambda: Ours(facts, taken, learning, budget_s, place)
 
@@ -126,6 +131,7 @@ def main() -> None:
     parser.add_argument("--whole", type=int, default=0, help="whole held-out photographs to compare at the end")
     parser.add_argument("--check", action="store_true", help="first compare the device with the CPU")
     parser.add_argument("--profile", action="store_true", help="with --check on a GPU: where steps spend their time")
+    parser.add_argument("--peer", type=Path, default=None, help="a folder with nerfstudio, or where to install it")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     asked.marks = [float(one) for one in asked.seconds.split(",") if one]
@@ -150,13 +156,12 @@ def main() -> None:
         return
     table = {}
     for name in names:
-        if name == "nerfacto":
-            why = nerfacto()
-            _told(asked, {"method": name, "why": why}, f"{name:10} {why}")
-        else:
+        try:
             table[name] = _run(name, asked, taken, place)
-            if kind == "cuda":
-                _told(asked, {"card": _clock()}, _clock())
+        except KnownTrouble as trouble:
+            _told(asked, {"method": name, "why": trouble.received}, f"{name:10} {trouble.what} {trouble.received}")
+        if kind == "cuda":
+            _told(asked, {"card": _clock()}, _clock())
     if not asked.json:
         for name, found in table.items():
             print(f"{name:10}" + "".join(f"  {one['psnr']:6.2f} dB ({one['steps']:,.0f})" for one in found))

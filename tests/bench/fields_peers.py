@@ -1,11 +1,6 @@
-"""What radiance fields are compared with: the first NeRF written out in plain torch, and nerfstudio's nerfacto."""
+"""What radiance fields are compared with: the first NeRF, written out in plain torch."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +10,6 @@ from workbench.engine.scenes import fields
 from workbench.engine.scenes.fieldrendering import Rays, through_box
 from workbench.engine.scenes.fields import waves
 from workbench.engine.scenes.fieldviews import Photographs, PixelPool
-
-INSTALL_S = 300
 
 
 class Network(nn.Module):
@@ -108,21 +101,3 @@ class PlainNerf:
         low, high = total.gather(1, index - 1), total.gather(1, index)
         within = (shares - low) / (high - low).clamp(min=1e-8)
         return near[:, None] + step[:, None] * (index - 1 + within)
-
-
-def nerfacto() -> str:
-    """Why nerfstudio's nerfacto is not among the methods; the attempt to install it takes INSTALL_S at most."""
-    with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
-        # The torch that is here counts as installed, so that only what is missing is fetched.
-        site = next(Path(scratch).glob("lib/python*/site-packages"))
-        (site / "host.pth").write_text(str(Path(torch.__file__).parents[1]))
-        pip = [str(Path(scratch) / "bin" / "python"), "-m", "pip", "install", "-q", "-c",
-               "packaging/constraints.txt", "nerfstudio"]  # fmt: skip
-        try:
-            done = subprocess.run(pip, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-        except subprocess.TimeoutExpired:
-            return f"not installable here: pip was not done after {INSTALL_S} s (it builds fpsample from source)"
-        if done.returncode:
-            return "not installable here: " + (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
-    return "installs here, but this script does not know how to run it yet: compare with ns-train by hand"
