@@ -88,7 +88,10 @@ class Learner:
     def __init__(
         self, field: Field, taken: Photographs, learning: Learning, device: torch.device, *, half: bool = False
     ) -> None:
-        """`half` works wide matrix products out in bf16."""
+        """`half` works wide matrix products out in bf16. A room holds a few rays' samples, however small it is."""
+        if learning.room:
+            least = learning.samples * min(ROUNDED, learning.rays)
+            learning = dataclasses.replace(learning, room=max(learning.room, least))
         self.field, self.taken, self.learning, self.device = field.to(device), taken, learning, device
         self.half = half and field.is_wide
         self.pool = PixelPool(taken.learned, device)
