@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.scenes.fieldviews import HIGH, LOW, Ball, photographs, pose
+from tests.engine.scenes.fieldviews import CENTRE, HIGH, LOW, Ball, photographs, pose
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage, RadianceMeta
 from workbench.engine import checkpoints
 from workbench.engine.scenes import blending, fields
 from workbench.engine.scenes import fieldexport as export
 from workbench.engine.scenes import fieldrendering as rendering
-from workbench.engine.scenes.fieldrendering import learned
+from workbench.engine.scenes.fieldrendering import learned, normals, pictured
 from workbench.engine.scenes.fields import FieldFacts, FieldKind, VoxelField
 from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores, psnr, seen
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras, guessed_box
@@ -57,6 +57,17 @@ def test_that_voxels_learn_views_they_never_saw_and_grow_at_half_time(trained: L
     assert held_out(trained) > max(20.0, before + 6)
     assert isinstance(trained.field, VoxelField) and trained.field.shape == (24, 24, 24)
     assert trained.occupancy.filled.float().mean() < 0.98
+
+
+def test_that_normals_of_a_learned_ball_point_outwards(trained: Learner, taken: Photographs) -> None:
+    rays = taken.held_out[0].rays
+    found = pictured(trained.shown, rays, 64, torch.ones(3), occupancy=trained.empty)
+    there = found.alpha > 0.9
+    places = rays.origins[there] + rays.directions[there] * found.depth[there, None]
+    known = torch.nn.functional.normalize(places - torch.tensor(CENTRE), dim=1)
+    along = (normals(trained.shown, rays, found.depth)[there] * known).sum(1)
+    assert there.sum() > 40
+    assert torch.rad2deg(along.clamp(-1, 1).acos()).mean() < 21
 
 
 def test_that_a_hash_field_learns_too_and_is_shown_smoothed(taken: Photographs) -> None:
