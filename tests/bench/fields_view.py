@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from tests.bench.fields import photographs
+from tests.bench.fields_method import photographs
 from workbench.core.fields import VIEW, FieldLook
 from workbench.core.scenes import Viewpoint
 from workbench.engine.scenes import fields

@@ -45,10 +45,11 @@ def _read(arguments: dict[str, Any], context: ApplyContext) -> PosedRead:
             _check_free(out, (out,), replace=asked.replace, read=Path(asked.path), field="--to")
             write_transforms(out, scene.cameras)
         elif asked.out:
-            _check_free(out, [out / f"{name}{end}" for name in MODEL_FILES for end in (".txt", ".bin")],
+            models = [out / f"{name}{end}" for name in MODEL_FILES for end in (".txt", ".bin")]
+            _check_free(out, [*models, out / "project.ini"],
                         replace=asked.replace, read=Path(asked.path), field="--to")  # fmt: skip
             pictures = write_colmap(out, scene.cameras, scene.points)
-            notes.append(f"The pictures stay where they are: {pictures} is COLMAP's image path.")
+            notes.append(f"The pictures stay where they are: {pictures} is COLMAP's image path, noted in project.ini.")
     count = len(scene.points.positions) if scene.points is not None else 0
     cameras = msgspec.structs.replace(scene.cameras, notes=tuple(notes))
     return PosedRead(cameras, scene.kind, scene.placement, count, asked.out)

@@ -223,8 +223,9 @@ def test_that_a_written_model_reads_back_exactly(tmp_path: Path) -> None:
     _model(tmp_path / "other", "binary")
     points = read_model(tmp_path / "other" / "sparse" / "0").points
     assert points is not None
-    write_colmap(tmp_path / "sparse" / "0", CamerasDoc(tuple(images)), points)
-    scene = read_scene(tmp_path, upright=False)
+    # Nowhere near the pictures: only project.ini tells where they are.
+    assert write_colmap(tmp_path / "far" / "away" / "model", CamerasDoc(tuple(images)), points) == tmp_path / "images"
+    scene = read_scene(tmp_path / "far" / "away" / "model", upright=False)
     assert sorted(Path(one.path) for one in scene.cameras.images) == sorted(Path(one.path) for one in images)
     by_name = {Path(one.path).name: one for one in scene.cameras.images}
     for one in images:

@@ -239,7 +239,7 @@ def test_that_spread_is_the_mean_distance_of_two_looks() -> None:
     places = torch.tensor([[0.05, 0.15, 0.25]])
     pairs = sum(weights[0, i] * weights[0, j] * abs(places[0, i] - places[0, j]) for i in range(3) for j in range(3))
     known = pairs + weights.square().sum() * 0.1 / 3
-    assert spread(weights, places, step).item() == pytest.approx(float(known))
+    assert spread(weights, places, step).mean().item() == pytest.approx(float(known))
 
 
 def test_that_fields_hold_boxes_whose_sides_differ() -> None:

@@ -10,12 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.engine.scenes.fieldviews import HIGH, LOW, Ball, photographs, pose
+from tests.engine.scenes.fieldviews import CENTRE, HIGH, LOW, Ball, photographs, pose
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage, RadianceMeta
 from workbench.engine import checkpoints
+from workbench.engine.scenes import blending, fields
 from workbench.engine.scenes import fieldexport as export
-from workbench.engine.scenes import fields
+from workbench.engine.scenes import fieldrendering as rendering
+from workbench.engine.scenes.fieldrendering import learned, normals, pictured
 from workbench.engine.scenes.fields import FieldFacts, FieldKind, VoxelField
 from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores, psnr, seen
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras, guessed_box
@@ -57,6 +59,17 @@ def test_that_voxels_learn_views_they_never_saw_and_grow_at_half_time(trained: L
     assert trained.occupancy.filled.float().mean() < 0.98
 
 
+def test_that_normals_of_a_learned_ball_point_outwards(trained: Learner, taken: Photographs) -> None:
+    rays = taken.held_out[0].rays
+    found = pictured(trained.shown, rays, 64, torch.ones(3), occupancy=trained.empty)
+    there = found.alpha > 0.9
+    places = rays.origins[there] + rays.directions[there] * found.depth[there, None]
+    known = torch.nn.functional.normalize(places - torch.tensor(CENTRE), dim=1)
+    along = (normals(trained.shown, rays, found.depth)[there] * known).sum(1)
+    assert there.sum() > 40
+    assert torch.rad2deg(along.clamp(-1, 1).acos()).mean() < 21
+
+
 def test_that_a_hash_field_learns_too_and_is_shown_smoothed(taken: Photographs) -> None:
     torch.manual_seed(1)
     facts = FieldFacts("hash", LOW, HIGH, levels=4, table_log2=13, finest=64)
@@ -94,6 +107,45 @@ def test_that_going_on_from_a_state_equals_not_having_stopped(
         assert torch.equal(one, other), name
     with pytest.raises(KnownTrouble, match="another field"):
         learner(taken, learning, "plain" if kind == "hash" else "hash").load_state(checkpoints.read(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["voxels", "hash", "plain"])
+def test_that_a_room_for_samples_changes_nothing_but_how_they_are_found(
+    taken: Photographs, monkeypatch: pytest.MonkeyPatch, kind: FieldKind
+) -> None:
+    def gradients(room: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        one = learner(taken, QUICK, kind)
+        one.occupancy.looked = True
+        one.occupancy.filled[:, :, 12:] = False
+        rays, _, _ = one.pool.drawn(64, torch.Generator().manual_seed(2))
+        found = learned(one.field, rays, 24, torch.ones(3), occupancy=one.occupancy, jitter=torch.rand(64, 24),
+                        far_enough=1.0, room=room)  # fmt: skip
+        found.seen.rgb.square().sum().backward()  # type: ignore[no-untyped-call]
+        return [found.seen.rgb.detach(), *(p.grad for p in one.field.parameters() if p.grad is not None)], found.counts
+
+    monkeypatch.setattr(rendering, "LEAST_WEIGHT", 0.0)
+    known, counts = gradients(0)
+    monkeypatch.setattr(blending, "runs_beside", lambda device: True)  # rows as a GPU counts and gathers them
+    found, _ = gradients(64 * 24 + 9)
+    for one, other in zip(known, found, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-5, rtol=2e-4)
+    cut = int(counts.cumsum(0)[40])
+    torch.testing.assert_close(gradients(cut)[0][0][:41], known[0][:41], atol=2e-5, rtol=2e-4)
+
+
+def test_that_rays_of_a_step_fill_the_room_once_empty_cells_are_known(taken: Photographs) -> None:
+    learning = dataclasses.replace(QUICK, steps=70, rays=1 << 15, samples=24, room=1 << 14, skip_from=0.02, cells=12)
+    one = learner(taken, learning)
+    assert one.rays == 512  # all samples count
+    with torch.no_grad():
+        one.field.density_grid.fill_(-9.0)  # type: ignore[union-attr,operator]
+        one.field.density_grid.view(16, 16, 16)[6:10, 6:10, 6:10] = 3.0  # type: ignore[union-attr,operator]
+    for _ in range(32):
+        one.step()
+    assert 512 < one.rays < 1 << 15 and one.rays % 256 == 0
+    again = learner(taken, learning)
+    again.load_state(one.state())
+    assert again.rays == one.rays
 
 
 def test_that_rendering_in_between_changes_nothing_of_what_is_learned(taken: Photographs) -> None:

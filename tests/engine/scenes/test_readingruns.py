@@ -10,6 +10,8 @@ from workbench.core import events as ev
 from workbench.core.problem import InputError
 from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, RadianceMeta
 from workbench.engine.scenes.gridfiles import write_grid
+from workbench.engine.scenes.posed import read_posed
+from workbench.engine.scenes.posedsamples import write_object
 from workbench.engine.scenes.reading import read_scene
 
 META = RadianceMeta((-1, -1, -1), (1, 1, 2), "relu")
@@ -45,6 +47,20 @@ def write_run(folder, *artifacts, field=True):
         (run / "model").mkdir()
         (run / "model" / "field.json").write_text('{"low": [-1, -1, -1], "high": [1, 1, 2]}')
     return run
+
+
+def test_that_a_field_can_be_learned_from_the_photographs_that_a_run_was_given(tmp_path):
+    run = write_run(tmp_path)
+    given = write_object(1, tmp_path / "object", images=5, size=16)
+    (run / "artifacts" / "cameras.json").write_bytes(msgspec.json.encode(given))
+    (tmp_path / "object" / "images" / "0003.png").unlink()
+    for path in (run, run / "artifacts" / "cameras.json"):
+        found = read_posed(path)
+        assert [one.path for one in found.images] == [one.path for at, one in enumerate(given.images) if at != 3]
+        assert found.low == given.low and any("0003.png" in note for note in found.notes)
+        assert [one.held_out for one in found.images] == [True, False, False, False]
+    with pytest.raises(InputError, match="kept no photographs"):
+        read_posed(run / "artifacts" / "points.ply")
 
 
 def test_that_a_run_gives_the_newest_of_each_slot_and_its_field(tmp_path):

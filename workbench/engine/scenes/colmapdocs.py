@@ -21,6 +21,8 @@ from workbench.engine.scenes.posedframes import (
 )
 
 _PICTURE_FOLDERS = ("images", "input", "images_2", "images_4", "images_8", "")
+PROJECT = "project.ini"
+"""COLMAP's own note beside a model, which names the folder of its pictures as `image_path`."""
 
 
 def colmap_cameras(model: Model, folder: Path, asked: Path) -> CamerasDoc:
@@ -61,6 +63,10 @@ def colmap_cameras(model: Model, folder: Path, asked: Path) -> CamerasDoc:
 def _picture_folders(folder: Path, asked: Path) -> Iterator[Path]:
     """Where a model's pictures may lie, the likeliest first, each once."""
     seen = set()
+    for root in (asked, folder):
+        if (found := _image_path(root / PROJECT)) is not None and found not in seen:
+            seen.add(found)
+            yield found
     for root in (asked, folder, folder.parent, folder.parent.parent, folder.parent.parent.parent):
         for part in _PICTURE_FOLDERS:
             if (found := root / part) not in seen and found.is_dir():
@@ -68,10 +74,27 @@ def _picture_folders(folder: Path, asked: Path) -> Iterator[Path]:
                 yield found
 
 
+def _image_path(project: Path) -> Path | None:
+    """The folder of pictures that a project file names and that is there."""
+    try:
+        lines = project.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    named = [value.strip() for key, _, value in (line.partition("=") for line in lines) if key.strip() == "image_path"]
+    if not named or not named[0]:
+        return None
+    try:
+        folder = project.parent / named[0]
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
 def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = None) -> Path:
     """A model in COLMAP's text form (cameras.txt, images.txt, points3D.txt); pictures stay where they are.
 
-    Names are those below the pictures' common folder, which is returned: COLMAP wants to be told it. Raises
+    Names are those below the pictures' common folder, which is returned and stands in project.ini, where COLMAP and
+    `colmap_cameras` look for it. Raises
     InputError for a lens that no COLMAP model describes.
     """
     if not doc.images:
@@ -97,6 +120,7 @@ def write_colmap(folder: Path, doc: CamerasDoc, points: SparsePoints | None = No
         ):
             lines.append(" ".join([str(number), *(repr(float(one)) for one in at), *map(str, colour), f"{off:.6g}"]))
     (folder / "points3D.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / PROJECT).write_text(f"image_path={common.absolute().as_posix()}\n", encoding="utf-8")
     return common
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from workbench.core.scenes import Lens, Placement, Viewpoint
+from workbench.engine.scenes.blending import runs_beside
 from workbench.engine.scenes.fields import Field
 
 LEAST_WEIGHT = 1e-4
@@ -23,8 +24,10 @@ STOP_AT = 1e-3
 """Light that is left over when a ray ends early, where nothing is learned from it."""
 SLAB = 24
 """Samples of a ray between two looks at whether it ends."""
-CHUNK = 1 << 18
-"""Samples held in memory at once while a picture is made."""
+CHUNK, GPU_CHUNK = 1 << 18, 1 << 22
+"""Samples held in memory at once while a picture is made, and on a GPU."""
+OPAQUE = 20.0
+"""Optical depths of single samples end here: they let 2e-9 of the light through, which a float32 cannot tell from 0."""
 NEAREST = 1e-3
 """Rays begin so far from the camera, as a share of the box's longest side."""
 
@@ -62,7 +65,8 @@ def pixel_rays(pose: Tensor, lens: Lens, columns: Tensor, rows: Tensor) -> Rays:
 def camera_rays(pose: Tensor, right: Tensor, down: Tensor) -> Rays:
     """Rays through points (R,) of the plane at distance one: OpenGL cameras, x right, y up, looking along −z."""
     local = torch.stack([right, -down, -torch.ones_like(right)], -1)
-    turned = (pose[..., :3, :3] @ local[..., None])[..., 0]
+    # Not a matrix product: a GPU may work those out in fewer bits, and rays would miss their pixels.
+    turned = (pose[..., :3, :3] * local[..., None, :]).sum(-1)
     length = turned.norm(dim=-1)
     return Rays(pose[..., :3, 3].expand_as(turned), turned / length[:, None], 1 / length)
 
@@ -126,15 +130,18 @@ class Occupancy:
         self._low = field.low
 
     @torch.no_grad()
-    def look(self, field: Field, chance: torch.Generator) -> None:
-        """Look at the field as it is now."""
-        places = torch.stack(torch.meshgrid(*[torch.arange(one) for one in self.shape], indexing="ij"), -1).view(-1, 3)
-        device = self._low.device
+    def look(self, field: Field, chance: torch.Generator, *, part: int = 0, parts: int = 1) -> None:
+        """Look at the field as it is now, in one of `parts` of the cells that lie scattered; the first time in all."""
+        part, parts = (part % parts, parts) if self.looked else (0, 1)
+        _, b, c = self.shape
+        cells = torch.arange(part, self.optical.numel(), parts, device=chance.device)
         found = []
-        for some in torch.split(places, CHUNK):
-            moved = some + torch.rand(some.shape, generator=chance)
-            found.append(field.density(moved.to(device) / self._scale + self._low))
-        self.optical = torch.maximum(self.optical * self.FADE, torch.cat(found).view(self.shape) * self.edge)
+        for some in torch.split(cells, CHUNK):
+            places = torch.stack([some // (b * c), some // c % b, some % c], 1)
+            moved = places + torch.rand(places.shape, generator=chance, device=chance.device)
+            found.append(field.density(moved.to(self._low.device) / self._scale + self._low))
+        optical = self.optical.view(-1)[part::parts]
+        optical.copy_(torch.maximum(optical * self.FADE, torch.cat(found) * self.edge))
         self.looked = True
         self.settle()
 
@@ -180,11 +187,22 @@ def rendered(  # noqa: PLR0917
     return _ended(field, rays, found, background)
 
 
+class Learned(NamedTuple):
+    """What rays saw; how far that is spread along each (R,), 0 where nobody asked; how many samples counted (R,)."""
+
+    seen: Rendered
+    apart: Tensor
+    counts: Tensor
+
+
 def learned(
     field: Field, rays: Rays, samples: int, background: Tensor | None, *, occupancy: Occupancy | None, jitter: Tensor,
-    far_enough: float,
-) -> tuple[Rendered, Tensor]:  # fmt: skip
-    """What rays see, to learn from, and how far what they see is spread along them (a mean; see `spread`).
+    far_enough: float, room: int = 0, spreads: bool = True,
+) -> Learned:  # fmt: skip
+    """What rays see, to learn from.
+
+    With `room` (0: as much as is needed) so many samples are worked out, whatever there are, and nothing waits for the
+    device; rays whose samples found no room (`counts`, added up, go beyond it) were not seen to their end.
 
     Gradients of samples nearer to the camera than `far_enough` are made smaller by the square of their distance: near
     a camera samples of its rays lie close together, and would put there what only this camera sees (Philip and
@@ -195,26 +213,29 @@ def learned(
     places = torch.arange(samples, device=near.device) + jitter
     distances = near[:, None] + step[:, None] * places
     calm = (distances / far_enough).square().clamp(max=1) if far_enough > 0 else None
-    found = _slab(field, rays, distances, step, occupancy, calm=calm)
-    apart = spread(found.weights, distances / field.longest, step / field.longest)
-    return _ended(field, Rays(rays.origins, rays.directions, far), found, background), apart
+    found = _slab(field, rays, distances, step, occupancy, calm=calm, room=room)
+    apart = (spread(found.weights, distances / field.longest, step / field.longest) if spreads
+             else torch.zeros_like(step))  # fmt: skip
+    seen = _ended(field, Rays(rays.origins, rays.directions, far), found, background)
+    return Learned(seen, apart, found.counts)
 
 
 def spread(weights: Tensor, distances: Tensor, step: Tensor) -> Tensor:
-    """Mean distance of two looks along a ray (Mip-NeRF 360, eq. 15), of weights and distances (R, S), step (R,)."""
+    """Mean distances (R,) of two looks along a ray (Mip-NeRF 360, eq. 15); weights, distances (R, S), step (R,)."""
     before = torch.cumsum(weights, 1) - weights
     reach = torch.cumsum(weights * distances, 1) - weights * distances
     pairs = 2 * (weights * (distances * before - reach)).sum(1)
-    return (pairs + weights.square().sum(1) * step / 3).mean()
+    return pairs + weights.square().sum(1) * step / 3
 
 
 class _Found(NamedTuple):
-    """Colour (R, 3), weighted distance (R,), light that is left (R,); weights (R, S) of one slab."""
+    """Colour (R, 3), weighted distance (R,), light that is left (R,); weights (R, S), samples that counted (R,)."""
 
     rgb: Tensor
     reach: Tensor
     left: Tensor
     weights: Tensor
+    counts: Tensor
 
 
 def _ended(field: Field, ends: Rays, found: _Found, background: Tensor | None) -> Rendered:
@@ -247,7 +268,7 @@ def _calmed(values: Tensor, factor: Tensor) -> Tensor:
 
 def _slab(
     field: Field, rays: Rays, distances: Tensor, step: Tensor, occupancy: Occupancy | None, *,
-    light: Tensor | None = None, calm: Tensor | None = None,
+    light: Tensor | None = None, calm: Tensor | None = None, room: int = 0,
 ) -> _Found:  # fmt: skip
     """Samples at `distances` (R, S) of rays that have `light` (R,) left; `calm` (R, S) makes gradients smaller."""
     origins, directions, _ = rays
@@ -257,26 +278,47 @@ def _slab(
     there = (step > 0)[:, None].expand(count, samples)
     if occupancy is not None:
         there = there & occupancy.at(points)
-    index = there.reshape(-1).nonzero()[:, 0]
+    counts = there.sum(1)
+    index, into = _picked(there.reshape(-1), room)
     if not len(index):
-        return _Found(torch.zeros_like(origins), torch.zeros_like(light), light, torch.zeros_like(distances))
+        return _Found(torch.zeros_like(origins), torch.zeros_like(light), light, torch.zeros_like(distances), counts)
     ray = torch.div(index, samples, rounding_mode="floor")
     picked = points.view(-1, 3)[index]
     density, features = field.seen(picked)
     if calm is not None:
         density = _calmed(density, calm.view(-1)[index])
-    opaque = 1 - torch.exp(-density * step[ray])
-    alphas = torch.zeros(count * samples, device=light.device).scatter(0, index, opaque).view(count, samples)
-    clear = torch.cumprod(1 - alphas + 1e-10, 1)
-    before = torch.cat([torch.ones_like(clear[:, :1]), clear[:, :-1]], 1) * light[:, None]
-    weights = alphas * before
-    seen = (weights.detach().view(-1)[index] > LEAST_WEIGHT).nonzero()[:, 0]
-    colours = field.coloured(None if features is None else features[seen], picked[seen], directions[ray[seen]])
+    depths = (density * step[ray]).clamp(max=OPAQUE)
+    # One place more than there are samples: what was picked to fill up the room goes there.
+    optical = torch.zeros(count * samples + 1, device=light.device).scatter(0, into, depths)[:-1].view(count, samples)
+    behind = torch.cumsum(optical, 1)
+    weights = -torch.expm1(-optical) * torch.exp(optical - behind) * light[:, None]
+    if room:
+        share = torch.cat([weights.view(-1), weights.new_zeros(1)]).index_select(0, into)
+    else:
+        seen = (weights.detach().view(-1)[index] > LEAST_WEIGHT).nonzero()[:, 0]
+        features = None if features is None else features.index_select(0, seen)
+        index, picked, ray = index[seen], picked[seen], ray[seen]
+        share = weights.view(-1).index_select(0, index)
+    colours = field.coloured(features, picked, directions[ray])
     if calm is not None:
-        colours = _calmed(colours, calm.view(-1)[index[seen]])
-    share = weights.view(-1)[index[seen]]
-    rgb = torch.zeros_like(origins).index_add(0, ray[seen], colours * share[:, None])
-    return _Found(rgb, (weights * distances).sum(1), light * clear[:, -1], weights)
+        colours = _calmed(colours, calm.view(-1)[index])
+    rgb = torch.zeros_like(origins).index_add(0, ray, colours * share[:, None])
+    return _Found(rgb, (weights * distances).sum(1), light * torch.exp(-behind[:, -1]), weights, counts)
+
+
+def _picked(there: Tensor, room: int) -> tuple[Tensor, Tensor]:
+    """Which of (N,) samples are there (K,), and the places that they write to (K,).
+
+    With `room` there are exactly so many, found without waiting for the device: those that fill it up, any others, all
+    write to place N.
+    """
+    if not room:
+        index = there.nonzero()[:, 0]
+        return index, index
+    found = torch.nonzero_static(there, size=room, fill_value=-1)[:, 0]
+    # Not all the same: gradients that go to one row wait for each other.
+    index = torch.where(found >= 0, found, torch.arange(room, device=there.device) % len(there))
+    return index, torch.where(found >= 0, found, len(there))
 
 
 def _marched(
@@ -296,15 +338,16 @@ def _marched(
         reach[alive] += one.reach
         light[alive] = one.left
         alive = alive[light[alive] > STOP_AT]
-    return _Found(rgb, reach, light, torch.empty(0))
+    return _Found(rgb, reach, light, torch.empty(0), torch.empty(0))
 
 
 @torch.no_grad()
 def in_parts(
     field: Field, rays: Rays, samples: int, background: Tensor | None, *, occupancy: Occupancy | None = None,
-    behind: bool = False, chunk: int = CHUNK,
+    behind: bool = False, chunk: int = 0,
 ) -> Iterator[Rendered]:  # fmt: skip
     """A picture's rays, part after part, so that memory stays bounded and whoever asks may stop."""
+    chunk = chunk or (GPU_CHUNK if runs_beside(field.low.device) else CHUNK)
     count = max(1, chunk // samples)
     for at in range(0, len(rays.origins), count):
         some = Rays(*(one[at : at + count].to(field.low.device) for one in rays))
@@ -323,18 +366,28 @@ def pictured(
 
 @torch.no_grad()
 def normals(field: Field, rays: Rays, depth: Tensor, *, step: float = 0.0) -> Tensor:
-    """Directions (R, 3) in which density falls fastest where rays end; zero where they end nowhere.
+    """Directions (R, 3) in which the field thins out most where rays end; zero where they end nowhere.
 
-    Differences over `step` (a fortieth of the box's longest side, where none is given) to both sides.
+    Opacities over `step` (a twenty-seventh of the box's longest side, where none is given) that far away in twelve
+    directions, added up: densities themselves differ so much that the largest alone would decide.
     """
-    reach = step or field.longest / 40
+    reach = step or field.longest / 27
     hit = torch.isfinite(depth).nonzero()[:, 0]
     found = torch.zeros_like(rays.directions)
     points = rays.origins[hit] + rays.directions[hit] * depth[hit, None]
-    for some, at in zip(torch.split(points, CHUNK // 6), torch.split(hit, CHUNK // 6), strict=True):
-        offsets = torch.eye(3, device=some.device) * reach
-        sides = [field.density((some + sign * offsets[axis]).to(field.low.device)) for axis in range(3)
-                 for sign in (-1, 1)]  # fmt: skip
-        slope = torch.stack([sides[2 * axis] - sides[2 * axis + 1] for axis in range(3)], 1).cpu()
+    around = _icosahedron().to(points.device)
+    for some, at in zip(torch.split(points, CHUNK // 12), torch.split(hit, CHUNK // 12), strict=True):
+        slope = torch.zeros_like(some)
+        for one in around:
+            density = field.density((some + reach * one).to(field.low.device)).to(some.device)
+            slope += torch.expm1(-density * reach)[:, None] * one
         found[at] = slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-9)
     return found
+
+
+def _icosahedron() -> Tensor:
+    """The directions (12, 3) of an icosahedron's corners."""
+    golden = (1 + math.sqrt(5)) / 2
+    first = [(0.0, one, other) for one in (-1.0, 1.0) for other in (-golden, golden)]
+    every = torch.tensor([one[at:] + one[:at] for one in first for at in range(3)])
+    return every / every.norm(dim=1, keepdim=True)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.core.problem import KnownTrouble
-from workbench.engine.scenes.fieldrendering import Occupancy, Rendered, in_parts, learned
+from workbench.engine.scenes.blending import runs_beside
+from workbench.engine.scenes.fieldrendering import Learned, Occupancy, Rendered, in_parts, learned
 from workbench.engine.scenes.fields import Field, HashField, VoxelField
 from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool
 
@@ -27,6 +28,12 @@ ROUGHNESS_EVERY = 8
 """Steps between two looks at the grid's roughness, which then counts as many times."""
 LOOK_EVERY = 32
 """Steps between two looks at what is empty."""
+LOOK_PARTS = 4
+"""With a room for samples each look goes to one of so many parts of the cells, and comes as many times as often."""
+ROUNDED = 256
+"""Rays of a step whose samples have a room are a multiple of it."""
+FULL = 0.95
+"""How much of the room they are to fill: what empty cells save changes from step to step."""
 SMOOTHING = 0.95
 """How much of the mean weights stays in each step, of hash fields (Instant NGP's implementation)."""
 HUBER = 0.1
@@ -38,7 +45,13 @@ class Learning:
 
     steps: int = 600
     rays: int = 512
+    """Of each step; the most of them where samples have a room."""
     samples: int = 64
+    room: int = 0
+    """Samples outside of empty cells that a step works out: as many rays are drawn as fill it. 0: all that rays have.
+
+    Steps then have one shape, and a GPU is never waited for.
+    """
     background: Background = "white"
     rate: float = 1.0
     """A factor on all step sizes."""
@@ -59,6 +72,8 @@ class Learning:
     """Share of the steps after which empty space is passed over; 1 never does."""
     exposure: bool = False
     cells: int = 64
+    long_from: int = 20_000
+    """Longer runs of hash fields keep their step size until then (paper 09 A)."""
     goes_on: bool = False
     """The field was learned before: step sizes begin lower, and what is empty is known from the start."""
     seed: int = 0
@@ -70,13 +85,24 @@ class Learner:
     Raises KnownTrouble from `step` where the loss is not a number any more.
     """
 
-    def __init__(self, field: Field, taken: Photographs, learning: Learning, device: torch.device) -> None:
+    def __init__(
+        self, field: Field, taken: Photographs, learning: Learning, device: torch.device, *, half: bool = False
+    ) -> None:
+        """`half` works wide matrix products out in bf16. A room holds a few rays' samples, however small it is."""
+        if learning.room:
+            least = learning.samples * min(ROUNDED, learning.rays)
+            learning = dataclasses.replace(learning, room=max(learning.room, least))
         self.field, self.taken, self.learning, self.device = field.to(device), taken, learning, device
+        self.half = half and field.is_wide
         self.pool = PixelPool(taken.learned, device)
         self.occupancy = Occupancy(self.field, learning.cells)
         self.exposure = torch.zeros(len(taken.learned), 3, device=device, requires_grad=True)
         self.smooth = copy.deepcopy(self.field).requires_grad_(False) if isinstance(field, HashField) else None
         self.done = 0
+        self.rays = learning.rays
+        """Of the next step."""
+        if learning.room:
+            self.rays = self._fitting(learning.samples)
         self._optimize()
 
     def _optimize(self) -> None:
@@ -106,62 +132,91 @@ class Learner:
         return self.occupancy if self.skips else None
 
     def chance(self, purpose: int = 0) -> torch.Generator:
-        """The source of chance of this step."""
+        """The source of chance of this step, on the device where that would otherwise be waited for."""
         seed = (self.learning.seed * 1_000_003 + self.done) * 4 + purpose
-        return torch.Generator().manual_seed(seed % 2**63)
+        place = self.device if runs_beside(self.device) else "cpu"
+        return torch.Generator(place).manual_seed(seed % 2**63)
 
     def step(self) -> Tensor:
         """One step; returns the mean squared error of its colours as a tensor on the device."""
         learning = self.learning
         self._grow()
-        if self.skips and (self.done % LOOK_EVERY == 0 or not self.occupancy.looked):
-            self.occupancy.look(self.field, self.chance(1))
+        self._look()
         factor = self.rate_factor()
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         chance = self.chance()
-        rays, rgba, image = self.pool.drawn(learning.rays, chance)
-        jitter = torch.rand(learning.rays, learning.samples, generator=chance).to(self.device)
+        count = self.rays
+        rays, rgba, image = self.pool.drawn(count, chance)
+        jitter = torch.rand(count, learning.samples, generator=chance, device=chance.device).to(self.device)
         behind, target = self._backed(rgba, chance)
-        far_enough = learning.calm * self.field.longest
-        found, apart = learned(self.field, rays, learning.samples, behind, occupancy=self.empty, jitter=jitter,
-                               far_enough=far_enough)  # fmt: skip
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            found = learned(self.field, rays, learning.samples, behind, occupancy=self.empty, jitter=jitter,
+                            far_enough=learning.calm * self.field.longest, room=learning.room,
+                            spreads=learning.spread > 0)  # fmt: skip
         loss, told = self._loss(found, target, image)
-        loss = loss + learning.spread * apart
         if not loss.requires_grad:  # all of it counts as empty: a mistake early on, from which nothing leads back
             self.occupancy.forget()
             self.done += 1
             return told
         loss.backward()  # type: ignore[no-untyped-call]
         if isinstance(self.field, VoxelField) and self.done % ROUGHNESS_EVERY == 0:
-            share = ROUGHNESS_EVERY / learning.rays  # the colour loss is a mean over rays, and so is this
+            share = ROUGHNESS_EVERY / count  # the colour loss is a mean over rays, and so is this
             self.field.roughness_gradient(learning.roughness_density * share, learning.roughness_colour * share)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.done += 1
         if self.smooth is not None:
             self._follow()
+        if learning.room and self.done % LOOK_EVERY == 0:
+            each = float(found.counts.sum()) / count  # the one number that is waited for
+            self.rays = self._fitting(each)
+            if not each:
+                self.occupancy.forget()
         return told.detach()
 
-    def _loss(self, found: Rendered, target: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        rgb = found.rgb
+    def _look(self) -> None:
+        """Look at what is empty, when it is time to."""
+        parts = LOOK_PARTS if self.learning.room else 1
+        every = LOOK_EVERY // parts
+        if self.skips and (self.done % every == 0 or not self.occupancy.looked):
+            self.occupancy.look(self.field, self.chance(1), part=self.done // every, parts=parts)
+
+    def _fitting(self, each: float) -> int:
+        """How many rays with so many samples each fill the room."""
+        count = int(FULL * self.learning.room / max(each, 1e-3)) // ROUNDED * ROUNDED
+        return max(min(count, self.learning.rays), min(ROUNDED, self.learning.rays))
+
+    def _loss(self, found: Learned, target: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """What is made smaller, and the mean squared error, of rays whose samples all found room."""
+        rgb, alpha = found.seen.rgb, found.seen.alpha
+        whole = None
+        if self.learning.room:
+            whole = (found.counts.cumsum(0) <= self.learning.room).float()
+            whole = whole / whole.sum().clamp(min=1)
+
+        def mean(values: Tensor) -> Tensor:
+            return values.mean() if whole is None else (values * whole).sum()
+
         if self.learning.exposure:
             gains = self.exposure - self.exposure.mean(0, keepdim=True)  # all brighter is not an exposure
             rgb = rgb * gains[image].exp()
-        told = (rgb - target).square().mean()
+        told = mean((rgb - target).square().mean(1))
         loss = told
         if isinstance(self.field, HashField):
-            loss = torch.nn.functional.huber_loss(rgb, target, delta=HUBER)
+            loss = mean(torch.nn.functional.huber_loss(rgb, target, delta=HUBER, reduction="none").mean(1))
+        if self.learning.spread > 0:
+            loss = loss + self.learning.spread * mean(found.apart)
         if self.learning.entropy <= 0:
             return loss, told
-        share = found.alpha.clamp(1e-6, 1 - 1e-6)
-        doubt = -(share * share.log() + (1 - share) * (1 - share).log()).mean()
+        share = alpha.clamp(1e-6, 1 - 1e-6)
+        doubt = mean(-(share * share.log() + (1 - share) * (1 - share).log()))
         return loss + self.learning.entropy * doubt, told
 
     def _backed(self, rgba: Tensor, chance: torch.Generator) -> tuple[Tensor | None, Tensor]:
         """What lies behind the field, and the photographs' colours on it (where they are transparent)."""
         if self.learning.background == "random":
-            behind = torch.rand(len(rgba), 3, generator=chance).to(self.device)
+            behind = torch.rand(len(rgba), 3, generator=chance, device=chance.device).to(self.device)
         else:
             behind = self.backdrop().expand(len(rgba), 3)
         target = rgba[:, :3] * rgba[:, 3:] + (1 - rgba[:, 3:]) * behind
@@ -176,8 +231,8 @@ class Learner:
         after 20,000 (paper 09 A)."""
         if self.learning.goes_on:
             return float(0.1 ** (0.5 + 0.5 * self.done / max(self.learning.steps, 1)))
-        if isinstance(self.field, HashField) and self.learning.steps > 20_000:
-            return float(0.33 ** max(0, math.ceil((self.done - 20_000 + 1) / 10_000)))
+        if isinstance(self.field, HashField) and self.learning.steps > self.learning.long_from:
+            return float(0.33 ** max(0, math.ceil((self.done - self.learning.long_from + 1) / 10_000)))
         return float(0.1 ** (self.done / max(self.learning.steps, 1)))
 
     def _grow(self) -> None:
@@ -200,10 +255,11 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """All that going on needs, as a tree that engine.checkpoints writes."""
+        smooth = None if self.smooth is None else self.smooth.state_dict()
         return {
-            "done": self.done, "field": self.field.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "exposure": self.exposure.detach(), "optical": self.occupancy.optical, "looked": self.occupancy.looked,
-            "smooth": None if self.smooth is None else self.smooth.state_dict(),
+            "done": self.done, "rays": self.rays, "field": self.field.state_dict(), "smooth": smooth,
+            "optimizer": self.optimizer.state_dict(), "exposure": self.exposure.detach(),
+            "optical": self.occupancy.optical, "looked": self.occupancy.looked,
             "side": max(self.field.shape) if isinstance(self.field, VoxelField) else 0,
         }  # fmt: skip
 
@@ -226,6 +282,7 @@ class Learner:
             self.exposure.copy_(tree["exposure"])
         self.occupancy.optical = tree["optical"].to(self.device)
         self.done = tree["done"]
+        self.rays = tree.get("rays", self.rays)
         self.occupancy.looked = tree["looked"]
         if self.occupancy.looked:
             self.occupancy.settle()

@@ -183,7 +183,7 @@ class PixelPool:
 
     def drawn(self, count: int, chance: torch.Generator) -> tuple[Rays, Tensor, Tensor]:
         """Rays of chance pixels, their colours with alpha (count, 4) from 0 to 1, and whose they are (count,)."""
-        index = torch.randint(len(self.rgba), (count,), generator=chance).to(self.device)
+        index = torch.randint(len(self.rgba), (count,), generator=chance, device=chance.device).to(self.device)
         image = torch.searchsorted(self.ends, index, right=True)
         begin = torch.where(image > 0, self.ends[(image - 1).clamp(min=0)], 0)
         within, width = index - begin, self.width[image]

@@ -18,14 +18,26 @@ from workbench.core.scenes import UNMOVED, CamerasDoc, Placement
 from workbench.engine.scenes.colmap import SparsePoints, has_model, read_model
 from workbench.engine.scenes.colmapdocs import colmap_cameras, write_colmap
 from workbench.engine.scenes.photographs import load_pixels, shrunk, undistorted
-from workbench.engine.scenes.posedframes import CameraAxes, Floats, common_point, placement_of, poses_of
+from workbench.engine.scenes.posedframes import (
+    Account,
+    CameraAxes,
+    Floats,
+    Frame,
+    assembled,
+    common_point,
+    fitted,
+    picture_size,
+    placement_of,
+    poses_of,
+)
 from workbench.engine.scenes.posedjson import BLENDER_PARTS, read_blender, read_json, write_transforms
+from workbench.engine.scenes.runnames import is_run
 
 __all__ = ["PosedScene", "load_pixels", "read_posed", "read_scene", "shrunk", "undistorted",
            "with_held_out", "write_colmap", "write_transforms"]  # fmt: skip
 CAMERA_DISTANCE = 4.0
 """The cameras' mean distance from what they look at once a scene is rescaled, as instant-ngp's converter has it."""
-KINDS = "transforms.json, transforms_train.json (Blender), or COLMAP's cameras and images in sparse/0"
+KINDS = "transforms.json, transforms_train.json (Blender), COLMAP's cameras and images in sparse/0, or a run's folder"
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,10 @@ def read_scene(
     if not path.exists():
         raise InputError("There are no photographs here.", expected=KINDS, received="a path that does not exist",
                          fix="Choose another file or folder.", place=str(path))  # fmt: skip
-    if found := _json_of(path):
+    if is_run(path):
+        scene = PosedScene(_of_run(path, repair=repair), "run")
+        upright = False if upright is None else upright
+    elif found := _json_of(path):
         blender = path.is_dir() and found.name != "transforms.json"
         cameras = (read_blender(path, repair=repair, axes=axes) if blender
                    else read_json(found, repair=repair, axes=axes))  # fmt: skip
@@ -94,6 +109,26 @@ def read_scene(
         raise InputError("There are no posed photographs here.", expected=KINDS, received=_listing(path),
                          fix="Choose the folder that holds transforms.json or sparse/.", place=str(path))  # fmt: skip
     return _placed(scene, _way(poses_of(scene.cameras), upright=upright, rescale=rescale))
+
+
+def _of_run(path: Path, *, repair: bool) -> CamerasDoc:
+    """A run's photographs, whose pictures lie where they lay when it was started."""
+    from workbench.engine.scenes.readingruns import run_cameras
+
+    doc = run_cameras(path)
+    account, frames = Account(of=len(doc.images)), list[Frame]()
+    for one, pose in zip(doc.images, poses_of(doc), strict=True):
+        picture = Path(one.path)
+        size = picture_size(picture) if picture.is_file() else None
+        fit = fitted(one.lens, size) if size else None
+        if fit is None:
+            account.leave(picture.name, "have no picture any more, or one of another shape")
+        else:
+            frames.append(Frame(picture.name, picture, fit, pose, one.held_out))
+    for note in doc.notes:
+        account.tell(note)
+    box = (np.array(doc.low), np.array(doc.high)) if doc.low is not None and doc.high is not None else None
+    return assembled(frames, account, path, repair=repair, box=box)
 
 
 def _listing(path: Path) -> str:

@@ -17,7 +17,8 @@ from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
 from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
-from workbench.engine.scenes.readingruns import is_run, read_run
+from workbench.engine.scenes.readingruns import read_run
+from workbench.engine.scenes.runnames import is_run
 from workbench.engine.text import cache
 
 VERSION = 2

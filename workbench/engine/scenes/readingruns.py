@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -17,9 +17,8 @@ from workbench.core.problem import InputError
 from workbench.core.scenes import BoxesDoc, CamerasDoc, MeshDoc, RadianceDoc, RadianceMeta, ReadThing, Thing
 from workbench.engine.scenes.keeping import Shelf
 from workbench.engine.scenes.readingmeshes import damaged
+from workbench.engine.scenes.runnames import EVENTS, FIELD_FACTS, FIELD_GRID, MODEL, RUN
 
-RUN, EVENTS, ARTIFACTS, MODEL = "run.json", "events.jsonl", "artifacts", "model"
-FIELD_FACTS, FIELD_GRID = "field.json", "grid.npz"
 KINDS = ("radiance-grid", "boxes", "cameras", "mesh", "points")
 """Kinds of artifacts that stand in space, in the order in which a tree lists them."""
 
@@ -38,13 +37,6 @@ class _Box(msgspec.Struct, frozen=True):
     high: tuple[float, float, float]
 
 
-def is_run(path: Path) -> bool:
-    """Whether this is a run's folder, one of its artifacts, or the model folder of a radiance field."""
-    if path.is_dir():
-        return (path / RUN).is_file() or (path / FIELD_FACTS).is_file()
-    return path.parent.name == ARTIFACTS and (path.parent.parent / RUN).is_file()
-
-
 def read_run(path: Path, shelf: Shelf, most_points: int) -> RunFound:
     """The newest artifact in space of each slot of a run, the one that `path` names, or a kept field.
 
@@ -61,6 +53,24 @@ def read_run(path: Path, shelf: Shelf, most_points: int) -> RunFound:
     newest = {one.slot: one for one in _artifacts(path)}
     return _read(path, sorted(newest.values(), key=lambda one: KINDS.index(one.kind)), shelf, most_points, group=True,
                  place=path)  # fmt: skip
+
+
+def run_cameras(path: Path) -> CamerasDoc:
+    """The photographs that a run was given: the artifact that `path` names, or the newest of its folder.
+
+    Raises InputError where the run has none.
+    """
+    run = path.parent.parent if path.is_file() else path
+    if run.name == MODEL and not (run / RUN).is_file():
+        run = run.parent
+    told = [one for one in _artifacts(run) if one.kind == "cameras"
+            and (not path.is_file() or (run / one.path).resolve() == path.resolve())]  # fmt: skip
+    if not told:
+        raise InputError(
+            "This run has kept no photographs with poses.", expected="an artifact of the kind cameras",
+            received=path.name, fix="Choose the photographs' own file or folder.", field="path", place=str(path),
+        )  # fmt: skip
+    return cast(CamerasDoc, _cameras_or_boxes(run, told[-1]))
 
 
 def _artifacts(run: Path) -> list[ev.Artifact]:
@@ -105,19 +115,24 @@ def _read(
 def _thing(run: Path, one: ev.Artifact, shelf: Shelf, most_points: int) -> Thing:
     if one.kind == "radiance-grid":
         return _radiance(run, one.path, one)
-    path = _inside(run, one.path)
     if one.kind in ("boxes", "cameras"):
-        kind: type[BoxesDoc | CamerasDoc] = BoxesDoc if one.kind == "boxes" else CamerasDoc
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise damaged(path, f"{one.kind} of a run", f"a {kind.__name__}", str(error)[:120]) from None
+        return _cameras_or_boxes(run, one)
+    path = _inside(run, one.path)
     from workbench.engine.scenes.readingply import read_ply
 
     found = read_ply(path, shelf, most_points)
     if one.kind == "mesh" and not isinstance(found, MeshDoc):
         raise damaged(path, "a mesh", "faces", "only vertices")
     return found
+
+
+def _cameras_or_boxes(run: Path, one: ev.Artifact) -> BoxesDoc | CamerasDoc:
+    path = _inside(run, one.path)
+    kind: type[BoxesDoc | CamerasDoc] = BoxesDoc if one.kind == "boxes" else CamerasDoc
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, f"{one.kind} of a run", f"a {kind.__name__}", str(error)[:120]) from None
 
 
 def _radiance(run: Path, relative: str, one: ev.Artifact) -> RadianceDoc:

@@ -93,7 +93,6 @@ class RadianceLook(msgspec.Struct, frozen=True, omit_defaults=True):
     rendered_by: Literal["grid", "field"] = "grid"
     shows: Literal["colour", "depth", "normals"] = "colour"
     """Of a trained field."""
-    background: Literal["none", "black", "white"] = "none"
     exposure: float = 0.0
     """In stops."""
 

@@ -41,8 +41,8 @@ def learning_of(params: RadianceField, seed: int) -> Learning:
         start_side=params.start_side, grow_at=params.grow_at, side=params.side, roughness_density=params.roughness,
         roughness_colour=params.roughness / 10, entropy=0.0 if background == "random" else params.entropy,
         spread=params.spread, calm=params.calm, skip_from=params.skip_from if params.skip else 1.0,
-        exposure=params.exposure, cells=40 if params.field == HASH else 64, goes_on=bool(params.continue_from),
-        seed=seed,
+        exposure=params.exposure, room=params.room, cells=128 if params.room else 40 if params.field == HASH else 64,
+        goes_on=bool(params.continue_from), seed=seed,
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def train(job: Job, params: RadianceField) -> None:
     place = place_of(job)
     taken, doc = load(job, params)
     field = made(params, taken, job.seed)
-    learner = Learner(field, taken, learning_of(params, job.seed), place.device)
+    learner = Learner(field, taken, learning_of(params, job.seed), place.device, half=place.dtype_name == "bf16")
     count = sum(one.numel() for one in field.parameters())
     job.log(f"A {params.field} field of {count:,} numbers in a box of {_sides(taken)} on {place.name}.")
     spent = _Course(job, learner, params, place).run()

@@ -75,6 +75,9 @@ class RadianceField(Params):
     calm: float = knob(0.5, "Nearer to a camera than this share of the box gradients are made smaller, which keeps "
                        "specks away from lenses; 0 never", low=0.0, high=2.0, more=True,
                        label="Near-camera scaling")  # fmt: skip
+    room: int = knob(0, "Places outside of empty cells in a step: as many pixels are drawn as fill it, at most those "
+                     "above. For a GPU, which is then never waited for; 0: all of all pixels", low=0, high=1 << 24,
+                     more=True, label="Places per step")  # fmt: skip
     longest_px: int = knob(400, "Larger photographs are shrunk to this side; 0 takes them as they are", low=0,
                            high=10_000, unit="pixels", more=True, label="Photographs' side")  # fmt: skip
     images: int = knob(32, "Photographs of a sample scene; every eighth is held out", low=4, high=1000, more=True)
@@ -151,8 +154,8 @@ CLAIM = Claim(
         "smoke": DESK.replace(steps=24, rays=64, samples=16, side=24, start_side=12, longest=12, images=8, size=16,
                               evaluations=2, point_count=200),
         "desk": DESK,
-        "paper": DESK.replace(field=HASH, steps=20_000, rays=4096, samples=256, levels=16, table_log2=19,
-                              finest=2048, longest=160, longest_px=800, size=400, images=100,
+        "paper": DESK.replace(field=HASH, steps=20_000, rays=1 << 15, samples=512, room=1 << 18, levels=16,
+                              table_log2=19, finest=2048, longest=160, longest_px=800, size=400, images=100,
                               evaluations=20),
     },
     claim=CLAIM,
