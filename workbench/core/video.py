@@ -54,6 +54,8 @@ class FrameIndex(msgspec.Struct, frozen=True):
     times: tuple[int, ...]
     keys: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    digest: str = ""
+    """Of the encoded frames and their times, wherever the file lies; empty until all of it has been read."""
 
     def __len__(self) -> int:
         return len(self.times)
