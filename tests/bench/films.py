@@ -12,9 +12,10 @@ whichever comes first. Seeks are measured without the film's small copy, then th
 took, processor time of its maker, what it takes on the disk and beside the film, how far the window grew and how large
 its maker was at most), and the same frames are sought once more. `scrub` is a drag, a wish every 40 ms: how many of its
 frames were on screen before the next but one was wished, and how long the last took to be there as it is.
-`bare_decode_frames_per_s` is what PyAV alone decodes of the same film in the same run, on as many threads, which bounds both: on a machine that works on other things as well ratios tell
-more than times. The film of four hours has a small frame a second; memory is the window's resident memory with it open
-and played, less that with a film of a minute.
+`bare_decode_frames_per_s` is what PyAV alone decodes of the same film in the same run, on as many threads, which bounds
+all of them: on a machine that works on other things as well ratios tell more than times, and processor time more than
+`made_s`, since the maker lets everything else go first. The film of four hours has a small frame a second; memory is
+the window's resident memory with it open and played, less that with a film of a minute.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import itertools
 import math
 import os
 import zipfile
@@ -25,6 +26,7 @@ VERSION = 1
 FAR_PIXELS = 100_000_000
 """So many pixels behind its key frame a frame is far: 48 frames at 1920 × 1080, 108 at 1280 × 720."""
 PART_FRAMES = 64
+"""At most; the frames behind one key frame are divided evenly."""
 SIDES = (640, 480, 320, 240)
 """How long the longer side of a picture may be; the smaller ones where there is no room for the larger."""
 QUALITY = 60
@@ -52,7 +54,9 @@ def far_parts(index: FrameIndex, facts: VideoFacts) -> tuple[Part, ...]:
     starts = sorted({0, *index.keys}) if len(index) else []
     for start, after in zip(starts, [*starts[1:], len(index)], strict=True):
         first = start + near + 1
-        found += [Part(at, min(at + PART_FRAMES, after) - 1) for at in range(first, after, PART_FRAMES)]
+        count = math.ceil(max(after - first, 0) / PART_FRAMES)
+        edges = [first + (after - first) * at // count for at in range(count + 1)] if count else []
+        found += [Part(one, other - 1) for one, other in itertools.pairwise(edges)]
     return tuple(found)
 
 
