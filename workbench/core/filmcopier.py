@@ -1,4 +1,4 @@
-"""Small pictures of a video, made by a process that lets all others go first (`engine/video/avcopy.py`).
+"""Small pictures of a video, made by a process of its own (`engine/video/avcopy.py`).
 
 Everything here waits; a window calls it on a thread of its own.
 """
@@ -15,6 +15,8 @@ from workbench.core.framepipe import Pipe
 from workbench.core.problem import KnownTrouble
 
 SCRIPT = Path(__file__).parents[1] / "engine" / "video" / "avcopy.py"
+OPTIONS = ("yields",)
+"""The process lets all others go before it."""
 SILENT_S = 120.0
 """On a machine that is at work on everything else, frames of a large film take their time."""
 
@@ -33,7 +35,7 @@ class FilmCopier:
     """
 
     def __init__(self, path: Path) -> None:
-        self._pipe = Pipe("copies", path, script=SCRIPT, silent_s=SILENT_S)
+        self._pipe = Pipe("copies", path, *OPTIONS, script=SCRIPT, silent_s=SILENT_S)
 
     def pack(self, out: Path, times: Sequence[int], *, side: int, quality: int) -> Packed:
         """JPEG pictures of the frames of these times (ticks, ascending), no longer than `side` pixels, into an archive.

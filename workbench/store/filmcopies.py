@@ -117,8 +117,8 @@ class FilmCopy:
         return self.part_of(frame) in self._made
 
     def missing(self, frame: int) -> int:
-        """The part to make next: the first one from a frame on, or from the start; −1 when all are there."""
-        begin = max(bisect.bisect_right(self._firsts, frame) - 1, 0)
+        """The part to make next: the first that ends no earlier than a frame, or at all; −1 when all are there."""
+        begin = bisect.bisect_left(self.parts, frame, key=lambda one: one.last)
         order = [*range(begin, len(self.parts)), *range(begin)]
         return next((at for at in order if at not in self._made), -1)
 

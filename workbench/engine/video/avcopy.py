@@ -1,12 +1,13 @@
 """FFmpeg as a maker of small pictures, run as a process of its own: a video in, archives of JPEG pictures out.
 
-As `avframes.py`, whose decoder it takes, it imports nothing of the program; it lets every other process go first.
+As `avframes.py`, whose decoder it takes, it imports nothing of the program.
 
 `avcopy.py copies PATH` writes the facts as a line of JSON, then answers each line on its input,
 `{"out": path, "part": path, "times": [...], "side": pixels, "quality": q}`: the frames of these times (ticks that
 ascend), their longer side no longer than `side`, become a ZIP archive whose entries are called `<time>.jpg`. It is
 written as `part` and has its name when it is whole. Lines `{"done": n}` come now and then, and last
 `{"pictures": n, "bytes": b}`; a frame that cannot be decoded is left out. `{"failed": …}` says why there is no archive.
+With `yields` after the path the process lets all others go before it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-NICENESS = 15
+NICENESS = 10
 MOST_THREADS = 4
 HELD_BYTES = 1
 """Nothing is stepped back to: of what was decoded, one frame is kept."""
@@ -93,9 +94,9 @@ def serve(decoding: ModuleType, av: Any, path: str, given: BinaryIO, out: Binary
             decoding.say(out, {"failed": error.strerror or str(error)})
 
 
-def main(path: str, given: BinaryIO, out: BinaryIO) -> None:
+def main(path: str, given: BinaryIO, out: BinaryIO, options: Sequence[str] = ()) -> None:
     """Facts first, then what was asked for."""
-    if hasattr(os, "nice"):
+    if "yields" in options and hasattr(os, "nice"):
         os.nice(NICENESS)
     decoding = decoder()
     try:
@@ -111,4 +112,4 @@ def main(path: str, given: BinaryIO, out: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    main(str(Path(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer)
+    main(str(Path(sys.argv[2])), sys.stdin.buffer, sys.stdout.buffer, sys.argv[3:])

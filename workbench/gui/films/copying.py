@@ -48,6 +48,8 @@ class Copier(OwnThread, QObject):
         self._copier: FilmCopier | None = None
         self.full = False
         """No more parts fit into the room for them."""
+        self.stale = False
+        """The film's file is another by now."""
         self._ready("copier of a film").start()
 
     def let(self, may: bool, frame: int) -> None:
@@ -88,6 +90,8 @@ class Copier(OwnThread, QObject):
             self._check()
             if self._copier is None:
                 self._copier = FilmCopier(self.path)
+                if self._closed:
+                    return  # meanwhile, when there was nothing to interrupt
             packed = self._copier.pack(copy.path_of(part), copy.times_of(part), side=side, quality=filmcopies.QUALITY)
             try:
                 self._check()
@@ -111,6 +115,7 @@ class Copier(OwnThread, QObject):
         if (now.st_size, now.st_mtime_ns, now.st_ino) != (
             self._seen.st_size, self._seen.st_mtime_ns, self._seen.st_ino
         ):  # fmt: skip
+            self.stale = True
             raise KnownTrouble(
                 "The video has been changed since it was opened.", expected="the file as it was",
                 received="another size, time or file under its name", fix="Open it again.", place=self.path.name,
@@ -223,6 +228,8 @@ class Copying(QObject):
         if self.sender() is not self.copier:
             return
         self._timer.stop()
+        if self.copier is not None and self.copier.stale:
+            self.page.viewer.player.use_copy(None)
         self._let_go()
         self.trouble = record
         if record is not None:
