@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,13 +29,14 @@ class Packed(NamedTuple):
 
 
 class FilmCopier:
-    """Decodes a video for small pictures; one thread at a time, but for `interrupt`.
+    """Decodes a video for small pictures; one thread at a time.
 
     Raises InputError where there is no video in the file, KnownTrouble where its decoder is missing or ends.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._pipe = Pipe("copies", path, *OPTIONS, script=SCRIPT, silent_s=SILENT_S)
+    def __init__(self, path: Path, begun: Callable[[Pipe], None] | None = None) -> None:
+        """`begun` gets what another thread may interrupt; who waits for an answer gets KnownTrouble then."""
+        self._pipe = Pipe("copies", path, *OPTIONS, script=SCRIPT, silent_s=SILENT_S, begun=begun)
 
     def pack(self, out: Path, times: Sequence[int], *, side: int, quality: int) -> Packed:
         """JPEG pictures of the frames of these times (ticks, ascending), no longer than `side` pixels, into an archive.
@@ -57,10 +58,6 @@ class FilmCopier:
                 place=str(out.parent),
             )  # fmt: skip
         return Packed(int(said["pictures"]), int(said["bytes"]))
-
-    def interrupt(self) -> None:
-        """From another thread: end what is under way; who waits for it gets KnownTrouble."""
-        self._pipe.interrupt()
 
     def close(self) -> None:
         """Let the file go."""

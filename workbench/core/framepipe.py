@@ -31,8 +31,14 @@ EXPECTED = "MP4, MOV, MKV, WebM, AVI, GIF, or another video that FFmpeg reads"
 class Pipe:
     """The decoder's process, what it said first, and its answers."""
 
-    def __init__(self, what: str, path: Path, *options: str, script: Path | None = None, silent_s: float = 0.0) -> None:
-        """`what` is asked of a script, which is ended when it says nothing for so long, or (0) for SILENT_S."""
+    def __init__(
+        self, what: str, path: Path, *options: str, script: Path | None = None, silent_s: float = 0.0,
+        begun: Callable[[Pipe], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`what` is asked of a script, which is ended when it says nothing for so long, or (0) for SILENT_S.
+
+        `begun` hears of the pipe before anything is waited for: another thread may interrupt it from then on.
+        """
         self.path = path
         check_file(path)
         self._silent_s = silent_s or SILENT_S
@@ -40,6 +46,8 @@ class Pipe:
         self._overdue = False
         self._process = begin(script or SCRIPT, what, str(path), *options, said=self._said)
         try:
+            if begun is not None:
+                begun(self)
             self.facts = msgspec.convert(self.line(), VideoFacts)
         except BaseException:
             self.close()

@@ -18,10 +18,11 @@ from tests.gui.films.fakes import Source, facts_of, index_of
 from workbench.core import filmcopier
 from workbench.gui.films import copying
 from workbench.gui.films.live import packed
+from workbench.gui.films.thumbs import Thumbnails
 from workbench.gui.films.viewer import PREVIEW, FilmViewer
 from workbench.store import filmcopies
 
-WITHIN_MS = 30_000
+WITHIN_MS = 60_000
 FAR = 2 * 96 * 64
 
 
@@ -115,6 +116,7 @@ def page(qtbot, open_window, monkeypatch):
     monkeypatch.setattr(filmcopies, "FAR_PIXELS", FAR)
     monkeypatch.setattr(filmcopies, "PART_FRAMES", 11)
     monkeypatch.setattr(filmcopier, "OPTIONS", ())  # beside other tests it would wait for them
+    monkeypatch.setattr(Thumbnails, "waiting", False)
     monkeypatch.setattr(copying, "IDLE_S", 0.0)
     monkeypatch.setattr(copying, "LOOK_MS", 20)
     page = open_window().open_page("films")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.core.filmcopier import FilmCopier
+from workbench.core.framepipe import Pipe
 from workbench.core.problem import KnownTrouble, Problem, ProblemRecord, record_of
 from workbench.core.video import FrameIndex, VideoFacts
 from workbench.core.words import size
@@ -45,7 +47,7 @@ class Copier(OwnThread, QObject):
         super().__init__(parent)
         self.path, self.copy, self._room_bytes, self._seen = path, copy, room_bytes, seen
         self._near, self._may = 0, False
-        self._copier: FilmCopier | None = None
+        self._pipe: Pipe | None = None
         self.full = False
         """No more parts fit into the room for them."""
         self.stale = False
@@ -60,24 +62,29 @@ class Copier(OwnThread, QObject):
 
     def close(self) -> None:
         super().close()
-        copier = self._copier
-        if copier is not None:
-            copier.interrupt()
+        self._let_end()
+
+    def _begun(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        if self._closed:
+            self._let_end()
+
+    def _let_end(self) -> None:
+        """Whatever the copier's process is at: nobody waits for it any more."""
+        if (pipe := self._pipe) is not None:
+            pipe.interrupt()
 
     def _run(self) -> None:
         record: ProblemRecord | None = None
-        try:
-            self._make()
-        except (Problem, OSError) as error:
-            record = self._said(error)
-        finally:
-            copier, self._copier = self._copier, None
-            if copier is not None:
-                copier.close()
+        with contextlib.ExitStack() as ends:
+            try:
+                self._make(ends)
+            except (Problem, OSError) as error:
+                record = self._said(error)
         self._tell(self.over, record)
 
-    def _make(self) -> None:
-        copy = self.copy
+    def _make(self, ends: contextlib.ExitStack) -> None:
+        copy, copier = self.copy, None
         copy.look()
         self._tell(self.grew)
         filmcopies.make_room(copy.folder, self._room_bytes, but=copy.index.digest)
@@ -88,11 +95,10 @@ class Copier(OwnThread, QObject):
                 self.full = True
                 return
             self._check()
-            if self._copier is None:
-                self._copier = FilmCopier(self.path)
-                if self._closed:
-                    return  # meanwhile, when there was nothing to interrupt
-            packed = self._copier.pack(copy.path_of(part), copy.times_of(part), side=side, quality=filmcopies.QUALITY)
+            if copier is None:
+                copier = FilmCopier(self.path, self._begun)
+                ends.callback(copier.close)
+            packed = copier.pack(copy.path_of(part), copy.times_of(part), side=side, quality=filmcopies.QUALITY)
             try:
                 self._check()
             except KnownTrouble:
