@@ -106,3 +106,5 @@ class ClipsMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     frames_per_s: float = 8.0
     maps: str = ""
     """'attention of the spatial query', in the words of whoever made them; empty without maps."""
+    group: str = ""
+    """Who said it of the clips, where several did in turn: items of this group, picked in another view, lead here."""

@@ -121,8 +121,9 @@ def page(qtbot, open_window, monkeypatch):
     monkeypatch.setattr(copying, "LOOK_MS", 20)
     page = open_window().open_page("films")
     yield page
+    small = page.viewer.thumbnails.reader
     page.closed()
-    assert page.opening.join() and not copiers()
+    assert page.opening.join() and small.join(60.0) and not copiers()
 
 
 def copiers() -> list[psutil.Process]:
