@@ -219,7 +219,7 @@ def copied(app: Any, page: Any, film_bytes: int) -> dict[str, float]:
             except psutil.Error:
                 continue
     copy = copying.copy
-    return {"made_s": time.perf_counter() - began, "mb": copy.bytes / 1e6, "of_film": copy.bytes / film_bytes,
+    return {"made_s": time.perf_counter() - began, "mb": copy.size_bytes / 1e6, "of_film": copy.size_bytes / film_bytes,
             "parts": copy.made, "of_parts": len(copy.parts), "window_grows_mb": most_mb - before,
             "copier_mb": copier_mb, "copier_processor_s": copier_s, "longest_turn_ms": stall}  # fmt: skip
 

@@ -59,7 +59,7 @@ def test_that_a_copy_is_gone_on_with_and_belongs_to_one_film_only(copy: FilmCopy
     assert copy.picture(300) == b"picture 12007" and copy.picture(200) is None and copy.picture(10) is None
     again = FilmCopy(copy.folder, copy.index, facts_of())
     again.look()
-    assert (again.made, again.bytes) == (2, copy.bytes) and again.covers(300) and not again.covers(399)
+    assert (again.made, again.size_bytes) == (2, copy.size_bytes) and again.covers(300) and not again.covers(399)
     assert [again.missing(frame) for frame in (0, 260, 399)] == [1, 5, 5]
     other = FilmCopy(copy.folder, index_of(420, (0, 250, 400), "d2"), facts_of())
     other.look()

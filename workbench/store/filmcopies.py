@@ -94,7 +94,7 @@ class FilmCopy:
         return len(self._made)
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What they take on the disk."""
         return sum(list(self._made.values()))
 

@@ -90,7 +90,7 @@ class Copier(OwnThread, QObject):
         filmcopies.make_room(copy.folder, self._room_bytes, but=copy.index.digest)
         most = filmcopies.most_bytes(self._seen.st_size, self._room_bytes)
         while (part := self._next()) >= 0:
-            side = copy.side(most - copy.bytes)
+            side = copy.side(most - copy.size_bytes)
             if not side:
                 self.full = True
                 return
@@ -196,7 +196,7 @@ class Copying(QObject):
         copy = self.copy
         if copy is None or not copy.parts:
             return "not needed: key frames are near each other" if self.trouble is None else self.trouble.what
-        said = f"{copy.made} of {len(copy.parts)} parts, {size(copy.bytes)}"
+        said = f"{copy.made} of {len(copy.parts)} parts, {size(copy.size_bytes)}"
         if self.trouble is not None:
             return f"{said}. {self.trouble.what}"
         return said if self.going_on or copy.made == len(copy.parts) else f"{said}: there is room for no more"
