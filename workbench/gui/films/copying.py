@@ -52,7 +52,11 @@ class Copier(OwnThread, QObject):
         """No more parts fit into the room for them."""
         self.stale = False
         """The film's file is another by now."""
-        self._ready("copier of a film").start()
+        self._ready("copier of a film")
+
+    def start(self) -> None:
+        """Begin, once somebody hears of it: where all parts are there it is over at once."""
+        self._thread.start()
 
     def let(self, may: bool, frame: int) -> None:
         """Go on from a frame, or rest when what is under way is done."""
@@ -226,6 +230,7 @@ class Copying(QObject):
         self.copier = Copier(Path(self.page.path), copy, self.room_bytes, seen, self)
         self.copier.grew.connect(self.changed)
         self.copier.over.connect(self._over)
+        self.copier.start()
         self.page.viewer.player.use_copy(copy)
         self._timer.start()
         self.changed.emit()
