@@ -28,7 +28,7 @@ def test_that_every_setting_has_one_field(open_window: Open) -> None:
     page = open_window().open_page("settings")
     assert all(page.field(one.name).accessibleName() for one in knobs(Settings) if one.widget != "key")
     assert page.shown() == [
-        "Appearance", "Devices", "Runs", "Privacy and network", "Review", "Data folder", "Keys", "Plug-ins",
+        "Appearance", "Devices", "Runs", "Privacy and network", "Review", "Videos", "Data folder", "Keys", "Plug-ins",
     ]  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_that_the_search_leaves_what_has_the_words(open_window: Open, words: str
     assert page.shown() == sections
     assert page._nothing.isVisible() == (not sections)
     page.search.clear()
-    assert len(page.shown()) == 8
+    assert len(page.shown()) == 9
 
 
 def test_that_a_setting_of_the_environment_is_shown_as_such_and_kept_out_of_the_file(

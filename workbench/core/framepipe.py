@@ -31,13 +31,23 @@ EXPECTED = "MP4, MOV, MKV, WebM, AVI, GIF, or another video that FFmpeg reads"
 class Pipe:
     """The decoder's process, what it said first, and its answers."""
 
-    def __init__(self, what: str, path: Path, *options: str) -> None:
+    def __init__(
+        self, what: str, path: Path, *options: str, script: Path | None = None, silent_s: float = 0.0,
+        begun: Callable[[Pipe], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`what` is asked of a script, which is ended when it says nothing for so long, or (0) for SILENT_S.
+
+        `begun` hears of the pipe before anything is waited for: another thread may interrupt it from then on.
+        """
         self.path = path
         check_file(path)
+        self._silent_s = silent_s or SILENT_S
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the pipe)
         self._overdue = False
-        self._process = begin(SCRIPT, what, str(path), *options, said=self._said)
+        self._process = begin(script or SCRIPT, what, str(path), *options, said=self._said)
         try:
+            if begun is not None:
+                begun(self)
             self.facts = msgspec.convert(self.line(), VideoFacts)
         except BaseException:
             self.close()
@@ -86,6 +96,11 @@ class Pipe:
         """End the process."""
         end(self._process, self._said)
 
+    def interrupt(self) -> None:
+        """From another thread: whoever waits for an answer gets KnownTrouble, and is the one to close the pipe."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+
     @property
     def _out(self) -> Any:
         return self._process.stdout
@@ -98,7 +113,7 @@ class Pipe:
             self._overdue = True
             self._process.kill()
 
-        timer = threading.Timer(SILENT_S, give_up)
+        timer = threading.Timer(self._silent_s, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -109,7 +124,7 @@ class Pipe:
     def _gone(self) -> KnownTrouble:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN_S)
-        silent = f"silence for {SILENT_S:g} s"
+        silent = f"silence for {self._silent_s:g} s"
         received = silent if self._overdue else last_words(self._process, self._said)
         return KnownTrouble(
             "The decoder of this video ended.", expected="frames", received=received,

@@ -15,7 +15,7 @@ from workbench.core.params import Params, changed, check, knob, knobs
 from workbench.core.problem import Problems
 
 APPEARANCE, DEVICES, RUNS, NETWORK, KEYS = "Appearance", "Devices", "Runs", "Privacy and network", "Keys"
-REVIEW = "Review"
+REVIEW, VIDEOS = "Review", "Videos"
 
 
 OF_RUNS = ("precision", "gpus", "preview_share", "checkpoint_every")
@@ -62,6 +62,11 @@ class Settings(Params):
     cases_cache: float = knob(
         20.0, "Room for copies of opened cases and for what models said of them; what was not used for longest goes "
         "first", low=1.0, high=10_000, unit="GB", section=REVIEW, label="Cache of cases",
+    )  # fmt: skip
+    film_copies: float = knob(
+        4.0, "Room for small pictures of videos whose key frames lie far apart, made while nothing else is done, so "
+        "that each of their frames is seen at once; 0 makes none", low=0.0, high=10_000, unit="GB", section=VIDEOS,
+        label="Preview copies of videos",
     )  # fmt: skip
     keys: str = knob(
         "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",

@@ -54,6 +54,8 @@ class FrameIndex(msgspec.Struct, frozen=True):
     times: tuple[int, ...]
     keys: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    digest: str = ""
+    """Of the encoded frames and their times, wherever the file lies; empty until all of it has been read."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -104,3 +106,5 @@ class ClipsMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     frames_per_s: float = 8.0
     maps: str = ""
     """'attention of the spatial query', in the words of whoever made them; empty without maps."""
+    group: str = ""
+    """Who said it of the clips, where several did in turn: items of this group, picked in another view, lead here."""

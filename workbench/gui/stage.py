@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from workbench.core import events as ev
-from workbench.core.kinds import ArtifactKind, Curve, Outcomes
+from workbench.core.kinds import ArtifactKind, Clips, Curve, Outcomes
 from workbench.core.recipe import Recipe
 from workbench.core.words import in_words
 from workbench.gui.buttons import tool_button
@@ -122,6 +122,7 @@ class Stage(QWidget):
         self._wanted = rows_of(recipe)
         self._placed: list[list[str]] = []
         self._lone = ""
+        self._model: RunModel | None = None
         self.places = {slot: self._make(slot, recipe) for row in self._wanted for slot in row}
         self.rows = _splitter(Qt.Orientation.Vertical)
         area = QScrollArea()
@@ -135,6 +136,7 @@ class Stage(QWidget):
 
     def show_slot(self, model: RunModel, slot: str, step: int | None) -> None:
         """Draw a slot as it stood at a step (None: newest)."""
+        self._model = model
         place, artifact = self.places.get(slot), model.artifact_at(slot, step)
         if place is None:
             return
@@ -145,6 +147,7 @@ class Stage(QWidget):
 
     def clear(self) -> None:
         """Empty every place."""
+        self._model = None
         for place in self.places.values():
             place.clear()
 
@@ -171,7 +174,13 @@ class Stage(QWidget):
         return place
 
     def _narrow(self, items: Any, title: str) -> None:
-        """What was picked in one view may be shown by another: the clips behind a cell of a matrix."""
+        """What was picked in one view may be shown by another: the clips behind a cell of a matrix, or of a group."""
+        groups = {one.group for one in items if one.group}
+        for place in self.places.values():
+            if self._model is not None and groups and place.kind == Clips:
+                made = [one for one in self._model.artifacts.get(place.slot, []) if one.meta.get("group") in groups]
+                if made:
+                    place.show_artifact(self._model.folder.path, made[-1])
         for place in self.places.values():
             if place.view is not None and place is not self.sender():
                 place.view.narrow(items, title)

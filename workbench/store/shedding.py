@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from workbench.store.home import Home
 
-FOLDERS = ("segmentations", "volumes", "changes", "scene-files")
+FOLDERS = ("segmentations", "volumes", "changes", "scene-files", "film-copies")
 """Below the home's cache: what a model said of cases, cases as they were read, maps of changes, things in space as they
-were read. All come again."""
+were read, small pictures of films. All come again."""
 IN_USE_S = 6 * 3600.0
 """A file that was read or written this recently may be one that a window shows, and stays whatever the limit is."""
 GROWING = "growing-"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.engine.video.films import KINDS, decoded, film, known
+from tests.engine.video.films import KINDS, decoded, film, known, rotated
 from workbench.core import framepipe
 from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import InputError, KnownTrouble
@@ -149,15 +149,7 @@ def test_that_pixels_that_are_not_square_and_small_boxes_keep_the_shape_of_the_s
 def test_that_a_video_filmed_on_its_side_is_turned_upright(tmp_path: Path) -> None:
     path = film(tmp_path / "phone.mp4", frames=3)
     upright = decoded(path)[0][1]
-    # The track's matrix (ISO 14496-12) for a quarter turn clockwise, in place of the unit matrix.
-    one, minus = (65536).to_bytes(4, "big"), (-65536).to_bytes(4, "big", signed=True)
-    nothing, last = bytes(4), (1 << 30).to_bytes(4, "big")
-    unit = one + nothing * 3 + one + nothing * 3 + last
-    held = path.read_bytes()
-    at = held.rindex(unit)
-    turned = nothing + one + nothing + minus + nothing * 4 + last
-    path.write_bytes(held[:at] + turned + held[at + len(unit) :])
-    with VideoReader(path) as reader:
+    with VideoReader(rotated(path)) as reader:
         assert (reader.facts.width, reader.facts.height) == (64, 96)
         assert reader.facts.rotation_degrees == 90
         assert np.abs(pixels(reader.at(0)).astype(int) - np.rot90(upright, -1)).mean() < 1.0

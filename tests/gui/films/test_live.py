@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage
 
 from tests.engine.video.films import film
@@ -127,6 +127,38 @@ def test_that_an_unplugged_camera_is_told_and_its_last_pictures_are_a_film(page,
     assert page.recent == []
     page.viewer.go(3)
     qtbot.waitUntil(lambda: page.viewer.player.on_screen == 3, timeout=WITHIN_MS)
+
+
+def test_that_a_source_that_stands_still_or_changes_its_size_is_told_and_goes_on(page, qtbot, monkeypatch):
+    monkeypatch.setattr(camera, "multimedia", lambda: Multimedia)
+    monkeypatch.setattr(Multimedia, "plugged", [])
+    page.show_camera()
+    qtbot.waitUntil(lambda: "No camera found" in page.live.canvas.hint, timeout=WITHIN_MS)
+    assert "Loop a video" in page.live.canvas.hint and not page.live.begin.isEnabled() and page.live.file.isEnabled()
+    now_s = 7.0
+    page.live._clock = lambda: now_s
+    device = Device()
+    page.live.start(device)
+    now_s += 4.0
+    page.live.look()
+    assert "no picture for 4 s" in page.live.canvas.hint and page.live.running
+    device.arrived.emit(plain(1, 64, 48), 4.0)
+    page.live.look()
+    assert "pictures/s" in page.live.readout.whole
+    now_s += 5.0
+    page.live.look()
+    assert "no picture for 5 s" in page.live.readout.whole and page.live.running
+    device.arrived.emit(plain(1, 48, 64), 9.0)
+    assert "48 × 64" in page.live.readout.whole and page.live.canvas.frame_size == QSize(48, 64)
+    assert page.live.ring.settle()
+    page.live.stop.click()
+    # As a film both have one size: the second picture stands upright in the middle of a black one.
+    assert page.viewing and page.viewer.scene.frames == 2
+    page.viewer.go(1)
+    qtbot.waitUntil(lambda: page.viewer.player.on_screen == 1, timeout=WITHIN_MS)
+    image = page.viewer.canvas.image
+    assert image.size() == QSize(64, 48)
+    assert image.pixelColor(32, 24).lightness() > 200 and image.pixelColor(3, 24).lightness() < 50
 
 
 def test_that_leaving_keeps_nothing_and_goes_back(page):

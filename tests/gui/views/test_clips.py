@@ -1,5 +1,7 @@
 """Clips of a run: what is seen of them, one of them large, what is asked for, what is written."""
 
+from types import SimpleNamespace
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QImage
 
 from workbench.core import documents
-from workbench.core.documents import Item, ItemsDoc
-from workbench.core.kinds import Clips, Confusion
+from workbench.core.documents import Column, Item, ItemsDoc, TableDoc
+from workbench.core.kinds import Clips, Confusion, Table
 from workbench.core.recipe import Recipe
 from workbench.gui.stage import Stage
 from workbench.gui.theme import DARK, LIGHT
@@ -285,6 +287,37 @@ def test_that_a_cell_of_a_matrix_shows_its_clips_beside_it(qtbot, folder):
     assert view.filter.currentText() == "Picked: 1" and "True rising, predicted falling" in view.caption
     view.narrow([Item("another", "x", source=-1)], "none of these")
     assert view.grid.shown == [4]
+
+
+def test_that_a_row_of_a_table_shows_the_clips_of_its_group(qtbot, folder):
+    recipe = Recipe.__new__(Recipe)
+    object.__setattr__(recipe, "writes", {"grid": Table, "clips": Clips})
+    object.__setattr__(recipe, "layout", None)
+    stage = Stage(recipe)
+    qtbot.addWidget(stage)
+    made = []
+    for name, count in (("probe", 4), ("adapter", 6)):
+        (folder / name).mkdir()
+        one = movies.clips(folder / name, count)
+        parts = {part: f"{name}/{path}" for part, path in one.parts.items()}
+        made.append(
+            msgspec.structs.replace(one, path=f"{name}/{one.path}", parts=parts, meta={**one.meta, "group": name})
+        )
+    documents.write(folder / "grid.json", TableDoc([Column("strategy", "text")], [["probe"], ["adapter"], ["other"]]))
+    documents.write(
+        folder / "grid.items.json", ItemsDoc([Item(one, group=one) for one in ("probe", "adapter", "other")])
+    )
+    grid = artifacts.ev.Artifact(slot="grid", kind="table", path="grid.json", parts={"items": "grid.items.json"})
+    model = SimpleNamespace(
+        folder=SimpleNamespace(path=folder), artifacts={"clips": made, "grid": [grid]},
+        artifact_at=lambda slot, step: model.artifacts[slot][-1],
+    )  # fmt: skip
+    for slot in ("grid", "clips"):
+        stage.show_slot(model, slot, None)
+    clips, table = stage.places["clips"].view, stage.places["grid"].view
+    for row, count in ((0, 4), (1, 6), (0, 4), (2, 4)):  # nothing is known of the last one: what was there stays
+        table.table.doubleClicked.emit(table.model.index(row, 0))
+        assert len(clips.clips.items) == count
 
 
 def test_that_both_themes_are_worn_and_sizes_change_by_keys(view, qtbot):

@@ -241,6 +241,9 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
     for slot in ("predictions", "confusion"):
         titles = [one.title for one in artifacts[slot]]
         assert ["F0" in titles[0], "F1" in titles[1]] == [True, True] and len(titles) in (2, 3)
+    # A row of the grid leads to the clips of its strategy.
+    items = json.loads((folder / artifacts["grid"][-1].parts["items"]).read_text())["items"]
+    assert [one["group"] for one in items] == [one.meta["group"] for one in artifacts["predictions"][:2]]
     axes = artifacts["results_by_parameters"][-1].meta["axes"]
     assert axes["log_x"] and axes["x"].startswith("trainable parameters")
     assert not (folder / "weights").exists()

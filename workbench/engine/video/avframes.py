@@ -4,8 +4,8 @@ PyAV's wheels carry codecs under the GPL (x264, x265), so they are kept out of o
 file can end no more than this one either. Nothing of the program is imported: it runs as a script.
 
 `avframes.py index PATH` writes the file's facts as a line of JSON, then lines `{"packets": n, "done_s": t}` now
-and then, and last `{"times": [...], "keys": [...], "tick_s": s, "notes": [...]}` (core.video.FrameIndex). With
-`growing` after the path, lines before the last one may carry `"more": [...]`, times before which no frame can come
+and then, and last `{"times": [...], "keys": [...], "tick_s": s, "notes": [...], "digest": d}` (core.video.FrameIndex).
+With `growing` after the path, lines before the last one may carry `"more": [...]`, times before which no frame can come
 any more, with their `"more_keys"` (counted within the line) and `"tick_s"`.
 
 `avframes.py frames PATH` writes the facts, then answers each line of JSON on its input:
@@ -19,6 +19,7 @@ in the place of any answer. With `yields` after the path the process lets all ot
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -37,6 +38,8 @@ where somebody steps back, by no more than the second of these."""
 TELL_EVERY_S = 0.1
 GROWS_BY = 1.25
 """A growing index is told anew when it is so many times as long: the work stays in proportion to its length."""
+DIGESTED_BYTES = 4096
+"""Of each packet so many bytes count for the film's digest: no two encodings begin all packets alike."""
 TRANSFERS = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 """Transfer characteristics that an ordinary screen cannot show as meant."""
 
@@ -112,7 +115,7 @@ def index(av: Any, path: str, out: BinaryIO, *, growing: bool = False) -> None:
     container, stream = open_video(av, path)
     found = _Times(float(stream.time_base))
     notes: list[str] = []
-    told = time.monotonic()
+    told, digest = time.monotonic(), hashlib.blake2b(digest_size=16)
     with container:
         packets = container.demux(stream)
         while True:
@@ -126,16 +129,18 @@ def index(av: Any, path: str, out: BinaryIO, *, growing: bool = False) -> None:
             if not packet.size or packet.is_discard:
                 continue
             found.add(packet.pts, packet.dts, key=packet.is_keyframe)
+            digest.update(f"{packet.pts} {packet.size} ".encode())
+            digest.update(memoryview(packet)[:DIGESTED_BYTES])
             if found.times and time.monotonic() - told > TELL_EVERY_S:
                 told = time.monotonic()
-                _line(out, found.told(growing=growing))
+                say(out, found.told(growing=growing))
     if found.jumps:
         notes.append(f"times jump backwards {found.jumps} times; frames are put in the order of their times")
     ordered = sorted(set(found.times))
     if len(ordered) < len(found.times):
         notes.append(f"{len(found.times) - len(ordered)} frames share the time of another and cannot be told apart")
-    _line(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in found.keys],
-                "tick_s": found.tick_s, "notes": notes})  # fmt: skip
+    say(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in found.keys],
+                "tick_s": found.tick_s, "notes": notes, "digest": digest.hexdigest()})  # fmt: skip
 
 
 class _Times:
@@ -409,7 +414,7 @@ def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO, *, screen: bool = 
             began = time.perf_counter()
             frame = frames.after() if moment is None else frames.at(int(moment))
             if frame is None:
-                _line(out, {"end": True, "faults": frames.faults})
+                say(out, {"end": True, "faults": frames.faults})
                 break
             box = int(asked.get("width", 0)), int(asked.get("height", 0))
             wide, high, pixels = frames.picture(frame, *box, "bgra" if screen else "rgb24")
@@ -417,10 +422,10 @@ def serve(av: Any, path: str, given: BinaryIO, out: BinaryIO, *, screen: bool = 
             told = {"time": frame.pts, "width": wide, "height": high, "decode_ms": taken,
                     "key": bool(frame.key_frame), "last": frames.is_last, "channels": len(pixels) // (wide * high),
                     "faults": frames.faults}  # fmt: skip
-            _line(out, told, pixels)
+            say(out, told, pixels)
 
 
-def _line(out: BinaryIO, facts: dict[str, Any], more: bytes = b"") -> None:
+def say(out: BinaryIO, facts: dict[str, Any], more: bytes = b"") -> None:
     out.write(json.dumps(facts).encode() + b"\n")
     out.write(more)
     out.flush()
@@ -433,17 +438,17 @@ def main(what: str, path: str, given: BinaryIO, out: BinaryIO, options: Sequence
     try:
         import av
     except ImportError as error:
-        _line(out, {"error": str(error), "missing": True})
+        say(out, {"error": str(error), "missing": True})
         return
     # PyAV's log is left off, as it is by default: writing it from a decoder's threads waits for ours for ever.
     try:
-        _line(out, facts_of(av, path))
+        say(out, facts_of(av, path))
         if what == "index":
             index(av, path, out, growing="growing" in options)
         elif what == "frames":
             serve(av, path, given, out, screen="screen" in options)
     except (Refused, av.error.FFmpegError) as error:
-        _line(out, {"error": str(error)})
+        say(out, {"error": str(error)})
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ from workbench.core.video import ClipsMeta
 
 def show_clips(
     job: Job, slot: str, clips: NDArray[np.uint8], items: Sequence[Item], *, title: str,
-    maps: NDArray[np.float32] | None = None, mapped: str = "", frames_per_s: float = 8.0,
+    maps: NDArray[np.float32] | None = None, mapped: str = "", frames_per_s: float = 8.0, group: str = "",
 ) -> None:  # fmt: skip
     """Write clips (N, T, H, W, 3) with an item each: its label, what was predicted, how surely.
 
-    `maps` (N, T, h, w) from 0 to 1 lie over the frames, `mapped` says what they show.
+    `maps` (N, T, h, w) from 0 to 1 lie over the frames, `mapped` says what they show. `group` is that of items
+    elsewhere that lead to these clips.
     """
     if clips.ndim != 5 or clips.shape[-1] != 3 or len(items) != len(clips):
         raise ValueError(f"clips are (N, T, H, W, 3) with N items, not {clips.shape} with {len(items)}")
@@ -30,5 +31,5 @@ def show_clips(
         if maps.shape[:2] != clips.shape[:2] or maps.ndim != 4:
             raise ValueError(f"maps are (N, T, h, w) of {clips.shape[:2]} frames, not {maps.shape}")
         parts = {**parts, "maps": maps.astype(np.float32)}
-    meta = ClipsMeta(frames_per_s=frames_per_s, maps=mapped if maps is not None else "")
+    meta = ClipsMeta(frames_per_s=frames_per_s, maps=mapped if maps is not None else "", group=group)
     job.artifact(slot, Clips, clips, title=title, parts=parts, meta=msgspec.to_builtins(meta))

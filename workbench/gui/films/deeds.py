@@ -144,4 +144,6 @@ class Deeds:
         self.show_facts()
         facts = page.viewer.facts
         if viewing and facts is not None:
-            self.panel.show_rows(telling.rows(facts, page.viewer.scene.index, complete=page.index_complete))
+            self.panel.show_rows(telling.rows(
+                facts, page.viewer.scene.index, complete=page.index_complete, copy=page.copying.words
+            ))  # fmt: skip

@@ -15,7 +15,7 @@ from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex, FrameTold, VideoFacts
 from workbench.gui.films.ownthread import OwnThread, lost
-from workbench.gui.films.sources import TICKS_PER_S, picture_of, pixels_of
+from workbench.gui.films.sources import TICKS_PER_S, framed, picture_of, pixels_of
 
 KEPT_S, KEPT_BYTES = 30.0, 128 << 20
 QUALITY = 90
@@ -169,7 +169,9 @@ class KeptReader:
     def __init__(self, pictures: Sequence[Kept]) -> None:
         self._pictures = list(pictures)
         self._asked: deque[tuple[int, int, int]] = deque()
+        self._size = QSize()
         first = self._image(0, QSize())
+        self._size = first.size()
         rate = (len(pictures) - 1) / span_s if (span_s := pictures[-1].time_s - pictures[0].time_s) > 0 else 0.0
         self.facts = VideoFacts(
             width=first.width(), height=first.height(), coded_width=first.width(), coded_height=first.height(),
@@ -204,6 +206,8 @@ class KeptReader:
         buffer.open(QIODevice.OpenModeFlag.ReadOnly)
         reader = QImageReader(buffer, b"JPEG")
         image = reader.read()
+        if self._size.isValid() and image.size() != self._size:
+            image = framed(image, self._size)  # the camera changed its size meanwhile
         if box.isEmpty() or (box.width() >= image.width() and box.height() >= image.height()):
             return image
         return image.scaled(box, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)

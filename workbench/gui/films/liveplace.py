@@ -7,11 +7,12 @@ picture that is shown, `place.add_strip(widget)` below the picture, `place.tell_
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -30,6 +31,8 @@ from workbench.gui.sidepanel import chooser
 from workbench.gui.theme import theme
 
 LAST_RATED = 30
+STALLS_S, LOOK_MS = 3.0, 500
+"""A source that shows nothing for so long is said to stand still; it goes on by itself when pictures come again."""
 
 
 class LivePlace(QWidget):
@@ -45,8 +48,9 @@ class LivePlace(QWidget):
     failed = Signal(object)
     file_wanted = Signal()
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._clock, self._last_s = clock, 0.0
         self.source: LiveSource | None = None
         self.ring: Ring | None = None
         self._inference_ms = -1.0
@@ -65,6 +69,9 @@ class LivePlace(QWidget):
             "leave": (self.leave, self.close_live),
         }  # fmt: skip
         self.acts = {name: self._act(f"films.live-{name}", button, do) for name, (button, do) in doing.items()}
+        self._watch = QTimer(self)
+        self._watch.setInterval(LOOK_MS)
+        self._watch.timeout.connect(self.look)
         self._lay_out()
         self._follow()
 
@@ -93,6 +100,8 @@ class LivePlace(QWidget):
         source.arrived.connect(lambda image, time_s: self._show(source, image, time_s))
         source.ended.connect(lambda record: self._ended(source, record))
         self._say(f"Waiting for {source.name} …")
+        self._last_s = self._clock()
+        self._watch.start()
         source.start()
         self.started.emit(source.name)
         self._follow()
@@ -135,6 +144,17 @@ class LivePlace(QWidget):
         span_s = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         return (len(self._times) - 1) / span_s if span_s > 0 else 0.0
 
+    def look(self) -> None:
+        """Say so where no picture has come for a while: what is on screen is an old one then."""
+        waited_s = self._clock() - self._last_s
+        if self.source is None or waited_s < STALLS_S:
+            return
+        said = f"{self.source.name}: no picture for {waited_s:.0f} s"
+        if self._times:
+            self.readout.set_whole(f"{said}  ·  what is seen is the last one")
+        else:
+            self._say(f"{said}. Another program may be using it; Leave, or Loop a video… in its place.")
+
     def _list(self, names: list[str]) -> None:
         self.camera.clear()
         self.camera.addItems(names)
@@ -164,6 +184,7 @@ class LivePlace(QWidget):
         self.ring.put(image, time_s)
         self.canvas.show_frame(image)
         self._times.append(time_s)
+        self._last_s = self._clock()
         left = f"  ·  {self.ring.left_out} not kept" if self.ring.left_out else ""
         self.readout.set_whole(f"{source.name}  ·  {image.width()} × {image.height()}  ·  "
                                f"{self.pictures_per_s:.0f} pictures/s{left}")  # fmt: skip
@@ -191,6 +212,7 @@ class LivePlace(QWidget):
 
     def _halt(self) -> None:
         source, self.source = self.source, None
+        self._watch.stop()
         if source is not None:
             source.stop()
             source.deleteLater()  # type: ignore[attr-defined]

@@ -22,6 +22,7 @@ from workbench.gui.beside import Beside
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import TITLE_PX, FilesPage
 from workbench.gui.films import telling
+from workbench.gui.films.copying import Copying
 from workbench.gui.films.deeds import MOST_STEP, RATES, Deeds
 from workbench.gui.films.finding import Finding
 from workbench.gui.films.labelling import FilmLabelling
@@ -40,6 +41,10 @@ from workbench.gui.working import WorkingLine
 LEAST_PX = 320
 """The film gets no narrower for a panel."""
 
+COPIED = (
+    "Small pictures are made of frames that lie far from their key frames, while nothing else is done: each frame is "
+    "then seen at once, and as it is a moment later. Settings, Videos: 0 GB makes none."
+)
 VIDEOS = f"Videos ({' '.join(f'*{one}' for one in VIDEO_SUFFIXES)})"
 
 
@@ -71,6 +76,7 @@ class FilmsPage(FilesPage):
         self._beside.addWidget(self.places, 1)
         self.column.addLayout(self._beside, 1)
         self.beside = Beside(self, self._beside, LEAST_PX)
+        self.copying = Copying(self)
         self.deeds = Deeds(self)
         self.recognising = Recognising(self)
         self.labelling = FilmLabelling(self)
@@ -110,6 +116,7 @@ class FilmsPage(FilesPage):
     def closed(self) -> None:
         """Let go of what is read."""
         self._stop_all()
+        self.copying.closed()
         self.deeds.closed()
         self.recognising.closed()
         self.finding.closed()
@@ -275,6 +282,7 @@ class FilmsPage(FilesPage):
         self.live.file_wanted.connect(self.loop_file)
         self.viewer.failed.connect(self.failed_with)
         self.viewer.thumbnails.faltered.connect(self._faltered)
+        self.copying.changed.connect(self._tell_copy)
 
     def follow(self) -> None:
         viewing, many = self.viewing, self.files.count() > 1
@@ -287,6 +295,11 @@ class FilmsPage(FilesPage):
         told = f"{Path(self.path).name}   ·   {telling.line(facts)}" if viewing and facts is not None else ""
         live = self.places.currentWidget() is self.live
         self.top.tell("Camera" if live else told, least_px=TITLE_PX)
+
+    def _tell_copy(self) -> None:
+        """How the film's small copy grows, where that is looked for."""
+        self.viewer.tell_aside(self.copying.short, COPIED)
+        self.deeds.follow()
 
     def _faltered(self, text: str, record: ProblemRecord | None) -> None:
         """The small pictures' decoder ended; what the film's own says of the same file goes before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -11,12 +12,18 @@ from workbench.gui.films.reading import Box, FilmReader, Session, wall_s
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.schedule import Beat, Schedule
 from workbench.gui.films.sources import OpenSource, Picture
+from workbench.gui.films.standins import StandIns
+from workbench.store.filmcopies import FilmCopy
 
 SPEEDS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)
 SHUTTLE = (1.0, 2.0, 4.0, 8.0)
 """What L and J go through when they are pressed again."""
 WAITS_MS = 2
 """How long to wait for a frame that is not there yet."""
+AT_HAND = 24
+"""A frame no farther than this from the one on screen is decoded as soon as its stand-in would be there."""
+QUICK_S, RESTS_MS = 0.1, 80
+"""Of wishes that come faster, as while somebody drags, one that stays so long is decoded, if all have stand-ins."""
 
 
 class FilmPlayer(QObject):
@@ -26,6 +33,8 @@ class FilmPlayer(QObject):
     """
 
     shown = Signal(int, object)
+    stood_in = Signal(int, object)
+    """A small picture (frame, Picture) of the frame wished is there before the frame is decoded; `shown` follows."""
     lacking = Signal(int)
     """The frame that should be on screen cannot be decoded."""
     changed = Signal()
@@ -46,8 +55,18 @@ class FilmPlayer(QObject):
         self.loop = False
         self.on_screen = -1
         """The frame that was shown last; −1 before any."""
+        self.standing_in = -1
+        """The frame of which a small picture is on screen instead; −1 where the frame itself is."""
         self.beats_shown = self.beats_late = 0
         """Since playing began last."""
+        self._stand_ins: StandIns | None = None
+        self._preview_wished = False
+        """The frame wished last is one of which a small picture was asked for."""
+        self._wished_s = -math.inf
+        self._rests = QTimer(self)
+        self._rests.setSingleShot(True)
+        self._rests.setInterval(RESTS_MS)
+        self._rests.timeout.connect(self.refresh)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setSingleShot(True)
@@ -69,6 +88,8 @@ class FilmPlayer(QObject):
     def close(self) -> None:
         """Let the film go; the next one is played at its own rate."""
         self.halt(settle=False)
+        self.use_copy(None)
+        self._rests.stop()
         self.on_screen, self.speed = -1, 1.0
         self.beats_shown = self.beats_late = 0
         self.changed.emit()
@@ -77,6 +98,17 @@ class FilmPlayer(QObject):
             self.reader.deleteLater()
             self.reader = None
 
+    def use_copy(self, copy: FilmCopy | None) -> None:
+        """Show pictures of a small copy until frames are decoded, from now on; None shows frames only."""
+        self.standing_in = -1
+        if self._stand_ins is not None:
+            self._stand_ins.close()
+            self._stand_ins.deleteLater()
+        self._stand_ins = StandIns(copy, self) if copy is not None else None
+        if self._stand_ins is not None:
+            self._stand_ins.arrived.connect(self._stand_in)
+            self._stand_ins.lacking.connect(self._no_stand_in)
+
     def grow(self) -> None:
         """The scene's index has more frames now."""
         if self.reader is not None and self.scene.index is not None:
@@ -84,6 +116,7 @@ class FilmPlayer(QObject):
 
     def refresh(self) -> None:
         """Read the frame that the scene stands at anew: its place on screen has another size."""
+        self._rests.stop()
         if self.reader is not None and self.session is None and self.scene.frames:
             self.reader.seek(self.scene.frame, self._box())
 
@@ -95,14 +128,31 @@ class FilmPlayer(QObject):
         return self.session is not None
 
     def go(self, frame: int, *, follow: bool = False) -> None:
-        """Stand at a frame; until it is decoded the one before stays on screen."""
+        """Stand at a frame; until it is decoded a small picture of it, or the one before, stays on screen."""
         self.halt(settle=False)
         self.scene.place(frame, follow=follow)
-        self.refresh()
+        wished_s, self._wished_s = self._wished_s, self._clock()
+        self._preview_wished = self._ask_stand_in()
+        if self._preview_wished and self._wished_s - wished_s < QUICK_S:
+            self._rests.start()
+        else:
+            self.refresh()
 
     def step(self, by: int) -> None:
-        """Go on by so many frames."""
-        self.go(self.scene.frame + by, follow=True)
+        """Go on by so many frames; no stand-in comes between."""
+        self.halt(settle=False)
+        self.scene.place(self.scene.frame + by, follow=True)
+        self._preview_wished = False
+        self.refresh()
+
+    def _ask_stand_in(self) -> bool:
+        """Ask for a small picture of the frame wished where there is one, and the frame itself is not at hand."""
+        frame, stand_ins = self.scene.frame, self._stand_ins
+        at_hand = self.standing_in < 0 <= self.on_screen and abs(frame - self.on_screen) <= AT_HAND
+        if stand_ins is None or at_hand or not stand_ins.copy.covers(frame):
+            return False
+        stand_ins.want(frame)
+        return True
 
     def play(self, speed: float | None = None) -> None:
         """Play from the frame on screen at a speed; at its end from the other end on."""
@@ -118,6 +168,7 @@ class FilmPlayer(QObject):
         if not first <= start <= last or start == (last if forwards else first):
             start = first if forwards else last
         self.beats_shown = self.beats_late = 0
+        self._rests.stop()
         schedule = Schedule(index, start, self.speed, stretch=stretch, loop=self.loop)
         self.session = Session(schedule, self._box(), self._clock)
         reader.play(self.session)
@@ -225,20 +276,36 @@ class FilmPlayer(QObject):
         self.halt()
 
     def _show(self, frame: int, picture: Picture) -> None:
-        self.on_screen = frame
+        self.on_screen, self.standing_in = frame, -1
         self.scene.place(frame, follow=True)
         self.shown.emit(frame, picture)
 
     def _arrived(self, frame: int, picture: Picture) -> None:
         """While somebody drags, each frame that is done is shown, though another is wished by now."""
-        if self.session is None and self.sender() is self.reader:
-            self.on_screen = frame
+        if self._is_due(frame):
+            self.on_screen, self.standing_in = frame, -1
             self.shown.emit(frame, picture)
 
     def _lacking(self, frame: int) -> None:
-        if self.session is None and self.sender() is self.reader:
-            self.on_screen = frame
+        if self._is_due(frame):
+            self.on_screen, self.standing_in = frame, -1
             self.lacking.emit(frame)
+
+    def _is_due(self, frame: int) -> bool:
+        """Whether what the reader has for a frame is shown; not where a later wish's small picture is on screen."""
+        later = self._preview_wished and self.standing_in >= 0 and frame != self.scene.frame
+        return self.session is None and self.sender() is self.reader and not later
+
+    def _stand_in(self, frame: int, picture: Picture) -> None:
+        there = self.standing_in < 0 and self.on_screen == self.scene.frame
+        if self.session is None and self.sender() is self._stand_ins and self._preview_wished and not there:
+            self.standing_in = frame
+            self.stood_in.emit(frame, picture)
+
+    def _no_stand_in(self, frame: int) -> None:
+        """The copy has been deleted, or is damaged: the frame itself is waited for."""
+        if self.session is None and self.sender() is self._stand_ins and self._rests.isActive():
+            self.refresh()
 
     def _failed(self, record: ProblemRecord) -> None:
         if self.sender() is self.reader:

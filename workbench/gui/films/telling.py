@@ -29,9 +29,12 @@ def position(scene: FilmScene, facts: VideoFacts | None) -> str:
     return "  ·  ".join(parts)
 
 
-def costs(decode_ms: float, inference_ms: float, draw_ms: float, late: float) -> str:
-    """What the frame on screen took, and the share of frames that came too late; negative for what there is not."""
-    parts = [f"decode {decode_ms:.1f} ms"]
+def costs(decode_ms: float, inference_ms: float, draw_ms: float, late: float, aside: str = "") -> str:
+    """What the frame on screen took, and the share of frames that came too late; negative for what there is not.
+
+    Words about something else come first.
+    """
+    parts = [*([aside] if aside else []), f"decode {decode_ms:.1f} ms"]
     parts += [f"inference {inference_ms:.1f} ms"] if inference_ms >= 0 else []
     parts.append(f"draw {draw_ms:.1f} ms")
     parts += [f"late {100 * late:.1f} %"] if late >= 0 else []
@@ -64,8 +67,10 @@ def line(facts: VideoFacts) -> str:
     return "  ·  ".join(parts)
 
 
-def rows(facts: VideoFacts, index: FrameIndex | None, *, complete: bool = True) -> list[tuple[str, str]]:
-    """Everything the file says of itself, a name and a value each."""
+def rows(
+    facts: VideoFacts, index: FrameIndex | None, *, complete: bool = True, copy: str = ""
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Everything the file says of itself, a name and a value each; `copy` is what there is of its small copy."""
     size = f"{facts.width} × {facts.height} pixels"
     stored = f"{facts.coded_width} × {facts.coded_height}"
     found = [("Size", size)]
@@ -81,6 +86,7 @@ def rows(facts: VideoFacts, index: FrameIndex | None, *, complete: bool = True) 
         found += [("Frames", spaced(len(index)) + more), ("Lasts", clock(index.duration_s) + more)]
         if complete and index.keys and len(index.keys) < len(index):
             found.append(("Key frames", f"{spaced(len(index.keys))}, one in {len(index) / len(index.keys):.0f} frames"))
+    found += [("Preview copy", copy)] if copy else []
     found += [("Colours", f"{facts.pixel_format}, {facts.bits} bits a channel"),
               ("Sound", "there is one; it is not played here" if facts.has_sound else "none")]  # fmt: skip
     notes = [*facts.notes, *(index.notes if index is not None else ())]

@@ -39,6 +39,7 @@ MOST_STRIPS_PX, STRIPS_SHARE = 220, 0.3
 TELL_MS = 100
 """Numbers are told no faster than they can be read."""
 STEP_FRAMES = 10
+PREVIEW = "preview"
 
 
 class FilmViewer(QWidget):
@@ -57,6 +58,7 @@ class FilmViewer(QWidget):
         self._inference_ms = -1.0
         self._trouble = ""
         self._decode_ms = 0.0
+        self.aside = ""
         self.scene = FilmScene(self)
         self.canvas = FilmCanvas()
         self.player = FilmPlayer(self.scene, self.canvas.box, self)
@@ -193,7 +195,15 @@ class FilmViewer(QWidget):
         other = index is not None and len(index) > 1 and picture.told.time != index.times[frame]
         self._trouble = f"frame {telling.spaced(frame)} cannot be decoded: this is the one before" if other else ""
         self.canvas.show_frame(picture.image, picture.pixels)
+        if self.canvas.words == PREVIEW:
+            self._tell_words()
         self._tell_soon()
+
+    def _stand_in(self, frame: int, picture: Picture) -> None:
+        """A small picture of the right frame, marked as one; nobody but the person at the screen gets to see it."""
+        self._trouble = ""
+        self.canvas.show_frame(picture.image)
+        self._tell_words()
 
     def _lack(self, frame: int) -> None:
         self._trouble = f"frame {telling.spaced(frame)} cannot be decoded"
@@ -206,13 +216,26 @@ class FilmViewer(QWidget):
 
     def _tell(self) -> None:
         scene, player = self.scene, self.player
-        speed = f"◀ {-player.speed:g} ×" if player.speed < 0 else f"{player.speed:g} ×" if player.speed != 1 else ""
-        self.canvas.set_words((speed if player.playing else "") or self._trouble)
+        self._tell_words()
         self.readout.set_whole(telling.position(scene, self.facts))
         late = player.late_share if player.playing or player.beats_shown else -1.0
         self.costs.setText(
-            telling.costs(self._decode_ms, self._inference_ms, self.canvas.draw_ms, late) if scene.frames else ""
-        )
+            telling.costs(self._decode_ms, self._inference_ms, self.canvas.draw_ms, late, self.aside)
+            if scene.frames else ""
+        )  # fmt: skip
+
+    def _tell_words(self) -> None:
+        """What stands in the picture's corner: the speed, what is wrong with the frame, or that it is a small one."""
+        player = self.player
+        speed = f"◀ {-player.speed:g} ×" if player.speed < 0 else f"{player.speed:g} ×" if player.speed != 1 else ""
+        preview = PREVIEW if player.standing_in >= 0 else ""
+        self.canvas.set_words((speed if player.playing else "") or self._trouble or preview)
+
+    def tell_aside(self, words: str, why: str = "") -> None:
+        """A few words about work in the background, before what a frame costs; `why` is told when it is pointed at."""
+        self.aside = words
+        self.costs.setToolTip(why if words else "")
+        self._tell_soon()
 
     def _show_playing(self) -> None:
         playing, speed = self.player.playing, self.player.speed
@@ -309,6 +332,7 @@ class FilmViewer(QWidget):
     def _wire(self) -> None:
         scene, player = self.scene, self.player
         player.shown.connect(self._show)
+        player.stood_in.connect(self._stand_in)
         player.lacking.connect(self._lack)
         player.changed.connect(self._show_playing)
         player.failed.connect(self.failed)

@@ -107,8 +107,15 @@ def heat(job: Job, found: Grid) -> None:
         cells = [found.results.get((name, one.name)) for one in found.tasks]
         rows.append([*STRATEGIES[name], *(one and round(one.test.headline, 4) for one in cells), family_of(name)])
     done, whole = len(found.results), len(found.strategies) * len(found.tasks)
-    caption = f"{done} of {whole} cells of the grid. F: the picture model's features stay as they are; M: they change."
-    job.artifact("grid", Table, TableDoc(columns, rows, caption), title="Test results by strategy and task")
+    caption = (
+        f"{done} of {whole} cells of the grid. F: the picture model's features stay as they are; M: they change. "
+        "A row that is double-clicked shows its strategy's clips."
+    )
+    # A row leads to the clips that its strategy was tested on.
+    items = [Item(f"{called(name)}: {family_of(name)}", label=STRATEGIES[name][0], group=called(name))
+             for name in found.strategies]  # fmt: skip
+    job.artifact("grid", Table, TableDoc(columns, rows, caption), title="Test results by strategy and task",
+                 parts={"items": ItemsDoc(items)})  # fmt: skip
 
 
 def table(job: Job, found: Grid) -> None:
@@ -245,7 +252,8 @@ def predictions(job: Job, task: TaskData, scored: Scored, by: str) -> None:
         truth, said = in_words(task, scored, int(at))
         text = task.test.texts[at] if task.test.texts else truth
         items.append(Item(text, label=truth, predicted=said, score=float(scored.sure[at])))
-    show_clips(job, "predictions", task.test.clips[chosen], items, title=f"{title_of(task)} by {by}")
+    title = f"{title_of(task)} by {by}"
+    show_clips(job, "predictions", task.test.clips[chosen], items, title=title, group=by)
 
 
 def confusion(job: Job, task: TaskData, scored: Scored, by: str) -> None:
