@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import tempfile
@@ -235,6 +236,7 @@ def faults(bench: Bench, found: dict) -> None:
 
 
 def main() -> int:
+    gc.disable()  # as the window does: a collection on another thread would take Qt's objects away there
     app = QApplication([])
     found: dict = {}
     if not has_opengl():
