@@ -72,7 +72,7 @@ for _ in range(frames):
     canvas.navigator.orbit(8, 1)
     canvas.repaint()
     while not canvas.current:
-        app.processEvents()
+        QTest.qWait(1)
     canvas.repaint()
     moves.append(time.perf_counter() - began)
 began = time.perf_counter()

@@ -1,7 +1,7 @@
 """What of OpenGL 3.3 the 3-D canvas calls, by the addresses that Qt's context knows, and programs and buffers of it.
 
-Called by ctypes, which lets Python's other threads run meanwhile and takes numpy's memory as it is; Qt's own wrappers
-copy arrays, hold Python's lock while a driver draws, and lack integer attributes and buffer textures.
+Called by ctypes, which lets Python's other threads run while a driver draws and takes numpy's memory as it is; Qt's own
+wrappers copy arrays, hold Python's lock while a driver draws, and lack integer attributes and buffer textures.
 """
 
 from __future__ import annotations
@@ -57,6 +57,13 @@ glUniform4f iffff; glUniform4fv iip; glUniformMatrix4fv iibp; glUseProgram u; gl
 glVertexAttribIPointer uiuip; glVertexAttribPointer uiubip; glViewport iiii; glDisableVertexAttribArray u
 glPolygonMode uu; glVertexAttrib4f uffff; glVertexAttribI1ui uu; glVertexAttrib3f ufff; glBlitFramebuffer iiiiiiiiuu
 """
+# What only notes a state. Each call that lets other threads run may wait for them to stop, up to Python's switch
+# interval: some two hundred a picture would be a second beside a busy window.
+_QUICK = re.compile(
+    r"gl(Uniform|VertexAttrib|Enable|Disable|Blend|Depth|Tex(Parameter|Buffer)|Gen|Bind(Buffer|Texture|VertexArray)$"
+    r"|(ActiveTexture|ClearColor|ColorMask|CullFace|DrawBuffers|GetError|GetIntegerv|GetUniformLocation|PixelStorei"
+    r"|PolygonMode|ReadBuffer|Scissor|UseProgram|Viewport)$)"
+)
 _TYPES: dict[str, Any] = {
     "u": ctypes.c_uint, "i": ctypes.c_int, "f": ctypes.c_float, "p": ctypes.c_void_p, "z": ctypes.c_ssize_t,
     "b": ctypes.c_ubyte,
@@ -73,7 +80,8 @@ class GL:
             address = context.getProcAddress(name.encode())
             if not address:
                 raise trouble("The OpenGL of this display lacks a function.", name)
-            kind = ctypes.CFUNCTYPE(_TYPES[back] if back else None, *(_TYPES[one] for one in arguments))
+            made = ctypes.PYFUNCTYPE if _QUICK.match(name) else ctypes.CFUNCTYPE
+            kind = made(_TYPES[back] if back else None, *(_TYPES[one] for one in arguments))
             self._found[name] = kind(int(address))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
