@@ -90,6 +90,8 @@ def opaque(bench: Bench, found: dict) -> None:
     for kind in (True, False):
         bench.down(orthographic=kind)
         found[f"above {kind}"] = at(bench.picture(high, low))
+        bench.canvas.outdate()  # after another picture was made the one for the screen is only begun
+        bench.canvas.repaint()
         bench.settle()
         found[f"pick {kind}"] = bench.canvas.pick(WIDE / 2 + 30, HIGH / 2 - 20)
         where = bench.canvas._drawing.where({"high"}).result()
