@@ -1,7 +1,7 @@
 """What of OpenGL 3.3 the 3-D canvas calls, by the addresses that Qt's context knows, and programs and buffers of it.
 
-Called by ctypes, which lets Python's other threads run meanwhile and takes numpy's memory as it is; Qt's own wrappers
-copy arrays, hold Python's lock while a driver draws, and lack integer attributes and buffer textures.
+Called by ctypes, which lets Python's other threads run while a driver draws and takes numpy's memory as it is; Qt's own
+wrappers copy arrays, hold Python's lock while a driver draws, and lack integer attributes and buffer textures.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ UNSIGNED_BYTE, UNSIGNED_INT, FLOAT = 0x1401, 0x1405, 0x1406
 ARRAY, ELEMENTS, TEXELS, STATIC = 0x8892, 0x8893, 0x8C2A, 0x88E4
 FLAT, VOLUME, BUFFER_TEXTURE = 0x0DE1, 0x806F, 0x8C2A
 RGBA, RGB, RED, RG_INTEGER, DEPTH = 0x1908, 0x1907, 0x1903, 0x8228, 0x1902
+BGRA, PACKED_BYTES = 0x80E1, 0x8367
+"""Together 0xAARRGGBB in each 32-bit number, whatever the order of bytes."""
 RGBA8, R8, R8UI, R32F, RG32UI, RGBA16F, DEPTH24, DEPTH32F = (
     0x8058, 0x8229, 0x8232, 0x822E, 0x823C, 0x881A, 0x81A6, 0x8CAC,
 )  # fmt: skip
@@ -55,6 +57,13 @@ glUniform4f iffff; glUniform4fv iip; glUniformMatrix4fv iibp; glUseProgram u; gl
 glVertexAttribIPointer uiuip; glVertexAttribPointer uiubip; glViewport iiii; glDisableVertexAttribArray u
 glPolygonMode uu; glVertexAttrib4f uffff; glVertexAttribI1ui uu; glVertexAttrib3f ufff; glBlitFramebuffer iiiiiiiiuu
 """
+# What only notes a state. Each call that lets other threads run may wait for them to stop, up to Python's switch
+# interval: some two hundred a picture would be a second beside a busy window.
+_QUICK = re.compile(
+    r"gl(Uniform|VertexAttrib|Enable|Disable|Blend|Depth|Tex(Parameter|Buffer)|Gen|Bind(Buffer|Texture|VertexArray)$"
+    r"|(ActiveTexture|ClearColor|ColorMask|CullFace|DrawBuffers|GetError|GetIntegerv|GetUniformLocation|PixelStorei"
+    r"|PolygonMode|ReadBuffer|Scissor|UseProgram|Viewport)$)"
+)
 _TYPES: dict[str, Any] = {
     "u": ctypes.c_uint, "i": ctypes.c_int, "f": ctypes.c_float, "p": ctypes.c_void_p, "z": ctypes.c_ssize_t,
     "b": ctypes.c_ubyte,
@@ -71,7 +80,8 @@ class GL:
             address = context.getProcAddress(name.encode())
             if not address:
                 raise trouble("The OpenGL of this display lacks a function.", name)
-            kind = ctypes.CFUNCTYPE(_TYPES[back] if back else None, *(_TYPES[one] for one in arguments))
+            made = ctypes.PYFUNCTYPE if _QUICK.match(name) else ctypes.CFUNCTYPE
+            kind = made(_TYPES[back] if back else None, *(_TYPES[one] for one in arguments))
             self._found[name] = kind(int(address))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
