@@ -389,5 +389,5 @@ def _icosahedron() -> Tensor:
     """The directions (12, 3) of an icosahedron's corners."""
     golden = (1 + math.sqrt(5)) / 2
     first = [(0.0, one, other) for one in (-1.0, 1.0) for other in (-golden, golden)]
-    every = torch.tensor([one[at:] + one[:at] for one in first for at in range(3)])
-    return every / every.norm(dim=1, keepdim=True)
+    every: Tensor = torch.tensor([one[at:] + one[:at] for one in first for at in range(3)])
+    return torch.nn.functional.normalize(every, dim=1)
