@@ -20,7 +20,7 @@ from workbench.core.scenes import CamerasDoc, ClipPlane, Lens, MeshDoc, Node, Po
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, placement_of
-from workbench.gui.volumes.glmesh import has_opengl
+from workbench.gui.opengl import has_opengl
 
 WIDE, HIGH = 241, 181
 SOUTH = (HIGH // 2 + 6, WIDE // 2 + 6)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from workbench.core.problem import ProblemRecord, record_of
 from workbench.core.scenes import Viewpoint
 from workbench.gui.autosave import Background
+from workbench.gui.opengl import opengl, when_known
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, splatter, wires
 from workbench.gui.scenes.gaze import Gaze
@@ -35,7 +36,6 @@ from workbench.gui.scenes.veil import straight
 from workbench.gui.scenes.warming import warmth
 from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
-from workbench.gui.volumes.glmesh import opengl, when_known
 
 MOVING_S, RESTING_S = 0.030, 0.020
 """What drawing may take of a moving picture, and of a turn of the event loop at rest."""
@@ -62,6 +62,10 @@ class SceneCanvas(PointedView):
         self.words = ""
         """What is said in the picture's place; empty while it is drawn."""
         self.hint = "There is nothing in this scene yet."
+        self.floor = True
+        """Whether axes and a level grid are drawn; set before anything is."""
+        self.first_view = "corner"
+        """From where a scene is seen at first, a name of gaze.FIXED."""
         self.through: tuple[str, int] | None = None
         """The camera that one looks through."""
         self.longest_s = 0.0
@@ -106,7 +110,8 @@ class SceneCanvas(PointedView):
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
         if self._renderer is None:
             return ""
-        said = [f"{one.node.name}: {one.note}" for one in self._renderer.rays.values() if one.note]
+        said = [f"{one} is being made ready" for one in self.waiting]
+        said += [f"{one.node.name}: {one.note}" for one in self._renderer.rays.values() if one.note]
         broken = self._renderer.broken()
         return "; ".join([*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said)
 
@@ -116,7 +121,7 @@ class SceneCanvas(PointedView):
             self._fitted = True
             # The view of a scene before may be of a hundred times its size, or look elsewhere.
             if self.scene.view == Viewpoint(pose=placement_of(np.eye(4))) or not gz.well_seen(self.gaze(), bounds):
-                self.scene.look_from(gz.fixed(self.scene.view, "corner", bounds, self.aspect()))
+                self.scene.look_from(gz.fixed(self.scene.view, self.first_view, bounds, self.aspect()))
         self._fitted = self._fitted and bool(self.scene.nodes)
         self._synced()
 
@@ -150,6 +155,7 @@ class SceneCanvas(PointedView):
                 self._plain = True
                 self.troubled.emit(record_of(error))
                 return None
+            self._renderer.axes = self._renderer.grid = self.floor
             self.words = ""
             self.destroyed.connect(self._renderer.close)
             app = QApplication.instance()
@@ -186,7 +192,7 @@ class SceneCanvas(PointedView):
     def _shot(self, gaze: Gaze | None = None) -> Shot:
         gaze = gaze or self._gaze_px()
         ratio = max(1.0, gaze.height / max(1, self.height()))
-        return splatter.shot_of(self.scene, gaze, ratio, self._kept)
+        return splatter.shot_of(self.scene, gaze, ratio, self._kept, floor=self.floor)
 
     def _size(self) -> QSize:
         return QSize(max(1, round(self.width() * self.ratio)), max(1, round(self.height() * self.ratio)))
@@ -238,6 +244,12 @@ class SceneCanvas(PointedView):
     def whole(self) -> bool:
         """Whether all of the scene is in the picture."""
         return self._whole
+
+    @property
+    def waiting(self) -> list[str]:
+        """Names of what is shown and cannot be drawn before another thread is done or all of it is sent."""
+        rays = self._renderer.rays if self._renderer is not None else {}
+        return [one.node.name for name, one in rays.items() if not one.ready and self.scene.is_shown(name)]
 
     def _begin(self, renderer: Renderer) -> None:
         """The moving picture: as much as may be drawn now."""

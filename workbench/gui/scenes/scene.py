@@ -204,6 +204,11 @@ class Scene(QObject):
         corners = box_corners(*box) @ world[:3, :3].T + world[:3, 3]
         return corners.min(axis=0), corners.max(axis=0)
 
+    def lend(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Arrays that are in no file, by names that things of the next `set_nodes` have in the place of paths; such a
+        name is never used again for another array."""
+        self._arrays.update(arrays)
+
     def array(self, path: str) -> NDArray[np.generic]:
         """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
         if path not in self._arrays:
