@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QObject, QTimer
@@ -43,6 +43,11 @@ def _go_on(pieces: Iterator[Callable[[], object]], owner: QObject) -> None:
     if piece is not None:
         piece()
         QTimer.singleShot(0, owner, lambda: _go_on(pieces, owner))
+
+
+def import_later(modules: Sequence[str], owner: QObject) -> None:
+    """Import what a person may ask for next, a module for each turn of the event loop; ends with its owner."""
+    _go_on(iter([functools.partial(importlib.import_module, one) for one in modules]), owner)
 
 
 def _pieces() -> Iterator[Callable[[], object]]:

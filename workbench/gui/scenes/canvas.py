@@ -322,6 +322,7 @@ class SceneCanvas(PointedView):
         gaze = self.gaze()
         painter.setFont(self.font())
         self.photograph.paint(painter, self.through, self.size())
+        self.mark(painter, gaze)
         overlay.labels(painter, self.scene, gaze)
         overlay.measures(painter, self.scene.measures, gaze, self.unit)
         if self.tool is not None:
@@ -332,6 +333,9 @@ class SceneCanvas(PointedView):
         painter.setFont(self.font())
         if self.note:
             overlay.tag(painter, QPointF(8, self.height() - 10), self.note, "#98A2B3")
+
+    def mark(self, painter: QPainter, gaze: Gaze) -> None:
+        """What else is drawn over the picture, below words and tools."""
 
     def _say(self, painter: QPainter) -> None:
         making = MAKING if self._image is None and not self._plain else ""

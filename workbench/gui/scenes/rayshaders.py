@@ -22,7 +22,7 @@ uniform vec4 clips[{MOST_CLIPS}];
 uniform int clip_count;
 vec3 start, ray;
 float enter, leave;
-bool walled = false;       // whether it ends within the box
+bool walled = false;       // whether it ends within the texture
 bool reach() {{  // what part of the line of sight, 0 ... 1, lies in the box, before walls, on this side of cuts
     vec2 where = at * 2.0 - 1.0;
     vec4 a = back * vec4(where, -1.0, 1.0), b = back * vec4(where, 1.0, 1.0);
@@ -35,9 +35,9 @@ bool reach() {{  // what part of the line of sight, 0 ... 1, lies in the box, be
     float wall = texture(depth, at).r;
     if (wall < 1.0) {{
         vec4 q = back * vec4(where, 2.0 * wall - 1.0, 1.0);
-        float end = dot(q.xyz / q.w - start, ray) / dot(ray, ray);
-        walled = end < leave;
-        leave = min(leave, end);
+        vec3 end = q.xyz / q.w;
+        walled = all(greaterThanEqual(end, vec3(0.0))) && all(lessThanEqual(end, vec3(1.0)));
+        leave = min(leave, dot(end - start, ray) / dot(ray, ray));
     }}
     vec3 from = (placed * vec4(start, 1.0)).xyz, along = mat3(placed) * ray;
     for (int i = 0; i < clip_count; ++i) {{

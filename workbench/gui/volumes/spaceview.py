@@ -76,12 +76,6 @@ class SpaceView(SceneCanvas):
         """From the patient's millimetres to voxels, the first three rows, x, y, z."""
         return np.asarray(np.linalg.inv(voxel_to_world(self.case.geometry))[:3])
 
-    def letters(self) -> tuple[str, str, str, str]:
-        """What of the patient lies to the left, the right, above and below, as letters."""
-        pose = np.round(self.gaze().pose, 6)
-        right, up = pose[:3, 0], pose[:3, 1]
-        return letters_of(-right), letters_of(right), letters_of(up), letters_of(-up)
-
     def cuts(self) -> dict[Name, NDArray[np.float64]]:
         """The borders of the slices through the crosshair, (4, 3) each, in the patient's millimetres."""
         world, shape, found = voxel_to_world(self.case.geometry), self.case.shape, {}
@@ -94,16 +88,14 @@ class SpaceView(SceneCanvas):
             found[name] = corners @ world[:3, :3].T + world[:3, 3]
         return found
 
-    def _paint_over(self, painter: QPainter) -> None:
+    def mark(self, painter: QPainter, gaze: Gaze) -> None:
         if self.scene.bounds() is not None:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._paint_cuts(painter, self.gaze())
-            painter.setFont(self.font())
-            marks.edge_letters(painter, self.width(), self.height(), self.letters())
-        super()._paint_over(painter)
+            self._paint_cuts(painter, gaze)
+            marks.edge_letters(painter, self.width(), self.height(), letters(gaze))
 
     def _paint_cuts(self, painter: QPainter, gaze: Gaze) -> None:
         """Where the planes beside this view cut, in their colours."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for name, corners in self.cuts().items():
             at = gaze.project(corners)
@@ -139,6 +131,13 @@ class SpaceView(SceneCanvas):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.bodies.awake = False
+
+
+def letters(gaze: Gaze) -> tuple[str, str, str, str]:
+    """What of the patient lies to the left, the right, above and below, as letters."""
+    pose = np.round(gaze.pose, 6)
+    right, up = pose[:3, 0], pose[:3, 1]
+    return letters_of(-right), letters_of(right), letters_of(up), letters_of(-up)
 
 
 def _is_home(event: QKeyEvent) -> bool:

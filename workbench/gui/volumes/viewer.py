@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from workbench.gui.actions import make_action
@@ -22,6 +22,7 @@ from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
+from workbench.gui.warmup import import_later
 from workbench.report.planes import NAMES, Name, Voxel, in_words
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ RENDERING = ("look", "mode", "reset", "labels")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
+IN_SPACE = tuple(
+    f"workbench.gui.{one}"
+    for one in (
+        "scenes.scene", "scenes.looks", "scenes.gl", "scenes.device", "scenes.items", "scenes.rays", "scenes.splatter",
+        "scenes.renderer", "scenes.warming", "scenes.canvas", "volumes.bodies", "volumes.spacepane",
+    )
+)  # fmt: skip
+"""What the 3-D view is made of; imported before somebody asks for it, as all at once would be felt."""
 ROW = (
     ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
     ("hide", "outline", "overlay", "sequences", "one", "solid", "render", "cine", "fit"),
@@ -432,6 +441,11 @@ class VolumeViewer(QWidget):
         self.message.style().polish(self.message)
         self.message.set_whole(words)
         self.message.setVisible(bool(words))  # the read-out has its room otherwise
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.space is None:
+            QTimer.singleShot(0, self, lambda: import_later(IN_SPACE, self))
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
