@@ -23,6 +23,14 @@ PLAIN = (
 )
 """Modules without any Qt type: imported on another thread."""
 VIEWS = ("pyqtgraph", "workbench.gui.views.curve", "workbench.gui.views.table")
+IN_SPACE = tuple(
+    f"workbench.gui.{one}"
+    for one in (
+        "scenes.scene", "scenes.looks", "scenes.gl", "scenes.device", "scenes.items", "scenes.rays", "scenes.splatter",
+        "scenes.renderer", "scenes.warming", "scenes.canvas", "volumes.bodies", "volumes.spacepane",
+    )
+)  # fmt: skip
+"""What shows a case in 3-D; imported once a case is shown, as all at once would be felt."""
 NAMES_AT_ONCE = 80
 
 

@@ -308,6 +308,22 @@ def test_that_surfaces_stand_in_the_volume_only_while_they_are_asked_for_and_kee
     assert pane.view.scene.view == view
 
 
+def test_that_a_cut_leaves_out_what_lies_before_the_slice_and_follows_the_crosshair(viewer, pane):
+    viewer.actions_["render-cut"].trigger()
+    scene, (cut,) = pane.view.scene, pane.view.scene.clips
+    eye, here = np.reshape(scene.view.pose, (4, 4))[:3, 3], viewer.scene.position_mm(viewer.scene.cursor)
+    assert cut.normal == pytest.approx((0, 0, 1)) or cut.normal == pytest.approx((0, 0, -1))  # of the axial plane
+    viewer.focused = "coronal"
+    viewer.actions_["render-cut"].trigger()
+    pane.cut.click()
+    (cut,) = scene.clips
+    assert np.dot(cut.normal, eye) > cut.distance and np.dot(cut.normal, here) == pytest.approx(cut.distance)
+    viewer.scene.step(viewer.scene.planes["coronal"], 3)
+    assert scene.clips[0].distance == pytest.approx(cut.distance - 6)  # three slices of 2 mm to the back
+    viewer.actions_["render-cut"].trigger()
+    assert scene.clips == () and not pane.cut.isChecked()
+
+
 DRAW = Path(__file__).with_name("gldraw.py")
 
 

@@ -221,8 +221,6 @@ class SceneCanvas(PointedView):
 
     _wanted: Shot | None = None
 
-    # What is looked through
-
     # The picture
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QStandardItemModel, QUndoCommand
@@ -20,6 +21,7 @@ from workbench.gui.volumes.looks import Look
 from workbench.gui.volumes.lookstrip import LookStrip
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.spaceview import SpaceView
+from workbench.report.planes import Name
 
 MODE_WORDS: dict[Mode, str] = {"volume": "composite", "maximum": "maximum", "surface": "isosurface"}
 MODE_TIPS: dict[Mode, str] = {
@@ -62,7 +64,10 @@ class _Change(Edit):
 class SpacePane(QWidget):
     """A SpaceView above its controls; every change of the look can be undone while the focus is inside."""
 
-    def __init__(self, scene: Scene, background: Background, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, scene: Scene, background: Background, focused: Callable[[], Name], parent: QWidget | None = None
+    ) -> None:
+        """`focused` is the plane that a cut lies in."""
         super().__init__(parent)
         self.scene = scene
         self.bodies = Bodies(scene, background, self)
@@ -90,6 +95,9 @@ class SpacePane(QWidget):
         self.labels = tool_button("mdi6.cube-outline", "", self.toggle_labels, name="Surfaces in the volume")
         self.labels.setCheckable(True)
         keymap().explain(self.labels, "view.volume.render-labels")
+        self.cut = tool_button("mdi6.box-cutter", "", lambda: self.toggle_cut(focused()), name="Cut open")
+        self.cut.setCheckable(True)
+        keymap().explain(self.cut, "view.volume.render-cut")
         self.strip = LookStrip()
         self.strip.changed.connect(self._changed)
         self.level = QSlider(Qt.Orientation.Horizontal)
@@ -137,6 +145,16 @@ class SpacePane(QWidget):
         """Draw the labels' surfaces in the volume, or no longer."""
         self._standing = not self._standing
         self.show_volume(self.bodies.volume)
+
+    def toggle_cut(self, plane: Name) -> None:
+        """Leave out what lies before this plane's slice through the crosshair, or nothing any more."""
+        self.view.cut(None if self.is_cut else plane)
+        self.refresh()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something is left out."""
+        return bool(self.view.scene.clips)
 
     _standing = False
 
@@ -203,6 +221,8 @@ class SpacePane(QWidget):
         self.labels.setEnabled(able and self.scene.labels is not None)
         self.labels.setChecked(self._standing)
         self.labels.setIcon(icon("mdi6.cube-outline", tokens().accent if self._standing else tokens().dim))
+        self.cut.setChecked(self.is_cut)
+        self.cut.setIcon(icon("mdi6.box-cutter", tokens().accent if self.is_cut else tokens().dim))
         model = self.names.model()
         for at in range(self.names.count()):
             if isinstance(model, QStandardItemModel):
@@ -234,6 +254,7 @@ class SpacePane(QWidget):
         row.addWidget(self.names, 1)
         row.addWidget(self.modes, 1)
         row.addWidget(self.labels)
+        row.addWidget(self.cut)
         row.addWidget(self.reset_)
         value = QWidget()
         line = QHBoxLayout(value)

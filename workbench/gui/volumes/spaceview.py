@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPen, QPolygonF, QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from workbench.core.scenes import Viewpoint
+from workbench.core.scenes import ClipPlane, Viewpoint
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
@@ -52,7 +52,9 @@ class SpaceView(SceneCanvas):
         bodies.filled.connect(self._fill)
         bodies.arranged.connect(self.update)
         bodies.troubled.connect(self.troubled)
-        self.case.moved.connect(self.update)
+        self._cut: tuple[Name, float] | None = None
+        """The plane of a cut, and on which side of it things are left out."""
+        self.case.moved.connect(self._moved)
         self.picked.connect(self._go)
 
     def front(self, *, at_once: bool = False) -> None:
@@ -87,6 +89,31 @@ class SpaceView(SceneCanvas):
                 corners[at, 2 - plane.across] = self.case.cursor[plane.across]
             found[name] = corners @ world[:3, :3].T + world[:3, 3]
         return found
+
+    def cut(self, plane: Name | None) -> None:
+        """Leave out what lies before a plane's slice through the crosshair, as one looks now; None for nothing."""
+        self._cut = None
+        if plane is not None:
+            toward = float(self._slice(plane)[0] @ self.gaze().pose[:3, 2])
+            self._cut = plane, 1.0 if toward >= 0 else -1.0
+        self._moved()
+
+    def _slice(self, plane: Name) -> tuple[NDArray[np.float64], float]:
+        """A plane's slice through the crosshair: normal · x = distance, in the patient's millimetres."""
+        world = voxel_to_world(self.case.geometry)
+        along = world[:3, 2 - self.case.planes[plane].across]
+        normal = along / np.linalg.norm(along)
+        return normal, float(normal @ self.case.position_mm(self.case.cursor))
+
+    def _moved(self) -> None:
+        """The crosshair has other voxels."""
+        clips: tuple[ClipPlane, ...] = ()
+        if self._cut is not None:
+            normal, distance = self._slice(self._cut[0])
+            clips = (ClipPlane(gz.triple(self._cut[1] * normal), self._cut[1] * distance),)
+        if clips != self.scene.clips:
+            self.scene.set_clips(clips)
+        self.update()
 
     def mark(self, painter: QPainter, gaze: Gaze) -> None:
         if self.scene.bounds() is not None:

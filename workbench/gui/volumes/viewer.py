@@ -22,7 +22,7 @@ from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
-from workbench.gui.warmup import import_later
+from workbench.gui.warmup import IN_SPACE, import_later
 from workbench.report.planes import NAMES, Name, Voxel, in_words
 
 if TYPE_CHECKING:
@@ -31,18 +31,10 @@ if TYPE_CHECKING:
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill", "refine")
-RENDERING = ("look", "mode", "reset", "labels")
+RENDERING = ("look", "mode", "reset", "labels", "cut")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
-IN_SPACE = tuple(
-    f"workbench.gui.{one}"
-    for one in (
-        "scenes.scene", "scenes.looks", "scenes.gl", "scenes.device", "scenes.items", "scenes.rays", "scenes.splatter",
-        "scenes.renderer", "scenes.warming", "scenes.canvas", "volumes.bodies", "volumes.spacepane",
-    )
-)  # fmt: skip
-"""What the 3-D view is made of; imported before somebody asks for it, as all at once would be felt."""
 ROW = (
     ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
     ("hide", "outline", "overlay", "sequences", "one", "solid", "render", "cine", "fit"),
@@ -204,7 +196,8 @@ class VolumeViewer(QWidget):
         actions["render"].setEnabled(bool(self.scene.layers))
         in_space = self._third if self.space is not None and self.space.isVisibleTo(self) else ""
         for name in RENDERING:
-            actions[f"render-{name}"].setEnabled(in_space == "render" and (name != "labels" or labels is not None))
+            able = in_space == "render" or (name == "cut" and bool(in_space))
+            actions[f"render-{name}"].setEnabled(able and (name != "labels" or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
@@ -267,7 +260,7 @@ class VolumeViewer(QWidget):
         if self.space is None:
             from workbench.gui.volumes.spacepane import SpacePane  # OpenGL is looked for when somebody wants it
 
-            self.space = SpacePane(self.scene, self._background, self)
+            self.space = SpacePane(self.scene, self._background, lambda: self.focused, self)
             self.space.view.troubled.connect(lambda record: self._say(record.what, "error"))
         self.space.show_volume(self._third == "render")
         return self.space
@@ -275,7 +268,10 @@ class VolumeViewer(QWidget):
     def _render_deed(self, name: str) -> None:
         if self.space is not None:
             pane = self.space
-            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
+            {
+                "look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels,
+                "cut": lambda: pane.toggle_cut(self.focused),
+            }[name]()  # fmt: skip
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()
