@@ -266,12 +266,13 @@ class VolumeViewer(QWidget):
         return self.space
 
     def _render_deed(self, name: str) -> None:
-        if self.space is not None:
-            pane = self.space
-            {
-                "look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels,
-                "cut": lambda: pane.toggle_cut(self.focused),
-            }[name]()  # fmt: skip
+        pane = self.space
+        if pane is None:
+            return
+        if name == "cut":
+            pane.toggle_cut(self.focused)
+        else:
+            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()
