@@ -39,7 +39,8 @@ from workbench.gui.volumes.away import Away
 
 MOVING_S, RESTING_S = 0.030, 0.020
 """What drawing may take of a moving picture, and of a turn of the event loop at rest."""
-REST_MS, SHOW_EVERY_S = 140, 0.15
+REST_MS, SHOW_EVERY_S, SHOWN_SHARE = 140, 0.15, 0.1
+"""How often a picture that becomes finer is shown, and what share of the time showing it may take."""
 PICK_PX = 5
 PICTURE_STEP_S = 0.04
 MAKING = "Making the picture ready …"
@@ -78,7 +79,7 @@ class SceneCanvas(PointedView):
         self._image: QImage | None = None
         self.photograph = Photograph(scene, self._background, self)
         self._current = self._whole = self._fitted = False
-        self._presented_s = 0.0
+        self._presented_s = self._presenting_s = 0.0
         self._rest, self._work = QTimer(self), QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -259,9 +260,11 @@ class SceneCanvas(PointedView):
         self._current = True
 
     def _show(self, renderer: Renderer) -> None:
+        began = time.perf_counter()
         self._image = renderer.present(taps=8 if self._whole else 4)
         self._image.setDevicePixelRatio(self.ratio)
         self._presented_s = time.perf_counter()
+        self._presenting_s = self._presented_s - began
 
     def _go_on(self) -> None:
         """Send what is left of the things, and draw what is left of the picture."""
@@ -288,7 +291,8 @@ class SceneCanvas(PointedView):
             self._work.stop()
             self._whole = True
         shows = renderer.solid or not self._anew
-        if self._whole or (shows and time.perf_counter() - self._presented_s > SHOW_EVERY_S):
+        again_s = self._presented_s + max(SHOW_EVERY_S, self._presenting_s / SHOWN_SHARE)
+        if self._whole or (shows and time.perf_counter() > again_s):
             self._show(renderer)
             self.update()
         if self._whole:
