@@ -271,7 +271,9 @@ class Probe:
             self.edit(f"select by {tool}", lambda tool=tool: self.stroke(tool))
         self.edit("invert", page.cropping.invert)
         for way in ("column:classification", "height", "normals", "column:intensity", "plain"):
-            self.edit(f"colour by {way}", lambda way=way: self.look(colour_by=way), undone=way == "column:classification")
+            self.edit(
+                f"colour by {way}", lambda way=way: self.look(colour_by=way), undone=way == "column:classification"
+            )
         self.edit("leave a class out", lambda: (self.look(colour_by="column:classification"), self.look(without=(1,))),
                   undone=False)  # fmt: skip
         self.deed("hide the thing", lambda: self.show(name, False))

@@ -28,7 +28,7 @@ from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
 from workbench.gui.scenes.looks import RadianceLook, look_of
 from workbench.gui.scenes.photographs import Photographs
 from workbench.gui.scenes.rays import Elsewhere, RaysItem
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.shaders import MOST_CLIPS
 from workbench.gui.scenes.veil import Veil
 
@@ -39,10 +39,10 @@ NOBODY = 0xFFFFFFFF
 
 
 class Renderer:
-    """Made once there is OpenGL; everything on the GUI thread."""
+    """Made once there is OpenGL; everything on one thread, see gui/scenes/drawing.py."""
 
     def __init__(
-        self, scene: Scene, failed: Callable[[ProblemRecord], None], background: Background,
+        self, scene: Seen, failed: Callable[[ProblemRecord], None], background: Background,
         woken: Callable[[], None], owner: QObject, *, device: Device | None = None,
     ) -> None:  # fmt: skip
         """Raises KnownTrouble where this display has no OpenGL 3.3.
@@ -147,6 +147,16 @@ class Renderer:
         nodes = self.scene.nodes
         return [nodes[name].name for name, thing in self._broken.items()
                 if name in nodes and nodes[name].thing is thing and self.scene.is_shown(name)]  # fmt: skip
+
+    def waiting(self) -> list[str]:
+        """Names of what is shown and cannot be drawn before another thread is done, or all of it is sent."""
+        return [one.node.name for name, one in self.rays.items() if not one.ready and self.scene.is_shown(name)]
+
+    def notes(self) -> list[str]:
+        """What a person should know of the picture."""
+        said = [f"{one.node.name}: {one.note}" for one in self.rays.values() if one.note]
+        broken = self.broken()
+        return [*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said
 
     def _make_photographs(self, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
         def then(found: Any) -> None:
