@@ -4,11 +4,10 @@
 
 A window with a real worker reads a PLY of so many points (colours, classes, normals, intensity), and then everything is
 done to it that a person does, one after the other; afterwards a volume of side³ int16 is shown. A timer of 1 ms notes
-how long its beats took to come. For each deed: `longest_ms`, the longest gap; `in_gl_ms`, what of that gap was spent in
-OpenGL's functions, which in software draw on this processor; `p99_ms`; `done_s`, until the scene holds what was asked
-for; `seen_s`, until a picture of it is on the screen; `whole_s`, until all of it is drawn. `idle` is the same window
-with nothing to do: what the machine adds by itself. For the volume, `beyond_mb` is by how much the window's memory that
-is not the mapped file grew at most, and `kept_mb` what of that was left.
+how long its beats took to come. For each deed: `longest_ms`, the longest gap; `p99_ms`; `done_s`, until the scene holds
+what was asked for; `seen_s`, until a picture of it is on the screen; `whole_s`, until all of it is drawn. `idle` is the
+same window with nothing to do: what the machine adds by itself. For the volume, `beyond_mb` is by how much the window's
+memory that is not the mapped file grew at most, and `kept_mb` what of that was left.
 """
 
 from __future__ import annotations
@@ -37,45 +36,25 @@ PATIENCE_S = 240.0
 
 
 class Beats:
-    """Notes when the event loop comes by, and how long it was in OpenGL until then."""
+    """Notes when the event loop comes by."""
 
     def __init__(self) -> None:
         from PySide6.QtCore import Qt, QTimer
 
-        self.in_gl_s = 0.0
-        self._beats: list[tuple[float, float]] = []
+        self._beats: list[float] = []
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(lambda: self._beats.append((time.perf_counter(), self.in_gl_s)))
+        self._timer.timeout.connect(lambda: self._beats.append(time.perf_counter()))
 
     def start(self) -> None:
-        self._beats = [(time.perf_counter(), self.in_gl_s)]
+        self._beats = [time.perf_counter()]
         self._timer.start(BEAT_MS)
 
     def stop(self) -> dict[str, float]:
         self._timer.stop()
-        self._beats.append((time.perf_counter(), self.in_gl_s))
-        at = np.array(self._beats)
-        gaps = np.diff(at, axis=0) * 1000
-        worst = int(np.argmax(gaps[:, 0]))
-        return {"longest_ms": float(gaps[worst, 0]), "in_gl_ms": float(gaps[worst, 1]),
-                "p99_ms": float(np.percentile(gaps[:, 0], 99))}  # fmt: skip
-
-    def watch(self, gl: Any) -> None:
-        """Note the time in each function of an OpenGL."""
-        found = gl._found
-        for name, call in list(found.items()):
-            found[name] = self._timed(call)
-
-    def _timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return call(*arguments)
-            finally:
-                self.in_gl_s += time.perf_counter() - began
-
-        return timed
+        self._beats.append(time.perf_counter())
+        gaps = np.diff(self._beats) * 1000
+        return {"longest_ms": float(gaps.max()), "p99_ms": float(np.percentile(gaps, 99))}
 
 
 def write_ply(path: Path, count: int) -> None:
@@ -156,7 +135,6 @@ class Probe:
         self.scene, self.canvas = self.page.scene, self.page.canvas
         self.beats = Beats()
         self.rows: dict[str, dict[str, float]] = {}
-        self._watched = False
         self.run(1.0)
 
     # The event loop
@@ -190,17 +168,13 @@ class Probe:
         self, name: str, do: Callable[[], object], done: Callable[[], object] = lambda: True, *, draws: bool = True
     ) -> None:
         """Do something, and note until when it is done, seen, and all drawn."""
-        if self.canvas._renderer is not None and not self._watched:
-            self._watched = True
-            self.beats.watch(self.canvas._renderer.device.gl)
         began = time.perf_counter()
         self.beats.start()
         do()
         self.until(done)
         row = {"done_s": time.perf_counter() - began}
         if draws:
-            ready = time.perf_counter()
-            self.until(lambda: self.canvas._presented_s >= ready or self.canvas.whole)
+            self.until(lambda: self.canvas.current)
             row["seen_s"] = time.perf_counter() - began
             self.until(lambda: self.canvas.whole)
             row["whole_s"] = time.perf_counter() - began
@@ -300,7 +274,7 @@ class Probe:
         node = Node("volume", "volume", VolumeDoc(VolumeFile(str(path), VolumeMeta())))
         before = own_mb()
         with most_mb() as most:
-            self.deed("volume: shown", lambda: page.trees.add([node], "read"), lambda: self._has_volume())
+            self.deed("volume: shown", lambda: page.trees.add([node], "read"), self._has_volume)
         self.rows.get("volume: shown", {}).update(beyond_mb=most[0] - before, kept_mb=own_mb() - before)
         scene.choose(["volume"])
         self.run(1.0)
@@ -312,8 +286,9 @@ class Probe:
         self.deed("volume: turn", lambda: [(self.canvas.navigator.orbit(8, 1), self.run(0.03)) for _ in range(20)])
 
     def _has_volume(self) -> bool:
-        renderer = self.canvas._renderer
-        return renderer is not None and any(one.ready for one in renderer.rays.values())
+        drawing = self.canvas._drawing
+        rays = drawing.renderer.rays if drawing is not None and drawing.renderer is not None else {}
+        return any(one.ready for one in list(rays.values()))
 
     def _move_clip(self) -> None:
         from workbench.core.scenes import ClipPlane
@@ -354,9 +329,9 @@ def main() -> None:
     if asked.json:
         print(json.dumps({"points": asked.points, "side": asked.side, "load_before": load, "deeds": rows}))
         return
-    print(f"{'':36}{'longest':>9}{'in GL':>8}{'p99 ms':>8}{'done s':>9}{'seen s':>8}{'whole s':>9}  load {load:.1f}")
+    print(f"{'':36}{'longest':>9}{'p99 ms':>8}{'done s':>9}{'seen s':>8}{'whole s':>9}  load {load:.1f}")
     for name, row in rows.items():
-        told = [f"{row[key]:{wide}.1f}" for key, wide in (("longest_ms", 9), ("in_gl_ms", 8), ("p99_ms", 8))]
+        told = [f"{row[key]:{wide}.1f}" for key, wide in (("longest_ms", 9), ("p99_ms", 8))]
         told += [f"{row[key]:{wide}.2f}" if key in row else " " * wide
                  for key, wide in (("done_s", 9), ("seen_s", 8), ("whole_s", 9))]  # fmt: skip
         more = [f"  {key} {row[key]:.0f}" for key in ("beyond_mb", "kept_mb") if key in row]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -362,6 +362,17 @@ class SceneCanvas(PointedView):
         name, element, depth = found
         return name, element, gaze.at_depth(x, y, depth)
 
+    def where(self, names: set[str], then: Callable[[NDArray[np.bool_]], object]) -> None:
+        """Find in which pixels of the picture these nodes are seen, (h, w), and call `then`; later, or never."""
+        drawing = self._ready()
+        if self._plain and self._splatted is not None:
+            then(self._splatted.where(names))
+        elif drawing is not None:
+            if not self._current:
+                self._want(drawing)
+            asked = drawing.where(names)
+            self._background.background(asked.result, then=then, failed=_pass_by, owner=self)
+
     def grab_picture(self, size: QSize, transparent: bool = False) -> QImage:
         """All of the scene in a picture of this size, without words over it; null where nothing can be drawn."""
         found = QImage()
@@ -404,3 +415,7 @@ class SceneCanvas(PointedView):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._unseen()
+
+
+def _pass_by(_: ProblemRecord) -> None:
+    """A drawing that ended or failed, which is told where it happens."""

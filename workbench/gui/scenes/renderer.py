@@ -414,6 +414,13 @@ class Renderer:
         name = next((key for key, value in self._numbers.items() if value == number), "")
         return name, element, self._passed.gaze.depth_of(float(depth[rows[best], columns[best]]))
 
+    def where(self, names: set[str]) -> np.ndarray:
+        """In which pixels these nodes are seen, (h, w) bool, rows from above."""
+        if self._target is None:
+            return np.zeros((1, 1), bool)
+        numbers = [self._numbers[one] for one in names if one in self._numbers]
+        return np.asarray(np.isin(self._target.everyone(), np.array(numbers, np.uint32)))
+
     def close(self) -> None:
         """Give everything back."""
         if self.device.current():
