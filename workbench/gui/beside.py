@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from workbench.gui.theme import theme
 
-PANEL_PX = 200
+PANEL_PX = 240
 """Panels that stand one above the other get no lower."""
 
 
@@ -49,7 +49,7 @@ class Beside(QObject):
             least = max(least, self._places.minimumSizeHint().width())
         many = len(shown)
         above = bool(self._good_px) and room - sum(map(self._wide, shown)) < theme().pixels(self._good_px)
-        self._row.setDirection(QBoxLayout.Direction.TopToBottom if above else QBoxLayout.Direction.LeftToRight)
+        self._turn(QBoxLayout.Direction.TopToBottom if above else QBoxLayout.Direction.LeftToRight)
         high = self._places.height() if self._places is not None else self._page.height()
         while len(shown) > 1 and (
             len(shown) * theme().pixels(PANEL_PX) > high if above else room - sum(map(self._wide, shown)) < least
@@ -57,6 +57,15 @@ class Beside(QObject):
             shown.pop(0).hide()
         if len(shown) < many:
             self.crowded_out.emit()
+
+    def _turn(self, direction: QBoxLayout.Direction) -> None:
+        if direction == self._row.direction():
+            return
+        self._row.setDirection(direction)
+        holder = self._row.parentWidget()
+        if holder is not None:
+            self._row.activate()  # whoever holds it has another width at once
+            holder.updateGeometry()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -51,10 +52,14 @@ class Bench:
         if nodes:
             self.scene.set_nodes(nodes)
             QTest.qWait(1)
+        self.settle()
+        return pixels(self.canvas.grab_picture(QSize(WIDE, HIGH), transparent=True))
+
+    def settle(self) -> None:
+        """Until all is on the screen."""
         deadline = time.monotonic() + 40
         while not self.whole() and time.monotonic() < deadline:
             QTest.qWait(5)
-        return pixels(self.canvas.grab_picture(QSize(WIDE, HIGH), transparent=True))
 
     def whole(self) -> bool:
         return self.canvas.whole and not self.canvas.waiting
@@ -84,6 +89,7 @@ def opaque(bench: Bench, found: dict) -> None:
     for kind in (True, False):
         bench.down(orthographic=kind)
         found[f"above {kind}"] = at(bench.picture(high, low))
+        bench.settle()
         found[f"pick {kind}"] = bench.canvas.pick(WIDE / 2 + 30, HIGH / 2 - 20)
         bench.down(orthographic=kind, up=True)
         found[f"below {kind}"] = at(bench.picture())
@@ -237,6 +243,7 @@ def main() -> int:
         for part in (opaque, domes, clear, photographs, dots, rendered_elsewhere, faults):
             bench.down()
             part(bench, found)
+        found["threads"] = [one.name for one in threading.enumerate() if one.name.startswith("drawing")]
     print(json.dumps(found, default=lambda one: one.tolist()))
     app.closeAllWindows()
     return 0

@@ -97,4 +97,4 @@ def test_that_a_picture_rendered_elsewhere_is_hidden_by_what_lies_before_it_and_
 def test_that_damage_and_a_failing_driver_are_told_and_nothing_goes_black(drawn):
     assert drawn["beside damage"] == GREEN and "gone or damaged" in drawn["damage"][0]
     assert drawn["failed"] == ["OpenGL failed while the scene was drawn."]
-    assert drawn["after failing"] == GREEN
+    assert drawn["after failing"] == GREEN and drawn["threads"] == []
