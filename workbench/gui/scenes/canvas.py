@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -375,31 +373,39 @@ class SceneCanvas(PointedView):
 
     def grab_picture(self, size: QSize, transparent: bool = False) -> QImage:
         """All of the scene in a picture of this size, without words over it; null where nothing can be drawn."""
-        found = QImage()
-        for one in self.picture_steps(size, transparent):
-            found = one
-            if one.isNull():
-                time.sleep(0.002)
-        return found
+        return self.picture_work(size, transparent)()
+
+    def picture_work(self, size: QSize, transparent: bool = False) -> Callable[[], QImage]:
+        """What makes the same of the scene as it is now, on any thread; raises KnownTrouble where OpenGL fails."""
+        wanted = self._picture_wanted(size, self.scene.view)
+        drawing = self._ready()
+        if drawing is not None:
+            found = drawing.picture(wanted)
+            return lambda: grounded(found.result(), transparent)
+        if self._plain:
+            shot = self._shot(wanted.gaze)
+            return lambda: grounded(splatter.splat(shot).image, transparent)
+        return QImage
+
+    def _picture_wanted(self, size: QSize, view: Viewpoint) -> Wanted:
+        gaze = gz.gaze(view, size.width(), size.height(), wires.seen_bounds(self.scene))
+        return self._wanted(gaze, max(1.0, gaze.height / max(1, self.height())))
 
     def picture_steps(self, size: QSize, transparent: bool = False, view: Viewpoint | None = None) -> Iterator[QImage]:
-        """The same in steps of a moment each, null pictures until the last, seen from a viewpoint or as now; what is
-        on the screen stays there meanwhile. Raises KnownTrouble where OpenGL fails."""
-        view = view or self.scene.view
-        gaze = gz.gaze(view, size.width(), size.height(), wires.seen_bounds(self.scene))
+        """The same, null pictures until it is there, seen from a viewpoint or as now; what is on the screen stays
+        there meanwhile. Raises KnownTrouble where OpenGL fails."""
+        wanted = self._picture_wanted(size, view or self.scene.view)
         drawing = self._ready()
         if drawing is None:
             if self._plain:
-                yield grounded(splatter.splat(self._shot(gaze)).image, transparent)
+                yield grounded(splatter.splat(self._shot(wanted.gaze)).image, transparent)
             return
-        found = drawing.picture(self._wanted(gaze, max(1.0, gaze.height / max(1, self.height()))))
+        found = drawing.picture(wanted)
         try:
             while not found.done():
                 yield QImage()
-            try:
+            if not found.cancelled():  # the canvas is closed, or draws without OpenGL by now
                 yield grounded(found.result(), transparent)
-            except CancelledError:  # the canvas is closed, or draws without OpenGL by now
-                return
         finally:
             found.cancel()
 

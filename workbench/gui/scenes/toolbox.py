@@ -338,9 +338,9 @@ class ToolBox(QObject):
 
     def _picture(self, path: Path) -> None:
         size = QSize(self.canvas.width() * PICTURE_FACTOR, self.canvas.height() * PICTURE_FACTOR)
-        picture: QImage = self.canvas.grab_picture(size)
+        make = self.canvas.picture_work(size)
         self.page.asking.work(
-            f"Writing {path.name}", lambda: _save(picture, path),
+            f"Writing {path.name}", lambda: _save(make(), path),
             lambda _: self.told.emit(f"Saved {path.name}: {size.width()} × {size.height()} pixels"),
         )  # fmt: skip
 
