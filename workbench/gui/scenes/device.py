@@ -167,10 +167,11 @@ class Target:
 
     def image(self) -> QImage:
         """The picture; its alpha is multiplied into the colours, 0 where nothing was drawn."""
-        found = QImage(self.width, self.height, QImage.Format.Format_RGBA8888_Premultiplied)
+        # As the window is painted: other orders of colours would be changed into it with every paint.
+        found = QImage(self.width, self.height, QImage.Format.Format_ARGB32_Premultiplied)
         self._gl.glBindFramebuffer(g.FRAMEBUFFER, self.flat)
         bits = np.frombuffer(found.bits(), np.uint8)
-        self._gl.glReadPixels(0, 0, self.width, self.height, g.RGBA, g.UNSIGNED_BYTE, g.address(bits))
+        self._gl.glReadPixels(0, 0, self.width, self.height, g.BGRA, g.PACKED_BYTES, g.address(bits))
         return found.flipped()
 
     def everyone(self) -> np.ndarray:

@@ -354,12 +354,9 @@ class Renderer:
             gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
         if self._wired is not None:
             self.device.program("lines").use(
-                whole=gaze.whole,
-                picture=(gaze.width, gaze.height),
-                ratio=float(passed.ratio),
-                bias=1e-5,
+                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5,
                 least=0.004 if filled else 0.5,
-            )
+            )  # fmt: skip
             gl.glBindVertexArray(self._wired[1])
             gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
         gl.glBindVertexArray(0)
