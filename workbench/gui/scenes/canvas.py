@@ -360,7 +360,7 @@ class SceneCanvas(PointedView):
         name, element, depth = found
         return name, element, gaze.at_depth(x, y, depth)
 
-    def where(self, names: set[str], then: Callable[[NDArray[np.bool_]], object]) -> None:
+    def where(self, names: set[str], then: Callable[[NDArray[np.bool_]], None]) -> None:
         """Find in which pixels of the picture these nodes are seen, (h, w), and call `then`; later, or never."""
         drawing = self._ready()
         if self._plain and self._splatted is not None:
