@@ -91,6 +91,8 @@ def opaque(bench: Bench, found: dict) -> None:
         found[f"above {kind}"] = at(bench.picture(high, low))
         bench.settle()
         found[f"pick {kind}"] = bench.canvas.pick(WIDE / 2 + 30, HIGH / 2 - 20)
+        where = bench.canvas._drawing.where({"high"}).result()
+        found[f"where {kind}"] = [bool(where[HIGH // 2 + 6, WIDE // 2 + 6]), bool(where[2, 2])]
         bench.down(orthographic=kind, up=True)
         found[f"below {kind}"] = at(bench.picture())
     bench.down()
