@@ -231,7 +231,7 @@ class _Loop:
     def _go_on(self, renderer: Renderer) -> bool:
         """One turn: what others want, then a piece of a picture; whether there is to be another."""
         with self._turn:
-            self._turn.wait_for(lambda: self._over() or self._other or bool(self._calls), self._patience_s())
+            self._turn.wait_for(self._asked, self._patience_s())
             if self._over():
                 return False
             other, self._other = self._other, False
@@ -255,6 +255,9 @@ class _Loop:
         if picture is not None:
             self._step_picture(renderer, *picture)
         return True
+
+    def _asked(self) -> bool:
+        return self._over() or self._other or bool(self._calls or self._pictures)
 
     def _rested(self) -> bool:
         return time.perf_counter() - self._began_s >= REST_S
