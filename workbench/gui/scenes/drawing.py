@@ -30,7 +30,7 @@ from workbench.gui.scenes.scene import Moment
 MOVING_S, RESTING_S, PICTURE_S = 0.030, 0.020, 0.040
 """What drawing may take of a moving picture, and at rest, or of another picture, before a look at what else is wanted.
 """
-REST_S, SHOW_EVERY_S = 0.14, 0.15
+REST_S, SHOW_EVERY_S, SHOW_RATIO = 0.14, 0.15, 4.0
 TICK_S = 0.5
 """How often a thread without work sees whether the program has ended."""
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class _Loop:
         self._lines = -1
         self._stale = self._anew = self._held = False
         self._whole = True
-        self._began_s = self._presented_s = 0.0
+        self._began_s = self._presented_s = self._show_s = 0.0
 
     # From other threads
 
@@ -319,12 +319,16 @@ class _Loop:
         drawn = renderer.advance(time.perf_counter() + RESTING_S / 2)
         self._whole = sent and drawn
         shows = renderer.solid or not self._anew
-        if self._whole or (shows and time.perf_counter() - self._presented_s > SHOW_EVERY_S):
+        # Where showing takes long, most of the time is still for drawing.
+        due_s = max(SHOW_EVERY_S, SHOW_RATIO * self._show_s)
+        if self._whole or (shows and time.perf_counter() - self._presented_s > due_s):
             self._show(renderer, wanted)
 
     def _show(self, renderer: Renderer, wanted: Wanted) -> None:
+        began = time.perf_counter()
         image = renderer.present(taps=8 if self._whole else 4)
         self._presented_s = time.perf_counter()
+        self._show_s = self._presented_s - began
         self._out.came.emit(Frame(wanted, image, self._whole, tuple(renderer.notes()), tuple(renderer.waiting())))
 
     def whom(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:

@@ -154,7 +154,8 @@ class Renderer:
 
     def notes(self) -> list[str]:
         """What a person should know of the picture."""
-        said = [f"{one.node.name}: {one.note}" for one in self.rays.values() if one.note]
+        said = [f"{one} is being made ready" for one in self.waiting()]
+        said += [f"{one.node.name}: {one.note}" for one in self.rays.values() if one.note]
         broken = self.broken()
         return [*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said
 
