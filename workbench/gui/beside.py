@@ -1,25 +1,33 @@
-"""The panels beside a film or a scene: as many as leave it room; the one shown last stays."""
+"""The panels beside a film or a scene: as many as leave it room, one above the other where the page is narrow; the one
+shown last stays."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from workbench.gui.theme import theme
+
+PANEL_PX = 240
+"""Panels that stand one above the other get no lower."""
 
 
 class Beside(QObject):
     """Watches the panels of a row on a page that are beside what the page is about, which needs `least_px` across.
 
-    Where `places` are given, these get no narrower than they can be either.
+    Where `places` are given, these get no narrower than they can be either. Where side by side the panels would leave
+    less than `good_px`, they stand one above the other.
     """
 
     crowded_out = Signal()
     """A panel was hidden for want of room."""
 
-    def __init__(self, page: QWidget, row: QHBoxLayout, least_px: int, places: QWidget | None = None) -> None:
+    def __init__(
+        self, page: QWidget, row: QHBoxLayout, least_px: int, places: QWidget | None = None, *, good_px: int = 0
+    ) -> None:  # fmt: skip
         super().__init__(page)
         self._page, self._row, self._least_px, self._places = page, row, least_px, places
+        self._good_px = good_px
         self._panels: list[QWidget] = []
         page.installEventFilter(self)
 
@@ -40,10 +48,24 @@ class Beside(QObject):
         if self._places is not None:
             least = max(least, self._places.minimumSizeHint().width())
         many = len(shown)
-        while len(shown) > 1 and room - sum(self._wide(one) for one in shown) < least:
+        above = bool(self._good_px) and room - sum(map(self._wide, shown)) < theme().pixels(self._good_px)
+        self._turn(QBoxLayout.Direction.TopToBottom if above else QBoxLayout.Direction.LeftToRight)
+        high = self._places.height() if self._places is not None else self._page.height()
+        while len(shown) > 1 and (
+            len(shown) * theme().pixels(PANEL_PX) > high if above else room - sum(map(self._wide, shown)) < least
+        ):
             shown.pop(0).hide()
         if len(shown) < many:
             self.crowded_out.emit()
+
+    def _turn(self, direction: QBoxLayout.Direction) -> None:
+        if direction == self._row.direction():
+            return
+        self._row.setDirection(direction)
+        holder = self._row.parentWidget()
+        if holder is not None:
+            self._row.activate()  # whoever holds it has another width at once
+            holder.updateGeometry()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._page:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import laspy
+import msgspec
 import nibabel
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.engine.scenes.scenefiles import ball, ply_cloud, write_grid, write_la
 from tests.engine.scenes.test_scene_reading import column, in_order, places
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, WriteThing
-from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, MeshDoc, Placement, PointsDoc, SceneRead
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Column, MeshDoc, Placement, PointsDoc, SceneRead
 from workbench.engine.scenes import gridfiles
 from workbench.engine.scenes.keeping import Shelf, keep_mesh
 from workbench.engine.scenes.reading import read_scene
@@ -68,6 +69,25 @@ def test_that_a_cloud_comes_back_with_all_columns(tmp_path: Path, cloud: PointsD
         assert np.array_equal(values["nx"], column(cloud, "normals")[:, 0]) and "nx" in done.notes[0]
     else:
         assert np.array_equal(column(again, "normals"), column(cloud, "normals"))
+
+
+def test_that_text_holds_every_number_exactly(tmp_path: Path, cloud: PointsDoc) -> None:
+    hard = np.array([0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 2 / 3, np.nan, np.inf])
+    fields = {"double": hard, "single": (1 / np.arange(3, 11)).astype(np.float32), "flag": hard > 0,
+              "whole": np.array([-(2**62), 2**62 + 1] * 4)}  # fmt: skip
+    columns = []
+    for name, values in fields.items():
+        np.save(tmp_path / f"{name}.npy", np.resize(values, cloud.count))
+        columns.append(Column(name, "scalar", str(tmp_path / f"{name}.npy")))
+    write(tmp_path / "out.xyz", msgspec.structs.replace(cloud, columns=tuple(columns), order=""))
+    lines = (tmp_path / "out.xyz").read_text().splitlines()
+    names, rows = lines[0].removeprefix("//").split(" "), [line.split(" ") for line in lines[1:]]
+    for name, values in fields.items():
+        again = np.array([rows[at][names.index(name)] for at in range(8)]).astype(np.float64)
+        if name == "whole":
+            again = np.array([int(rows[at][names.index(name)]) for at in range(8)])
+        assert np.array_equal(again.astype(values.dtype), values, equal_nan=values.dtype.kind == "f"), name
+    assert max(len(row[names.index("single")]) for row in rows) <= 11  # no digits that single precision does not have
 
 
 @pytest.mark.parametrize("ending", [".las", ".laz"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -51,15 +52,25 @@ class Bench:
         if nodes:
             self.scene.set_nodes(nodes)
             QTest.qWait(1)
+        self.settle()
+        return pixels(self.canvas.grab_picture(QSize(WIDE, HIGH), transparent=True))
+
+    def settle(self) -> None:
+        """Until all is on the screen."""
         deadline = time.monotonic() + 40
         while not self.whole() and time.monotonic() < deadline:
             QTest.qWait(5)
-        return pixels(self.canvas.grab_picture(QSize(WIDE, HIGH), transparent=True))
 
     def whole(self) -> bool:
-        renderer = self.canvas._renderer
-        rays = renderer.rays.values() if renderer is not None else ()
-        return self.canvas.whole and all(one.ready for one in rays)
+        return self.canvas.whole and not self.canvas.waiting
+
+    def now(self) -> np.ndarray:
+        """What is on the screen once a picture of the scene as it is has come, whole or not."""
+        self.canvas.repaint()
+        deadline = time.monotonic() + 40
+        while not self.canvas.current and not self.canvas.plain and time.monotonic() < deadline:
+            QTest.qWait(1)
+        return pixels(self.canvas.grab().toImage())
 
 
 def pixels(image: QImage) -> np.ndarray:
@@ -78,7 +89,10 @@ def opaque(bench: Bench, found: dict) -> None:
     for kind in (True, False):
         bench.down(orthographic=kind)
         found[f"above {kind}"] = at(bench.picture(high, low))
+        bench.settle()
         found[f"pick {kind}"] = bench.canvas.pick(WIDE / 2 + 30, HIGH / 2 - 20)
+        where = bench.canvas._drawing.where({"high"}).result()
+        found[f"where {kind}"] = [bool(where[HIGH // 2 + 6, WIDE // 2 + 6]), bool(where[2, 2])]
         bench.down(orthographic=kind, up=True)
         found[f"below {kind}"] = at(bench.picture())
     bench.down()
@@ -162,8 +176,7 @@ def photographs(bench: Bench, found: dict) -> None:
     found["photograph"] = [at(shown, 12, -12), at(shown, 12, 12)]
     bench.canvas.photograph.opacity = 0.0
     bench.canvas.look_through("cameras", 0)
-    bench.canvas.repaint()
-    found["looked through"] = at(pixels(bench.canvas.grab().toImage()), 12, -12)
+    found["looked through"] = at(bench.now(), 12, -12)
 
 
 def dots(bench: Bench, found: dict) -> None:
@@ -179,11 +192,11 @@ def dots(bench: Bench, found: dict) -> None:
     bench.picture(node)
     QTest.qWait(300)
     before = bench.picture()
-    bench.canvas._renderer.items["many"].cost_s = 1e-4
+    renderer = bench.canvas._drawing.renderer
+    renderer.items["many"].cost_s = 1e-4
     bench.canvas.outdate()
-    bench.canvas.repaint()
-    found["sketched"] = bench.canvas._renderer.sketched
-    moving = pixels(bench.canvas.grab().toImage())
+    moving = bench.now()
+    found["sketched"] = renderer.sketched
     found["dots"] = at(moving, 12)[3]
     found["after dots"] = int(np.abs(bench.picture() - before).max())
 
@@ -211,13 +224,13 @@ def faults(bench: Bench, found: dict) -> None:
     shown = bench.picture(gone, things.square(bench.folder, colour=(0, 255, 0), name="stays"))
     found["beside damage"], found["damage"] = at(shown), bench.troubles[:]
     bench.troubles.clear()
-    gl = bench.canvas._renderer.device.gl
+    gl = bench.canvas._drawing.renderer.device.gl
     gl._found["glGetError"] = iter([0x0505] * 3 + [0] * 999).__next__  # out of memory
     bench.canvas.outdate()
-    bench.canvas.repaint()
+    bench.now()
     QTest.qWait(300)
     found["failed"] = bench.troubles[:]
-    image = pixels(bench.canvas.grab().toImage())
+    image = bench.now()
     found["after failing"] = at(image)
 
 
@@ -232,6 +245,7 @@ def main() -> int:
         for part in (opaque, domes, clear, photographs, dots, rendered_elsewhere, faults):
             bench.down()
             part(bench, found)
+        found["threads"] = [one.name for one in threading.enumerate() if one.name.startswith("drawing")]
     print(json.dumps(found, default=lambda one: one.tolist()))
     app.closeAllWindows()
     return 0

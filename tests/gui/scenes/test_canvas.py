@@ -16,6 +16,7 @@ from workbench.gui.scenes import overlay, wires
 from workbench.gui.scenes.boxshapes import corners_of
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
+from workbench.gui.scenes.tools import BrushTool
 
 WIDE, HIGH = 240, 180
 LEFT = Qt.MouseButton.LeftButton
@@ -214,6 +215,35 @@ class Recorder:
 
     def paint(self, painter: QPainter) -> None:
         painter.fillRect(10, 10, 5, 5, Qt.GlobalColor.magenta)
+
+
+def test_that_what_a_stroke_will_take_is_seen_while_it_is_drawn(qtbot, canvas, scene, tmp_path):
+    scene.set_nodes([things.square(tmp_path, colour=(255, 0, 0), side=120), things.wall(tmp_path, z=-9.0)])
+    from_above(scene)
+    before = settled(qtbot, canvas)
+    canvas.tool = BrushTool(canvas, lambda: {"square"})
+    middle, corner = (WIDE // 2 + 4, HIGH // 2 + 4), (6, 6)  # the square, and nothing
+    QTest.mousePress(canvas, LEFT, pos=QPoint(*middle))
+    qtbot.waitUntil(lambda: canvas.tool._seen is not None, timeout=5_000)
+    QTest.mouseMove(canvas, QPoint(*corner))
+    shown = pixels(canvas.grab().toImage())
+    assert before[middle[::-1]][2] == 0 and shown[middle[::-1]][2] > 150  # the tool's blue
+    assert 0 < shown[corner[::-1]][2] < 80  # but the stroke itself, faintly
+    canvas.tool.leave()
+    assert (pixels(canvas.grab().toImage())[middle[::-1]] == before[middle[::-1]]).all()
+
+
+def test_that_a_moment_stays_as_it_was_and_tells_what_is_selected_otherwise(scene, tmp_path):
+    square, wall = things.square(tmp_path), things.wall(tmp_path)
+    scene.set_nodes([square, wall])
+    first = scene.seen()
+    scene.select({"square": np.ones(square.thing.count, bool)})
+    scene.set_nodes([msgspec.structs.replace(square, shown=False)])
+    assert list(first.nodes) == ["square", "wall"] and first.is_shown("square") and not first.selection
+    assert first.array(wall.thing.faces).shape == (2, 3) and first.bounds()[1][0] == 1
+    second, third = scene.seen(), scene.seen()
+    assert second.become(third) == set()
+    assert first.become(second) == {"square"} and list(first.nodes) == ["square"] and first.bounds() is None
 
 
 @pytest.mark.parametrize("takes", [True, False])

@@ -37,7 +37,7 @@ def test_that_what_lies_nearer_hides_what_lies_behind_and_is_what_a_click_falls_
     assert name == "high" and element >= 0
     nearer = 1.0 if orthographic == "True" else 9.5 / 10  # a pixel is shorter above the floor
     assert place == pytest.approx([30 * 4 / 181 * nearer, 20 * 4 / 181 * nearer, 0.5], abs=0.015)
-    assert drawn["clear"] == NOTHING
+    assert drawn["clear"] == NOTHING and drawn[f"where {orthographic}"] == [True, False]
 
 
 def test_that_selected_hidden_and_clipped_elements_are_seen_as_such(drawn):
@@ -97,4 +97,4 @@ def test_that_a_picture_rendered_elsewhere_is_hidden_by_what_lies_before_it_and_
 def test_that_damage_and_a_failing_driver_are_told_and_nothing_goes_black(drawn):
     assert drawn["beside damage"] == GREEN and "gone or damaged" in drawn["damage"][0]
     assert drawn["failed"] == ["OpenGL failed while the scene was drawn."]
-    assert drawn["after failing"] == GREEN
+    assert drawn["after failing"] == GREEN and drawn["threads"] == []

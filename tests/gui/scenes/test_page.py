@@ -24,6 +24,7 @@ from workbench.gui.scenes.looks import look_of
 from workbench.gui.scenes.sessions import Session
 from workbench.gui.scenes.state import nodes_of
 from workbench.gui.scenes.valuedialog import ValueDialog
+from workbench.gui.sidepanel import SidePanel
 
 WITHIN_MS = 10_000
 
@@ -629,12 +630,22 @@ def test_that_a_film_is_made_told_of_and_can_be_stopped(filled, qtbot, tmp_path)
     assert "scene.mp4" in page.banner._what.text() and (tmp_path / "scene.mp4").stat().st_size > 500
 
 
-@pytest.mark.parametrize(("wide", "fits"), [(1366, True), (1080, False)])
-def test_that_panels_are_never_cut_off_and_the_one_shown_last_stays(filled, qtbot, wide, fits):
+@pytest.mark.parametrize(("wide", "least"), [(1920, 900), (1366, 600), (1080, 320)])
+def test_that_panels_leave_the_canvas_room_are_never_cut_off_and_the_one_shown_last_stays(filled, qtbot, wide, least):
     page = filled
     page.window().resize(wide, 768)
     page._toggle(page.cutting)
-    qtbot.waitUntil(lambda: page.canvas.width() > 200, timeout=WITHIN_MS)
-    assert page.cutting.isVisible() and page.properties.isVisible() is fits
-    right = page.cutting.mapTo(page, page.cutting.rect().topRight()).x()
-    assert right < page.width() and page.acts["properties"].isChecked() is fits
+    qtbot.waitUntil(lambda: page.canvas.width() > least, timeout=WITHIN_MS)
+    one, other = (each.mapTo(page, each.rect().topLeft()) for each in (page.cutting, page.properties))
+    assert page.cutting.isVisible() and page.properties.isVisible()
+    assert (one.x() == other.x()) is (wide < 1900) and (one.y() == other.y()) is (wide > 1900)
+    for panel in (page.cutting, page.properties):
+        assert panel.mapTo(page, panel.rect().bottomRight()).x() < page.width()
+        assert panel.mapTo(page, panel.rect().bottomRight()).y() < page.height() and panel.height() > 200
+    more = [SidePanel("more", 240) for _ in range(2)]
+    for panel in more:
+        page.add_panel(panel)
+        panel.show()
+    page.beside.fit()
+    assert more[-1].isVisible() and page.acts["properties"].isChecked() is not page.properties.isHidden()
+    assert page.properties.isHidden()

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 
 import laspy
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import WriteThing
@@ -162,13 +163,21 @@ def write_pcd(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
 def _write_table(things: Sequence[WriteThing], out: Path, told: Told, separator: str, mark: str) -> list[str]:
     columns = named(gathered(things))
     many = len(columns["x"])
-    with out.open("w", encoding="utf-8", newline="") as file:
-        file.write(mark + separator.join(columns) + "\n")
+    style = csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="none")
+    with out.open("wb") as file:
+        file.write((mark + separator.join(columns) + "\n").encode("utf-8"))
         for begin in range(0, many, CHUNK):
-            part = pd.DataFrame({name: one[begin : begin + CHUNK] for name, one in columns.items()})
-            part.to_csv(file, sep=separator, header=False, index=False, lineterminator="\n", na_rep="nan")
+            part = {name: pa.array(_plainly(one[begin : begin + CHUNK])) for name, one in columns.items()}
+            csv.write_csv(pa.table(part), file, style)
             told(min(begin + CHUNK, many), many, "points")
     return []
+
+
+def _plainly(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers that are written as the shortest text which is read back as the same number of their type."""
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    return np.ascontiguousarray(values.astype(np.float32) if values.dtype == np.float16 else values)
 
 
 def write_xyz(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:

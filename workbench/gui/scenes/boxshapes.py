@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 
 from workbench.core.scenes import Box, BoxesDoc, Node
 from workbench.gui.scenes.looks import BoxesLook, Rgb, colour_table, look_of
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Seen
 from workbench.gui.theme import CATEGORIES, DARK
 
 EDGES = [(i, i ^ 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]
@@ -86,7 +86,7 @@ def boxes_shown(doc: BoxesDoc, look: BoxesLook) -> Iterator[tuple[int, Box]]:
             yield at, box
 
 
-def shapes_of(scene: Scene) -> list[BoxShapes]:
+def shapes_of(scene: Seen) -> list[BoxShapes]:
     """The boxes of all nodes that are shown, in the order of the tree."""
     found = []
     for node in scene.nodes.values():
@@ -97,7 +97,7 @@ def shapes_of(scene: Scene) -> list[BoxShapes]:
     return found
 
 
-def _shapes(scene: Scene, node: Node) -> BoxShapes | None:
+def _shapes(scene: Seen, node: Node) -> BoxShapes | None:
     doc, look = node.thing, look_of(node)
     if not (isinstance(doc, BoxesDoc) and isinstance(look, BoxesLook)):
         return None

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QColor,
-    QImage,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QResizeEvent,
-    QShowEvent,
-)
+from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QHideEvent, QImage, QPainter, QPaintEvent, QPen, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-from workbench.core.problem import ProblemRecord, record_of
+from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import Viewpoint
 from workbench.gui.autosave import Background
 from workbench.gui.opengl import opengl, when_known
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, splatter, wires
+from workbench.gui.scenes.drawing import Drawing, Frame, Wanted
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.pointer import Picked, PointedView
 from workbench.gui.scenes.rays import Elsewhere
-from workbench.gui.scenes.renderer import Renderer
 from workbench.gui.scenes.scene import Scene, placement_of
 from workbench.gui.scenes.splatter import Shot, Splatted
 from workbench.gui.scenes.through import Photograph, grounded, seen_through
@@ -37,12 +29,8 @@ from workbench.gui.scenes.warming import warmth
 from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
 
-MOVING_S, RESTING_S = 0.030, 0.020
-"""What drawing may take of a moving picture, and of a turn of the event loop at rest."""
-REST_MS, SHOW_EVERY_S, SHOWN_SHARE = 140, 0.15, 0.1
-"""How often a picture that becomes finer is shown, and what share of the time showing it may take."""
+REST_MS = 140
 PICK_PX = 5
-PICTURE_STEP_S = 0.04
 MAKING = "Making the picture ready …"
 
 
@@ -63,35 +51,41 @@ class SceneCanvas(PointedView):
         self.words = ""
         """What is said in the picture's place; empty while it is drawn."""
         self.hint = "There is nothing in this scene yet."
+        self.through: tuple[str, int] | None = None
+        """The camera that one looks through."""
         self.floor = True
         """Whether axes and a level grid are drawn; set before anything is."""
         self.first_view = "corner"
         """From where a scene is seen at first, a name of gaze.FIXED."""
-        self.through: tuple[str, int] | None = None
-        """The camera that one looks through."""
-        self.longest_s = 0.0
-        """The longest that drawing or sending has held this thread since the first picture."""
-        self._renderer: Renderer | None = None
-        self._plain = self._held = self._anew = False
+        self.waiting: tuple[str, ...] = ()
+        """Names of what is shown and not ready to be drawn, as far as the last picture knows."""
+        self.frames = 0
+        """How many pictures have come."""
+        self._drawing: Drawing | None = None
+        self._plain = False
         """Whether pictures are made without OpenGL."""
+        self._numbers = itertools.count(1)
+        self._asked: Wanted | None = None
+        """What is drawn now."""
+        self._shown: Frame | None = None
+        """What is seen."""
+        self._lines = 0
+        self._elsewhere: dict[str, Elsewhere] = {}
         self._splatted: Splatted | None = None
         self._kept: splatter.Kept = {}
         self._image: QImage | None = None
         self.photograph = Photograph(scene, self._background, self)
         self._current = self._whole = self._fitted = False
-        self._presented_s = self._presenting_s = 0.0
-        self._rest, self._work = QTimer(self), QTimer(self)
+        self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(self._work.start)
-        self._work.setInterval(1)
-        self._work.timeout.connect(self._go_on)
+        self._rest.timeout.connect(self._refine)
         self.setMinimumSize(120, 90)
         self.setAccessibleName("The scene in 3-D; arrow keys turn it")
         scene.rearranged.connect(self._rearranged)
         scene.changed.connect(lambda _: self._synced())
-        scene.chosen_changed.connect(self._rewired)
-        scene.selected.connect(self._selected)
+        scene.chosen_changed.connect(self.outdate)
+        scene.selected.connect(lambda _: self.outdate())
         scene.viewed.connect(self.outdate)
         scene.cut.connect(self.outdate)
         theme().follow(self, self._rewired)
@@ -109,12 +103,8 @@ class SceneCanvas(PointedView):
         """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
         if self._plain:
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
-        if self._renderer is None:
-            return ""
-        said = [f"{one} is being made ready" for one in self.waiting]
-        said += [f"{one.node.name}: {one.note}" for one in self._renderer.rays.values() if one.note]
-        broken = self._renderer.broken()
-        return "; ".join([*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said)
+        making = [f"{one} is being made ready" for one in self.waiting]
+        return "; ".join([*making, *(self._shown.notes if self._shown is not None else ())])
 
     def _rearranged(self) -> None:
         bounds = self.scene.bounds()
@@ -127,61 +117,75 @@ class SceneCanvas(PointedView):
         self._synced()
 
     def _synced(self) -> None:
-        renderer = self._ready()
-        if renderer is not None:
-            self._guard(renderer.sync)
+        self._elsewhere = {name: made for name, made in self._elsewhere.items() if name in self.scene.nodes}
         self.outdate()
+        if not self.isVisible():
+            self._unseen()
 
-    def _selected(self, names: set[str]) -> None:
-        if self._renderer is not None:
-            self._renderer.reselect(names)
-        self.outdate()
+    def _unseen(self) -> None:
+        """Nobody looks: no picture is made, and what is no longer in the scene takes no memory."""
+        if self._drawing is not None:
+            self._drawing.want(self._wanted(self._gaze_px(), self.ratio), seen=False)
+            self._current = False
 
     def _rewired(self) -> None:
-        if self._renderer is not None:
-            self._renderer.outdate_wires()
+        self._lines += 1
         self.outdate()
 
-    def _ready(self) -> Renderer | None:
-        """What draws, with its context current; None where nothing can."""
-        if self._plain:
+    def _ready(self) -> Drawing | None:
+        """What draws; None where nothing can, or nothing is seen."""
+        if self._plain or self.words or not self.isVisible():
             return None
-        if self._renderer is None and opengl() and self.isVisible():
+        if self._drawing is None and opengl():
             if not warmth.done:
                 warmth.when_done(self, self._synced)
                 return None
-            try:
-                self._renderer = Renderer(self.scene, self.troubled.emit, self._background, self.outdate, self)
-            except Exception as error:  # whatever a driver does, the window stays and says so
-                self._plain = True
-                self.troubled.emit(record_of(error))
-                return None
-            self._renderer.axes = self._renderer.grid = self.floor
-            self.words = ""
-            self.destroyed.connect(self._renderer.close)
+            self._drawing = drawing = Drawing()
+            queued = Qt.ConnectionType.QueuedConnection  # they come from another thread
+            drawing.came.connect(self._take_frame, queued)
+            drawing.told.connect(self.troubled, queued)
+            drawing.failed.connect(self._give_up, queued)
+            self.destroyed.connect(drawing.close)
             app = QApplication.instance()
             if app is not None:  # a window that is only closed is not destroyed
-                app.aboutToQuit.connect(self._renderer.close)
-            self._renderer.sync()
-        if self._renderer is not None and not self._renderer.device.current():
-            return None
-        return self._renderer
+                app.aboutToQuit.connect(drawing.close)
+        return self._drawing
 
-    def _guard(self, do: object) -> None:
-        """Draw or send; what fails is told, and the picture says so."""
-        began = time.perf_counter()
-        try:
-            do()  # type: ignore[operator]
-        except Exception as error:  # a black picture without a word is the one thing that must not be
-            self._give_up(record_of(error))
-        self.longest_s = max(self.longest_s, time.perf_counter() - began)
+    def _want(self, drawing: Drawing) -> None:
+        """Have the scene drawn as it is now."""
+        self._asked = self._wanted(self._gaze_px(), self.ratio)
+        drawing.want(self._asked)
+        self._current = True
 
+    def _wanted(self, gaze: Gaze, ratio: float) -> Wanted:
+        return Wanted(
+            next(self._numbers), self.scene.seen(), gaze, ratio, self._lines, dict(self._elsewhere), floor=self.floor,
+            # Others would stand before the one that is looked through.
+            photographs=self.through is None,
+        )  # fmt: skip
+
+    @Slot(object)
+    def _take_frame(self, frame: Frame) -> None:
+        """A picture has come; while something moves it may show what was wanted a moment before."""
+        if self._drawing is None or (self._shown is not None and self._shown.wanted.number > frame.wanted.number):
+            return
+        self._shown, self._image, self.waiting = frame, frame.image, frame.waiting
+        self._image.setDevicePixelRatio(frame.wanted.ratio)
+        self.frames += 1
+        self._whole = frame.whole and self._current and frame.wanted is self._asked
+        self.update()
+        if self._whole:
+            self.drawn.emit()
+
+    @Slot(object)
     def _give_up(self, record: ProblemRecord) -> None:
         """From now on without OpenGL: coarse, but never black."""
-        self._work.stop()
-        self._plain, self._renderer = True, None
-        self.troubled.emit(record)
-        self.outdate()
+        drawing, self._drawing = self._drawing, None
+        if drawing is not None:
+            drawing.close()
+            self._plain, self._shown = True, None
+            self.troubled.emit(record)
+            self.outdate()
 
     # Without OpenGL
 
@@ -208,19 +212,21 @@ class SceneCanvas(PointedView):
         self._image.setDevicePixelRatio(self.ratio)
 
     def _refine(self) -> None:
+        if not self._plain or not self._current or self._whole or not self.isVisible():
+            return
         shot = self._shot()
 
         def then(made: Splatted) -> None:
-            if made.shot is self._wanted and self._current:
+            if made.shot is self._shot_wanted and self._current:
                 self._take(made)
                 self._whole = True
                 self.update()
                 self.drawn.emit()
 
-        self._wanted = shot
+        self._shot_wanted = shot
         self._background.background(lambda: splatter.splat(shot), then=then, failed=self.troubled.emit, owner=self)
 
-    _wanted: Shot | None = None
+    _shot_wanted: Shot | None = None
 
     # The picture
 
@@ -235,8 +241,8 @@ class SceneCanvas(PointedView):
             self.through = None
         self._current = self._whole = False
         self._pivot = None
-        self._work.stop()
-        self._rest.start()
+        if self._plain:
+            self._rest.start()
         self.update()
 
     @property
@@ -244,71 +250,15 @@ class SceneCanvas(PointedView):
         """Whether all of the scene is in the picture."""
         return self._whole
 
-    @property
-    def waiting(self) -> list[str]:
-        """Names of what is shown and cannot be drawn before another thread is done or all of it is sent."""
-        rays = self._renderer.rays if self._renderer is not None else {}
-        return [one.node.name for name, one in rays.items() if not one.ready and self.scene.is_shown(name)]
-
-    def _begin(self, renderer: Renderer) -> None:
-        """The moving picture: as much as may be drawn now."""
-        self._anew = False
-        renderer.photographs = self.through is None  # others would stand before the one that is looked through
-        renderer.begin(self._gaze_px(), self.ratio)
-        renderer.advance(time.perf_counter() + MOVING_S, moving=True)
-        self._show(renderer)
-        self._current = True
-
-    def _show(self, renderer: Renderer) -> None:
-        began = time.perf_counter()
-        self._image = renderer.present(taps=8 if self._whole else 4)
-        self._image.setDevicePixelRatio(self.ratio)
-        self._presented_s = time.perf_counter()
-        self._presenting_s = self._presented_s - began
-
-    def _go_on(self) -> None:
-        """Send what is left of the things, and draw what is left of the picture."""
-        if self._plain:
-            self._work.stop()
-            if self._current and self.isVisible():
-                self._refine()
-            return
-        renderer = self._ready() if self.isVisible() else None
-        if renderer is None or self.words or self._held or not self._current:
-            self._work.stop()
-            return
-        self._guard(lambda: self._step(renderer))
-        if self._renderer is not None:
-            renderer.device.done()
-
-    def _step(self, renderer: Renderer) -> None:
-        sent = renderer.send(time.perf_counter() + RESTING_S / 2)
-        if renderer.sketched and sent:
-            renderer.begin(self._gaze_px(), self.ratio)  # nothing is shown before all that is opaque is there
-            self._anew = True
-        drawn = renderer.advance(time.perf_counter() + RESTING_S / 2)
-        if sent and drawn:
-            self._work.stop()
-            self._whole = True
-        shows = renderer.solid or not self._anew
-        again_s = self._presented_s + max(SHOW_EVERY_S, self._presenting_s / SHOWN_SHARE)
-        if self._whole or (shows and time.perf_counter() > again_s):
-            self._show(renderer)
-            self.update()
-        if self._whole:
-            self.drawn.emit()
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), Qt.GlobalColor.black)
-        renderer = None if self.words else self._ready()
-        if renderer is not None and not self._current and not self._held:
-            self._guard(lambda: self._begin(renderer))
-            if self._renderer is not None:
-                renderer.device.done()
+        drawing = self._ready()
+        if drawing is not None and not self._current:
+            self._want(drawing)
         if self._plain and not self._current and not self.words:
             self._splat()
-        if not self._whole and not self._held and not self._rest.isActive() and not self._work.isActive():
+        if self._plain and not self._whole and not self._rest.isActive():
             self._rest.start()
         if self._image is not None:
             painter.drawImage(0, 0, self._image)
@@ -321,7 +271,7 @@ class SceneCanvas(PointedView):
         painter.end()
 
     def _paint_over(self, painter: QPainter) -> None:
-        gaze = self.gaze()
+        gaze = self._gaze_shown()
         painter.setFont(self.font())
         self.photograph.paint(painter, self.through, self.size())
         self.mark(painter, gaze)
@@ -335,6 +285,13 @@ class SceneCanvas(PointedView):
         painter.setFont(self.font())
         if self.note:
             overlay.tag(painter, QPointF(8, self.height() - 10), self.note, "#98A2B3")
+
+    def _gaze_shown(self) -> Gaze:
+        """How the scene is seen in the picture that is on the screen, in the window's pixels: words go with it."""
+        seen = self._shown.wanted.moment if self._shown is not None else None
+        if seen is None or seen.view == self.scene.view:
+            return self.gaze()
+        return gz.gaze(seen.view, self.width(), self.height(), seen.bounds())
 
     def mark(self, painter: QPainter, gaze: Gaze) -> None:
         """What else is drawn over the picture, below words and tools."""
@@ -366,11 +323,10 @@ class SceneCanvas(PointedView):
 
         `frame` has alpha; `depth` (h, w) holds distances along the view axis, rows from above.
         """
-        if self._renderer is not None and node in self.scene.nodes:
-            self._renderer.elsewhere[node] = Elsewhere(view, straight(frame), depth)
+        if not self._plain and node in self.scene.nodes:
+            self._elsewhere[node] = Elsewhere(view, straight(frame), depth)
             if view == self.scene.view:
                 self._current = self._whole = False
-                self._rest.start()
                 self.update()
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -384,22 +340,22 @@ class SceneCanvas(PointedView):
 
     @property
     def current(self) -> bool:
-        return self._current
+        return self._current if self._plain else self._shown is not None and self._shown.wanted is self._asked
 
     def pick(self, x: float, y: float) -> Picked | None:
-        renderer = self._ready()
+        drawing = self._ready()
         at = (round(x * self.ratio), round(y * self.ratio))
         if self._plain:
             if not self._current:
                 self._splat()
             found = self._splatted.beneath(*at, round(PICK_PX * self.ratio)) if self._splatted is not None else None
-        elif renderer is not None:
-            if self._held:
-                return None
+        elif drawing is not None:
             if not self._current:
-                self._guard(lambda: self._begin(renderer))
-            found = renderer.whom(*at, round(PICK_PX * self.ratio)) if self._renderer is not None else None
-            renderer.device.done()
+                self._want(drawing)
+            try:
+                found = drawing.whom(*at, round(PICK_PX * self.ratio))
+            except Exception:  # a driver that fails is told of by `failed`
+                return None
         else:
             return None
         gaze = self.gaze()
@@ -411,45 +367,54 @@ class SceneCanvas(PointedView):
         name, element, depth = found
         return name, element, gaze.at_depth(x, y, depth)
 
+    def where(self, names: set[str], then: Callable[[NDArray[np.bool_]], None]) -> None:
+        """Find in which pixels of the picture these nodes are seen, (h, w), and call `then`; later, or never."""
+        drawing = self._ready()
+        if self._plain and self._splatted is not None:
+            then(self._splatted.where(names))
+        elif drawing is not None:
+            if not self._current:
+                self._want(drawing)
+            asked = drawing.where(names)
+            self._background.background(asked.result, then=then, failed=_pass_by, owner=self)
+
     def grab_picture(self, size: QSize, transparent: bool = False) -> QImage:
         """All of the scene in a picture of this size, without words over it; null where nothing can be drawn."""
-        found = QImage()
-        for one in self.picture_steps(size, transparent):
-            found = one
-        return found
+        return self.picture_work(size, transparent)()
+
+    def picture_work(self, size: QSize, transparent: bool = False) -> Callable[[], QImage]:
+        """What makes the same of the scene as it is now, on any thread; raises KnownTrouble where OpenGL fails."""
+        wanted = self._picture_wanted(size, self.scene.view)
+        drawing = self._ready()
+        if drawing is not None:
+            found = drawing.picture(wanted)
+            return lambda: grounded(found.result(), transparent)
+        if self._plain:
+            shot = self._shot(wanted.gaze)
+            return lambda: grounded(splatter.splat(shot).image, transparent)
+        return QImage
+
+    def _picture_wanted(self, size: QSize, view: Viewpoint) -> Wanted:
+        gaze = gz.gaze(view, size.width(), size.height(), wires.seen_bounds(self.scene))
+        return self._wanted(gaze, max(1.0, gaze.height / max(1, self.height())))
 
     def picture_steps(self, size: QSize, transparent: bool = False, view: Viewpoint | None = None) -> Iterator[QImage]:
-        """The same in steps of a moment each, null pictures until the last, seen from a viewpoint or as now; what is
-        on the screen stays there meanwhile. Raises KnownTrouble where OpenGL fails."""
-        view = view or self.scene.view
-        gaze = gz.gaze(view, size.width(), size.height(), wires.seen_bounds(self.scene))
-        renderer = self._ready()
-        if renderer is not None:
-            self._held = True
-            try:
-                yield from self._drawn_steps(renderer, gaze, transparent)
-            finally:
-                self._held = False
-                self.outdate()
-        elif self._plain:
-            yield grounded(splatter.splat(self._shot(gaze)).image, transparent)
-
-    def _drawn_steps(self, renderer: Renderer, gaze: Gaze, transparent: bool) -> Iterator[QImage]:
-        renderer.begin(gaze, max(1.0, gaze.height / max(1, self.height())))
-        self._work.stop()
-        self._rest.stop()
-        while not self._step_picture(renderer):
-            renderer.device.done()
-            yield QImage()
-            if self._renderer is not renderer or not renderer.device.current():
-                return
-        found = renderer.present()
-        renderer.device.done()
-        yield grounded(found, transparent)
-
-    def _step_picture(self, renderer: Renderer) -> bool:
-        sent = renderer.send(time.perf_counter() + PICTURE_STEP_S / 2)
-        return renderer.advance(time.perf_counter() + PICTURE_STEP_S / 2) and sent
+        """The same, null pictures until it is there, seen from a viewpoint or as now; what is on the screen stays
+        there meanwhile. Raises KnownTrouble where OpenGL fails."""
+        wanted = self._picture_wanted(size, view or self.scene.view)
+        drawing = self._ready()
+        if drawing is None:
+            if self._plain:
+                yield grounded(splatter.splat(self._shot(wanted.gaze)).image, transparent)
+            return
+        found = drawing.picture(wanted)
+        try:
+            while not found.done():
+                yield QImage()
+            if not found.cancelled():  # the canvas is closed, or draws without OpenGL by now
+                yield grounded(found.result(), transparent)
+        finally:
+            found.cancel()
 
     # Qt
 
@@ -459,3 +424,11 @@ class SceneCanvas(PointedView):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._synced()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._unseen()
+
+
+def _pass_by(_: ProblemRecord) -> None:
+    """A drawing that ended or failed, which is told where it happens."""

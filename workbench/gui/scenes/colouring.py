@@ -22,7 +22,7 @@ from workbench.gui.scenes.looks import (
 from workbench.gui.theme import CATEGORIES
 
 if TYPE_CHECKING:
-    from workbench.gui.scenes.scene import Scene
+    from workbench.gui.scenes.scene import Seen
 
 UNSURE = (96, 102, 112)
 """Of values that are no numbers."""
@@ -62,7 +62,7 @@ def shades_by(
     return found
 
 
-def shades(scene: Scene, thing: PointsDoc, look: PointsLook, first: int, last: int) -> NDArray[np.uint8]:
+def shades(scene: Seen, thing: PointsDoc, look: PointsLook, first: int, last: int) -> NDArray[np.uint8]:
     """The same with the scene's arrays."""
     return shades_by(scene.array, thing, look, first, last)
 

@@ -77,13 +77,20 @@ class Cropping(QObject):
 
     # Selecting
 
-    def targets(self) -> list[Target]:
-        """The points and meshes that are chosen, or all that are shown where none is; empty where arrays are gone."""
+    def _some(self) -> list[Node]:
+        """The points and meshes that are chosen, or all that are shown where none is."""
         scene = self.scene
         chosen = trees.with_below(scene, scene.chosen) or scene.nodes.values()
-        some = [one for one in chosen if selecting.selectable(one) and scene.is_shown(one.id)]
+        return [one for one in chosen if selecting.selectable(one) and scene.is_shown(one.id)]
+
+    def takes(self) -> set[str]:
+        """The ids of what is selected from."""
+        return {one.id for one in self._some()}
+
+    def targets(self) -> list[Target]:
+        """What is selected from; empty where arrays are gone."""
         try:
-            return [self._target(one) for one in some]
+            return [self._target(one) for one in self._some()]
         except (OSError, ValueError) as error:
             self.page.failed_with(ProblemRecord("Its arrays cannot be read any more.", received=str(error),
                                                 fix="Read the file again."))  # fmt: skip

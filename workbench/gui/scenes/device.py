@@ -167,11 +167,21 @@ class Target:
 
     def image(self) -> QImage:
         """The picture; its alpha is multiplied into the colours, 0 where nothing was drawn."""
-        found = QImage(self.width, self.height, QImage.Format.Format_RGBA8888_Premultiplied)
+        # As the window is painted: other orders of colours would be changed into it with every paint.
+        found = QImage(self.width, self.height, QImage.Format.Format_ARGB32_Premultiplied)
         self._gl.glBindFramebuffer(g.FRAMEBUFFER, self.flat)
         bits = np.frombuffer(found.bits(), np.uint8)
-        self._gl.glReadPixels(0, 0, self.width, self.height, g.RGBA, g.UNSIGNED_BYTE, g.address(bits))
+        self._gl.glReadPixels(0, 0, self.width, self.height, g.BGRA, g.PACKED_BYTES, g.address(bits))
         return found.flipped()
+
+    def everyone(self) -> np.ndarray:
+        """The numbers of the nodes that are seen, (h, w) uint32, rows from above; 0 for nobody."""
+        who, gl = np.zeros((self.height, self.width, 2), np.uint32), self._gl
+        gl.glBindFramebuffer(g.FRAMEBUFFER, self.opaque)
+        gl.glReadBuffer(g.ATTACHMENT + 1)
+        gl.glReadPixels(0, 0, self.width, self.height, g.RG_INTEGER, g.UNSIGNED_INT, g.address(who))
+        gl.glReadBuffer(g.ATTACHMENT)
+        return who[::-1, :, 0]
 
     def beneath(self, x: int, y: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
         """Who is seen around a pixel, (h, w, 2) uint32, and its depths, (h, w); rows from below."""

@@ -58,7 +58,7 @@ def _cropped(node: Node, scene: Scene) -> list[Row]:
     if not node.hidden:
         return []
     try:
-        many = int(np.count_nonzero(scene.array(node.hidden)))
+        many = scene.remembered(("cropped", node.id), lambda: int(np.count_nonzero(scene.array(node.hidden))))
     except (OSError, ValueError):
         return [("Cropped", "its mask cannot be read")]
     return [("Cropped", f"{number(many)} are hidden")]

@@ -20,7 +20,7 @@ from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer, Program
 from workbench.gui.scenes.looks import NORMALS, MeshLook, PointsLook, colour_table, look_of
-from workbench.gui.scenes.scene import Scene, box_corners
+from workbench.gui.scenes.scene import Seen, box_corners
 from workbench.gui.scenes.textures import picture_texture, read_picture, table_texture
 
 PIECE = 1 << 17
@@ -88,7 +88,7 @@ def accent() -> tuple[float, float, float]:
 class PointsItem:
     """A point cloud: places, colours and marks in buffers of their own."""
 
-    def __init__(self, device: Device, scene: Scene, node: Node) -> None:
+    def __init__(self, device: Device, scene: Seen, node: Node) -> None:
         """Raises KnownTrouble where there is no memory for it, OSError or ValueError where an array is gone."""
         thing = node.thing
         if not isinstance(thing, PointsDoc):
@@ -207,7 +207,7 @@ def _paint(look: PointsLook) -> PointsLook:
 class MeshItem:
     """A mesh: vertices with what is known of them, then faces."""
 
-    def __init__(self, device: Device, scene: Scene, node: Node, make: Make) -> None:
+    def __init__(self, device: Device, scene: Seen, node: Node, make: Make) -> None:
         """`make` does work on another thread; raises KnownTrouble where there is no memory for it, OSError or
         ValueError where an array is gone."""
         thing = node.thing

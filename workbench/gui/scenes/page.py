@@ -52,6 +52,8 @@ from workbench.gui.working import WorkingLine
 TREE_PX = 232
 LEAST_PX = 520
 """The tree and the canvas together get no narrower for a panel."""
+GOOD_PX = 860
+"""Where they would, panels stand one above the other."""
 SUFFIXES = (
     ".ply", ".pcd", ".xyz", ".csv", ".txt", ".pts", ".las", ".laz", ".obj", ".stl", ".glb", ".gltf", ".off", ".nii",
     ".nii.gz", ".nrrd", ".nhdr", ".mha", ".npz", ".json", ".scene",
@@ -106,7 +108,7 @@ class ScenesPage(FilesPage):
         across.addWidget(self.side)
         self.column.addLayout(across, 1)
         self.column.addLayout(self._footer())
-        self.beside = Beside(self, panels, LEAST_PX, self.places)
+        self.beside = Beside(self, panels, LEAST_PX, self.places, good_px=GOOD_PX)
         self.properties, self.cutting = PropertiesPanel(self), CutPanel(self)
         for panel in (self.cutting, self.properties):
             self.add_panel(panel)
@@ -255,7 +257,7 @@ class ScenesPage(FilesPage):
             parts.addWidget(part)
         parts.setStretchFactor(1, 1)
         parts.setSizes([theme().pixels(TREE_PX), theme().pixels(1000)])
-        parts.setChildrenCollapsible(False)
+        parts.setCollapsible(1, False)  # the tree may be pushed aside
         return parts
 
     def _footer(self) -> QHBoxLayout:

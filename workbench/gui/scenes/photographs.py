@@ -13,7 +13,7 @@ from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.gl import Buffer
 from workbench.gui.scenes.items import Make, Passed
 from workbench.gui.scenes.looks import CamerasLook, look_of
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.textures import picture_texture, read_picture
 from workbench.gui.scenes.wires import frustum, frustum_size
 
@@ -27,7 +27,7 @@ CORNER = np.dtype([("place", np.float32, 3), ("spot", np.float32, 2)])
 class Photographs:
     """Textures by path, and where they are seen."""
 
-    def __init__(self, device: Device, scene: Scene) -> None:
+    def __init__(self, device: Device, scene: Seen) -> None:
         self._device, self._scene = device, scene
         self._textures: dict[str, int] = {}
         self._asked: set[str] = set()

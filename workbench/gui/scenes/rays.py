@@ -15,7 +15,7 @@ from workbench.gui.scenes.device import Device
 from workbench.gui.scenes.items import Make, Passed
 from workbench.gui.scenes.looks import RadianceLook, VolumeLook, colour_table, look_of
 from workbench.gui.scenes.rayshaders import BLOCK
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.textures import table_texture
 from workbench.gui.volumes import looks as volumelooks
 from workbench.gui.volumes.tones import MOST_SIDE, MOST_VOXELS, Tones, steps_of, table_of, thinned, tones_of
@@ -111,7 +111,7 @@ def volume_texels(array: NDArray[Any], thing: VolumeDoc) -> Texels:
 class RaysItem:
     """A volume or a radiance grid; nothing is drawn before all of it is there."""
 
-    def __init__(self, device: Device, scene: Scene, node: Node, make: Make) -> None:
+    def __init__(self, device: Device, scene: Seen, node: Node, make: Make) -> None:
         """`make` does work on another thread and hands on what came out; raises OSError or ValueError for the array."""
         thing = node.thing
         self.node, self.note = node, ""

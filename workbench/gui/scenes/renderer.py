@@ -28,7 +28,7 @@ from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
 from workbench.gui.scenes.looks import RadianceLook, look_of
 from workbench.gui.scenes.photographs import Photographs
 from workbench.gui.scenes.rays import Elsewhere, RaysItem
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.shaders import MOST_CLIPS
 from workbench.gui.scenes.veil import Veil
 
@@ -39,10 +39,10 @@ NOBODY = 0xFFFFFFFF
 
 
 class Renderer:
-    """Made once there is OpenGL; everything on the GUI thread."""
+    """Made once there is OpenGL; everything on one thread, see gui/scenes/drawing.py."""
 
     def __init__(
-        self, scene: Scene, failed: Callable[[ProblemRecord], None], background: Background,
+        self, scene: Seen, failed: Callable[[ProblemRecord], None], background: Background,
         woken: Callable[[], None], owner: QObject, *, device: Device | None = None,
     ) -> None:  # fmt: skip
         """Raises KnownTrouble where this display has no OpenGL 3.3.
@@ -147,6 +147,17 @@ class Renderer:
         nodes = self.scene.nodes
         return [nodes[name].name for name, thing in self._broken.items()
                 if name in nodes and nodes[name].thing is thing and self.scene.is_shown(name)]  # fmt: skip
+
+    def waiting(self) -> list[str]:
+        """Names of what is shown and cannot be drawn before another thread is done, or all of it is sent."""
+        return [one.node.name for name, one in self.rays.items() if not one.ready and self.scene.is_shown(name)]
+
+    def notes(self) -> list[str]:
+        """What a person should know of the picture."""
+        said = [f"{one} is being made ready" for one in self.waiting()]
+        said += [f"{one.node.name}: {one.note}" for one in self.rays.values() if one.note]
+        broken = self.broken()
+        return [*said, f"Cannot be drawn: {', '.join(broken[:5])}"] if broken else said
 
     def _make_photographs(self, work: Callable[[], Any], take: Callable[[Any], None]) -> None:
         def then(found: Any) -> None:
@@ -344,12 +355,9 @@ class Renderer:
             gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
         if self._wired is not None:
             self.device.program("lines").use(
-                whole=gaze.whole,
-                picture=(gaze.width, gaze.height),
-                ratio=float(passed.ratio),
-                bias=1e-5,
+                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5,
                 least=0.004 if filled else 0.5,
-            )
+            )  # fmt: skip
             gl.glBindVertexArray(self._wired[1])
             gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
         gl.glBindVertexArray(0)
@@ -403,6 +411,13 @@ class Renderer:
         element = -1 if element == NOBODY else element
         name = next((key for key, value in self._numbers.items() if value == number), "")
         return name, element, self._passed.gaze.depth_of(float(depth[rows[best], columns[best]]))
+
+    def where(self, names: set[str]) -> np.ndarray:
+        """In which pixels these nodes are seen, (h, w) bool, rows from above."""
+        if self._target is None:
+            return np.zeros((1, 1), bool)
+        numbers = [self._numbers[one] for one in names if one in self._numbers]
+        return np.asarray(np.isin(self._target.everyone(), np.array(numbers, np.uint32)))
 
     def close(self) -> None:
         """Give everything back."""

@@ -34,6 +34,8 @@ from workbench.core.volumes import Geometry
 T = TypeVar("T")
 Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The lowest and the highest corner, (3,) each."""
+Read = Callable[[str], NDArray[np.generic]]
+"""The array of a path."""
 
 
 def matrix_of(placement: Placement) -> NDArray[np.float64]:
@@ -52,51 +54,20 @@ def box_corners(low: ArrayLike, high: ArrayLike) -> NDArray[np.float64]:
     return np.array([[ends[i >> k & 1, k] for k in range(3)] for i in range(8)])
 
 
-class Scene(QObject):
-    """Nodes in the order of the tree; every child stands after its parent."""
+class Seen:
+    """What is read of a scene: by whoever draws it as it was at a moment, on any thread, see `Scene.seen`."""
 
-    rearranged = Signal()
-    """Nodes came, went, or stand elsewhere in the tree."""
-    changed = Signal(object)
-    """A set of ids whose nodes are others now: name, shown, placement, look, hidden."""
-    chosen_changed = Signal()
-    selected = Signal(object)
-    """A set of ids of whose points or faces others are selected now."""
-    viewed = Signal()
-    """One looks from elsewhere."""
-    cut = Signal()
-    """Clip planes or measures changed."""
+    nodes: dict[str, Node]
+    chosen: tuple[str, ...]
+    selection: dict[str, NDArray[np.bool_]]
+    """Selected points (of the array's order) or faces, by node; a node without any is not listed."""
+    view: Viewpoint
+    clips: tuple[ClipPlane, ...]
+    _remembered: dict[tuple[str, str], object]
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.nodes: dict[str, Node] = {}
-        self.chosen: tuple[str, ...] = ()
-        self.selection: dict[str, NDArray[np.bool_]] = {}
-        """Selected points (of the array's order) or faces, by node; a node without any is not listed."""
-        self.view = Viewpoint(pose=placement_of(np.eye(4)))
-        self.clips: tuple[ClipPlane, ...] = ()
-        self.measures: tuple[Measure, ...] = ()
-        self._arrays: dict[str, NDArray[np.generic]] = {}
-        self._remembered: dict[tuple[str, str], object] = {}
-
-    # The tree
-
-    def set_nodes(self, nodes: Iterable[Node]) -> None:
-        """The whole tree, in its order."""
-        self.nodes = {one.id: one for one in nodes}
-        self._remembered.clear()
-        self.chosen = tuple(one for one in self.chosen if one in self.nodes)
-        self.selection = {key: value for key, value in self.selection.items() if key in self.nodes}
-        kept = {path for node in self.nodes.values() for path in strings_of(node)}
-        self._arrays = {path: array for path, array in self._arrays.items() if path in kept}
-        self.rearranged.emit()
-
-    def put(self, nodes: Iterable[Node]) -> None:
-        """Replace nodes that are there, by their ids; the tree keeps its shape."""
-        found = {one.id: one for one in nodes}
-        self.nodes.update({key: one for key, one in found.items() if key in self.nodes})
-        self._forget(found)
-        self.changed.emit(set(found))
+    def array(self, path: str) -> NDArray[np.generic]:
+        """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
+        raise NotImplementedError
 
     def remembered(self, key: tuple[str, str], make: Callable[[], T]) -> T:
         """What follows from a node and those above it, or from the whole scene for no id, made once until these change;
@@ -104,10 +75,6 @@ class Scene(QObject):
         if key not in self._remembered:
             self._remembered[key] = make()
         return cast(T, self._remembered[key])
-
-    def _forget(self, names: Iterable[str]) -> None:
-        other = {one.id for name in names if name in self.nodes for one in self.below(name)} | {""}
-        self._remembered = {key: value for key, value in self._remembered.items() if key[1] not in other}
 
     def standing_in(self, name: str = "") -> list[Node]:
         """What stands right below a node; the top of the tree for none."""
@@ -146,6 +113,112 @@ class Scene(QObject):
 
         return self.remembered(("world", name), make).copy()
 
+    # Extents
+
+    def bounds(self, names: Iterable[str] | None = None) -> Bounds | None:
+        """The box around nodes and what is below them, in scene coordinates; around all that is shown for None."""
+        if names is None:
+            return self.remembered(
+                ("bounds", ""), lambda: self._around(one for one in self.nodes.values() if self.is_shown(one.id))
+            )
+        return self._around(one for name in names if name in self.nodes for one in self.below(name))
+
+    def _around(self, nodes: Iterable[Node]) -> Bounds | None:
+        every = [self.remembered(("extent", one.id), functools.partial(self._extent, one)) for one in nodes]
+        corners = np.array([one for one in every if one is not None]).reshape(-1, 3)
+        return (corners.min(axis=0), corners.max(axis=0)) if len(corners) else None
+
+    def _extent(self, node: Node) -> Bounds | None:
+        """The box around a thing in scene coordinates."""
+        box = self.extent(node.thing)
+        if box is None:
+            return None
+        world = self.world(node.id)
+        corners = box_corners(*box) @ world[:3, :3].T + world[:3, 3]
+        return corners.min(axis=0), corners.max(axis=0)
+
+    def extent(self, thing: Thing | None) -> Bounds | None:
+        """The box around a thing in its own coordinates; None for a group or where nothing is in it.
+
+        Raises OSError or ValueError where a volume's file is gone or damaged.
+        """
+        if isinstance(thing, VolumeDoc):
+            return _volume_extent(thing, self.array(thing.file.path).shape)
+        return extent_of(thing)
+
+
+class Moment(Seen):
+    """A scene as it was: nodes, masks and arrays are replaced when they change, never altered, so that naming them is
+    enough."""
+
+    def __init__(self, scene: Seen, read: Read) -> None:
+        self.nodes, self.chosen, self.selection = dict(scene.nodes), scene.chosen, dict(scene.selection)
+        self.view, self.clips, self._remembered = scene.view, scene.clips, dict(scene._remembered)
+        self._read = read
+
+    def copy(self) -> Moment:
+        """The same, to become another."""
+        return Moment(self, self._read)
+
+    def become(self, other: Moment) -> set[str]:
+        """Be another moment from now on, for those who know this one; the nodes of which something else is selected."""
+        before, now = self.selection, other.selection
+        self.__dict__.update(other.__dict__)
+        return {name for name in before | now if before.get(name) is not now.get(name)}
+
+    def array(self, path: str) -> NDArray[np.generic]:
+        return self._read(path)
+
+
+class Scene(QObject, Seen):
+    """Nodes in the order of the tree; every child stands after its parent."""
+
+    rearranged = Signal()
+    """Nodes came, went, or stand elsewhere in the tree."""
+    changed = Signal(object)
+    """A set of ids whose nodes are others now: name, shown, placement, look, hidden."""
+    chosen_changed = Signal()
+    selected = Signal(object)
+    """A set of ids of whose points or faces others are selected now."""
+    viewed = Signal()
+    """One looks from elsewhere."""
+    cut = Signal()
+    """Clip planes or measures changed."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.nodes: dict[str, Node] = {}
+        self.chosen: tuple[str, ...] = ()
+        self.selection: dict[str, NDArray[np.bool_]] = {}
+        self.view = Viewpoint(pose=placement_of(np.eye(4)))
+        self.clips: tuple[ClipPlane, ...] = ()
+        self.measures: tuple[Measure, ...] = ()
+        self._arrays: dict[str, NDArray[np.generic]] = {}
+        self._remembered: dict[tuple[str, str], object] = {}
+
+    # The tree
+
+    def set_nodes(self, nodes: Iterable[Node]) -> None:
+        """The whole tree, in its order."""
+        self.nodes = {one.id: one for one in nodes}
+        self._remembered.clear()
+        self.chosen = tuple(one for one in self.chosen if one in self.nodes)
+        self.selection = {key: value for key, value in self.selection.items() if key in self.nodes}
+        kept = {path for node in self.nodes.values() for path in strings_of(node)}
+        self._arrays = {path: array for path, array in dict(self._arrays).items() if path in kept}
+        self.rearranged.emit()
+
+    def put(self, nodes: Iterable[Node]) -> None:
+        """Replace nodes that are there, by their ids; the tree keeps its shape."""
+        found = {one.id: one for one in nodes}
+        self.nodes.update({key: one for key, one in found.items() if key in self.nodes})
+        self._forget(found)
+        self.changed.emit(set(found))
+
+    def _forget(self, names: Iterable[str]) -> None:
+        other = {one.id for name in names if name in self.nodes for one in self.below(name)} | {""}
+        self._remembered = {key: value for key, value in self._remembered.items() if key[1] not in other}
+
     # What is chosen, selected, seen
 
     def choose(self, names: Iterable[str]) -> None:
@@ -180,29 +253,7 @@ class Scene(QObject):
         self.measures = measures
         self.cut.emit()
 
-    # Extents and arrays
-
-    def bounds(self, names: Iterable[str] | None = None) -> Bounds | None:
-        """The box around nodes and what is below them, in scene coordinates; around all that is shown for None."""
-        if names is None:
-            return self.remembered(
-                ("bounds", ""), lambda: self._around(one for one in self.nodes.values() if self.is_shown(one.id))
-            )
-        return self._around(one for name in names if name in self.nodes for one in self.below(name))
-
-    def _around(self, nodes: Iterable[Node]) -> Bounds | None:
-        every = [self.remembered(("extent", one.id), functools.partial(self._extent, one)) for one in nodes]
-        corners = np.array([one for one in every if one is not None]).reshape(-1, 3)
-        return (corners.min(axis=0), corners.max(axis=0)) if len(corners) else None
-
-    def _extent(self, node: Node) -> Bounds | None:
-        """The box around a thing in scene coordinates."""
-        box = self.extent(node.thing)
-        if box is None:
-            return None
-        world = self.world(node.id)
-        corners = box_corners(*box) @ world[:3, :3].T + world[:3, 3]
-        return corners.min(axis=0), corners.max(axis=0)
+    # For whoever draws
 
     def lend(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Arrays that are in no file, by names that things of the next `set_nodes` have in the place of paths; such a
@@ -211,18 +262,25 @@ class Scene(QObject):
 
     def array(self, path: str) -> NDArray[np.generic]:
         """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
-        if path not in self._arrays:
-            self._arrays[path] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return self._arrays[path]
+        return self.reader()(path)
 
-    def extent(self, thing: Thing | None) -> Bounds | None:
-        """The box around a thing in its own coordinates; None for a group or where nothing is in it.
+    def reader(self) -> Read:
+        """What reads the arrays of the things that stand here now, also once others do; on any thread."""
+        arrays = self._arrays  # replaced with the nodes
 
-        Raises OSError or ValueError where a volume's file is gone or damaged.
-        """
-        if isinstance(thing, VolumeDoc):
-            return _volume_extent(thing, self.array(thing.file.path).shape)
-        return extent_of(thing)
+        def read(path: str) -> NDArray[np.generic]:
+            found = arrays.get(path)
+            return found if found is not None else arrays.setdefault(path, _mapped(path))
+
+        return read
+
+    def seen(self) -> Moment:
+        """The scene as it is at this moment."""
+        return Moment(self, self.reader())
+
+
+def _mapped(path: str) -> NDArray[np.generic]:
+    return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def strings_of(node: Node) -> Iterator[str]:

@@ -49,6 +49,15 @@ def region_of(picture: QImage) -> Mask:
     return bytes_[:, :wide] > 127
 
 
+def mask_of(region: Mask) -> QImage:
+    """The pixels of a region (h, w) as a picture (Format_Alpha8)."""
+    high, wide = region.shape
+    picture = QImage(wide, high, QImage.Format.Format_Alpha8)
+    bytes_ = np.frombuffer(picture.bits(), np.uint8).reshape(high, picture.bytesPerLine())
+    bytes_[:, :wide] = np.where(region, 255, 0)
+    return picture
+
+
 def under(region: Mask, whole: NDArray[np.float64], target: Target, clips: Sequence[ClipPlane] = ()) -> Mask:
     """Which points or faces of a target fall on a region, (N,); those behind others too, but not what is cropped away.
 

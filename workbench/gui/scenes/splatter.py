@@ -88,6 +88,11 @@ class Splatted:
     depth: NDArray[np.float32]
     shot: Shot
 
+    def where(self, names: set[str]) -> NDArray[np.bool_]:
+        """In which pixels these nodes are seen, (h, w)."""
+        there = [at for at, one in enumerate(self.shot.nodes) if one.node.id in names]
+        return np.asarray(np.isin(self.who, there))
+
     def beneath(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
         """Who is seen nearest to a pixel, within `reach` pixels: node, element, distance along the view axis."""
         left, up = max(0, x - reach), max(0, y - reach)

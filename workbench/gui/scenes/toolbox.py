@@ -54,11 +54,12 @@ class ToolBox(QObject):
         self._dragged: dict[str, Node] = {}
         self._camera = ("", 0)
         self._held_box: tuple[Node, int] | None = None
-        self.brush = BrushTool(self.canvas)
+        takes = page.cropping.takes
+        self.brush = BrushTool(self.canvas, takes)
         transform = TransformTool(self.canvas, self.canvas.gaze, self._middle, lambda: self._box() is not None)
         box = BoxTool(self.canvas, self.canvas.gaze, self._floor, self._reach)
         self.tools: dict[str, Tool] = {
-            "transform": transform, "box": RectangleTool(self.canvas), "lasso": LassoTool(self.canvas),
+            "transform": transform, "box": RectangleTool(self.canvas, takes), "lasso": LassoTool(self.canvas, takes),
             "brush": self.brush, "distance": MeasureTool(self.canvas, self.canvas.gaze, 2),
             "angle": MeasureTool(self.canvas, self.canvas.gaze, 3), "new-box": box,
         }  # fmt: skip
@@ -337,9 +338,9 @@ class ToolBox(QObject):
 
     def _picture(self, path: Path) -> None:
         size = QSize(self.canvas.width() * PICTURE_FACTOR, self.canvas.height() * PICTURE_FACTOR)
-        picture: QImage = self.canvas.grab_picture(size)
+        make = self.canvas.picture_work(size)
         self.page.asking.work(
-            f"Writing {path.name}", lambda: _save(picture, path),
+            f"Writing {path.name}", lambda: _save(make(), path),
             lambda _: self.told.emit(f"Saved {path.name}: {size.width()} × {size.height()} pixels"),
         )  # fmt: skip
 

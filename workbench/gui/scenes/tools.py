@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPen, QPolygonF
 
-from workbench.gui.scenes.selecting import How, Mask, region_of
+from workbench.gui.scenes.selecting import How, Mask, mask_of, region_of
 from workbench.gui.theme import theme
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ LEAST_BRUSH_PX, MOST_BRUSH_PX = 4.0, 200.0
 CLICK_PX = 4.0
 INKS: Mapping[How, str] = {"replace": "#5B9DFF", "add": "#3FB68B", "subtract": "#E5646E"}
 """On black, as the canvas is in both themes."""
+TAKEN_ALPHA = 190
+"""Of what a region takes, while it is drawn."""
 
 
 class Tool(QObject):
@@ -59,21 +61,37 @@ def how_of(event: QMouseEvent) -> How:
 
 
 class RegionTool(Tool):
-    """A drag draws a region of the picture; `drawn` carries its pixels (h, w), in the canvas's size, and how."""
+    """A drag draws a region of the picture; `drawn` carries its pixels (h, w), in the canvas's size, and how.
+
+    What is seen in it of the nodes that `takes` names has the tool's colour meanwhile.
+    """
 
     drawn = Signal(object, str)
 
-    def __init__(self, canvas: SceneCanvas) -> None:
+    def __init__(self, canvas: SceneCanvas, takes: Callable[[], set[str]] = set) -> None:
         super().__init__(canvas)
         self.path: list[QPointF] = []
         self.how: How = "replace"
+        self._takes = takes
+        self._seen: QImage | None = None
+        self._strokes = 0
 
     def press(self, event: QMouseEvent) -> bool:
         if event.button() != Qt.MouseButton.LeftButton:
             return False
         self.how, self.path = how_of(event), [event.position()]
+        self._seen = None
+        self._strokes += 1
+        stroke = self._strokes
+        self.canvas.where(self._takes(), lambda where: self._take(stroke, where))
         self.canvas.update()
         return True
+
+    def _take(self, stroke: int, where: Mask) -> None:
+        if stroke == self._strokes:
+            self._seen = mask_of(where)
+            self._seen.setDevicePixelRatio(self.canvas.ratio)
+            self.canvas.update()
 
     def move(self, event: QMouseEvent) -> bool:
         if not self.path:
@@ -121,6 +139,24 @@ class RegionTool(Tool):
         faint.setAlpha(40)
         painter.setBrush(faint)
         self.fill(painter)
+        if self._seen is not None:
+            painter.drawImage(0, 0, self.taken(self._seen))
+
+    def taken(self, seen: QImage) -> QImage:
+        """What of `seen` (Format_Alpha8) is in the region, in the tool's colour."""
+        found = QImage(seen.size(), QImage.Format.Format_ARGB32_Premultiplied)
+        found.setDevicePixelRatio(seen.devicePixelRatio())
+        found.fill(0)
+        colour = QColor(INKS[self.how])
+        colour.setAlpha(TAKEN_ALPHA)
+        painter = QPainter(found)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        self.fill(painter)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+        painter.drawImage(0, 0, seen)
+        painter.end()
+        return found
 
 
 class RectangleTool(RegionTool):
@@ -146,8 +182,8 @@ class BrushTool(RegionTool):
 
     hint = "Paint over what to select; Shift adds, Alt takes away, [ and ] size the brush"
 
-    def __init__(self, canvas: SceneCanvas) -> None:
-        super().__init__(canvas)
+    def __init__(self, canvas: SceneCanvas, takes: Callable[[], set[str]] = set) -> None:
+        super().__init__(canvas, takes)
         self.radius_px = 24.0
         self._at: QPointF | None = None
 

@@ -16,7 +16,7 @@ from workbench.core.scenes import Box, CamerasDoc, Node, PosedImage
 from workbench.gui.scenes.boxshapes import EDGES, MARK, BoxShapes, corners_of, shapes_of
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import CamerasLook, Rgb, look_of
-from workbench.gui.scenes.scene import Bounds, Scene, box_corners, matrix_of
+from workbench.gui.scenes.scene import Bounds, Seen, box_corners, matrix_of
 
 Lines = NDArray[np.void]
 LINE = np.dtype([("start", np.float32, 3), ("end", np.float32, 3), ("shade", np.uint8, 4), ("width", np.float32)])
@@ -49,7 +49,7 @@ def frustum(image: PosedImage, length: float) -> NDArray[np.float64]:
     return np.asarray(points @ pose[:3, :3].T + pose[:3, 3])
 
 
-def lines_of(scene: Scene, *, axes: bool, grid: bool) -> Lines:
+def lines_of(scene: Seen, *, axes: bool, grid: bool) -> Lines:
     """All lines of what is shown, in scene coordinates."""
     found: list[Lines] = _box_lines(scene, shapes_of(scene))
     for node in scene.nodes.values():
@@ -68,7 +68,7 @@ def lines_of(scene: Scene, *, axes: bool, grid: bool) -> Lines:
     return np.concatenate(found) if found else np.empty(0, LINE)
 
 
-def _box_lines(scene: Scene, shapes: list[BoxShapes]) -> list[Lines]:
+def _box_lines(scene: Seen, shapes: list[BoxShapes]) -> list[Lines]:
     """The edges of all boxes at once."""
     if not shapes:
         return []
@@ -85,7 +85,7 @@ def _box_lines(scene: Scene, shapes: list[BoxShapes]) -> list[Lines]:
     return [found.reshape(-1)]
 
 
-def _marked(scene: Scene, node: Node, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _marked(scene: Seen, node: Node, places: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which elements at these places of a document are selected."""
     selected = scene.selection.get(node.id)
     if selected is None:
@@ -93,7 +93,7 @@ def _marked(scene: Scene, node: Node, places: NDArray[np.intp]) -> NDArray[np.bo
     return np.isin(places, np.flatnonzero(selected))
 
 
-def _camera_lines(node: Node, thing: CamerasDoc, scene: Scene) -> list[Lines]:
+def _camera_lines(node: Node, thing: CamerasDoc, scene: Seen) -> list[Lines]:
     placed, look = scene.world(node.id), look_of(node)
     if not isinstance(look, CamerasLook):
         return []
@@ -117,12 +117,12 @@ def camera_colour(image: PosedImage, look: CamerasLook) -> Rgb:
     return rgb_of(HELD_OUT if image.held_out else TAKEN)
 
 
-def seen_bounds(scene: Scene) -> Bounds | None:
+def seen_bounds(scene: Seen) -> Bounds | None:
     """The box around all that is shown, the ends of frustums as well."""
     return scene.remembered(("seen bounds", ""), lambda: _seen_bounds(scene))
 
 
-def _seen_bounds(scene: Scene) -> Bounds | None:
+def _seen_bounds(scene: Seen) -> Bounds | None:
     bounds = scene.bounds()
     if bounds is None:
         return None
@@ -142,7 +142,7 @@ def _seen_bounds(scene: Scene) -> Bounds | None:
     return low, high
 
 
-def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
+def near(scene: Seen, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> tuple[str, int, float] | None:
     """The box or camera whose lines pass nearest to a pixel: node, place in its document, distance along the view."""
     best: tuple[float, tuple[str, int, float]] | None = None
     for name, places, points, pairs in _pointed(scene):
@@ -163,7 +163,7 @@ def near(scene: Scene, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) ->
 _Pointed = tuple[list[str], NDArray[np.intp], NDArray[np.float64], list[tuple[int, int]]]
 
 
-def _pointed(scene: Scene) -> Iterator[_Pointed]:
+def _pointed(scene: Seen) -> Iterator[_Pointed]:
     """What has lines to point at: nodes and places in their documents, (M,) each, corners (M, C, 3), and which of
     these are joined."""
     shapes = [one for one in shapes_of(scene) if len(one.places)]
@@ -180,7 +180,7 @@ def _pointed(scene: Scene) -> Iterator[_Pointed]:
                 yield [node.id] * len(images), np.arange(len(images)), points, _FRUSTUM
 
 
-def faces_of(scene: Scene) -> NDArray[np.void]:
+def faces_of(scene: Seen) -> NDArray[np.void]:
     """Corners of thin triangles: the sides of boxes that are filled."""
     found = []
     at = [side[k] for side in _SIDES for k in (0, 1, 2, 0, 2, 3)]

@@ -29,7 +29,7 @@ from workbench.core.scenes import (
 )
 from workbench.gui.buttons import tool_button
 from workbench.gui.scenes.canvas import SceneCanvas
-from workbench.gui.scenes.scene import Scene
+from workbench.gui.scenes.scene import Read, Scene
 from workbench.gui.views import reading
 from workbench.gui.views.base import Rows, View
 from workbench.store.ply import Ply, read_ply
@@ -81,9 +81,14 @@ class RunScene(Scene):
         super().__init__(parent)
         self.held: dict[str, NDArray[Any]] = {}
 
-    def array(self, path: str) -> NDArray[np.generic]:
-        found = self.held.get(path)
-        return found if found is not None else super().array(path)
+    def reader(self) -> Read:
+        held, other = self.held, super().reader()  # those of other content are another mapping
+
+        def read(path: str) -> NDArray[np.generic]:
+            found = held.get(path)
+            return found if found is not None else other(path)
+
+        return read
 
 
 class SceneView(View):
