@@ -103,8 +103,7 @@ class SceneCanvas(PointedView):
         """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
         if self._plain:
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
-        making = [f"{one} is being made ready" for one in self.waiting]
-        return "; ".join([*making, *(self._shown.notes if self._shown is not None else ())])
+        return "; ".join(self._shown.notes) if self._shown is not None else ""
 
     def _rearranged(self) -> None:
         bounds = self.scene.bounds()
