@@ -44,7 +44,7 @@ def turn(seconds):
     while time.perf_counter() < end:
         app.processEvents()
         time.sleep(0.0005)
-turn(0.5)
+turn(2.0)  # what shows a case in space is imported meanwhile
 gaps, last, timer = [], [time.perf_counter()], QTimer()
 def tick():
     now = time.perf_counter()
