@@ -39,7 +39,7 @@ app = application()
 from workbench.core.scenes import Column, Node, PointsDoc
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene
-from workbench.gui.volumes.glmesh import has_opengl
+from workbench.gui.opengl import has_opengl
 folder, frames, wide, high = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 assert has_opengl()
 count = len(np.load(folder / "places.npy", mmap_mode="r"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QObject, QTimer
@@ -23,6 +23,14 @@ PLAIN = (
 )
 """Modules without any Qt type: imported on another thread."""
 VIEWS = ("pyqtgraph", "workbench.gui.views.curve", "workbench.gui.views.table")
+IN_SPACE = tuple(
+    f"workbench.gui.{one}"
+    for one in (
+        "scenes.scene", "scenes.looks", "scenes.gl", "scenes.device", "scenes.items", "scenes.rays", "scenes.splatter",
+        "scenes.renderer", "scenes.warming", "scenes.canvas", "volumes.bodies", "volumes.spacepane",
+    )
+)  # fmt: skip
+"""What shows a case in 3-D; imported once a case is shown, as all at once would be felt."""
 NAMES_AT_ONCE = 80
 
 
@@ -43,6 +51,11 @@ def _go_on(pieces: Iterator[Callable[[], object]], owner: QObject) -> None:
     if piece is not None:
         piece()
         QTimer.singleShot(0, owner, lambda: _go_on(pieces, owner))
+
+
+def import_later(modules: Sequence[str], owner: QObject) -> None:
+    """Import what a person may ask for next, a module for each turn of the event loop; ends with its owner."""
+    _go_on(iter([functools.partial(importlib.import_module, one) for one in modules]), owner)
 
 
 def _pieces() -> Iterator[Callable[[], object]]:

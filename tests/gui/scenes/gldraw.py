@@ -19,10 +19,10 @@ from PySide6.QtWidgets import QApplication
 
 from tests.gui.scenes import things
 from workbench.core.scenes import CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
+from workbench.gui.opengl import has_opengl
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, placement_of
-from workbench.gui.volumes.glmesh import has_opengl
 
 WIDE, HIGH = 241, 181
 SOUTH = (HIGH // 2 + 6, WIDE // 2 + 6)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from workbench.core.problem import ProblemRecord
 from workbench.core.scenes import Viewpoint
 from workbench.gui.autosave import Background
+from workbench.gui.opengl import opengl, when_known
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, splatter, wires
 from workbench.gui.scenes.drawing import Drawing, Frame, Wanted
@@ -27,7 +28,6 @@ from workbench.gui.scenes.veil import straight
 from workbench.gui.scenes.warming import warmth
 from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
-from workbench.gui.volumes.glmesh import opengl, when_known
 
 REST_MS = 140
 PICK_PX = 5
@@ -55,6 +55,8 @@ class SceneCanvas(PointedView):
         """The camera that one looks through."""
         self.floor = True
         """Whether axes and a level grid are drawn; set before anything is."""
+        self.first_view = "corner"
+        """From where a scene is seen at first, a name of gaze.FIXED."""
         self.waiting: tuple[str, ...] = ()
         """Names of what is shown and not ready to be drawn, as far as the last picture knows."""
         self.frames = 0
@@ -109,7 +111,7 @@ class SceneCanvas(PointedView):
             self._fitted = True
             # The view of a scene before may be of a hundred times its size, or look elsewhere.
             if self.scene.view == Viewpoint(pose=placement_of(np.eye(4))) or not gz.well_seen(self.gaze(), bounds):
-                self.scene.look_from(gz.fixed(self.scene.view, "corner", bounds, self.aspect()))
+                self.scene.look_from(gz.fixed(self.scene.view, self.first_view, bounds, self.aspect()))
         self._fitted = self._fitted and bool(self.scene.nodes)
         self._synced()
 
@@ -194,7 +196,7 @@ class SceneCanvas(PointedView):
     def _shot(self, gaze: Gaze | None = None) -> Shot:
         gaze = gaze or self._gaze_px()
         ratio = max(1.0, gaze.height / max(1, self.height()))
-        return splatter.shot_of(self.scene, gaze, ratio, self._kept)
+        return splatter.shot_of(self.scene, gaze, ratio, self._kept, floor=self.floor)
 
     def _size(self) -> QSize:
         return QSize(max(1, round(self.width() * self.ratio)), max(1, round(self.height() * self.ratio)))
@@ -271,6 +273,7 @@ class SceneCanvas(PointedView):
         gaze = self._gaze_shown()
         painter.setFont(self.font())
         self.photograph.paint(painter, self.through, self.size())
+        self.mark(painter, gaze)
         overlay.labels(painter, self.scene, gaze)
         overlay.measures(painter, self.scene.measures, gaze, self.unit)
         if self.tool is not None:
@@ -288,6 +291,9 @@ class SceneCanvas(PointedView):
         if seen is None or seen.view == self.scene.view:
             return self.gaze()
         return gz.gaze(seen.view, self.width(), self.height(), seen.bounds())
+
+    def mark(self, painter: QPainter, gaze: Gaze) -> None:
+        """What else is drawn over the picture, below words and tools."""
 
     def _say(self, painter: QPainter) -> None:
         making = MAKING if self._image is None and not self._plain else ""

@@ -28,6 +28,8 @@ PIECE = 1 << 17
 DOTS = 40_000
 """Vertices of a mesh that are seen while there is no time for its faces."""
 LEAST_S = 0.02
+BEHIND = -1e-5
+"""How far clear faces lie behind where they are, so that an opaque one in the same place is seen, not both in spots."""
 SHADINGS = ("none", "eye-dome", "normals")
 
 
@@ -374,7 +376,7 @@ class MeshItem:
         span = (look.low, look.high) if look.low != look.high else self._heights(placed)
         program = self._device.program("mesh")
         program.use(
-            placed=placed, seen=gaze.seen, projected=gaze.projection, turned=turned, bias=0.0,
+            placed=placed, seen=gaze.seen, projected=gaze.projection, turned=turned, bias=BEHIND if self.clear else 0.0,
             shading=("smooth", "flat", "none").index(look.shading), painted=painted,
             marked=self._marks is not None, orthographic=gaze.view.orthographic, one_sided=not look.both_sides,
             blended=self.clear, first=first, plain=(*colour, look.opacity), accent=accent(), span=span,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -123,6 +123,10 @@ def tag(painter: QPainter, at: QPointF, words: str, colour: str = INK) -> None:
 class Gizmo:
     """The axes as they stand in the picture, in its upper right corner; an end leads to a view along it."""
 
+    letters = "XYZ"
+    words: Mapping[str, str] = {}
+    """What a person calls views, by their names in ENDS, where it is something else."""
+
     def __init__(self) -> None:
         self.over = ""
         """The view whose end the pointer is over."""
@@ -174,4 +178,4 @@ class Gizmo:
             if sign > 0:
                 painter.setPen(QColor("#0B1220"))
                 box = QRectF(place.x() - big, place.y() - big, 2 * big, 2 * big)
-                painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), "XYZ"[axis])
+                painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), self.letters[axis])

@@ -48,6 +48,9 @@ class PointedView(QWidget):
     picked = Signal(object)
     """What a click without a drag fell on, a Picked, or None."""
 
+    tip = ""
+    """What is said of the view as a whole."""
+
     def __init__(self, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.scene = scene
@@ -121,7 +124,7 @@ class PointedView(QWidget):
             over = self.gizmo.hit(self.gaze(), at)
             if over != self.gizmo.over:
                 self.gizmo.over = over
-                self.setToolTip(f"See the scene from: {over}" if over else "")
+                self.setToolTip(f"See it from: {self.gizmo.words.get(over, over)}" if over else self.tip)
                 self.update()
             return
         if not self._dragged and (at - self._pressed).manhattanLength() < QApplication.startDragDistance():

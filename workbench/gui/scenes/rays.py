@@ -18,8 +18,7 @@ from workbench.gui.scenes.rayshaders import BLOCK
 from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.textures import table_texture
 from workbench.gui.volumes import looks as volumelooks
-from workbench.gui.volumes.glvolume import table_of
-from workbench.gui.volumes.tones import MOST_SIDE, MOST_VOXELS, Tones, steps_of, thinned, tones_of
+from workbench.gui.volumes.tones import MOST_SIDE, MOST_VOXELS, Tones, steps_of, table_of, thinned, tones_of
 
 SLAB_BYTES = 4 << 20
 COARSE, FINE = 2.0, 0.7

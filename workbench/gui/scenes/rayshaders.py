@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from workbench.gui.scenes.shaders import MOST_CLIPS
-from workbench.gui.volumes.glvolume import LIT, LOOKED
 
 _WALK = f"""#version 330 core
 in vec2 at;
@@ -23,6 +22,7 @@ uniform vec4 clips[{MOST_CLIPS}];
 uniform int clip_count;
 vec3 start, ray;
 float enter, leave;
+bool walled = false;       // whether it ends within the texture
 bool reach() {{  // what part of the line of sight, 0 ... 1, lies in the box, before walls, on this side of cuts
     vec2 where = at * 2.0 - 1.0;
     vec4 a = back * vec4(where, -1.0, 1.0), b = back * vec4(where, 1.0, 1.0);
@@ -35,7 +35,9 @@ bool reach() {{  // what part of the line of sight, 0 ... 1, lies in the box, be
     float wall = texture(depth, at).r;
     if (wall < 1.0) {{
         vec4 q = back * vec4(where, 2.0 * wall - 1.0, 1.0);
-        leave = min(leave, dot(q.xyz / q.w - start, ray) / dot(ray, ray));
+        vec3 end = q.xyz / q.w;
+        walled = all(greaterThanEqual(end, vec3(0.0))) && all(lessThanEqual(end, vec3(1.0)));
+        leave = min(leave, dot(end - start, ray) / dot(ray, ray));
     }}
     vec3 from = (placed * vec4(start, 1.0)).xyz, along = mat3(placed) * ray;
     for (int i = 0; i < clip_count; ++i) {{
@@ -56,6 +58,22 @@ float jitter() {{ return fract(sin(dot(gl_FragCoord.xy, vec2(12.9898, 78.233))) 
 """
 BLOCK = 8
 WALK = _WALK.replace("{BLOCK}", str(BLOCK))
+
+LOOKED = """vec4 looked(float tone) { return texture(table, vec2(tone * 255.0 / 256.0 + 0.5 / 256.0, 0.5)); }
+"""
+"""GLSL: the colour and opacity of a tone in a `table`."""
+LIT = """vec3 tint() {  // of a surface: as bright as a surface should be, whatever its value is in the table
+    vec3 found = looked(level).rgb;
+    float most = max(found.r, max(found.g, found.b));
+    return most < 0.02 ? vec3(0.85) : found * (0.9 / most);
+}
+float lit(vec3 p, vec3 along) {
+    vec3 g = slope(p);
+    float size = length(g);
+    return size < 1e-6 ? 1.0 : 0.3 + 0.7 * abs(dot(g / size, along));
+}
+"""
+"""GLSL: a surface's colour at `level`, and how bright a place is by its `slope`; needs LOOKED and `slope`."""
 
 VOLUME_FRAGMENT = (
     WALK
@@ -110,7 +128,7 @@ uniform vec2 span;     // tones from black to white of the maximum
     }
     if (mode == 1) {
         float share = clamp((most - span.x) / max(span.y - span.x, 1e-4), 0.0, 1.0);
-        colour = vec4(vec3(share), share) * opacity;
+        colour = vec4(vec3(share), share) * opacity * (walled ? 0.5 : 1.0);  // what stands within shines through
     } else if (mode == 0) colour = vec4(sum, 1.0 - clear);
 }
 """

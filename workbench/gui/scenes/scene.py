@@ -255,6 +255,11 @@ class Scene(QObject, Seen):
 
     # For whoever draws
 
+    def lend(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Arrays that are in no file, by names that things of the next `set_nodes` have in the place of paths; such a
+        name is never used again for another array."""
+        self._arrays.update(arrays)
+
     def array(self, path: str) -> NDArray[np.generic]:
         """An array of a thing, mapped once; raises OSError or ValueError where the file is gone or damaged."""
         return self.reader()(path)

@@ -105,15 +105,15 @@ class Splatted:
         return self.shot.nodes[self.who[at]].node.id, int(self.element[at]), float(self.depth[at])
 
 
-def shot_of(scene: Scene, gaze: Gaze, ratio: float, kept: Kept) -> Shot:
-    """The scene as it is now; `kept` holds what pictures of it share."""
+def shot_of(scene: Scene, gaze: Gaze, ratio: float, kept: Kept, *, floor: bool = True) -> Shot:
+    """The scene as it is now, with axes and grid where there is a `floor`; `kept` holds what pictures of it share."""
     nodes = tuple(
         Standing(node, look_of(node), scene.world(node.id), scene.selection.get(node.id))
         for node in scene.nodes.values()
         if node.thing is not None and scene.is_shown(node.id)
     )
     clips = tuple(one for one in scene.clips if one.on)
-    lines = lines_of(scene, axes=True, grid=True)
+    lines = lines_of(scene, axes=floor, grid=floor)
     return Shot(gaze, ratio, nodes, clips, lines, faces_of(scene), scene.array, MARK, kept)
 
 

@@ -17,10 +17,7 @@ from workbench.gui.theme import theme
 from workbench.gui.volumes.looks import Look, automatic_name
 from workbench.gui.volumes.looks import look_of as delivered
 from workbench.gui.volumes.lookstrip import LookStrip
-from workbench.gui.volumes.tones import Tones, tones_of
-
-MOST_VOXELS = 1 << 18
-"""Of the sample that the curve of how often values occur is made from."""
+from workbench.gui.volumes.tones import Tones, counted
 
 
 class TransferStrip(QWidget):
@@ -56,7 +53,7 @@ class TransferStrip(QWidget):
 
             def work() -> Tones:
                 array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-                return tones_of(array, file.meta.geometry, most_voxels=MOST_VOXELS).emptied()
+                return counted(array, file.meta.geometry)
 
             self._link.background(work, then=lambda found: self._counted(path, found), owner=self)
         self._show()

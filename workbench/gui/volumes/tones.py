@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 
 from workbench.core.volumes import Geometry
 from workbench.gui.volumes.columns import Columns
-from workbench.gui.volumes.glvolume import WHOLE
 from workbench.gui.volumes.shades import sampled
 
 MOST_VOXELS = 1 << 25
 """Of the texture, which takes a byte for each; 512 × 512 × 128."""
+FEW_VOXELS = 1 << 18
+"""Enough to count how often values occur."""
 MOST_SIDE = 512
 """What every OpenGL of the last fifteen years takes."""
-TONES = 255
+TONES, COLOURS = 255, 256
 _PARTS = {2: "a half", 3: "a third", 4: "a quarter"}
 
 
@@ -31,8 +33,6 @@ class Tones:
     high: float
     shares: NDArray[np.float64]
     """How many voxels have each tone, (256,), as a share of all."""
-    highest: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
-    """The highest tone of each slice across z, y and x."""
 
     @property
     def words(self) -> str:
@@ -50,17 +50,6 @@ class Tones:
     def value(self, tone: float) -> float:
         """The value of a tone 0 … 1."""
         return self.low + tone * (self.high - self.low)
-
-    def box(self, least: int) -> NDArray[np.float64]:
-        """The corners (2, 3), x, y, z from 0 to 1, of what holds tones of `least` or more; whole where nothing does."""
-        corners = WHOLE.copy()
-        for axis, profile in enumerate(reversed(self.highest)):
-            there = np.flatnonzero(profile >= least)
-            if not there.size:
-                return WHOLE.copy()
-            size = len(profile)
-            corners[:, axis] = max(0, there[0] - 1) / size, min(size, there[-1] + 2) / size
-        return corners
 
     def placed(self, geometry: Geometry) -> NDArray[np.float64]:
         """The matrix (4, 4) from the texture's 0 … 1 (x, y, z) to the patient's millimetres (LPS)."""
@@ -117,8 +106,12 @@ def tones_of(
         if pages is not None and at % 16 == 15:
             pages.give_back()
     shares = np.bincount(tones.ravel()[:: max(1, tones.size // 2_000_000)], minlength=256).astype(np.float64)
-    highest = (tones.max(axis=(1, 2)), tones.max(axis=(0, 2)), tones.max(axis=(0, 1)))
-    return Tones(tones, (z, y, x), float(low), float(high), shares / shares.sum(), highest)
+    return Tones(tones, (z, y, x), float(low), float(high), shares / shares.sum())
+
+
+def counted(array: NDArray[Any], geometry: Geometry) -> Tones:
+    """What a volume's values are, from a sample and without any voxels: their bounds and how often each occurs."""
+    return tones_of(array, geometry, most_voxels=FEW_VOXELS).emptied()
 
 
 def extremes(array: NDArray[Any]) -> tuple[float, float]:
@@ -127,3 +120,12 @@ def extremes(array: NDArray[Any]) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0
     return float(values.min()), float(np.percentile(values.astype(np.float64), 99.9))
+
+
+def table_of(points: Sequence[tuple[float, tuple[int, int, int], float]]) -> NDArray[np.uint8]:
+    """A colour table (256, 4) by straight lines between (tone 0 … 1, colour, opacity 0 … 1), in rising order."""
+    at = np.linspace(0, 1, COLOURS)
+    tones = [tone for tone, _, _ in points]
+    columns = [np.interp(at, tones, [colour[channel] for _, colour, _ in points]) for channel in range(3)]
+    columns.append(255 * np.interp(at, tones, [opacity for _, _, opacity in points]))
+    return np.rint(np.stack(columns, axis=1)).astype(np.uint8)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from workbench.gui.actions import make_action
@@ -15,7 +15,6 @@ from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.theme import theme
 from workbench.gui.volumes import shades
-from workbench.gui.volumes.camera import Camera
 from workbench.gui.volumes.canvas import PlaneCanvas
 from workbench.gui.volumes.editor import Editor
 from workbench.gui.volumes.labelmap import LabelMap
@@ -23,16 +22,16 @@ from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
+from workbench.gui.warmup import IN_SPACE, import_later
 from workbench.report.planes import NAMES, Name, Voxel, in_words
 
 if TYPE_CHECKING:
-    from workbench.gui.volumes.renderpane import RenderPane
-    from workbench.gui.volumes.solid import SolidView
+    from workbench.gui.volumes.spacepane import SpacePane
 
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill", "refine")
-RENDERING = ("look", "mode", "reset", "labels")
+RENDERING = ("look", "mode", "reset", "labels", "cut")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
@@ -53,10 +52,8 @@ class VolumeViewer(QWidget):
         self.panel = Panel(self.scene, self.editor, self.set_window)
         self.canvases = {name: PlaneCanvas(self.scene, name) for name in NAMES}
         self.sequences: list[PlaneCanvas] = []
-        self.camera = Camera(self)
-        self.solid: SolidView | None = None
-        self.rendered: RenderPane | None = None
-        """These two are made when they are first asked for."""
+        self.space: SpacePane | None = None
+        """The case in 3-D; made when it is first asked for."""
         self._background = background
         self.spare: Layer | None = None
         """What the overlay action lays over the first volume."""
@@ -197,16 +194,17 @@ class VolumeViewer(QWidget):
         actions["sequences"].setEnabled(many)
         actions["solid"].setEnabled(labels is not None)
         actions["render"].setEnabled(bool(self.scene.layers))
-        rendering = self.rendered is not None and self.rendered.isVisibleTo(self)
+        in_space = self._third if self.space is not None and self.space.isVisibleTo(self) else ""
         for name in RENDERING:
-            actions[f"render-{name}"].setEnabled(rendering and (name != "labels" or labels is not None))
+            able = in_space == "render" or (name == "cut" and bool(in_space))
+            actions[f"render-{name}"].setEnabled(able and (name != "labels" or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
             ("outline", self.scene.style.fill == 0), ("cine", self._cine.isActive()),
             ("one", self.layout_ == "one"), ("sequences", self.layout_ == "sequences"),
             ("overlay", self.scene.overlay is not None),
-            ("solid", self.solid is not None and self.solid.isVisibleTo(self)), ("render", rendering),
+            ("solid", in_space == "solid"), ("render", in_space == "render"),
         ):  # fmt: skip
             actions[name].setChecked(on)
         tool = editor.tools[editor.tool]
@@ -249,32 +247,31 @@ class VolumeViewer(QWidget):
             ask_export(self, self.editor.labels, self._say)
 
     def _toggle_third(self, name: Literal["solid", "render"]) -> None:
-        """Show one of the 3-D views in the fourth place, or none."""
+        """Show the surfaces or the volume in the fourth place, or neither."""
         self._third = "" if self._third == name else name
         self.layout_ = "planes"
         self._arrange()
 
     _third: Literal["", "solid", "render"] = ""
 
-    def _surfaces(self) -> SolidView:
-        """OpenGL is looked for when somebody wants it."""
-        if self.solid is None:
-            from workbench.gui.volumes.solid import SolidView
-
-            self.solid = SolidView(self.scene, self._background, self, self.camera)
-            self.solid.hide()
-        return self.solid
-
     def _third_widget(self) -> QWidget | None:
-        if self._third == "render" and self.rendered is None:
-            from workbench.gui.volumes.renderpane import RenderPane
+        if not self._third:
+            return None
+        if self.space is None:
+            from workbench.gui.volumes.spacepane import SpacePane  # OpenGL is looked for when somebody wants it
 
-            self.rendered = RenderPane(self.scene, self._background, self.camera, self._surfaces, self)
-        return self._surfaces() if self._third == "solid" else self.rendered if self._third == "render" else None
+            self.space = SpacePane(self.scene, self._background, lambda: self.focused, self)
+            self.space.view.troubled.connect(lambda record: self._say(record.what, "error"))
+        self.space.show_volume(self._third == "render")
+        return self.space
 
     def _render_deed(self, name: str) -> None:
-        if self.rendered is not None:
-            pane = self.rendered
+        pane = self.space
+        if pane is None:
+            return
+        if name == "cut":
+            pane.toggle_cut(self.focused)
+        else:
             {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
 
     def _toggle_cine(self) -> None:
@@ -365,7 +362,7 @@ class VolumeViewer(QWidget):
         while self.cells.count():
             self.cells.takeAt(0)
         mine: list[QWidget] = [*self.canvases.values(), *self.sequences, *([self.panel] if self._own_panel else [])]
-        mine += [one for one in (self.solid, self.rendered) if one is not None]
+        mine += [self.space] if self.space is not None else []
         for widget in mine:
             if widget not in shown:
                 widget.hide()
@@ -441,6 +438,11 @@ class VolumeViewer(QWidget):
         self.message.style().polish(self.message)
         self.message.set_whole(words)
         self.message.setVisible(bool(words))  # the read-out has its room otherwise
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.space is None:
+            QTimer.singleShot(0, self, lambda: import_later(IN_SPACE, self))
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

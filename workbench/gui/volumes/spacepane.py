@@ -1,10 +1,9 @@
-"""The volume in 3-D with what it can be set to: look, mode, the surface's value, opacities by value."""
+"""A case in 3-D, and below it what the volume can be set to: look, mode, the surface's value, opacities by value."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QStandardItemModel, QUndoCommand
@@ -13,24 +12,20 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlid
 from workbench.gui.actions import keymap
 from workbench.gui.autosave import Background
 from workbench.gui.buttons import tool_button
-from workbench.gui.card import Caption
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
 from workbench.gui.undo import Document, Edit
 from workbench.gui.volumes import looks
-from workbench.gui.volumes.camera import Camera
-from workbench.gui.volumes.glvolume import MODES, Mode
+from workbench.gui.volumes.bodies import MODES, Bodies, Mode
 from workbench.gui.volumes.looks import Look
 from workbench.gui.volumes.lookstrip import LookStrip
-from workbench.gui.volumes.rendered import RenderedView
 from workbench.gui.volumes.scene import Layer, Scene
+from workbench.gui.volumes.spaceview import SpaceView
+from workbench.report.planes import Name
 
-if TYPE_CHECKING:
-    from workbench.gui.volumes.solid import SolidView
-
-MODE_WORDS: dict[Mode, str] = {"composite": "composite", "maximum": "maximum", "surface": "isosurface"}
+MODE_WORDS: dict[Mode, str] = {"volume": "composite", "maximum": "maximum", "surface": "isosurface"}
 MODE_TIPS: dict[Mode, str] = {
-    "composite": "Light and shade through everything that is not clear",
+    "volume": "Light and shade through everything that is not clear",
     "maximum": "The highest value along each line of sight",
     "surface": "The surface of one value",
 }
@@ -46,7 +41,7 @@ class Setting:
 
 
 class _Change(Edit):
-    def __init__(self, pane: RenderPane, after: Setting, stroke: int) -> None:
+    def __init__(self, pane: SpacePane, after: Setting, stroke: int) -> None:
         super().__init__("the look in 3-D")
         self._pane, self._before, self._after, self._stroke = pane, pane.setting, after, stroke
 
@@ -66,17 +61,17 @@ class _Change(Edit):
         return True
 
 
-class RenderPane(QWidget):
-    """A RenderedView above its controls; every change of the look can be undone while the focus is inside."""
+class SpacePane(QWidget):
+    """A SpaceView above its controls; every change of the look can be undone while the focus is inside."""
 
     def __init__(
-        self, scene: Scene, background: Background, camera: Camera, surfaces: Callable[[], SolidView],
-        parent: QWidget | None = None,
-    ) -> None:  # fmt: skip
-        """`surfaces` makes the view of the labels' surfaces, which can stand in the volume."""
+        self, scene: Scene, background: Background, focused: Callable[[], Name], parent: QWidget | None = None
+    ) -> None:
+        """`focused` is the plane that a cut lies in."""
         super().__init__(parent)
-        self.scene, self._surfaces = scene, surfaces
-        self.view = RenderedView(scene, background, camera)
+        self.scene = scene
+        self.bodies = Bodies(scene, background, self)
+        self.view = SpaceView(self.bodies, background)
         self.document = Document(self)
         self.setting: Setting | None = None
         self._layer: Layer | None = None
@@ -88,7 +83,7 @@ class RenderPane(QWidget):
         keymap().explain(self.names, "view.volume.render-look")
         self.volumes = _combo("Which volume is drawn")
         self.volumes.setToolTip("Which volume is drawn")
-        self.volumes.activated.connect(self.view.show_sequence)
+        self.volumes.activated.connect(self.bodies.show_sequence)
         self.modes = _combo("How lines of sight are summed up")
         for mode, words in MODE_WORDS.items():
             self.modes.addItem(words, mode)
@@ -100,6 +95,9 @@ class RenderPane(QWidget):
         self.labels = tool_button("mdi6.cube-outline", "", self.toggle_labels, name="Surfaces in the volume")
         self.labels.setCheckable(True)
         keymap().explain(self.labels, "view.volume.render-labels")
+        self.cut = tool_button("mdi6.box-cutter", "", lambda: self.toggle_cut(focused()), name="Cut open")
+        self.cut.setCheckable(True)
+        keymap().explain(self.cut, "view.volume.render-cut")
         self.strip = LookStrip()
         self.strip.changed.connect(self._changed)
         self.level = QSlider(Qt.Orientation.Horizontal)
@@ -109,8 +107,7 @@ class RenderPane(QWidget):
         self.level.valueChanged.connect(self._leveled)
         self.level.sliderPressed.connect(self._next_stroke)
         self.level_words = QLabel()
-        self.note = Caption(role="small")
-        self.view.ready.connect(self._ready)
+        self.bodies.counted.connect(self._counted)
         self._lay_out()
         theme().follow(self, self.refresh)
         self.refresh()
@@ -136,28 +133,40 @@ class RenderPane(QWidget):
 
     def next_mode(self) -> None:
         """The next way to sum up a line of sight."""
-        self.set_mode(MODES[(MODES.index(self.view.mode) + 1) % len(MODES)])
+        self.set_mode(MODES[(MODES.index(self.bodies.mode) + 1) % len(MODES)])
+
+    def show_volume(self, shown: bool) -> None:
+        """Show the volume with its controls, or the labels' surfaces alone."""
+        self.controls.setVisible(shown)
+        self.bodies.show(volume=shown, surfaces=self._standing or not shown)
+        self.refresh()
 
     def toggle_labels(self) -> None:
         """Draw the labels' surfaces in the volume, or no longer."""
         self._standing = not self._standing
-        self.view.stand(self._surfaces() if self._standing else None)
+        self.show_volume(self.bodies.volume)
+
+    def toggle_cut(self, plane: Name) -> None:
+        """Leave out what lies before this plane's slice through the crosshair, or nothing any more."""
+        self.view.cut(None if self.is_cut else plane)
         self.refresh()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something is left out."""
+        return bool(self.view.scene.clips)
 
     _standing = False
 
     def set_mode(self, mode: Mode) -> None:
         """Sum lines of sight up in this way."""
-        self.view.mode = mode
-        if self.setting is not None:
-            self.view.show_look(self.setting.look, mode)
+        self.bodies.show_look(self.setting.look if self.setting is not None else None, mode)
         self.refresh()
 
     def take(self, setting: Setting | None) -> None:
         """Show a setting; only by way of an edit, so that it can be undone."""
         self.setting = setting
-        if setting is not None:
-            self.view.show_look(setting.look, self.view.mode)
+        self.bodies.show_look(setting.look if setting is not None else None, self.bodies.mode)
         self.refresh()
 
     def _push(self, setting: Setting, *, goes_on: bool) -> None:
@@ -174,16 +183,16 @@ class RenderPane(QWidget):
             self._push(Setting(self.setting.name, look), goes_on=goes_on)
 
     def _leveled(self, value: int) -> None:
-        tones = self.view.tones
+        tones = self.bodies.tones
         if self.setting is not None and tones is not None:
             look = dataclasses.replace(self.setting.look, level=tones.value(value / LEVELS))
             self._push(Setting(self.setting.name, look), goes_on=self.level.isSliderDown())
 
     # Showing
 
-    def _ready(self) -> None:
+    def _counted(self) -> None:
         """Another volume: the automatic look, or the chosen one where the volume is of the same kind."""
-        layer = self.view.layer
+        layer = self.bodies.layer
         alike = self._layer is not None and layer is not None and self._layer.meta == layer.meta
         if not (alike and self.setting is not None):
             self.document.clear()
@@ -193,17 +202,17 @@ class RenderPane(QWidget):
         self.take(self.setting)
 
     def _delivered(self, name: str) -> Look | None:
-        tones, layer = self.view.tones, self.view.layer
+        tones, layer = self.bodies.tones, self.bodies.layer
         return looks.look_of(name, layer.meta, tones.low, tones.high) if tones and layer else None
 
     def _fits(self, at: int) -> bool:
-        layer = self.view.layer
+        layer = self.bodies.layer
         return layer is not None and looks.fitting(str(self.names.itemData(at)), layer.meta)
 
     def refresh(self) -> None:
         """Show what holds now."""
-        tones, setting = self.view.tones, self.setting
-        layer = self.view.layer
+        tones, setting = self.bodies.tones, self.setting
+        layer = self.bodies.layer
         unit = layer.meta.unit if layer is not None else ""
         able = tones is not None and setting is not None
         for widget in (self.names, self.modes, self.reset_, self.strip, self.level):
@@ -212,20 +221,20 @@ class RenderPane(QWidget):
         self.labels.setEnabled(able and self.scene.labels is not None)
         self.labels.setChecked(self._standing)
         self.labels.setIcon(icon("mdi6.cube-outline", tokens().accent if self._standing else tokens().dim))
+        self.cut.setChecked(self.is_cut)
+        self.cut.setIcon(icon("mdi6.box-cutter", tokens().accent if self.is_cut else tokens().dim))
         model = self.names.model()
         for at in range(self.names.count()):
             if isinstance(model, QStandardItemModel):
                 model.item(at).setEnabled(self._fits(at))
         with QSignalBlocker(self.names), QSignalBlocker(self.modes), QSignalBlocker(self.level):
             self.names.setCurrentIndex(max(0, self.names.findData(setting.name if setting else looks.AUTOMATIC)))
-            self.modes.setCurrentIndex(MODES.index(self.view.mode))
+            self.modes.setCurrentIndex(MODES.index(self.bodies.mode))
             if tones is not None and setting is not None:
                 self.level.setValue(round(min(max(tones.tone(setting.look.level), 0.0), 1.0) * LEVELS))
                 self.level_words.setText(f"{setting.look.level:.4g} {unit}".strip())
-        self.below.setCurrentIndex(1 if self.view.mode == "surface" else 0)
+        self.below.setCurrentIndex(1 if self.bodies.mode == "surface" else 0)
         self.strip.show_look(setting.look if setting else None, tones, unit)
-        self.note.set_whole(tones.words if tones is not None else "")
-        self.note.setVisible(bool(self.note.whole))
 
     def _list_volumes(self) -> None:
         titles = [layer.title or f"volume {at}" for at, layer in enumerate(self.scene.layers, 1)]
@@ -233,7 +242,7 @@ class RenderPane(QWidget):
             if [self.volumes.itemText(at) for at in range(self.volumes.count())] != titles:
                 self.volumes.clear()
                 self.volumes.addItems(titles)
-            layer = self.view.layer
+            layer = self.bodies.layer
             self.volumes.setCurrentIndex(self.scene.layers.index(layer) if layer is not None else -1)
         self.volumes.setVisible(len(titles) > 1)
 
@@ -245,6 +254,7 @@ class RenderPane(QWidget):
         row.addWidget(self.names, 1)
         row.addWidget(self.modes, 1)
         row.addWidget(self.labels)
+        row.addWidget(self.cut)
         row.addWidget(self.reset_)
         value = QWidget()
         line = QHBoxLayout(value)
@@ -256,13 +266,16 @@ class RenderPane(QWidget):
         self.below.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.below.addWidget(self.strip)
         self.below.addWidget(value)
+        self.controls = QWidget()
+        beneath = QVBoxLayout(self.controls)
+        beneath.addLayout(row)
+        beneath.addWidget(self.below)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(px(4))
         column.addWidget(self.view, 1)
-        column.addWidget(self.note)
-        column.addLayout(row)
-        column.addWidget(self.below)
+        column.addWidget(self.controls)
+        for one in (beneath, column):
+            one.setContentsMargins(0, 0, 0, 0)
+            one.setSpacing(px(4))
         self.setFocusProxy(self.view)
 
     # Undo belongs to the look while the focus is here, to the labels elsewhere
