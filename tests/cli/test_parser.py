@@ -59,7 +59,7 @@ def test_that_a_group_without_a_deed_says_what_there_is_to_do(workbench: Workben
     for words in (("scenes", "--home", str(tmp_path)), ("scenes",), ("scenes", "ifno", "scan.ply")):
         said = workbench(*words)
         assert said.status == 2 and "convert (points, meshes" in said.err and "scenes info PATH" in said.err
-        assert "list (the runs, newest first)" not in said.err
+        assert "DEED" not in said.err
     assert "Did you mean 'info'?" in said.err
 
 

@@ -25,6 +25,7 @@ WRITE_ENDINGS: Mapping[ThingKind, tuple[str, ...]] = {
     "radiance": (".npz",),
     "boxes": (".json", ".npy"),
     "cameras": (".json",),
+    "measure": (".csv",),
     "group": (),
 }
 """What each kind of thing can be written as; the first is the usual one."""
@@ -44,12 +45,14 @@ class SceneWriteWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unk
 
     Several things go into one file where the format knows several (OBJ, GLB) and are otherwise put together: points
     with points, meshes with meshes. `open_files` are never written over; another file only where `replace` says so.
+    `unit` is what lengths are told in, where a file tells.
     """
 
     things: tuple[WriteThing, ...]
     out: str
     replace: bool = False
     open_files: tuple[str, ...] = ()
+    unit: str = ""
 
 
 class SceneWritten(msgspec.Struct, frozen=True, omit_defaults=True):

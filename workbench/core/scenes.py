@@ -173,8 +173,15 @@ class BoxesDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing
     notes: tuple[str, ...] = ()
 
 
-Thing = PointsDoc | MeshDoc | VolumeDoc | RadianceDoc | CamerasDoc | BoxesDoc
-ThingKind = Literal["group", "points", "mesh", "volume", "radiance", "cameras", "boxes"]
+class MeasureDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="measure"):
+    """A distance of two points, or an angle at the second of three."""
+
+    points: tuple[Triple, ...]
+    notes: tuple[str, ...] = ()
+
+
+Thing = PointsDoc | MeshDoc | VolumeDoc | RadianceDoc | CamerasDoc | BoxesDoc | MeasureDoc
+ThingKind = Literal["group", "points", "mesh", "volume", "radiance", "cameras", "boxes", "measure"]
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -227,16 +234,17 @@ class ClipPlane(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Measure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A distance of two points or an angle at the second of three, in scene coordinates."""
+    """What is measured, in scene coordinates, as projects had it before measures stood in the tree."""
 
     points: tuple[Triple, ...]
     name: str = ""
 
 
 class SceneDoc(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A project: the tree from top to bottom, how it is seen, and what was measured. Source files are not part of it.
+    """A project: the tree from top to bottom, and how it is seen. Source files are not part of it.
 
-    `origin` was taken off all coordinates when the first thing with large ones was read.
+    `measures` are those of older projects, and become nodes. `origin` was taken off all coordinates when the first
+    thing with large ones was read.
     """
 
     nodes: tuple[Node, ...] = ()

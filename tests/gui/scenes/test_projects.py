@@ -16,7 +16,10 @@ from tests.gui.scenes.pagethings import cloud, nodes
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
 from workbench.gui.scenes import projects, trees
+from workbench.gui.scenes.measurelist import measures_of
+from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.sessions import Session
+from workbench.gui.scenes.state import State
 
 
 @pytest.fixture
@@ -50,6 +53,10 @@ def test_that_a_project_comes_back_as_it_was_with_arrays_that_no_source_holds(ke
     assert np.array_equal(found.masks()["p"], np.arange(1000) % 3 == 0)
     rest = ("unit", "origin", "view", "views", "measures")
     assert [getattr(found.scene, one) for one in rest] == [getattr(what.scene, one) for one in rest]
+    state = State(Scene())  # measures of projects from before they stood in the tree
+    state.take(found.scene)
+    ((node, places),) = measures_of(state.scene)
+    assert (node.name, places.tolist()) == ("distance 1", [[0, 0, 0], [1, 1, 1]]) and not state.document().measures
 
 
 def test_that_arrays_of_sources_stay_out_of_a_project(kept, tmp_path):

@@ -311,7 +311,7 @@ class SceneCanvas(PointedView):
         painter.setFont(self.font())
         self.photograph.paint(painter, self.through, self.size())
         overlay.labels(painter, self.scene, gaze)
-        overlay.measures(painter, self.scene.measures, gaze, self.unit)
+        overlay.measures(painter, self.scene, gaze, self.unit)
         if self.tool is not None:
             painter.save()
             self.tool.paint(painter)

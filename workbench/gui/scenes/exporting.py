@@ -28,6 +28,7 @@ TITLES = {
     ".stl": "STL", ".glb": "GLB", ".off": "OFF", ".nii.gz": "NIfTI, compressed", ".nii": "NIfTI", ".nrrd": "NRRD",
     ".mha": "MetaImage", ".npz": "NumPy archive", ".json": "JSON", ".npy": "NumPy array",
 }  # fmt: skip
+SEVERAL = {"points": "clouds", "mesh": "meshes", "measure": "measures"}
 
 
 class Exporting(QObject):
@@ -52,14 +53,18 @@ class Exporting(QObject):
             one for one in self.scene.nodes.values() if one.id in self.scene.selection and selectable(one)]  # fmt: skip
         nodes = [one for one in nodes if one.kind == nodes[0].kind]
         if not nodes:
-            self.page.note(["Nothing here can be written: choose points, meshes, volumes, grids, boxes or cameras."])
+            self.page.note(
+                ["Nothing here can be written: choose points, meshes, volumes, grids, boxes, cameras or measures."]
+            )
             return
         endings = WRITE_ENDINGS[nodes[0].kind]
         kinds = {f"{TITLES.get(one, one)} (*{one})": one for one in endings}
         source = next((one.source for one in nodes if one.source), "")
         beside = Path(source).parent if source and Path(source).parent.is_dir() else Path.home()
-        name = f"{nodes[0].name}-edited" if len(nodes) == 1 else "scene"
-        ask_where(self.page, f"Write {len(nodes)} {nodes[0].kind}" if len(nodes) > 1 else f"Write {nodes[0].name}",
+        several = "measures" if nodes[0].kind == "measure" else "scene"
+        name = f"{nodes[0].name}-edited" if len(nodes) == 1 else several
+        kind = SEVERAL.get(nodes[0].kind, nodes[0].kind)
+        ask_where(self.page, f"Write {len(nodes)} {kind}" if len(nodes) > 1 else f"Write {nodes[0].name}",
                   beside / name, kinds, then=lambda path: self.write(nodes, path, selected=selected),
                   failed=self.page.failed_with)  # fmt: skip
 
@@ -84,7 +89,8 @@ class Exporting(QObject):
 
         def ask(found: tuple[WriteThing, ...]) -> None:
             sources = {one.source for one in self.scene.nodes.values() if one.source}
-            wish = SceneWriteWish(found, str(path), replace=True, open_files=tuple(sorted(sources)))
+            wish = SceneWriteWish(found, str(path), replace=True, open_files=tuple(sorted(sources)),
+                                  unit=self.page.state.unit)  # fmt: skip
             arguments = {name: getattr(wish, name) for name in wish.__struct_fields__}
             self.asking.ask(f"Writing {path.name}", "scene-write", SceneWritten, self._written, **arguments)
 

@@ -301,6 +301,8 @@ class ScenesPage(FilesPage):
         self.scene.rearranged.connect(self.follow)
         self.scene.selected.connect(lambda _: self._say(""))
         self.beside.crowded_out.connect(self.follow)
+        self.state.changed.connect(lambda: self.tree.rows.set_unit(self.state.unit))
+        self.tree.rows.set_unit(self.state.unit)
 
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""

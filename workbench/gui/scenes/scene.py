@@ -19,7 +19,7 @@ from workbench.core.scenes import (
     BoxesDoc,
     CamerasDoc,
     ClipPlane,
-    Measure,
+    MeasureDoc,
     MeshDoc,
     Node,
     Placement,
@@ -65,7 +65,7 @@ class Scene(QObject):
     viewed = Signal()
     """One looks from elsewhere."""
     cut = Signal()
-    """Clip planes or measures changed."""
+    """Clip planes changed."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -75,7 +75,6 @@ class Scene(QObject):
         """Selected points (of the array's order) or faces, by node; a node without any is not listed."""
         self.view = Viewpoint(pose=placement_of(np.eye(4)))
         self.clips: tuple[ClipPlane, ...] = ()
-        self.measures: tuple[Measure, ...] = ()
         self._arrays: dict[str, NDArray[np.generic]] = {}
         self._remembered: dict[tuple[str, str], object] = {}
 
@@ -175,11 +174,6 @@ class Scene(QObject):
         self.clips = clips
         self.cut.emit()
 
-    def set_measures(self, measures: tuple[Measure, ...]) -> None:
-        """Other measures."""
-        self.measures = measures
-        self.cut.emit()
-
     # Extents and arrays
 
     def bounds(self, names: Iterable[str] | None = None) -> Bounds | None:
@@ -224,7 +218,9 @@ def strings_of(node: Node) -> Iterator[str]:
     """The texts of a node's thing and its crop, among them the paths of its arrays."""
     if node.hidden:
         yield node.hidden
-    if node.thing is not None and not isinstance(node.thing, BoxesDoc | CamerasDoc):  # these have no arrays
+    if node.thing is not None and not isinstance(
+        node.thing, BoxesDoc | CamerasDoc | MeasureDoc
+    ):  # these have no arrays
         yield from _strings(msgspec.to_builtins(node.thing))
 
 
@@ -258,6 +254,9 @@ def extent_of(thing: Thing | None) -> Bounds | None:
             centres = np.array([one.centre for one in thing.boxes])
             reach = np.array([[np.hypot(one.size[0], one.size[1])] * 2 + [one.size[2]] for one in thing.boxes]) / 2
             return (centres - reach).min(axis=0), (centres + reach).max(axis=0)
+        case MeasureDoc() if thing.points:
+            every = np.array(thing.points, np.float64)
+            return every.min(axis=0), every.max(axis=0)
         case _:
             return None
 

@@ -21,6 +21,7 @@ from workbench.core.scenes import (
 from workbench.core.volumes import Triple
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
+from workbench.gui.scenes.measurelist import as_nodes
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
 UNITS = ("m", "cm", "mm", "km", "ft", "unit")
@@ -53,18 +54,15 @@ class State(QObject):
     def document(self) -> SceneDoc:
         """The scene as a project keeps it."""
         scene = self.scene
-        return SceneDoc(
-            tuple(scene.nodes.values()), self.unit, self.origin, scene.view, self.views, scene.clips, scene.measures
-        )
+        return SceneDoc(tuple(scene.nodes.values()), self.unit, self.origin, scene.view, self.views, scene.clips)
 
     def take(self, doc: SceneDoc) -> None:
         """Another scene altogether."""
         scene = self.scene
         self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
         scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
-        scene.set_nodes(trees.sound(doc.nodes))
+        scene.set_nodes(trees.sound([*doc.nodes, *as_nodes(doc.measures)]))
         scene.set_clips(doc.clips)
-        scene.set_measures(doc.measures)
         if doc.view is not None:
             scene.look_from(doc.view)
         self.changed.emit()
