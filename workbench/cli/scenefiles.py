@@ -118,8 +118,9 @@ def convert(asked: Namespace) -> int:
         ask(asked, "scene-read", path=full(asked.path), most_points=asked.most_points), type=SceneRead
     )
     wish = SceneWriteWish(
-        tuple(WriteThing(one.thing, one.name, one.placement) for one in chosen(read.things, asked.only)),
-        full(asked.out), replace=asked.force, open_files=(full(asked.path),),
+        tuple(WriteThing(one.thing, one.name, one.placement, parent=one.parent)
+              for one in chosen(read.things, asked.only)),
+        full(asked.out), replace=asked.force, open_files=(full(asked.path),), groups=read.groups,
     )  # fmt: skip
     done = msgspec.json.decode(ask(asked, "scene-write", **msgspec.to_builtins(wish)), type=SceneWritten)
     notes = (*read.notes, *(note for one in read.things for note in notes_of(one.thing)), *done.notes)

@@ -265,18 +265,28 @@ class SceneReadWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
 
 class ReadThing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing of a file, with a name for the tree and where it stands."""
+    """One thing of a file, with a name for the tree and where it stands in the file's coordinates."""
 
     name: str
     thing: Thing
     placement: Placement = UNMOVED
     parent: str = ""
-    """The name of the group that it stands in."""
+    """The group that it stands in: the id of one of the file's, or else the name of one that is not moved."""
+
+
+class ReadGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A group of a file; `placement` takes its coordinates to those of the group `parent` (an id), or to the file's."""
+
+    id: str
+    name: str
+    placement: Placement = UNMOVED
+    parent: str = ""
 
 
 class SceneRead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a file held; arrays lie in the home's cache by the file's content."""
+    """What a file held; arrays lie in the home's cache by the file's content. Groups come before those inside them."""
 
     things: tuple[ReadThing, ...]
     notes: tuple[str, ...] = ()
     unit: str = ""
+    groups: tuple[ReadGroup, ...] = ()

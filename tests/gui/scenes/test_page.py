@@ -15,11 +15,22 @@ from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
 from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
-from workbench.core.scenes import Box, CamerasDoc, ClipPlane, Lens, MeasureDoc, Node, PosedImage, ReadThing, SceneRead
+from workbench.core.scenes import (
+    Box,
+    CamerasDoc,
+    ClipPlane,
+    Lens,
+    MeasureDoc,
+    Node,
+    PosedImage,
+    ReadGroup,
+    ReadThing,
+    SceneRead,
+)
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
 from workbench.gui.scenes import measurelist, placing, projects
-from workbench.gui.scenes.exporting import written_place
+from workbench.gui.scenes.exporting import groups_of, written_place
 from workbench.gui.scenes.looks import look_of
 from workbench.gui.scenes.scene import placement_of
 from workbench.gui.scenes.sessions import Session
@@ -264,6 +275,20 @@ def test_that_a_reset_puts_a_thing_where_its_file_placed_it(page, tmp_path):
     assert page.scene.nodes[crate.id].placement != placed
     page.properties.reset.click()
     assert page.scene.nodes[crate.id].placement == placed
+
+
+def test_that_groups_of_a_file_stand_in_each_other_and_go_into_one_that_is_written(page, tmp_path):
+    up, turned = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1), (0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1)
+    groups = ReadGroup("#0", "room", up), ReadGroup("#1", "desk", turned, "#0")
+    things = ReadThing("lamp", mesh(tmp_path), turned, "#1"), ReadThing("crate", mesh(tmp_path), up, "#0")
+    found, _, _ = nodes_of(SceneRead(things, groups=groups), page.state, "here.glb")
+    page.scene.set_nodes(found)
+    room, desk, lamp, crate = found
+    assert (room.name, desk.parent, lamp.parent, crate.parent) == ("room", room.id, desk.id, room.id)
+    assert np.allclose(page.scene.world(lamp.id), np.reshape(turned, (4, 4)))
+    assert page.state.home_of(desk) == turned and np.allclose(page.scene.world(crate.id), np.reshape(up, (4, 4)))
+    told = groups_of(page.scene, [lamp, crate], (7.0, 0, 0))
+    assert [(one.name, one.placement[3]) for one in told] == [("room", 7), ("desk", 3)]
 
 
 def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):

@@ -64,7 +64,7 @@ def write_scene(wish: SceneWriteWish, told: Told = untold) -> SceneWritten:
     _check_arrays(wish.things)
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=out.parent) as scratch:
-            notes = _writer(kind, ending, wish.unit)(wish.things, Path(scratch) / out.name, told)
+            notes = _writer(kind, ending, wish)(wish.things, Path(scratch) / out.name, told)
             files = sorted(Path(scratch).rglob("*"), key=lambda file: file.name == out.name)
             written = [_move(file, Path(scratch), out.parent) for file in files if file.is_file()]
     except (OSError, RuntimeError) as error:
@@ -142,7 +142,7 @@ def _umask() -> int:
     return mask
 
 
-def _writer(kind: ThingKind, ending: str, unit: str) -> Writer:
+def _writer(kind: ThingKind, ending: str, wish: SceneWriteWish) -> Writer:
     """Its library is loaded when a file asks for it."""
     if kind == "points":
         from workbench.engine.scenes.writingpoints import WRITERS
@@ -151,11 +151,13 @@ def _writer(kind: ThingKind, ending: str, unit: str) -> Writer:
     if kind == "mesh":
         from workbench.engine.scenes import writingmeshes
 
+        if ending == ".glb":
+            return functools.partial(writingmeshes.write_glb, groups=wish.groups)
         return writingmeshes.WRITERS[ending]
     if kind == "measure":
         from workbench.engine.scenes.writingmeasures import write_csv
 
-        return functools.partial(write_csv, unit=unit)
+        return functools.partial(write_csv, unit=wish.unit)
     from workbench.engine.scenes import writinggrids
 
     if kind == "cameras":

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject
 
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, SceneWritten, WriteThing
-from workbench.core.scenes import NOWHERE, UNMOVED, Node, Placement
+from workbench.core.scenes import NOWHERE, UNMOVED, Node, Placement, ReadGroup
 from workbench.core.volumes import Triple
 from workbench.gui.asking import Asking
 from workbench.gui.savedialog import ask_where
 from workbench.gui.scenes import trees
-from workbench.gui.scenes.scene import placement_of
+from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 from workbench.gui.scenes.selecting import selectable
 from workbench.gui.scenes.subsets import save
 
@@ -72,6 +72,7 @@ class Exporting(QObject):
         """Write nodes where they stand, in the numbers of the files that they were read from."""
         masks = dict(self.scene.selection) if selected else {}
         worlds = {one.id: self.scene.world(one.id) for one in nodes}
+        groups = groups_of(self.scene, nodes, self.page.state.origin)
         state_origin = self.page.state.origin
 
         def things() -> tuple[WriteThing, ...]:
@@ -84,13 +85,13 @@ class Exporting(QObject):
                     away = away | np.load(hidden, allow_pickle=False) if hidden else away
                     hidden = save(self.page.keeping.folder(), away)
                 assert one.thing is not None
-                found.append(WriteThing(one.thing, one.name, place, hidden))
+                found.append(WriteThing(one.thing, one.name, place, hidden, one.parent))
             return tuple(found)
 
         def ask(found: tuple[WriteThing, ...]) -> None:
             sources = {one.source for one in self.scene.nodes.values() if one.source}
             wish = SceneWriteWish(found, str(path), replace=True, open_files=tuple(sorted(sources)),
-                                  unit=self.page.state.unit)  # fmt: skip
+                                  unit=self.page.state.unit, groups=groups)  # fmt: skip
             arguments = {name: getattr(wish, name) for name in wish.__struct_fields__}
             self.asking.ask(f"Writing {path.name}", "scene-write", SceneWritten, self._written, **arguments)
 
@@ -99,6 +100,22 @@ class Exporting(QObject):
     def _written(self, found: SceneWritten) -> None:
         names = ", ".join(Path(one).name for one in found.files)
         self.page.note([f"Written: {names}", *found.notes])
+
+
+def groups_of(scene: Scene, nodes: Sequence[Node], origin: Triple) -> tuple[ReadGroup, ...]:
+    """The groups that nodes stand in, outer ones first, where they stand in the file: at the scene's origin."""
+    wanted, shift = set[str](), np.eye(4)
+    shift[:3, 3] = origin
+    for one in nodes:
+        up = scene.nodes.get(one.parent)
+        while up is not None and up.id not in wanted:
+            wanted.add(up.id)
+            up = scene.nodes.get(up.parent)
+    return tuple(
+        ReadGroup(one.id, one.name, one.placement if one.parent in wanted else
+                  placement_of(shift @ matrix_of(one.placement)), one.parent)
+        for one in scene.nodes.values() if one.id in wanted
+    )  # fmt: skip
 
 
 def written_place(world: NDArray[np.float64], own: Triple, origin: Triple) -> Placement:
