@@ -86,13 +86,15 @@ class RadianceMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     """The box that a radiance grid fills and what its density means; `meta` of a RadianceGrid artifact.
 
     The grid is (X, Y, Z, 4): red, green, blue from 0 to 1, and density. Voxel (i, j, k) is centred at
-    low + (high − low) · ((i, j, k) + ½) / (X, Y, Z).
+    low + (high − low) · ((i, j, k) + ½) / (X, Y, Z). `names` are those of the classes of its voxels, where the artifact
+    has a part `labels` (X, Y, Z) uint8; 0 is nothing.
     """
 
     low: Triple = NOWHERE
     high: Triple = (1.0, 1.0, 1.0)
     density: DensityKind = "alpha"
     title: str = ""
+    names: tuple[str, ...] = ()
 
 
 class RadianceDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="radiance"):

@@ -260,7 +260,8 @@ def test_that_nodes_of_a_glb_stand_where_its_graph_says_with_z_up(tmp_path: Path
     (tmp_path / "a.glb").write_bytes(scene.export(file_type="glb"))
     found = read_scene(tmp_path / "a.glb", tmp_path / "cache")
     at = {one.name: np.array(one.placement).reshape(4, 4) for one in found.things}
-    assert set(at) == {"low", "high"} and {one.parent for one in found.things} == {"a"}
+    (around,) = found.groups  # the node of a mesh below which another stands
+    assert set(at) == {"low", "high"} and around.name == "low" and {one.parent for one in found.things} == {around.id}
     assert np.allclose(at["high"] @ [0, 0, 0, 1], [0, 0, 5, 1]) and np.allclose(at["low"] @ [0, 1, 0, 0], [0, 0, 1, 0])
     assert found.things[0].thing == found.things[1].thing  # the mesh is kept once
     assert "y is up" in found.notes[0]
