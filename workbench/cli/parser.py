@@ -77,6 +77,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(parser: Parser, words: Sequence[str]) -> Namespace:
     """The arguments, with a problem in `problems` for every word that nothing declares."""
+    asked: Namespace
     asked, unknown = parser.parse_known_args(list(words))
     known = getattr(asked, "flags", None) or frozenset(parser._option_string_actions)
     asked.problems = [_unknown(word, known) for word in _heads(unknown)]

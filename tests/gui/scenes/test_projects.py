@@ -148,11 +148,20 @@ def test_that_a_damaged_session_is_set_aside_and_arrays_without_use_are_deleted(
     broken.release()
     assert Session.left(root) is None and (broken.folder / "scene.damaged").exists()
     session = Session.begin(root)
-    np.save(session.folder / "used.npy", np.zeros(3, bool))
+    for folder in ("made-1", "made-2"):  # of operations: one is in use, the worker was killed over the other
+        (session.folder / folder).mkdir()
+        np.save(session.folder / folder / "cloud.npy", np.zeros(3, bool))
     np.save(session.folder / "old.npy", np.zeros(3, bool))
-    used = [msgspec.structs.replace(what.scene.nodes[1], hidden=str(session.folder / "used.npy"))]
-    session.tidy(projects.kept(SceneDoc(tuple(used)), {}))
-    assert [one.name for one in session.folder.glob("*.npy")] == ["used.npy"]
+    used = [msgspec.structs.replace(what.scene.nodes[1], hidden=str(session.folder / "made-1" / "cloud.npy"))]
+    session.write(projects.kept(SceneDoc(tuple(used)), {}))
+    session.release()
+    found = Session.left(root)
+    assert found is not None
+    session, kept_scene = found
+    np.save(session.folder / "new.npy", np.zeros(3, bool))  # an edit does not wait for the tidying
+    session.tidy(kept_scene)
+    names = {str(one.relative_to(session.folder)) for one in session.folder.rglob("*")}
+    assert names == {"scene.json", "lock", "made-1", "made-1/cloud.npy", "new.npy"}
     session.remove()
 
 

@@ -50,6 +50,7 @@ from workbench.engine.scenes.processingarrays import (
     read_cloud,
     read_surface,
     turned,
+    worked_on,
     write_cloud,
     write_column,
     write_surface,
@@ -105,6 +106,8 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
     else:
         cloud, rows = read_cloud(wish.on, wish.sample)
         seen, of = len(cloud), wish.on.thing.count
+        if wish.on.selected and wish.sample:
+            of = worked_on(wish.on)
         if not seen:
             kinds = "hidden, unselected" if wish.on.selected else "hidden"
             raise InputError("This cloud has no points.", expected="points with finite coordinates",
@@ -123,7 +126,7 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
     things = _things(outcome, folder, world, wish)
     thing = None
     if outcome.added and cloud is not None:
-        if wish.sample and seen < of:
+        if wish.sample and (seen < of or wish.on.selected):
             sampled = write_cloud(folder, "sample", cloud.having(*outcome.added), world, of)
             things = (ReadThing(f"{wish.on.name} (sample)", _from_there(sampled, wish)), *things)
         else:

@@ -195,6 +195,12 @@ def _worked_on(standing: Standing, count: int, *, rest: bool = False) -> NDArray
     return kept
 
 
+def worked_on(standing: Standing) -> int:
+    """How many points of a cloud an operation works on, those without a place included."""
+    doc = standing.thing
+    return int(_worked_on(standing, doc.count if isinstance(doc, PointsDoc) else doc.face_count).sum())
+
+
 def read_surface(standing: Standing) -> Surface:
     """The triangles of a mesh that are not hidden and, where a selection is named, selected; raises InputError where
     it has none, or none that can be."""

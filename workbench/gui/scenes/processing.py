@@ -16,6 +16,7 @@ from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.core.words import duration
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import PutEdit, TreeEdit, new_id
 from workbench.gui.scenes.looks import COLUMN, NORMALS
@@ -66,7 +67,7 @@ class Processing(QObject):
         page, panel = self.page, self.panel
         panel.which.activated.connect(lambda _: self._another())
         panel.other.activated.connect(lambda _: self.preview.close())
-        panel.part.clicked.connect(lambda _=False: (self.preview.close(), self.follow()))
+        panel.part.clicked.connect(lambda _=False: self._other_part())
         self.asking.changed.connect(self._tell)
         self.scene.chosen_changed.connect(self._chosen)
         self.scene.rearranged.connect(self._left)
@@ -77,6 +78,8 @@ class Processing(QObject):
         page.working.stop.clicked.connect(lambda _=False: self.stop() if self.panel.isHidden() else None)
         page.beside.crowded_out.connect(self.follow)
         self.preview.closed.connect(self._unseen)
+        page.leaving.connect(self.closed)
+        page.more_works.append(self.work)
 
     # What can be done
 
@@ -145,6 +148,11 @@ class Processing(QObject):
         else:
             self.follow()
 
+    def _other_part(self) -> None:
+        """The selection or the whole."""
+        self.preview.close()
+        self.follow()
+
     def _another(self) -> None:
         """Another operation."""
         self.preview.close()
@@ -176,6 +184,10 @@ class Processing(QObject):
         """The scene was closed, and not only emptied by an edit: what comes of it is not for the next one."""
         if not self.scene.nodes and not self.page.document.stack.count():
             self.stop()
+
+    def work(self) -> PageWork:
+        """What ends with the window: an operation may take minutes."""
+        return PageWork(self.asking.doing, "The scene stays as it is.", self.stop, lambda: bool(self.asking.doing))
 
     def closed(self) -> None:
         """The page goes."""
