@@ -16,6 +16,7 @@ from tests.gui.scenes.pagethings import cloud, nodes
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
 from workbench.gui.scenes import projects, trees
+from workbench.gui.scenes.keeping import moved_with
 from workbench.gui.scenes.measurelist import measures_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.sessions import Session
@@ -57,6 +58,14 @@ def test_that_a_project_comes_back_as_it_was_with_arrays_that_no_source_holds(ke
     state.take(found.scene)
     ((node, places),) = measures_of(state.scene)
     assert (node.name, places.tolist()) == ("distance 1", [[0, 0, 0], [1, 1, 1]]) and not state.document().measures
+
+
+def test_that_a_source_is_found_again_where_its_project_was_moved_together_with_it(tmp_path):
+    (tmp_path / "work" / "scans").mkdir(parents=True)
+    (tmp_path / "work" / "scans" / "hill.ply").touch()
+    project = str(tmp_path / "work" / "site.scene")
+    assert moved_with("/old/place/work/scans/hill.ply", project) == str(tmp_path / "work" / "scans" / "hill.ply")
+    assert moved_with("/old/place/other.ply", project) == moved_with("/old/scans/hill.ply", "") == ""
 
 
 def test_that_arrays_of_sources_stay_out_of_a_project(kept, tmp_path):

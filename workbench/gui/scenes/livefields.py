@@ -123,7 +123,7 @@ class LiveFields(QObject):
         found = self.nodes() if self._page.isVisible() else {}
         wanted = {node: Wanted(folder, self.scene.view, self._look(node)) for node, folder in found.items()}
         other = [node for node, one in wanted.items() if one != self._wanted.get(node)]
-        for folder in [one for one in self._runs if one not in found.values()]:
+        for folder in [one for one in self._runs if one not in found.values() or not self._goes_on(one)]:
             withdraw(Path(folder), VIEW)
             del self._runs[folder]
         self._wanted = wanted
@@ -198,7 +198,8 @@ class LiveFields(QObject):
             self._hear_run(Path(folder), node, tail)
 
     def _hear_run(self, run: Path, node: str, tail: EventTail) -> None:
-        if self._looks % RENEWED_LOOKS == 0 and node in self._wanted:
+        renew = self._looks % RENEWED_LOOKS == 0 and node in self._wanted
+        if renew:
             with contextlib.suppress(OSError):
                 ask(run, VIEW, self._wanted[node].look)
         news = tail.read()
@@ -208,7 +209,10 @@ class LiveFields(QObject):
                 frame = msgspec.convert(shown[-1].meta, FieldFrame)
                 image, depth = str(run / shown[-1].path), str(run / shown[-1].parts.get("depth", ""))
                 self._rendered(node, msgspec.structs.replace(frame, rgba=image, depth=depth))
-        if any(isinstance(one, ev.Finished | ev.Failed | ev.Cancelled) for one in news):
+        # One that ended just before it was listened to has no news of it.
+        if any(isinstance(one, ev.Finished | ev.Failed | ev.Cancelled) for one in news) or (
+            renew and not self._goes_on(str(run))
+        ):
             withdraw(run, VIEW)
             self._runs.pop(str(run), None)
             self._wanted.pop(node, None)  # from now on the worker renders what was kept
