@@ -69,7 +69,7 @@ class LiveFields(QObject):
         self.scene, self.canvas = scene, canvas
         self.trouble: ProblemRecord | None = None
         self._asking = Asking(link, self, failed=self._failed)
-        self._asking.grown.connect(lambda raw: self._rendered(self._asked, msgspec.json.decode(raw, type=FieldFrame)))
+        self._asking.grown.connect(self._grown)
         self._wanted: dict[str, Wanted] = {}
         self._asked = ""
         """The node whose field the worker renders."""
@@ -148,6 +148,9 @@ class LiveFields(QObject):
         node = self._asked = self._waiting.pop(0)
         wish = msgspec.to_builtins(FieldWish(self._wanted[node].folder, self._wanted[node].look))
         self._asking.ask("rendering the field", "field-render", FieldFrame, self._finished, **wish)
+
+    def _grown(self, raw: msgspec.Raw) -> None:
+        self._rendered(self._asked, msgspec.json.decode(raw, type=FieldFrame))
 
     def _finished(self, frame: FieldFrame) -> None:
         node, self._asked = self._asked, ""
