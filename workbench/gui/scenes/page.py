@@ -49,7 +49,7 @@ from workbench.gui.topline import TabChooser
 from workbench.gui.undo import Document
 from workbench.gui.working import WorkingLine
 
-TREE_PX = 232
+TREE_PX = 252
 LEAST_PX = 520
 """The tree and the canvas together get no narrower for a panel."""
 SUFFIXES = (

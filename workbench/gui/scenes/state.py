@@ -118,8 +118,8 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
                               placement=group.placement, home=group.placement))  # fmt: skip
         placement, home = one.placement if own == NOWHERE else _shifted(one.placement, own, origin), one.placement
         if one.parent in declared:
-            placement, home = (placement_of(np.linalg.solve(worlds[one.parent], matrix_of(at)))
-                               for at in (placement, home))  # fmt: skip
+            back = np.asarray(np.linalg.inv(worlds[one.parent]), np.float64)
+            placement, home = (placement_of(back @ matrix_of(at)) for at in (placement, home))
         found.append(Node(
             new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source, home=home,
         ))  # fmt: skip

@@ -268,7 +268,7 @@ class SceneTree(QTreeView):
         header.setSectionResizeMode(EYE, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(EYE, px(26))
         header.setSectionResizeMode(SIZE, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(SIZE, px(76))
+        header.resizeSection(SIZE, px(72))
         self._folded: set[str] = set()
         self.expanded.connect(lambda at: self._folded.discard(self.rows.name_at(at)))
         self.collapsed.connect(lambda at: self._folded.add(self.rows.name_at(at)))

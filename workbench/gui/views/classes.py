@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QListWidget, QListWidgetItem, QSizePolicy
 
 from workbench.gui.theme import theme
@@ -14,7 +14,7 @@ from workbench.gui.views.words import small
 OUTER = frozenset(("wall", "walls", "ceiling", "roof"))
 """Classes that hide what is inside from whoever looks from outside: off at first, as in a doll's house."""
 ROWS = 2
-SWATCH_PX = 10
+SWATCH_PX, SWITCH_PX, ROW_PX = 10, 58, 22
 
 
 class ClassSwitches(QListWidget):
@@ -55,11 +55,22 @@ class ClassSwitches(QListWidget):
                     Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable
                 )
                 item.setCheckState(Qt.CheckState.Unchecked if self.is_off(name) else Qt.CheckState.Checked)
+                # The style's switch is wider than a list thinks.
+                wide = round(QFontMetricsF(self.font()).horizontalAdvance(name)) + theme().pixels(SWITCH_PX)
+                item.setSizeHint(QSize(wide, theme().pixels(ROW_PX)))
         self.setVisible(bool(classes))
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        row = self.sizeHintForRow(0) + 2 * self.spacing() if self.count() else 0
-        return QSize(120, ROWS * row + 2 * self.frameWidth())
+        gap = 2 * self.spacing()
+        wide = sum(self.item(at).sizeHint().width() + gap for at in range(self.count()))
+        rows = 1 if wide <= self.viewport().width() else ROWS
+        return QSize(120, rows * (theme().pixels(ROW_PX) + gap) + 2 * self.frameWidth() + gap)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def _switch(self, item: QListWidgetItem) -> None:
         self._off[item.text()] = item.checkState() != Qt.CheckState.Checked
