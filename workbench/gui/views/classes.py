@@ -14,7 +14,7 @@ from workbench.gui.views.words import small
 OUTER = frozenset(("wall", "walls", "ceiling", "roof"))
 """Classes that hide what is inside from whoever looks from outside: off at first, as in a doll's house."""
 ROWS = 2
-SWATCH_PX, SWITCH_PX, ROW_PX = 10, 58, 22
+SWATCH_PX, SWITCH_PX, ROW_PX = 10, 84, 22
 
 
 class ClassSwitches(QListWidget):
