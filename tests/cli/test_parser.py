@@ -55,6 +55,14 @@ def test_that_all_mistakes_are_told_at_once_on_stderr_with_status_2(workbench: W
     assert "Traceback" not in said.err
 
 
+def test_that_a_group_without_a_deed_says_what_there_is_to_do(workbench: Workbench, tmp_path: Path) -> None:
+    for words in (("scenes", "--home", str(tmp_path)), ("scenes",), ("scenes", "ifno", "scan.ply")):
+        said = workbench(*words)
+        assert said.status == 2 and "convert (points, meshes" in said.err and "scenes info PATH" in said.err
+        assert "DEED" not in said.err
+    assert "Did you mean 'info'?" in said.err
+
+
 def test_that_a_missing_input_file_and_a_bad_knob_are_told_together(workbench: Workbench, trials: None) -> None:
     said = workbench("run", "trials", "--input", "data=/no/such.txt", "--steps", "0")
     assert said.status == 2
@@ -70,7 +78,7 @@ def test_that_a_missing_input_file_and_a_bad_knob_are_told_together(workbench: W
         (["run", "berturk-nul"], "Did you mean 'berturk-nlu'?"),
         (["run", "berturk-nlu", "--preset", "dsek"], "Did you mean 'desk'?"),
         (["run", "berturk-nlu", "--epochs"], "--epochs"),
-        (["runs"], "DEED"),
+        (["runs"], "list (the runs, newest first)"),
         (["runs", "show", "nothing"], "No single run"),
         (["runs", "list", "--limit", "x"], "--limit"),
         (["runs", "list", "--recpie", "x"], "Did you mean '--recipe'?"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import resource
+from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from workbench.core.problem import (
@@ -53,6 +56,17 @@ def test_that_an_unforeseen_exception_is_a_bug_whose_trace_survives_the_wire() -
 
 def test_that_a_full_disk_is_known_trouble_not_a_bug() -> None:
     assert record_of(OSError(errno.ENOSPC, "No space left")).severity == "known"
+
+
+def test_that_an_array_of_which_a_part_found_room_is_a_full_disk_as_well(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            np.save(tmp_path / "array.npy", np.zeros(3_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert record_of(caught.value).what == "The disk is full."
 
 
 def test_that_a_mistyped_name_gets_the_nearest_or_the_list() -> None:

@@ -43,6 +43,29 @@ class Parser(argparse.ArgumentParser):
             return None
         return super()._parse_optional(arg_string)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; a group of deeds without one of them says which there are, with an example."""
+        words = list(args or ())
+        first = next((one for one in self._actions if not one.option_strings), None)
+        if isinstance(first, argparse._SubParsersAction) and first.required and not {"-h", "--help"} & set(words):
+            named = next((one for one in words if not one.startswith("-")), "")
+            if named not in first.choices or words[0] != named:
+                raise self._without_deed(first, words, named)
+        return super().parse_known_args(args, namespace)
+
+    def _without_deed(self, deeds: Any, words: Sequence[str], named: str) -> InputError:
+        helps = {one.dest: one.help for one in deeds._choices_actions}
+        first = named if named in helps else next(iter(helps))
+        takes = [one for one in deeds.choices[first]._actions if not one.option_strings or one.required]
+        like = [" ".join([*one.option_strings[-1:], str(one.metavar or one.dest)]) for one in takes]
+        fix = f"For example: {' '.join([self.prog, first, *like])}. Flags such as --home come after it."
+        near = did_you_mean(named, list(helps)) if named and named == words[0] else ""
+        return InputError(
+            f"'{self.prog}' is to be followed by what it shall do.",
+            expected="one of these: " + "; ".join(f"{name} ({told})" for name, told in helps.items()),
+            received=" ".join(words) or "nothing more", fix=f"{near} {fix}".strip(),
+        )  # fmt: skip
+
     def error(self, message: str) -> NoReturn:
         """Raise what argparse has to say in our wording; 2 is the exit status of an InputError."""
         raise InputError(
@@ -54,6 +77,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(parser: Parser, words: Sequence[str]) -> Namespace:
     """The arguments, with a problem in `problems` for every word that nothing declares."""
+    asked: Namespace
     asked, unknown = parser.parse_known_args(list(words))
     known = getattr(asked, "flags", None) or frozenset(parser._option_string_actions)
     asked.problems = [_unknown(word, known) for word in _heads(unknown)]

@@ -12,11 +12,13 @@ from workbench.cli.follow import answer
 from workbench.cli.output import json_line, say, table, tell
 from workbench.cli.parser import Namespace, Parser, stop_at
 from workbench.cli.running import runner_of
+from workbench.core.measures import kind_of, measured
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import SceneInfo, SceneWriteWish, SceneWritten, WriteThing
 from workbench.core.scenes import (
     BoxesDoc,
     CamerasDoc,
+    MeasureDoc,
     MeshDoc,
     PointsDoc,
     RadianceDoc,
@@ -90,6 +92,8 @@ def facts(thing: Thing) -> list[str]:
             return ["cameras", count(len(thing.images), "photograph"), "", f"{held} held out" if held else ""]
         case BoxesDoc():
             return ["boxes", count(len(thing.boxes), "box", "boxes"), "", ", ".join(thing.names)]
+        case MeasureDoc():
+            return ["measure", kind_of(thing.points), measured(thing.points, ""), ""]
 
 
 def extent(low: tuple[float, ...], high: tuple[float, ...]) -> str:
@@ -114,8 +118,9 @@ def convert(asked: Namespace) -> int:
         ask(asked, "scene-read", path=full(asked.path), most_points=asked.most_points), type=SceneRead
     )
     wish = SceneWriteWish(
-        tuple(WriteThing(one.thing, one.name, one.placement) for one in chosen(read.things, asked.only)),
-        full(asked.out), replace=asked.force, open_files=(full(asked.path),),
+        tuple(WriteThing(one.thing, one.name, one.placement, parent=one.parent)
+              for one in chosen(read.things, asked.only)),
+        full(asked.out), replace=asked.force, open_files=(full(asked.path),), groups=read.groups,
     )  # fmt: skip
     done = msgspec.json.decode(ask(asked, "scene-write", **msgspec.to_builtins(wish)), type=SceneWritten)
     notes = (*read.notes, *(note for one in read.things for note in notes_of(one.thing)), *done.notes)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import traceback
 from collections.abc import Iterable
 from typing import Literal
@@ -124,6 +125,8 @@ class Problems(InputError):
         return msgspec.structs.replace(super().record(), others=rest)
 
 
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+"""What NumPy says, without a number, of an array for which there was no room."""
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -131,11 +134,11 @@ def record_of(error: BaseException) -> ProblemRecord:
     """Any exception as a record; an unforeseen one is a bug and carries its trace."""
     if isinstance(error, Problem):
         return error.record()
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+    if isinstance(error, OSError) and (error.errno in _NO_SPACE or _CUT_SHORT.fullmatch(str(error))):
         return KnownTrouble(
             "The disk is full.",
             received=str(error),
-            fix="Free some space, then press Resume: the run continues from its checkpoint.",
+            fix="Free some space, then try again; a run continues from its checkpoint when Resume is pressed.",
         ).record()
     return ProblemRecord(
         what=f"{type(error).__name__}: {error}",

@@ -95,9 +95,10 @@ SCENES: tuple[Command, ...] = (
             "mdi6.content-cut"),
     Command("view.scene.delete", "Delete", "Delete the selected points or faces, or else what is chosen; no file is "
             "touched", "Del", "mdi6.delete-outline"),
-    Command("view.scene.distance", "Measure a distance", "Click two places on things", "M", "mdi6.ruler"),
-    Command("view.scene.angle", "Measure an angle", "Click three places; the angle is at the second", "Shift+M",
-            "mdi6.angle-acute"),
+    Command("view.scene.distance", "Measure a distance", "Click two places on things; it stands in the tree", "M",
+            "mdi6.ruler"),
+    Command("view.scene.angle", "Measure an angle", "Click three places, the second at the corner; it stands in the "
+            "tree", "Shift+M", "mdi6.angle-acute"),
     Command("view.scene.unmeasure", "Delete measures", "Take all measures away", "Ctrl+Alt+M"),
     Command("view.scene.clip", "Clip planes", "Cut the scene open along x, y and z; show or hide the sliders", "C",
             "mdi6.box-cutter"),

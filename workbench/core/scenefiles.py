@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from workbench.core.scenes import UNMOVED, Placement, SceneRead, Thing, ThingKind
+from workbench.core.scenes import UNMOVED, Placement, ReadGroup, SceneRead, Thing, ThingKind
 
 READ_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "Point clouds": (".ply", ".pcd", ".xyz", ".txt", ".csv", ".pts", ".asc", ".las", ".laz"),
@@ -25,18 +25,21 @@ WRITE_ENDINGS: Mapping[ThingKind, tuple[str, ...]] = {
     "radiance": (".npz",),
     "boxes": (".json", ".npy"),
     "cameras": (".json",),
+    "measure": (".csv",),
     "group": (),
 }
 """What each kind of thing can be written as; the first is the usual one."""
 
 
 class WriteThing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A thing to write: `placement` takes its coordinates to those of the file, `hidden` (.npy, bool) leaves out."""
+    """A thing to write: `placement` takes its coordinates to those of the file, `hidden` (.npy, bool) leaves out,
+    `parent` is the id of the group that it stands in."""
 
     thing: Thing
     name: str = ""
     placement: Placement = UNMOVED
     hidden: str = ""
+    parent: str = ""
 
 
 class SceneWriteWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -44,12 +47,16 @@ class SceneWriteWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unk
 
     Several things go into one file where the format knows several (OBJ, GLB) and are otherwise put together: points
     with points, meshes with meshes. `open_files` are never written over; another file only where `replace` says so.
+    `unit` is what lengths are told in, where a file tells; `groups`, outer ones first, are kept where a format has
+    such (GLB).
     """
 
     things: tuple[WriteThing, ...]
     out: str
     replace: bool = False
     open_files: tuple[str, ...] = ()
+    unit: str = ""
+    groups: tuple[ReadGroup, ...] = ()
 
 
 class SceneWritten(msgspec.Struct, frozen=True, omit_defaults=True):

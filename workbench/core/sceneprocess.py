@@ -194,6 +194,10 @@ class Operation:
         """Whether it works on things of this kind."""
         return kind == self.reads or (self.reads == "either" and kind in ("points", "mesh"))
 
+    def takes_part(self, kind: str) -> bool:
+        """Whether it works on what is selected of a thing of this kind: a mesh is never mended in a part."""
+        return self.takes(kind) and (kind == "points" or "a new mesh" not in self.gives)
+
 
 OPERATIONS: Mapping[str, Operation] = {
     one.name: one
@@ -229,13 +233,14 @@ def operation(name: str) -> Operation:
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A thing and what takes its coordinates to the scene's; `hidden` are its points or faces that were cropped away
-    (a bool array in a file)."""
+    """A thing and what takes its coordinates to the scene's; `hidden` are its points or faces that were cropped away,
+    `selected` those that alone are worked on, where named (bool arrays in files)."""
 
     thing: PointsDoc | MeshDoc
     world: Placement = UNMOVED
     name: str = ""
     hidden: str = ""
+    selected: str = ""
 
 
 class SceneProcessWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -273,7 +278,8 @@ class Histogram(msgspec.Struct, frozen=True, omit_defaults=True):
 class SceneProcessed(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of it: new things that stand where the old one stands, the old thing with columns added, or a place.
 
-    `world` takes the thing's coordinates to the scene's from now on. Of `of` points `seen` were looked at.
+    `world` takes the thing's coordinates to the scene's from now on. Of `of` points `seen` were looked at. Where only
+    what was selected is in `made`, it is a `part`: the old thing goes on to be seen.
     """
 
     operation: str
@@ -288,3 +294,4 @@ class SceneProcessed(msgspec.Struct, frozen=True, omit_defaults=True):
     seen: int = 0
     of: int = 0
     seconds: float = 0.0
+    part: bool = False

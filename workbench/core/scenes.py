@@ -86,13 +86,15 @@ class RadianceMeta(msgspec.Struct, frozen=True, omit_defaults=True):
     """The box that a radiance grid fills and what its density means; `meta` of a RadianceGrid artifact.
 
     The grid is (X, Y, Z, 4): red, green, blue from 0 to 1, and density. Voxel (i, j, k) is centred at
-    low + (high − low) · ((i, j, k) + ½) / (X, Y, Z).
+    low + (high − low) · ((i, j, k) + ½) / (X, Y, Z). `names` are those of the classes of its voxels, where the artifact
+    has a part `labels` (X, Y, Z) uint8; 0 is nothing.
     """
 
     low: Triple = NOWHERE
     high: Triple = (1.0, 1.0, 1.0)
     density: DensityKind = "alpha"
     title: str = ""
+    names: tuple[str, ...] = ()
 
 
 class RadianceDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="radiance"):
@@ -173,8 +175,15 @@ class BoxesDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing
     notes: tuple[str, ...] = ()
 
 
-Thing = PointsDoc | MeshDoc | VolumeDoc | RadianceDoc | CamerasDoc | BoxesDoc
-ThingKind = Literal["group", "points", "mesh", "volume", "radiance", "cameras", "boxes"]
+class MeasureDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="measure"):
+    """A distance of two points, or an angle at the second of three."""
+
+    points: tuple[Triple, ...]
+    notes: tuple[str, ...] = ()
+
+
+Thing = PointsDoc | MeshDoc | VolumeDoc | RadianceDoc | CamerasDoc | BoxesDoc | MeasureDoc
+ThingKind = Literal["group", "points", "mesh", "volume", "radiance", "cameras", "boxes", "measure"]
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -227,16 +236,17 @@ class ClipPlane(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Measure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A distance of two points or an angle at the second of three, in scene coordinates."""
+    """What is measured, in scene coordinates, as projects had it before measures stood in the tree."""
 
     points: tuple[Triple, ...]
     name: str = ""
 
 
 class SceneDoc(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A project: the tree from top to bottom, how it is seen, and what was measured. Source files are not part of it.
+    """A project: the tree from top to bottom, and how it is seen. Source files are not part of it.
 
-    `origin` was taken off all coordinates when the first thing with large ones was read.
+    `measures` are those of older projects, and become nodes. `origin` was taken off all coordinates when the first
+    thing with large ones was read.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -257,18 +267,28 @@ class SceneReadWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
 
 class ReadThing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing of a file, with a name for the tree and where it stands."""
+    """One thing of a file, with a name for the tree and where it stands in the file's coordinates."""
 
     name: str
     thing: Thing
     placement: Placement = UNMOVED
     parent: str = ""
-    """The name of the group that it stands in."""
+    """The group that it stands in: the id of one of the file's, or else the name of one that is not moved."""
+
+
+class ReadGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A group of a file; `placement` takes its coordinates to those of the group `parent` (an id), or to the file's."""
+
+    id: str
+    name: str
+    placement: Placement = UNMOVED
+    parent: str = ""
 
 
 class SceneRead(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a file held; arrays lie in the home's cache by the file's content."""
+    """What a file held; arrays lie in the home's cache by the file's content. Groups come before those inside them."""
 
     things: tuple[ReadThing, ...]
     notes: tuple[str, ...] = ()
     unit: str = ""
+    groups: tuple[ReadGroup, ...] = ()

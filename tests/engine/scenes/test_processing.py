@@ -243,6 +243,31 @@ def test_that_hidden_points_and_those_without_a_place_are_left_out(desk: Desk) -
     assert np.allclose(column(found)[6:], 1, atol=1e-5)
 
 
+def test_that_only_what_is_selected_is_worked_on_and_the_rest_stays(desk: Desk) -> None:
+    points = np.r_[on_sphere(400), on_sphere(200) + np.array([9, 0, 0])]
+    selected = np.arange(600) < 400
+    normals = np.tile(np.float32([0, 0, 1]), (600, 1))
+    cloud = desk.cloud(points, normal=("normal", normals), height=("scalar", points[:, 2].astype(np.float32)))
+    standing = Standing(cloud, name="ball", selected=desk.save(selected))
+    found = desk.do("normals", standing, facing="outwards")
+    assert np.allclose(column(found)[400:], [0, 0, 1]) and not np.allclose(column(found)[:400], [0, 0, 1])
+    assert found.thing is not None and "400 selected of 600" in found.thing.notes[0]
+    thinned = desk.do("down-sample", standing, method="random", share=0.25)
+    made: Any = thinned.made[0].thing
+    places = np.load(made.positions)
+    assert (made.count, int((places[:, 0] > 5).sum()), thinned.part) == (300, 200, False)
+    assert [one.name for one in made.columns] == ["normal", "height"]
+    assert np.allclose(np.load(made.columns[1].path), places[:, 2])  # each row still belongs to its point
+    marks = desk.do("clusters", standing, distance=2.0, least=3, smallest=2)
+    assert column(marks)[400:].tolist() == [2] * 200 and marks.thing is not None
+    assert marks.thing.columns[-1].names["2"] == "not selected"
+    parts = desk.do("clusters", standing, distance=2.0, least=3, smallest=2, apart=True)
+    assert {one.name: one.thing.count for one in parts.made} == {"cluster 1": 400, "not selected": 200}  # type: ignore[union-attr]
+    fixed = desk.cloud(on_sphere(400) + np.array([0.05, 0, 0]))
+    moved = desk.do("register", standing, other=fixed, method="ICP", fit="point to point", spacing=0.1, reach=1.0)
+    assert moved.world is not None and np.allclose(np.reshape(moved.world, (4, 4))[:3, 3], [0.05, 0, 0], atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("points", "operation", "words"),
     [

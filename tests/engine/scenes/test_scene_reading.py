@@ -15,12 +15,14 @@ from PIL import Image
 
 from tests.engine.scenes.scenefiles import MTL, OBJ, ball, pcd, ply_cloud, write_grid, write_las
 from workbench.core.problem import InputError
+from workbench.core.scenefiles import SceneWriteWish, WriteThing
 from workbench.core.scenes import BoxesDoc, MeshDoc, PointsDoc, RadianceDoc, VolumeDoc
 from workbench.engine.scenes import readingtext
 from workbench.engine.scenes.keeping import Shelf
 from workbench.engine.scenes.polygons import Polygons, triangles
 from workbench.engine.scenes.reading import files_of, read_scene
 from workbench.engine.scenes.readingpcd import unpack_lzf
+from workbench.engine.scenes.writing import write_scene
 
 
 def read(path: Path, **more: Any) -> Any:
@@ -258,10 +260,35 @@ def test_that_nodes_of_a_glb_stand_where_its_graph_says_with_z_up(tmp_path: Path
     (tmp_path / "a.glb").write_bytes(scene.export(file_type="glb"))
     found = read_scene(tmp_path / "a.glb", tmp_path / "cache")
     at = {one.name: np.array(one.placement).reshape(4, 4) for one in found.things}
-    assert set(at) == {"low", "high"} and {one.parent for one in found.things} == {"a"}
+    (around,) = found.groups  # the node of a mesh below which another stands
+    assert set(at) == {"low", "high"} and around.name == "low" and {one.parent for one in found.things} == {around.id}
     assert np.allclose(at["high"] @ [0, 0, 0, 1], [0, 0, 5, 1]) and np.allclose(at["low"] @ [0, 1, 0, 0], [0, 0, 1, 0])
     assert found.things[0].thing == found.things[1].thing  # the mesh is kept once
     assert "y is up" in found.notes[0]
+
+
+def test_that_the_groups_of_a_glb_are_read_with_their_places_and_written_again(tmp_path: Path) -> None:
+    scene, lifted = trimesh.Scene(), trimesh.transformations.translation_matrix([0, 5, 0])
+    turned = trimesh.transformations.rotation_matrix(0.5, [1, 2, 3])
+    scene.graph.update(frame_from="world", frame_to="room", matrix=lifted)
+    scene.graph.update(frame_from="room", frame_to="desk", matrix=turned)
+    scene.graph.update(frame_from="room", frame_to="nothing in it")
+    scene.add_geometry(ball(), node_name="lamp", geom_name="lamp", parent_node_name="desk", transform=lifted)
+    scene.add_geometry(ball(), node_name="chair", geom_name="chair", parent_node_name="room")
+    (tmp_path / "a.glb").write_bytes(scene.export(file_type="glb"))
+    found = read_scene(tmp_path / "a.glb", tmp_path / "cache")
+    names = {one.id: one.name for one in found.groups}
+    assert [(one.name, names.get(one.parent, "")) for one in found.groups] == [("room", ""), ("desk", "room")]
+    assert {one.name: names[one.parent] for one in found.things} == {"lamp": "desk", "chair": "room"}
+    assert np.allclose(np.reshape(found.groups[0].placement, (4, 4))[:3, 3], [0, 0, 5])  # z is up inside groups too
+    things = tuple(WriteThing(one.thing, one.name, one.placement, parent=one.parent) for one in found.things)
+    write_scene(SceneWriteWish(things, str(tmp_path / "b.glb"), groups=found.groups))
+    again = trimesh.load_scene(tmp_path / "b.glb", process=False)
+    assert again.graph.transforms.parents == {"room": "world", "desk": "room", "lamp": "desk", "chair": "room"}
+    for name in ("room", "desk", "lamp", "chair"):
+        assert np.allclose(again.graph.get(name)[0], scene.graph.get(name)[0], atol=1e-12)
+    once_more = read_scene(tmp_path / "b.glb", tmp_path / "cache")
+    assert [one.name for one in once_more.groups] == ["room", "desk"]
 
 
 def test_that_a_textured_glb_brings_its_picture(tmp_path: Path) -> None:

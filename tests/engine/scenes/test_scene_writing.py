@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,17 @@ from tests.engine.scenes.scenefiles import ball, ply_cloud, write_grid, write_la
 from tests.engine.scenes.test_scene_reading import column, in_order, places
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, WriteThing
-from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Column, MeshDoc, Placement, PointsDoc, SceneRead
+from workbench.core.scenes import (
+    Box,
+    BoxesDoc,
+    CamerasDoc,
+    Column,
+    MeasureDoc,
+    MeshDoc,
+    Placement,
+    PointsDoc,
+    SceneRead,
+)
 from workbench.engine.scenes import gridfiles
 from workbench.engine.scenes.keeping import Shelf, keep_mesh
 from workbench.engine.scenes.reading import read_scene
@@ -268,6 +279,18 @@ def test_that_grids_are_written_as_nerf_mae_keeps_them(tmp_path: Path) -> None:
     assert np.array_equal(np.load(read_back.grid), rgba) and read_back.meta.high == meta.high
     with pytest.raises(InputError, match="as it stands"):
         write(tmp_path / "turned.npz", WriteThing(doc, placement=TURNED))
+
+
+def test_that_measures_are_written_as_a_table_in_the_numbers_of_the_file(tmp_path: Path) -> None:
+    moved = (2, 0, 0, 4e5, 0, 2, 0, 5e6, 0, 0, 2, 0, 0, 0, 0, 1)
+    one = WriteThing(MeasureDoc(((0, 0, 0), (3, 4, 0))), "wall, long", moved)
+    other = WriteThing(MeasureDoc(((1, 0, 0), (0, 0, 0), (0, 2, 0))), "corner")
+    write_scene(SceneWriteWish((one, other), str(tmp_path / "out.csv"), unit="mm"))
+    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
+    assert [(row["name"], row["kind"], float(row["value"]), row["unit"]) for row in rows] == [
+        ("wall, long", "distance", pytest.approx(10), "mm"), ("corner", "angle", pytest.approx(90), "degrees"),
+    ]  # fmt: skip
+    assert (float(rows[0]["x2"]), float(rows[0]["y2"]), rows[0]["x3"]) == (400_006, 5_000_008, "")
 
 
 def test_that_boxes_turn_with_their_placement(tmp_path: Path) -> None:

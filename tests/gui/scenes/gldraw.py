@@ -216,6 +216,13 @@ def rendered_elsewhere(bench: Bench, found: dict) -> None:
     bench.canvas.show_radiance("field", frame, depth, bench.scene.view)
     shown = bench.picture()
     found["frame"] = [at(shown, 6, -20), at(shown, 6, 20)]
+    bench.picture(node, wall, things.grid(bench.folder, rendered_by="field", name="other"))
+    second, distances = frame.copy(), np.full((HIGH, WIDE), 8.0, np.float32)
+    second.fill(0xFFFFFF00)  # opaque cyan
+    distances[:, WIDE // 2 :] = 9.5
+    bench.canvas.show_radiance("other", second, distances, bench.scene.view)
+    shown = bench.picture()
+    found["frames"] = [at(shown, -20, -20), at(shown, 20, -20), at(shown, 20, 20)]
     bench.down(reach=2.2)
     found["frame elsewhere"] = at(bench.picture(), 6, -20)
 

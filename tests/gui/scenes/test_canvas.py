@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QKeyEvent, QPainter
 from PySide6.QtTest import QTest
 
 from tests.gui.scenes import things
-from workbench.core.scenes import ClipPlane, Measure, Viewpoint
+from workbench.core.scenes import ClipPlane, Viewpoint
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import overlay, wires
 from workbench.gui.scenes.boxshapes import corners_of
@@ -297,9 +297,9 @@ def test_that_labels_do_not_lie_on_one_another(canvas, scene):
 
 
 def test_that_measures_tell_lengths_with_their_unit_and_angles():
-    assert overlay.measured(Measure(((0, 0, 0), (3, 4, 0))), "m") == "5 m"
-    assert overlay.measured(Measure(((1, 0, 0), (0, 0, 0), (0, 2, 0))), "m") == "90.0°"
-    assert overlay.measured(Measure(((1, 1, 1),)), "m") == ""
+    assert overlay.measured(((0, 0, 0), (3, 4, 0)), "m") == "5 m"
+    assert overlay.measured(((1, 0, 0), (0, 0, 0), (0, 2, 0)), "m") == "90.0°"
+    assert overlay.measured(((1, 1, 1),), "m") == ""
 
 
 def test_that_a_damaged_file_leaves_the_rest_of_the_picture(qtbot, canvas, scene, tmp_path):

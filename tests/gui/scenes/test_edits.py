@@ -29,7 +29,7 @@ def document(scene):
 def told(scene):
     """All of the scene that edits may change."""
     masks = {name: mask.tobytes() for name, mask in scene.selection.items()}
-    return list(scene.nodes.values()), masks, scene.measures, scene.clips
+    return list(scene.nodes.values()), masks, scene.clips
 
 
 @pytest.mark.parametrize("many", [0, 1, 7, 8, 1001])
@@ -89,7 +89,7 @@ def test_that_any_row_of_edits_is_undone_and_redone_exactly(scene, document):
         lambda: select(1000),
         lambda: put(name="other"),
         lambda: select(1000),
-        lambda: SwapEdit(scene.set_measures, (), ("one",), text="measure"),
+        lambda: SwapEdit(scene.set_clips, (), ("one",), text="clip"),
         lambda: TreeEdit(scene, trees.without(scene, ["m"]), text="remove"),
         lambda: Together([SelectEdit(scene, {"p": np.zeros(1000, bool)}, text=""), put(hidden="a.npy")], text="hide"),
         lambda: select(1000),

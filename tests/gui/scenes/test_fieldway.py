@@ -216,7 +216,7 @@ def test_that_a_run_that_is_read_is_seen_by_its_field_with_surfaces_hidden(page,
     page._read(str(tmp_path), SceneRead(things))
     shown = {one.name: (page.scene.is_shown(one.id), one.look) for one in page.scene.nodes.values()}
     assert shown["grid"] == (True, {"rendered_by": "field"}) and shown["points"][0] is False
-    assert page.fields.node()[1] == str(tmp_path)
+    assert list(page.fields.nodes().values()) == [str(tmp_path)]
 
 
 def test_that_a_grid_of_which_nothing_is_seen_is_drawn_without_opengl(page, tmp_path):

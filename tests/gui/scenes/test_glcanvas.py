@@ -91,6 +91,8 @@ def test_that_a_mesh_of_many_faces_is_dots_while_it_moves_and_whole_at_rest(draw
 def test_that_a_picture_rendered_elsewhere_is_hidden_by_what_lies_before_it_and_shown_for_its_view_only(drawn):
     nearer, farther = drawn["frame"]
     assert nearer == [255, 0, 255, 255] and farther == RED
+    cyan, magenta = [0, 255, 255, 255], [255, 0, 255, 255]
+    assert drawn["frames"] == [cyan, magenta, cyan]  # of two fields the nearer one at each pixel, before the wall
     assert drawn["frame elsewhere"][1] > 200  # the grid instead
 
 

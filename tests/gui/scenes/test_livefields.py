@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
@@ -16,7 +17,9 @@ from workbench.core.problem import KnownTrouble
 from workbench.core.scenes import Node, RadianceDoc, RadianceMeta, Viewpoint
 from workbench.core.settings import Settings
 from workbench.gui.link import Link
+from workbench.gui.scenes.layers import layered
 from workbench.gui.scenes.livefields import LiveFields
+from workbench.gui.scenes.rays import Elsewhere
 from workbench.gui.scenes.scene import Scene, placement_of
 from workbench.runner.scripted import ScriptedRunner
 from workbench.store.asked import AskedFile, asked_path
@@ -104,7 +107,37 @@ def test_that_what_is_hidden_or_has_no_field_is_not_rendered(fields, qtbot, rend
     qtbot.wait(120)
     fields.scene.set_nodes([node("")])
     qtbot.wait(120)
-    assert not rendered.wishes and fields.node() is None
+    assert not rendered.wishes and not fields.nodes()
+
+
+def test_that_several_fields_are_rendered_and_the_oldest_picture_first(fields, qtbot, rendered, tmp_path):
+    folders = [str(tmp_path / name) for name in "ab"]
+    fields.scene.set_nodes([msgspec.structs.replace(node(one), id=one) for one in folders])
+    fields.scene.look_from(VIEW)
+    qtbot.waitUntil(lambda: len(fields.canvas.shown) == 2)
+    assert [one["model"] for one in rendered.wishes] == [shown[0] for shown in fields.canvas.shown] == folders
+    fields._seen_s[folders[0]] += 1  # seen last, so the other one comes first from here
+    fields.scene.look_from(msgspec.structs.replace(VIEW, height_deg=30.0))
+    qtbot.waitUntil(lambda: len(fields.canvas.shown) == 4)
+    assert [one[0] for one in fields.canvas.shown[2:]] == folders[::-1]
+    fields.scene.put([msgspec.structs.replace(fields.scene.nodes[folders[0]], shown=False)])
+    qtbot.waitUntil(lambda: not fields._soon.isActive())
+    assert list(fields._wanted) == folders[1:] and len(rendered.wishes) == 4  # what is seen already is not asked again
+
+
+def test_that_pictures_of_fields_are_seen_in_the_order_of_their_pixels():
+    def frame(colour, depth):
+        picture = QImage(depth.shape[1], depth.shape[0], QImage.Format.Format_RGBA8888)
+        picture.fill(colour)
+        return Elsewhere(VIEW, picture, depth.astype(np.float32))
+
+    left = np.array([[1.0, 9.0]])
+    far, near = layered(
+        [(frame(Qt.GlobalColor.red, left), 1.0), (frame(Qt.GlobalColor.blue, np.full((2, 4), 5.0)), 0.5)]
+    )
+    assert near.depth.tolist() == [[1, 1, 5, 5]] * 2 and far.depth.tolist() == [[5, 5, 9, 9]] * 2
+    seen = [near.frame.pixelColor(at, 1) for at in (0, 3)]
+    assert [(one.red(), one.blue(), one.alpha()) for one in seen] == [(255, 0, 255), (0, 255, 128)]
 
 
 def test_that_a_run_that_goes_on_is_asked_and_its_frames_shown_until_its_end(fields, qtbot, rendered, tmp_path):

@@ -15,14 +15,27 @@ from tests.gui.scenes.pagethings import boxes, cloud, mesh, nodes
 from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError
 from workbench.core.scenecommands import SCENES
-from workbench.core.scenes import Box, CamerasDoc, ClipPlane, Lens, Measure, Node, PosedImage, ReadThing, SceneRead
+from workbench.core.scenes import (
+    Box,
+    CamerasDoc,
+    ClipPlane,
+    Lens,
+    MeasureDoc,
+    Node,
+    PosedImage,
+    ReadGroup,
+    ReadThing,
+    SceneRead,
+)
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
-from workbench.gui.scenes import placing, projects
-from workbench.gui.scenes.exporting import written_place
+from workbench.gui.scenes import measurelist, placing, projects
+from workbench.gui.scenes.exporting import groups_of, written_place
 from workbench.gui.scenes.looks import look_of
+from workbench.gui.scenes.scene import placement_of
 from workbench.gui.scenes.sessions import Session
 from workbench.gui.scenes.state import nodes_of
+from workbench.gui.scenes.tree import SIZE
 from workbench.gui.scenes.valuedialog import ValueDialog
 from workbench.gui.sidepanel import SidePanel
 
@@ -265,6 +278,20 @@ def test_that_a_reset_puts_a_thing_where_its_file_placed_it(page, tmp_path):
     assert page.scene.nodes[crate.id].placement == placed
 
 
+def test_that_groups_of_a_file_stand_in_each_other_and_go_into_one_that_is_written(page, tmp_path):
+    up, turned = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1), (0, -1, 0, 3, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1)
+    groups = ReadGroup("#0", "room", up), ReadGroup("#1", "desk", turned, "#0")
+    things = ReadThing("lamp", mesh(tmp_path), turned, "#1"), ReadThing("crate", mesh(tmp_path), up, "#0")
+    found, _, _ = nodes_of(SceneRead(things, groups=groups), page.state, "here.glb")
+    page.scene.set_nodes(found)
+    room, desk, lamp, crate = found
+    assert (room.name, desk.parent, lamp.parent, crate.parent) == ("room", room.id, desk.id, room.id)
+    assert np.allclose(page.scene.world(lamp.id), np.reshape(turned, (4, 4)))
+    assert page.state.home_of(desk) == turned and np.allclose(page.scene.world(crate.id), np.reshape(up, (4, 4)))
+    told = groups_of(page.scene, [lamp, crate], (7.0, 0, 0))
+    assert [(one.name, one.placement[3]) for one in told] == [("room", 7), ("desk", 3)]
+
+
 def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):
     page = filled
     Path(page.scene.nodes["p"].thing.positions).unlink()
@@ -380,8 +407,9 @@ def test_that_a_ring_turns_about_its_axis(filled):
 
 
 def test_that_measures_planes_units_and_viewpoints_are_undone(filled):
-    page, one = filled, Measure(((0, 0, 0), (3, 4, 0)))
+    page, one = filled, MeasureDoc(((0, 0, 0), (3, 4, 0)))
     page.toolbox.add_measure(one)
+    assert [node.thing for node, _ in measurelist.measures_of(page.scene)] == [one]
     page._toggle(page.cutting)
     page.cutting.sliders[0].setValue(500)
     page.cutting.sliders[0].setValue(250)
@@ -396,7 +424,31 @@ def test_that_measures_planes_units_and_viewpoints_are_undone(filled):
     page.properties._set_unit("mm")
     for _ in range(5):
         page.document.undo()
-    assert (page.scene.measures, page.scene.clips, page.state.views, page.state.unit) == ((), (), (), "m")
+    assert (page.scene.clips, page.state.views, page.state.unit) == ((), (), "m")
+    assert not measurelist.measures_of(page.scene) and len(page.scene.nodes) == 4
+
+
+def test_that_measures_stand_in_the_tree_with_their_values_move_with_their_group_and_go_with_it(filled, qtbot):
+    page = filled
+    for points in (((0, 0, 0), (3, 4, 0)), ((1, 0, 0), (0, 0, 0), (0, 2, 0)), ((0, 0, 0), (0, 0, 2))):
+        page.toolbox.add_measure(MeasureDoc(points))
+    group, *some = [one for one in page.scene.nodes.values() if one.kind == "measure" or one.name == "Measures"]
+    assert [one.name for one in some] == ["distance 1", "angle 1", "distance 2"]
+    rows = page.tree.rows
+    page.properties._set_unit("mm")
+    assert [rows.data(rows.index_of(one.id, SIZE)) for one in some] == ["5 mm", "90.0°", "2 mm"]
+    page.trees.put([msgspec.structs.replace(group, placement=placement_of(np.diag([2.0, 2, 2, 1])))], "scale")
+    page.toolbox.add_measure(MeasureDoc(((0, 0, 0), (7, 0, 0))))  # in the group, and as it was clicked
+    lengths = [float(np.linalg.norm(places[1] - places[0])) for _, places in measurelist.measures_of(page.scene)]
+    assert lengths == pytest.approx([10, 2, 4, 7])
+    page.trees.show([some[0].id], False)
+    assert len(measurelist.measures_of(page.scene)) == 3
+    page.toolbox.remove_measures()
+    assert len(page.scene.nodes) == 4
+    page.document.undo()
+    assert len(page.scene.nodes) == 9
+    page.scene.choose([group.id])
+    assert [one.name for one in page.exporting.nodes()] == ["distance 1", "angle 1", "distance 2", "distance 3"]
 
 
 def test_that_clicks_measure_and_do_not_choose(filled, qtbot, monkeypatch):
@@ -406,7 +458,8 @@ def test_that_clicks_measure_and_do_not_choose(filled, qtbot, monkeypatch):
     page.toolbox.use("angle")
     for _ in range(4):
         qtbot.mouseClick(page.canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
-    assert page.scene.measures == (Measure(((0, 0, 0), (1, 0, 0), (1, 2, 0))),) and page.scene.chosen == ()
+    ((node, _),) = measurelist.measures_of(page.scene)
+    assert node.thing == MeasureDoc(((0, 0, 0), (1, 0, 0), (1, 2, 0))) and page.scene.chosen == ()
 
 
 def test_that_orthographic_views_show_as_much_and_lead_back(filled):

@@ -13,6 +13,7 @@ from workbench.core.problem import InputError, Problems
 from workbench.core.sceneprocess import Fact, Histogram, SceneProcessed, SceneProcessWish
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.engine.scenes.processing import process
+from workbench.gui.scenes.edits import SelectEdit
 from workbench.gui.scenes.processing import SAMPLE, Processing
 from workbench.gui.scenes.processpanel import told
 from workbench.gui.scenes.scene import placement_of
@@ -103,6 +104,28 @@ def test_that_a_preview_is_apart_from_the_scene_and_any_edit_ends_it(qtbot, page
     assert [one.thing.count for one in found.preview.scene.nodes.values()] == [400]
     page.trees.rename("b", "another")
     assert not found.preview.showing and not found.preview.scene.nodes
+
+
+def test_that_an_operation_keeps_to_what_is_selected_until_it_is_told_not_to(qtbot, page, done):
+    mask = np.arange(400) < 100
+    page.document.push(SelectEdit(page.scene, {"a": mask}, text="select"))
+    found = use(page, "down-sample", method="random", share=0.5)
+    assert not found.panel.part.isHidden() and "100 selected of 400 points" in found.panel.on.text()
+    finish(qtbot, found, "process-preview")
+    rest = found.preview.scene.nodes["rest"]
+    assert np.array_equal(np.load(rest.hidden), mask) and found.preview.scene.nodes["made-0"].thing.count == 50
+    finish(qtbot, found, "process-apply")
+    new = page.scene.nodes[page.scene.chosen[0]]
+    assert (new.thing.count, page.scene.nodes["a"].shown) == (350, False)
+    assert new.made == "down-sample of 100 selected points of cloud"
+    assert not list(page.keeping.folder().glob("selected-*")) and not list(page.keeping.folder().glob("gone-*"))
+    page.document.undo()
+    assert list(page.scene.nodes) == ["a", "b", "c"] and np.array_equal(page.scene.selection["a"], mask)
+    page.scene.choose(["a"])
+    found.panel.part.click()
+    assert "On cloud: 400 points" in found.panel.on.text()
+    finish(qtbot, found, "process-apply")
+    assert not done.wishes[-1].on.selected and page.scene.nodes[page.scene.chosen[0]].thing.count == 200
 
 
 def test_that_an_added_column_is_coloured_by_and_undo_takes_both(qtbot, page):

@@ -16,7 +16,11 @@ from tests.gui.scenes.pagethings import cloud, nodes
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Measure, Node, SceneDoc, Viewpoint
 from workbench.gui.scenes import projects, trees
+from workbench.gui.scenes.keeping import moved_with
+from workbench.gui.scenes.measurelist import measures_of
+from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.sessions import Session
+from workbench.gui.scenes.state import State
 
 
 @pytest.fixture
@@ -50,6 +54,18 @@ def test_that_a_project_comes_back_as_it_was_with_arrays_that_no_source_holds(ke
     assert np.array_equal(found.masks()["p"], np.arange(1000) % 3 == 0)
     rest = ("unit", "origin", "view", "views", "measures")
     assert [getattr(found.scene, one) for one in rest] == [getattr(what.scene, one) for one in rest]
+    state = State(Scene())  # measures of projects from before they stood in the tree
+    state.take(found.scene)
+    ((node, places),) = measures_of(state.scene)
+    assert (node.name, places.tolist()) == ("distance 1", [[0, 0, 0], [1, 1, 1]]) and not state.document().measures
+
+
+def test_that_a_source_is_found_again_where_its_project_was_moved_together_with_it(tmp_path):
+    (tmp_path / "work" / "scans").mkdir(parents=True)
+    (tmp_path / "work" / "scans" / "hill.ply").touch()
+    project = str(tmp_path / "work" / "site.scene")
+    assert moved_with("/old/place/work/scans/hill.ply", project) == str(tmp_path / "work" / "scans" / "hill.ply")
+    assert moved_with("/old/place/other.ply", project) == moved_with("/old/scans/hill.ply", "") == ""
 
 
 def test_that_arrays_of_sources_stay_out_of_a_project(kept, tmp_path):
@@ -141,11 +157,20 @@ def test_that_a_damaged_session_is_set_aside_and_arrays_without_use_are_deleted(
     broken.release()
     assert Session.left(root) is None and (broken.folder / "scene.damaged").exists()
     session = Session.begin(root)
-    np.save(session.folder / "used.npy", np.zeros(3, bool))
+    for folder in ("made-1", "made-2"):  # of operations: one is in use, the worker was killed over the other
+        (session.folder / folder).mkdir()
+        np.save(session.folder / folder / "cloud.npy", np.zeros(3, bool))
     np.save(session.folder / "old.npy", np.zeros(3, bool))
-    used = [msgspec.structs.replace(what.scene.nodes[1], hidden=str(session.folder / "used.npy"))]
-    session.tidy(projects.kept(SceneDoc(tuple(used)), {}))
-    assert [one.name for one in session.folder.glob("*.npy")] == ["used.npy"]
+    used = [msgspec.structs.replace(what.scene.nodes[1], hidden=str(session.folder / "made-1" / "cloud.npy"))]
+    session.write(projects.kept(SceneDoc(tuple(used)), {}))
+    session.release()
+    found = Session.left(root)
+    assert found is not None
+    session, kept_scene = found
+    np.save(session.folder / "new.npy", np.zeros(3, bool))  # an edit does not wait for the tidying
+    session.tidy(kept_scene)
+    names = {str(one.relative_to(session.folder)) for one in session.folder.rglob("*")}
+    assert names == {"scene.json", "lock", "made-1", "made-1/cloud.npy", "new.npy"}
     session.remove()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
 from tests.gui.scenes import things
@@ -80,6 +81,32 @@ def test_that_every_kind_is_seen_in_its_colour_and_told_in_words_and_numbers(
     rgb = rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).astype(int)
     others = [one for one in range(3) if one != channel]
     assert (rgb[:, :, channel] > 60 + rgb[:, :, others].max(axis=2)).sum() > 60
+
+
+def test_that_classes_of_a_grid_have_switches_and_walls_are_off_at_first(qtbot, tmp_path, artifacts):
+    labels = np.zeros((12, 10, 8), np.uint8)
+    labels[3:9, 3:8, 2:4], labels[3:9, 3:8, 4:6] = 1, 2
+    np.save(tmp_path / "labels.npy", labels)
+    one = artifacts["radiance-grid"]
+    named = msgspec.structs.replace(
+        one, parts={"labels": "labels.npy"}, meta={**one.meta, "names": ["", "wall", "bed"]}
+    )
+    view = shown(qtbot, "radiance-grid", tmp_path, named)
+    items = [view.classes.item(at) for at in range(view.classes.count())]
+    assert [(item.text(), item.checkState() == Qt.CheckState.Checked) for item in items] == [
+        ("wall", False),
+        ("bed", True),
+    ]
+
+    def seen():
+        return set(np.unique(labels[view.scene.array(view.scene.nodes["grid"].thing.grid)[..., 3] > 0]).tolist())
+
+    assert seen() == {2}
+    items[1].setCheckState(Qt.CheckState.Unchecked)
+    view.classes.item(0).setCheckState(Qt.CheckState.Checked)
+    assert seen() == {1} and (np.load(tmp_path / "grid.npy")[..., 3] > 0).sum() == 120  # the file stays as it is
+    view.show_artifact(tmp_path, one)
+    assert view.classes.isHidden() and view.problem is None
 
 
 def test_that_views_of_one_run_look_from_the_same_place_and_those_of_another_do_not(qtbot, tmp_path, artifacts):

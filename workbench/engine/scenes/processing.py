@@ -45,9 +45,12 @@ from workbench.engine.scenes.processingarrays import (
     Say,
     Surface,
     Values,
+    joined,
     placed,
     read_cloud,
     read_surface,
+    turned,
+    worked_on,
     write_cloud,
     write_column,
     write_surface,
@@ -76,6 +79,10 @@ def prepared(wish: SceneProcessWish) -> tuple[Operation, Params]:
                          expected="a cloud" if declared.reads == "points" else "a mesh",
                          received="a cloud" if kind == "points" else "a mesh", fix="Choose another thing.",
                          field="on")  # fmt: skip
+    if wish.on.selected and not declared.takes_part(kind):
+        raise InputError(f"{declared.title} works on the whole thing only.", expected="no selection",
+                         received="a selection of its faces", fix="Split the selection off first.",
+                         field="on")  # fmt: skip
     if declared.other and wish.other is None:
         raise InputError(f"{declared.title} takes two things.", expected=f"one that {declared.other}",
                          received="one", fix="Choose the other one.", field="other")  # fmt: skip
@@ -99,12 +106,18 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
     else:
         cloud, rows = read_cloud(wish.on, wish.sample)
         seen, of = len(cloud), wish.on.thing.count
+        if wish.on.selected and wish.sample:
+            of = worked_on(wish.on)
         if not seen:
+            kinds = "hidden, unselected" if wish.on.selected else "hidden"
             raise InputError("This cloud has no points.", expected="points with finite coordinates",
-                             received=f"{of:,} hidden or without a place" if of else "an empty cloud",
+                             received=f"{of:,} {kinds} or without a place" if of else "an empty cloud",
                              fix="Show what was cropped away, or choose another cloud.", field="on")  # fmt: skip
         outcome = _on_cloud(cloud, params, wish, say)
     notes = list(outcome.notes)
+    if wish.on.selected and not wish.sample:
+        say(0.9, "joining the rest")
+        notes += _with_rest(outcome, params, wish, seen)
     if wish.sample and seen < of:
         notes.insert(0, f"A preview on {seen:,} of {of:,} points: what depends on how close they lie differs on all")
     say(0.95, "writing")
@@ -113,7 +126,7 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
     things = _things(outcome, folder, world, wish)
     thing = None
     if outcome.added and cloud is not None:
-        if wish.sample and seen < of:
+        if wish.sample and (seen < of or wish.on.selected):
             sampled = write_cloud(folder, "sample", cloud.having(*outcome.added), world, of)
             things = (ReadThing(f"{wish.on.name} (sample)", _from_there(sampled, wish)), *things)
         else:
@@ -122,7 +135,23 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
         declared.name, things, thing, outcome.added[0].name if outcome.added else "",
         _placement(outcome.motion @ world) if outcome.motion is not None else None, tuple(outcome.facts),
         tuple(outcome.histograms), tuple(notes), seen, of, time.perf_counter() - began,
+        part=bool(wish.on.selected and things) and (cloud is None or not outcome.clouds),
     )  # fmt: skip
+
+
+def _with_rest(outcome: Outcome, params: Params, wish: SceneProcessWish, seen: int) -> list[str]:
+    """Put what was not selected beside what came of the selection, or into it where that is the cloud again with fewer
+    points; what to tell of it."""
+    if isinstance(wish.on.thing, MeshDoc):
+        return []
+    if outcome.clouds:
+        rest, _ = read_cloud(wish.on, rest=True)
+        if isinstance(params, DownSample | Outliers):
+            (name, made), *_ = outcome.clouds
+            outcome.clouds = [(name, joined(made, rest))]
+        elif len(rest):
+            outcome.clouds.append(("not selected", rest))
+    return [f"Worked on {seen:,} selected of {wish.on.thing.count:,} points; the others are as they were"]
 
 
 def _on_cloud(cloud: Cloud, params: Params, wish: SceneProcessWish, say: Say) -> Outcome:
@@ -181,17 +210,38 @@ def _things(outcome: Outcome, folder: Path, world: Numbers, wish: SceneProcessWi
 def _with_columns(
     standing: Standing, added: tuple[Values, ...], rows: NDArray[np.int64], folder: Path, world: Numbers
 ) -> PointsDoc:
-    """The cloud with columns for all of its points; hidden ones have no value."""
+    """The cloud with columns for all of its points; hidden and unselected ones have no value, but normals keep theirs.
+
+    Where a selection was worked on, the cloud's notes tell of it.
+    """
     doc: Any = standing.thing
-    columns = []
-    for at, one in enumerate(added):
-        whole = np.zeros((doc.count, *one.array.shape[1:]), one.array.dtype)
-        if one.kind == "scalar":
-            whole[:] = np.nan
-        whole[rows] = one.array
-        full = Values(one.name, one.kind, whole, one.unit, one.names)
-        columns.append(write_column(folder, f"added-{at}", full, world))
+    columns = [
+        write_column(folder, f"added-{at}", _for_all(standing, one, rows, world), world) for at, one in enumerate(added)
+    ]
     names = {one.name for one in columns}
     kept = tuple(one for one in doc.columns if one.name not in names)
-    found: PointsDoc = msgspec.structs.replace(doc, columns=(*kept, *columns))
+    told = [f"{one} was worked out for {len(rows):,} selected of {doc.count:,} points" for one in sorted(names)]
+    notes = [one for one in doc.notes if not one.startswith(tuple(f"{name} was worked out" for name in names))]
+    found: PointsDoc = msgspec.structs.replace(
+        doc, columns=(*kept, *columns), notes=(*notes, *(told if standing.selected else ()))
+    )  # fmt: skip
     return found
+
+
+def _for_all(standing: Standing, one: Values, rows: NDArray[np.int64], world: Numbers) -> Values:
+    """A column of some points as one of all points of their cloud, in scene coordinates."""
+    doc: Any = standing.thing
+    names, kind = dict(one.names), one.array.dtype
+    whole = np.zeros((doc.count, *one.array.shape[1:]), kind)
+    if one.kind == "scalar":
+        whole[:] = np.nan
+    elif standing.selected and one.kind == "normal":
+        before = next((old for old in doc.columns if (old.name, old.kind) == (one.name, "normal")), None)
+        whole = turned(np.load(before.path, allow_pickle=False), world) if before is not None else whole
+    elif standing.selected and one.kind == "class":
+        # Points that were not looked at are neither noise nor on no plane.
+        other = max(int(one.array.max(initial=0)), *map(int, names)) + 1
+        whole = np.full(doc.count, other, np.promote_types(kind, np.min_scalar_type(other)))
+        names[str(other)] = "not selected"
+    whole[rows] = one.array
+    return Values(one.name, one.kind, whole, one.unit, names)

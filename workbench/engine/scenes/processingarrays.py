@@ -159,14 +159,15 @@ def placed(world: Placement) -> Numbers:
     return matrix
 
 
-def read_cloud(standing: Standing, sample: int = 0) -> tuple[Cloud, Indices]:
-    """The finite points of a cloud that are not hidden, the first `sample` of them (0: all), and their rows."""
+def read_cloud(standing: Standing, sample: int = 0, *, rest: bool = False) -> tuple[Cloud, Indices]:
+    """The finite points of a cloud that are not hidden and, where a selection is named, selected; the first `sample`
+    of them (0: all), and their rows. `rest` gives those that are not selected."""
     doc, world = standing.thing, placed(standing.world)
     if not isinstance(doc, PointsDoc):
         raise InputError("This works on clouds.", expected="a point cloud", received="a mesh",
                          fix="Sample points of it first.", field="on")  # fmt: skip
     positions = _array(doc.positions)
-    kept = np.ones(len(positions), bool) if not standing.hidden else ~np.asarray(_array(standing.hidden), bool)
+    kept = _worked_on(standing, len(positions), rest=rest)
     rows = np.flatnonzero(kept & np.isfinite(positions).all(axis=1))
     rows = rows[:sample] if sample else rows
     every = len(rows) == len(positions)
@@ -180,16 +181,37 @@ def read_cloud(standing: Standing, sample: int = 0) -> tuple[Cloud, Indices]:
     return Cloud(points, tuple(columns)), rows
 
 
+def _worked_on(standing: Standing, count: int, *, rest: bool = False) -> NDArray[np.bool_]:
+    """Which points or faces (N,) are neither hidden nor, where a selection is named, unselected; see `read_cloud`."""
+    kept = np.ones(count, bool)
+    for path, wanted in ((standing.hidden, False), (standing.selected, not rest)):
+        if path:
+            mask = np.asarray(_array(path), bool)
+            if mask.shape != kept.shape:
+                raise InputError("This selection is of another thing.", expected=f"{count:,} marks",
+                                 received=" × ".join(map(str, mask.shape)), fix="Select again.", place=path,
+                                 field="on")  # fmt: skip
+            kept &= mask == wanted
+    return kept
+
+
+def worked_on(standing: Standing) -> int:
+    """How many points of a cloud an operation works on, those without a place included."""
+    doc = standing.thing
+    return int(_worked_on(standing, doc.count if isinstance(doc, PointsDoc) else doc.face_count).sum())
+
+
 def read_surface(standing: Standing) -> Surface:
-    """The triangles of a mesh that are not hidden; raises InputError where it has none, or none that can be."""
+    """The triangles of a mesh that are not hidden and, where a selection is named, selected; raises InputError where
+    it has none, or none that can be."""
     doc, world = standing.thing, placed(standing.world)
     if not isinstance(doc, MeshDoc):
         raise InputError("This works on meshes.", expected="a mesh", received="a point cloud",
                          fix="Make a surface of it first.", field="on")  # fmt: skip
     vertices = np.asarray(_array(doc.vertices), np.float64)
     faces = np.asarray(_array(doc.faces), np.int64).reshape(-1, 3)
-    if standing.hidden:
-        faces = faces[~np.asarray(_array(standing.hidden), bool)]
+    if standing.hidden or standing.selected:
+        faces = faces[_worked_on(standing, len(faces))]
     inside = (faces >= 0).all(axis=1) & (faces < len(vertices)).all(axis=1)
     faces = faces[inside]
     faces = faces[np.isfinite(vertices[faces]).all(axis=(1, 2))] if len(faces) else faces
@@ -310,6 +332,18 @@ def histogram(title: str, values: NDArray[Any], unit: str, bins: int = 60) -> Hi
         high = low + max(abs(low), 1.0) * 1e-6
     counts, edges = np.histogram(np.minimum(finite, high), bins, (low, high))
     return Histogram(title, tuple(map(float, edges)), tuple(map(int, counts)), unit)
+
+
+def joined(one: Cloud, other: Cloud) -> Cloud:
+    """The points of both with the columns of the first, as far as the second has them too; in an order of which every
+    beginning is an even sample."""
+    known = {mine.name: mine for mine in other.columns}
+    order = shuffled(len(one) + len(other))
+    columns = tuple(
+        Values(mine.name, mine.kind, np.concatenate([mine.array, known[mine.name].array])[order], mine.unit, mine.names)
+        for mine in one.columns if mine.name in known
+    )  # fmt: skip
+    return Cloud(np.concatenate([one.points, other.points])[order], columns)
 
 
 def shuffled(count: int, seed: int = 0) -> Indices:

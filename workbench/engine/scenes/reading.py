@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
-from workbench.core.scenes import ReadThing, SceneRead, Thing, VolumeDoc
+from workbench.core.scenes import ReadGroup, ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
 from workbench.engine.scenes.readingruns import read_run
 from workbench.engine.scenes.runnames import is_run
 from workbench.engine.text import cache
 
-VERSION = 2
+VERSION = 3
 """Of what readers make of a file; a new one reads files again."""
 WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
@@ -38,11 +38,12 @@ TIMES_IN_MEMORY = {"obj": 12, "off": 12, "stl": 8, "gltf": 6}
 
 
 class Found(NamedTuple):
-    """What a reader made of a file: things, notes on all of it, other files that it looked into, its unit."""
+    """What a reader made of a file: things, notes on all of it, other files that it looked into, groups, its unit."""
 
     things: Sequence[ReadThing]
     notes: Sequence[str] = ()
     beside: Sequence[Path] = ()
+    groups: Sequence[ReadGroup] = ()
     unit: str = ""
 
 
@@ -101,7 +102,7 @@ def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
     check_memory(path, TIMES_IN_MEMORY.get(form, 0))
     with Shelf(folder, stem, told=told) as shelf:
         found = READERS[form](path, shelf, max(most_points, 1))
-    read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit)
+    read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit, tuple(found.groups))
     stamps = {str(one): _stamp(one) for one in found.beside}
     beside.unlink(missing_ok=True)
     cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem
-from workbench.core.scenes import NOWHERE, Placement, ReadThing, Thing
+from workbench.core.scenes import NOWHERE, Placement, ReadGroup, ReadThing, Thing
 from workbench.core.words import count
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
@@ -30,8 +30,8 @@ COMPONENTS = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
-def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], list[Path]]:
-    """The things of a file, what to know of them, and the files beside it that it refers to.
+def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], list[Path], list[ReadGroup]]:
+    """The things of a file, what to know of them, the files beside it that it refers to, and its groups.
 
     Raises InputError for damaged files, and for claims that the file cannot hold.
     """
@@ -45,7 +45,7 @@ def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], lis
         kind = "glb" if file.read(4) == b"glTF" else "gltf"
     try:
         scene = trimesh.load_scene(path, file_type=kind, process=False)
-        things = _things(path, scene, _places(described), shelf, notes)
+        things, groups = _things(path, scene, _places(described), shelf, notes)
     except (Problem, JobCancelled, MemoryError):
         raise
     except Exception as error:  # the library raises what it likes
@@ -53,7 +53,7 @@ def read_gltf(path: Path, shelf: Shelf) -> tuple[list[ReadThing], list[str], lis
         raise damaged(path, "glTF", "a whole and undamaged glTF 2.0 file", said.replace(str(path), path.name)) from None
     if not things:
         raise damaged(path, "glTF", "at least one mesh with triangles, or points", "none")
-    return things, notes, beside
+    return things, notes, beside, groups
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -131,8 +131,10 @@ def _places(described: dict[str, Any]) -> dict[str, int]:
     return {str(one.get("name", at)): at for at, one in reversed(list(enumerate(_rows(described, "nodes"))))}
 
 
-def _things(path: Path, scene: Any, places: dict[str, int], shelf: Shelf, notes: list[str]) -> list[ReadThing]:
-    things, kept, others = list[ReadThing](), dict[str, Thing](), dict[str, int]()
+def _things(
+    path: Path, scene: Any, places: dict[str, int], shelf: Shelf, notes: list[str]
+) -> tuple[list[ReadThing], list[ReadGroup]]:  # fmt: skip
+    things, kept, others = dict[str, ReadThing](), dict[str, Thing](), dict[str, int]()
     names = sorted(scene.graph.nodes_geometry, key=lambda node: (places.get(str(node), len(places)), str(node)))
     for number, node in enumerate(names):
         shelf.told(number, len(names), "things")
@@ -151,13 +153,52 @@ def _things(path: Path, scene: Any, places: dict[str, int], shelf: Shelf, notes:
         place = UPRIGHT @ np.asarray(matrix, np.float64) @ origin
         if not np.isfinite(place).all():
             raise damaged(path, "glTF", "finite transforms", f"node {node}")
-        name = str(node).removeprefix("world") or str(geometry_name)
+        # The library makes names up for the parts of a mesh of several.
+        name = str(node) if str(node) in places and str(node) != "world" else str(geometry_name)
         thing: Any = msgspec.structs.replace(kept[geometry_name], origin=NOWHERE)
-        things.append(ReadThing(name, thing, _placement(place)))
+        things[str(node)] = ReadThing(name, thing, _placement(place))
     notes += [f"{count(many, kind)} left out" for kind, many in others.items()]
     if len(things) == 1:
-        return [ReadThing(path.stem, things[0].thing, things[0].placement)]
-    return [ReadThing(one.name, one.thing, one.placement, path.stem) for one in things]
+        (one,) = things.values()
+        return [ReadThing(path.stem, one.thing, one.placement)], []
+    groups, parents = _groups(path, scene, list(things), notes)
+    return [msgspec.structs.replace(one, parent=parents.get(node, path.stem)) for node, one in things.items()], groups
+
+
+def _groups(
+    path: Path, scene: Any, nodes: list[str], notes: list[str]
+) -> tuple[list[ReadGroup], dict[str, str]]:  # fmt: skip
+    """The groups that things stand in, outer ones first, and which group each node's thing stands in; none where the
+    file has no tree worth the name. One with several tops gets a group with the file's name around them."""
+    tree = scene.graph.transforms
+    above = {str(child): str(parent) for child, parent in tree.parents.items()}
+    base, chains = str(scene.graph.base_frame), dict[str, list[str]]()
+    for node in nodes:
+        chain, up = list[str](), above.get(node, base)
+        while up != base:
+            chain.append(up)
+            up = above.get(up, base)
+        chains[node] = chain
+    holders = dict.fromkeys(one for chain in chains.values() for one in reversed(chain))
+    if not holders:
+        return [], {}
+    local = {one: UPRIGHT @ _edge(tree, above.get(one, base), one) @ UPRIGHT.T for one in holders}
+    if not all(np.isfinite(one).all() and abs(np.linalg.det(one[:3, :3])) > 1e-12 for one in local.values()):
+        notes.append("Its groups were left out: one of them stands squeezed flat")
+        return [], {}
+    inside = {node: node if node in holders else next(iter(chain), "") for node, chain in chains.items()}
+    tops = {one for one in (*holders, *nodes) if above.get(one, base) == base}
+    ids = {one: f"#{at}" for at, one in enumerate(holders)}
+    file = [ReadGroup("#", path.stem)] if len(tops) > 1 else []
+    root = "#" if file else ""
+    groups = [ReadGroup(ids[one], one, _placement(local[one]), ids.get(above.get(one, base), root)) for one in holders]
+    return [*file, *groups], {node: ids.get(at, root) for node, at in inside.items()}
+
+
+def _edge(tree: Any, parent: str, child: str) -> NDArray[np.float64]:
+    """What takes a node's coordinates to its parent's, (4, 4)."""
+    found = tree.edge_data.get((parent, child), {}).get("matrix")
+    return np.eye(4) if found is None else np.asarray(found, np.float64)
 
 
 def _placement(matrix: NDArray[np.float64]) -> Placement:

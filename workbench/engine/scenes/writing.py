@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -10,7 +11,17 @@ from pathlib import Path
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import WRITE_ENDINGS, SceneWriteWish, SceneWritten, WriteThing
-from workbench.core.scenes import BoxesDoc, CamerasDoc, MeshDoc, PointsDoc, RadianceDoc, Thing, ThingKind, VolumeDoc
+from workbench.core.scenes import (
+    BoxesDoc,
+    CamerasDoc,
+    MeasureDoc,
+    MeshDoc,
+    PointsDoc,
+    RadianceDoc,
+    Thing,
+    ThingKind,
+    VolumeDoc,
+)
 from workbench.engine.scenes.keeping import Told, untold
 from workbench.engine.scenes.reading import files_of
 
@@ -18,9 +29,9 @@ Writer = Callable[[Sequence[WriteThing], Path, Told], list[str]]
 """Writes things into a file and whatever goes beside it, and says what to know about it."""
 KINDS: Mapping[type, ThingKind] = {
     PointsDoc: "points", MeshDoc: "mesh", VolumeDoc: "volume", RadianceDoc: "radiance", BoxesDoc: "boxes",
-    CamerasDoc: "cameras",
+    CamerasDoc: "cameras", MeasureDoc: "measure",
 }  # fmt: skip
-SEVERAL: frozenset[ThingKind] = frozenset(("points", "mesh", "boxes"))
+SEVERAL: frozenset[ThingKind] = frozenset(("points", "mesh", "boxes", "measure"))
 """Kinds of which several go into one file."""
 
 
@@ -53,7 +64,7 @@ def write_scene(wish: SceneWriteWish, told: Told = untold) -> SceneWritten:
     _check_arrays(wish.things)
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=out.parent) as scratch:
-            notes = _writer(kind, ending)(wish.things, Path(scratch) / out.name, told)
+            notes = _writer(kind, ending, wish)(wish.things, Path(scratch) / out.name, told)
             files = sorted(Path(scratch).rglob("*"), key=lambda file: file.name == out.name)
             written = [_move(file, Path(scratch), out.parent) for file in files if file.is_file()]
     except (OSError, RuntimeError) as error:
@@ -70,7 +81,7 @@ def _kind(things: Sequence[WriteThing]) -> ThingKind:
     if len(kinds) != 1 or (len(things) > 1 and not kinds <= SEVERAL):
         raise InputError(
             "These do not go into one file." if things else "There is nothing to write.",
-            expected="points, meshes or boxes, or a single other thing",
+            expected="points, meshes, boxes or measures, or a single other thing",
             received=", ".join(sorted(kinds)) or "nothing", fix="Write them into files of their own.", field="things",
         )  # fmt: skip
     return next(iter(kinds))
@@ -131,7 +142,7 @@ def _umask() -> int:
     return mask
 
 
-def _writer(kind: ThingKind, ending: str) -> Writer:
+def _writer(kind: ThingKind, ending: str, wish: SceneWriteWish) -> Writer:
     """Its library is loaded when a file asks for it."""
     if kind == "points":
         from workbench.engine.scenes.writingpoints import WRITERS
@@ -140,7 +151,13 @@ def _writer(kind: ThingKind, ending: str) -> Writer:
     if kind == "mesh":
         from workbench.engine.scenes import writingmeshes
 
+        if ending == ".glb":
+            return functools.partial(writingmeshes.write_glb, groups=wish.groups)
         return writingmeshes.WRITERS[ending]
+    if kind == "measure":
+        from workbench.engine.scenes.writingmeasures import write_csv
+
+        return functools.partial(write_csv, unit=wish.unit)
     from workbench.engine.scenes import writinggrids
 
     if kind == "cameras":

@@ -15,7 +15,7 @@ from PIL import Image
 
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import WriteThing
-from workbench.core.scenes import NOWHERE, MeshDoc
+from workbench.core.scenes import NOWHERE, MeshDoc, ReadGroup
 from workbench.engine.scenes import placing
 from workbench.engine.scenes.keeping import Told
 from workbench.engine.scenes.readingmeshes import STL_ROW
@@ -212,9 +212,13 @@ def _obj_faces(one: Solid, base: NDArray[np.int64]) -> list[str]:
     ]  # fmt: skip
 
 
-def write_glb(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
-    """A GLB whose nodes stand where the things do: coordinates stay small, and y is up as glTF has it."""
+def write_glb(
+    things: Sequence[WriteThing], out: Path, told: Told, *, groups: Sequence[ReadGroup] = ()
+) -> list[str]:  # fmt: skip
+    """A GLB whose nodes stand where the things do, in nodes for their groups: coordinates stay small, and y is up as
+    glTF has it."""
     scene = trimesh.Scene()
+    frames = _frames(scene, groups)
     for number, thing in enumerate(things):
         told(number, len(things), "meshes")
         one = solid(thing, placed=False)
@@ -223,11 +227,33 @@ def write_glb(things: Sequence[WriteThing], out: Path, told: Told) -> list[str]:
         mesh.visual = _visual(one)
         origin = cast(MeshDoc, thing.thing).origin
         place = Y_UP @ placing.with_origin(placing.matrix_of(thing.placement), origin)
-        name = one.name if one.name not in scene.geometry else f"{one.name} {number + 1}"
-        scene.add_geometry(mesh, node_name=name, geom_name=name, transform=place)
+        frame, above = frames.get(thing.parent, (scene.graph.base_frame, np.eye(4)))
+        name = _free(scene, one.name)
+        scene.add_geometry(mesh, node_name=name, geom_name=name, parent_node_name=frame,
+                           transform=np.linalg.solve(above, place))  # fmt: skip
     library: Any = trimesh.exchange.gltf
     out.write_bytes(library.export_glb(scene, include_normals=None))
     return []
+
+
+def _frames(scene: Any, groups: Sequence[ReadGroup]) -> dict[str, tuple[str, NDArray[np.float64]]]:
+    """A node for each group: its name in the library's tree, and what takes its coordinates to the file's (y up)."""
+    frames: dict[str, tuple[str, NDArray[np.float64]]] = {}
+    for one in groups:
+        frame, above = frames.get(one.parent, (scene.graph.base_frame, np.eye(4)))
+        local = Y_UP @ placing.matrix_of(one.placement) @ Y_UP.T
+        name = _free(scene, one.name or "group")
+        scene.graph.update(frame_from=frame, frame_to=name, matrix=local)
+        frames[one.id] = name, above @ local
+    return frames
+
+
+def _free(scene: Any, name: str) -> str:
+    """A name that no node has: the library tells nodes apart by their names."""
+    taken, number, found = set(scene.graph.nodes) | set(scene.geometry) | {"world"}, 2, name
+    while found in taken:
+        found, number = f"{name} {number}", number + 1
+    return found
 
 
 def _visual(one: Solid) -> Any:

@@ -275,7 +275,7 @@ class SceneCanvas(PointedView):
         self.photograph.paint(painter, self.through, self.size())
         self.mark(painter, gaze)
         overlay.labels(painter, self.scene, gaze)
-        overlay.measures(painter, self.scene.measures, gaze, self.unit)
+        overlay.measures(painter, self.scene, gaze, self.unit)
         if self.tool is not None:
             painter.save()
             self.tool.paint(painter)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QUndoCommand
 
-from workbench.core.scenes import Node
+from workbench.core.scenes import Node, PointsDoc, Thing
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.undo import Edit
 
@@ -83,7 +83,8 @@ class TreeEdit(Edit):
 class PutEdit(Edit):
     """Nodes replaced where they stand; edits with the same `stroke` (not 0) of the same nodes are one step.
 
-    Where another thing takes a node's place, what was selected of it is let go, and comes back with it.
+    Where another thing takes a node's place, what was selected of it is let go, and comes back with it; the same points
+    with other columns stay selected.
     """
 
     def __init__(self, scene: Scene, nodes: Iterable[Node], *, text: str, stroke: int = 0) -> None:
@@ -91,7 +92,7 @@ class PutEdit(Edit):
         self.scene, self.stroke = scene, stroke
         self.new = {one.id: one for one in nodes}
         self.old = {key: scene.nodes[key] for key in self.new}
-        other = [key for key, one in self.new.items() if one.thing is not self.old[key].thing]
+        other = [key for key, one in self.new.items() if not _same_places(one.thing, self.old[key].thing)]
         self._lost = {key: packed(scene.selection[key]) for key in other if key in scene.selection}
         self._bytes = weight([*self.new.values(), *self.old.values()])
 
@@ -120,6 +121,13 @@ class PutEdit(Edit):
         self.scene.put(self.old.values())
         if self._lost:
             self.scene.select({key: unpacked(bits) for key, bits in self._lost.items()})
+
+
+def _same_places(one: Thing | None, other: Thing | None) -> bool:
+    """Whether what is selected of one thing is as well selected of another."""
+    if isinstance(one, PointsDoc) and isinstance(other, PointsDoc):
+        return one.positions == other.positions and one.count == other.count
+    return one is other
 
 
 class SelectEdit(Edit):

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.core.scenes import CamerasDoc, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
+from workbench.core.measures import measured
+from workbench.core.scenes import CamerasDoc, MeasureDoc, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
+from workbench.gui.scenes.measurelist import places_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.state import State
 
@@ -37,11 +39,25 @@ def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
         case CamerasDoc():
             held = sum(one.held_out for one in thing.images)
             rows = [("Photographs", number(len(thing.images))), *([("Held out", number(held))] if held else [])]
+        case MeasureDoc():
+            rows = _measure(node, scene, state)
         case None:
             rows = [("Holds", number(sum(1 for _ in scene.below(node.id)) - 1) + " things")]
         case _:
             rows = [("Boxes", number(len(thing.boxes)))]
     return [*rows, *_cropped(node, scene), *_extent(node, scene, state), *_origin(node, state), *_from(node)]
+
+
+def _measure(node: Node, scene: Scene, state: State) -> list[Row]:
+    places = places_of(scene, node)
+    if len(places) < 2:
+        return []
+    sides = [("Distance", (0, 1))] if len(places) == 2 else [("First side", (1, 0)), ("Other side", (1, 2))]
+    along = [(f"{name}, along axes", f"{_triple(places[b] - places[a])} {state.unit}") for name, (a, b) in sides]
+    lengths = [(name, measured([places[a].tolist(), places[b].tolist()], state.unit)) for name, (a, b) in sides]
+    angle = [("Angle", measured(places.tolist(), state.unit))] if len(places) > 2 else []
+    where = [(f"Place {at + 1}", state.place_words(one)) for at, one in enumerate(places)]
+    return [*angle, *lengths, *(along if len(places) == 2 else []), *where]
 
 
 def number(many: int) -> str:
@@ -65,7 +81,7 @@ def _cropped(node: Node, scene: Scene) -> list[Row]:
 
 
 def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
-    own = scene.extent(node.thing)
+    own = scene.extent(node.thing) if node.kind != "measure" else None
     seen = scene.bounds([node.id])
     if own is None or seen is None:
         return []

@@ -22,6 +22,7 @@ from workbench.core.scenes import Column, Node, PointsDoc, RadianceDoc
 from workbench.core.volumes import Triple
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import ask_paths
 from workbench.gui.scenes.edits import new_id
 from workbench.gui.scenes.subsets import save
@@ -71,6 +72,8 @@ class GridFinding(QObject):
         page.top.add(self.act)
         page.more_acts.append(self.act)
         page.working.stop.clicked.connect(lambda _=False: self.asking.cancel())
+        page.leaving.connect(self.asking.cancel)
+        page.more_works.append(self.work)
         for signal in (self.scene.chosen_changed, self.scene.rearranged, self.scene.changed):
             signal.connect(self.follow)
         self.follow()
@@ -89,6 +92,11 @@ class GridFinding(QObject):
         able = self.node is not None and RECIPE in self.page.recipes
         self.act.setEnabled(able)
         self.act.setVisible(able)
+
+    def work(self) -> PageWork:
+        """What ends with the window."""
+        asking = self.asking
+        return PageWork(asking.doing, "Nothing is put into the scene.", asking.cancel, lambda: bool(asking.doing))
 
     # Which model
 

@@ -27,6 +27,8 @@ from workbench.gui.scenes.sessions import Session
 if TYPE_CHECKING:
     from workbench.gui.scenes.page import ScenesPage
 
+MOST_DEEP = 5
+"""Folders below a project's in which its sources are looked for."""
 VIEW_MS = 3000
 """After the view was moved last it is saved as well."""
 
@@ -283,8 +285,9 @@ class Keeping(QObject):
         if not self._missing:
             return
         self._reread = self._missing.pop(0)
-        if Path(self._reread).exists():
-            self._read_from(self._reread)
+        path = self._reread if Path(self._reread).exists() else moved_with(self._reread, self.state.path)
+        if path:
+            self._read_from(path)
         else:
             self._tell_missing(self._reread)
 
@@ -334,6 +337,14 @@ class Keeping(QObject):
         if unlike:
             self.page.note([f"{Path(path).name} holds something else by now: {', '.join(unlike)}"])
         self._next_missing()
+
+
+def moved_with(source: str, project: str) -> str:
+    """Where a source lies whose project was moved together with it: as deep below the project's folder as it may have
+    been before; empty where there is none."""
+    parts = Path(source).parts[1:] if project else ()
+    tails = (Path(project).parent.joinpath(*parts[-many:]) for many in range(1, min(len(parts), MOST_DEEP) + 1))
+    return next((str(one) for one in tails if one.exists()), "")
 
 
 def _same_size(one: object, other: object) -> bool:

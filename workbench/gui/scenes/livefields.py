@@ -7,8 +7,9 @@ is asked of that run, within its share of the time. Either comes coarse at once 
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -48,10 +49,19 @@ class ShowsRadiance(Protocol):
         """Show a field as it was rendered for a view."""
 
 
-class LiveFields(QObject):
-    """Keeps the first shown radiance node that is drawn from its field rendered from where the scene is seen.
+class Wanted(NamedTuple):
+    """What is to be seen of a field."""
 
-    Nothing is asked while `parent`, the page, is hidden.
+    folder: str
+    view: Viewpoint
+    look: FieldLook
+
+
+class LiveFields(QObject):
+    """Keeps the shown radiance nodes that are drawn from their fields rendered from where the scene is seen.
+
+    Each run that goes on is asked on its own; the worker renders one field at a time, the one first whose picture is
+    oldest, so that none is left behind while one moves. Nothing is asked while `parent`, the page, is hidden.
     """
 
     def __init__(self, link: Link, scene: Scene, canvas: ShowsRadiance, parent: QWidget) -> None:
@@ -59,9 +69,14 @@ class LiveFields(QObject):
         self.scene, self.canvas = scene, canvas
         self.trouble: ProblemRecord | None = None
         self._asking = Asking(link, self, failed=self._failed)
-        self._asking.grown.connect(lambda raw: self._rendered(msgspec.json.decode(raw, type=FieldFrame)))
-        self._wanted: tuple[str, str, Viewpoint, FieldLook] | None = None
-        self._tail: EventTail | None = None
+        self._asking.grown.connect(self._grown)
+        self._wanted: dict[str, Wanted] = {}
+        self._asked = ""
+        """The node whose field the worker renders."""
+        self._waiting: list[str] = []
+        self._seen_s: dict[str, float] = {}
+        self._runs: dict[str, tuple[str, EventTail]] = {}
+        """Nodes by the run that renders them, and what it tells."""
         self._looks = 0
         self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
         self._soon.timeout.connect(self._request)
@@ -84,45 +99,63 @@ class LiveFields(QObject):
         if not self._soon.isActive():
             self._soon.start()
 
-    def node(self) -> tuple[str, str] | None:
-        """The node that is rendered and its field's folder."""
+    def nodes(self) -> dict[str, str]:
+        """The nodes that are rendered, and their fields' folders; of several copies of a run that goes on the first."""
+        found: dict[str, str] = {}
         for one in self.scene.nodes.values():
             if isinstance(one.thing, RadianceDoc) and one.thing.field and self.scene.is_shown(one.id):
-                look = look_of(one)
-                if isinstance(look, RadianceLook) and look.rendered_by == "field":
-                    return one.id, one.thing.field
-        return None
+                look, folder = look_of(one), one.thing.field
+                taken = folder in found.values() and self._goes_on(folder)
+                if isinstance(look, RadianceLook) and look.rendered_by == "field" and not taken:
+                    found[one.id] = folder
+        return found
 
     def leave(self) -> None:
         """Ask for nothing more."""
         self._listen.stop()
         self._soon.stop()
         self._asking.cancel()
-        if self._wanted is not None:
-            withdraw(Path(self._wanted[1]), VIEW)
-        self._wanted, self._tail = None, None
+        for folder in self._runs:
+            withdraw(Path(folder), VIEW)
+        self._wanted, self._runs, self._waiting, self._asked = {}, {}, [], ""
 
     def _request(self) -> None:
-        found = self.node() if self._page.isVisible() else None
-        if found is None:
-            if self._wanted is not None:
-                self.leave()
-            return
-        node, folder = found
-        wanted = (node, folder, self.scene.view, self._look(node))
-        if wanted == self._wanted:
-            return
-        if self._wanted is not None and self._wanted[1] != folder:
-            self.leave()
+        found = self.nodes() if self._page.isVisible() else {}
+        wanted = {node: Wanted(folder, self.scene.view, self._look(node)) for node, folder in found.items()}
+        other = [node for node, one in wanted.items() if one != self._wanted.get(node)]
+        for folder in [one for one in self._runs if one not in found.values() or not self._goes_on(one)]:
+            withdraw(Path(folder), VIEW)
+            del self._runs[folder]
         self._wanted = wanted
-        if self._runs(folder):
-            with contextlib.suppress(OSError):
-                ask(Path(folder), VIEW, wanted[3])
-            self._follow(Path(folder))
-        else:
-            self._listen.stop()
-            wish = msgspec.to_builtins(FieldWish(folder, wanted[3]))
-            self._asking.ask("rendering the field", "field-render", FieldFrame, self._rendered, **wish)
+        if not wanted:
+            self.leave()
+            return
+        for node in other:
+            if self._goes_on(wanted[node].folder):
+                self._ask_run(node, wanted[node])
+        if self._asked in other or self._asked not in wanted:
+            self._asking.cancel()
+            self._asked = ""
+        due = {*self._waiting, *other}
+        self._waiting = sorted((one for one, what in wanted.items() if one in due and what.folder not in self._runs),
+                               key=lambda one: self._seen_s.get(one, 0.0))  # fmt: skip
+        self._next()
+
+    def _next(self) -> None:
+        """Let the worker render what has waited longest."""
+        if self._asked or not self._waiting:
+            return
+        node = self._asked = self._waiting.pop(0)
+        wish = msgspec.to_builtins(FieldWish(self._wanted[node].folder, self._wanted[node].look))
+        self._asking.ask("rendering the field", "field-render", FieldFrame, self._finished, **wish)
+
+    def _grown(self, raw: msgspec.Raw) -> None:
+        self._rendered(self._asked, msgspec.json.decode(raw, type=FieldFrame))
+
+    def _finished(self, frame: FieldFrame) -> None:
+        node, self._asked = self._asked, ""
+        self._rendered(node, frame)
+        self._next()
 
     def _look(self, node: str) -> FieldLook:
         """The scene's view in the field's own coordinates, whose lengths the node's placement may scale."""
@@ -142,50 +175,66 @@ class LiveFields(QObject):
         return float(abs(np.linalg.det(self.scene.world(node)[:3, :3])) ** (1 / 3))
 
     @staticmethod
-    def _runs(folder: str) -> bool:
+    def _goes_on(folder: str) -> bool:
         return (Path(folder) / "run.json").is_file() and not is_over(Path(folder))
 
-    # Of a run that goes on
+    # Of runs that go on
 
-    def _follow(self, folder: Path) -> None:
-        if self._tail is None:
-            self._tail = EventTail(RunFolder(folder).events_path)
+    def _ask_run(self, node: str, wanted: Wanted) -> None:
+        folder = Path(wanted.folder)
+        with contextlib.suppress(OSError):
+            ask(folder, VIEW, wanted.look)
+        tail = self._runs[wanted.folder][1] if wanted.folder in self._runs else None
+        if tail is None:
+            tail = EventTail(RunFolder(folder).events_path)
             with contextlib.suppress(OSError):
-                self._tail.offset = self._tail.path.stat().st_size
+                tail.offset = tail.path.stat().st_size
+        self._runs[wanted.folder] = node, tail
         self._listen.start()
 
     def _hear(self) -> None:
-        if self._tail is None or self._wanted is None:
+        if not self._runs:
             self._listen.stop()
             return
-        run = Path(self._wanted[1])
         self._looks += 1
-        if self._looks % RENEWED_LOOKS == 0:
+        for folder, (node, tail) in list(self._runs.items()):
+            self._hear_run(Path(folder), node, tail)
+
+    def _hear_run(self, run: Path, node: str, tail: EventTail) -> None:
+        renew = self._looks % RENEWED_LOOKS == 0 and node in self._wanted
+        if renew:
             with contextlib.suppress(OSError):
-                ask(run, VIEW, self._wanted[3])
-        news = self._tail.read()
+                ask(run, VIEW, self._wanted[node].look)
+        news = tail.read()
         shown = [one for one in news if isinstance(one, ev.Artifact) and one.kind == "frame"]
         if shown:
             with contextlib.suppress(msgspec.ValidationError):
                 frame = msgspec.convert(shown[-1].meta, FieldFrame)
                 image, depth = str(run / shown[-1].path), str(run / shown[-1].parts.get("depth", ""))
-                self._rendered(msgspec.structs.replace(frame, rgba=image, depth=depth))
-        if any(isinstance(one, ev.Finished | ev.Failed | ev.Cancelled) for one in news):
-            self._listen.stop()
-            self._wanted = None  # from now on the worker renders what was kept
+                self._rendered(node, msgspec.structs.replace(frame, rgba=image, depth=depth))
+        # One that ended just before it was listened to has no news of it.
+        if any(isinstance(one, ev.Finished | ev.Failed | ev.Cancelled) for one in news) or (
+            renew and not self._goes_on(str(run))
+        ):
+            withdraw(run, VIEW)
+            self._runs.pop(str(run), None)
+            self._wanted.pop(node, None)  # from now on the worker renders what was kept
             self._later()
 
-    def _rendered(self, frame: FieldFrame) -> None:
-        if self._wanted is None or frame.look != self._wanted[3]:
+    def _rendered(self, node: str, frame: FieldFrame) -> None:
+        wanted = self._wanted.get(node)
+        if wanted is None or frame.look != wanted.look:
             return  # one looks from elsewhere by now
-        node, _, view, _ = self._wanted
+        self._seen_s[node] = time.monotonic()
         with contextlib.suppress(OSError, ValueError):  # written over by a newer one meanwhile
             depth = np.load(frame.depth, allow_pickle=False) * np.float32(self._scale(node))
             self.trouble = None
-            self.canvas.show_radiance(node, _picture(frame.rgba), depth, view)
+            self.canvas.show_radiance(node, _picture(frame.rgba), depth, wanted.view)
 
     def _failed(self, record: ProblemRecord) -> None:
         self.trouble = record
+        self._asked = ""
+        self._next()
 
 
 def _picture(path: str) -> QImage:

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from workbench.core.scenes import Measure
+from workbench.core.scenes import MeasureDoc
 from workbench.core.volumes import Triple
 from workbench.gui.scenes.tools import ClickTool
 
@@ -26,7 +26,7 @@ HINTS = {
 
 
 class MeasureTool(ClickTool):
-    """Takes two or three clicks; `measured` carries a Measure, `told` what to do next."""
+    """Takes two or three clicks; `measured` carries a MeasureDoc, `told` what to do next."""
 
     measured = Signal(object)
     told = Signal(str)
@@ -47,7 +47,7 @@ class MeasureTool(ClickTool):
         self.points.append((float(at[0]), float(at[1]), float(at[2])))
         if len(self.points) == self.clicks:
             points, self.points = tuple(self.points), []
-            self.measured.emit(Measure(points))
+            self.measured.emit(MeasureDoc(points))
         self.hint = HINTS[self.clicks][len(self.points)]
         self.told.emit(self.hint)
         self.canvas.update()

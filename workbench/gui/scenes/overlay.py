@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from workbench.core.scenes import Measure
+from workbench.core.measures import measured
 from workbench.gui.scenes.boxshapes import shapes_of
 from workbench.gui.scenes.gaze import Gaze
+from workbench.gui.scenes.measurelist import is_plain, measures_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.wires import AXES
 from workbench.gui.theme import theme
@@ -70,31 +71,17 @@ def _label(painter: QPainter, place: QRectF, words: str, colour: QColor) -> None
     painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
 
 
-def length_words(length: float, unit: str) -> str:
-    """A length with four figures that count."""
-    return f"{length:.4g} {unit}".strip()
-
-
-def measured(measure: Measure, unit: str) -> str:
-    """What a measure says: a distance of two points, or the angle at the second of three."""
-    points = [np.array(one) for one in measure.points]
-    if len(points) >= 3:
-        a, b = points[0] - points[1], points[2] - points[1]
-        size = float(np.linalg.norm(a) * np.linalg.norm(b))
-        angle = math.degrees(math.acos(min(1.0, max(-1.0, float(a @ b) / size)))) if size > 0 else 0.0
-        return f"{angle:.1f}°"
-    return length_words(float(np.linalg.norm(points[1] - points[0])), unit) if len(points) == 2 else ""
-
-
-def measures(painter: QPainter, found: Sequence[Measure], gaze: Gaze, unit: str) -> None:
-    """Lines with their distances and angles, over everything."""
+def measures(painter: QPainter, scene: Scene, gaze: Gaze, unit: str) -> None:
+    """Lines with their distances and angles, over everything; those that are chosen are thicker and say their names."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for one in found:
-        at = gaze.project(np.array(one.points))
+    for node, points in measures_of(scene):
+        at = gaze.project(points)
         if not np.isfinite(at).all() or (at[:, 2] <= 0).any():
             continue
         spots = [QPointF(x, y) for x, y, _ in at]
-        for width, colour in ((4.0, QColor(0, 0, 0, 160)), (1.8, QColor(MEASURE))):
+        chosen = node.id in scene.chosen
+        wide = 3.2 if chosen else 1.8
+        for width, colour in ((wide + 2.2, QColor(0, 0, 0, 160)), (wide, QColor(MEASURE))):
             painter.setPen(QPen(colour, width))
             for a, b in itertools.pairwise(spots):
                 painter.drawLine(a, b)
@@ -102,7 +89,8 @@ def measures(painter: QPainter, found: Sequence[Measure], gaze: Gaze, unit: str)
         painter.setBrush(QColor(MEASURE))
         for spot in spots:
             painter.drawEllipse(spot, 3.5, 3.5)
-        words = " ".join(filter(None, (one.name, measured(one, unit))))
+        name = node.name if chosen or not is_plain(node.name) else ""
+        words = "  ".join(filter(None, (name, measured(points.tolist(), unit))))
         where = spots[1] if len(spots) >= 3 else (spots[0] + spots[-1]) / 2
         tag(painter, where + QPointF(8, -8), words)
 

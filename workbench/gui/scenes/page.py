@@ -8,11 +8,11 @@ room for buttons.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QCursor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
@@ -49,7 +49,7 @@ from workbench.gui.topline import TabChooser
 from workbench.gui.undo import Document
 from workbench.gui.working import WorkingLine
 
-TREE_PX = 232
+TREE_PX = 252
 LEAST_PX = 520
 """The tree and the canvas together get no narrower for a panel."""
 GOOD_PX = 860
@@ -69,6 +69,9 @@ PHOTOGRAPHS = {
 
 class ScenesPage(FilesPage):
     """The tree stands at the left, the scene in the middle, panels at the right."""
+
+    leaving = Signal()
+    """The page goes: whoever works for it lets go."""
 
     def __init__(self, link: Link, chooser: TabChooser) -> None:
         super().__init__(link, chooser, "Scene")
@@ -93,6 +96,8 @@ class ScenesPage(FilesPage):
         self.fields = LiveFields(link, self.scene, self.canvas, self)
         self.more_acts: list[QAction] = []
         """What others offer for what is chosen; shown where it can be done."""
+        self.more_works: list[Callable[[], PageWork]] = []
+        """What others do for it, which ends with the window as well."""
         self._make_actions()
         self.toolbox = ToolBox(self)
         self.told = Caption(role="small")
@@ -144,7 +149,7 @@ class ScenesPage(FilesPage):
         lost = "The file is not written."
         writing = PageWork(asking.doing, lost, asking.cancel, lambda: bool(asking.doing))
         film = PageWork(filming.doing, lost, filming.stop, lambda: bool(filming.doing))
-        return [one for one in (writing, film) if one.doing]
+        return [one for one in (writing, film, *(more() for more in self.more_works)) if one.doing]
 
     # What is remembered
 
@@ -164,6 +169,7 @@ class ScenesPage(FilesPage):
     def closed(self) -> None:
         """Let go of what is read, and leave the scene to the next window."""
         self._stop()
+        self.leaving.emit()
         self.fields.leave()
         self.keeping.leave()
 
@@ -303,6 +309,8 @@ class ScenesPage(FilesPage):
         self.scene.rearranged.connect(self.follow)
         self.scene.selected.connect(lambda _: self._say(""))
         self.beside.crowded_out.connect(self.follow)
+        self.state.changed.connect(lambda: self.tree.rows.set_unit(self.state.unit))
+        self.tree.rows.set_unit(self.state.unit)
 
     def _say(self, words: str) -> None:
         """Below the canvas: what the tool waits for or what was clicked, and what is selected."""

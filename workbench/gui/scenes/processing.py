@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,20 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from workbench.core.problem import ProblemRecord, record_of
-from workbench.core.sceneprocess import OPERATIONS, SceneProcessed, SceneProcessWish, Standing
+from workbench.core.sceneprocess import OPERATIONS, SceneProcessed, SceneProcessWish, Standing, operation
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
 from workbench.core.words import duration
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.closingwork import PageWork
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import PutEdit, TreeEdit, new_id
 from workbench.gui.scenes.looks import COLUMN, NORMALS
-from workbench.gui.scenes.processpanel import NOTHING, ProcessPanel
+from workbench.gui.scenes.processpanel import ProcessPanel
+from workbench.gui.scenes.processpart import PartFiles, Parts, can_be_processed, made_of, named
 from workbench.gui.scenes.processpreview import ProcessPreview, preview_nodes
 from workbench.gui.scenes.scene import matrix_of, placement_of
+from workbench.gui.scenes.selecting import Mask
 from workbench.gui.undo import Edit
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ class Processing(QObject):
         self.panel.hide()
         self.asking = Asking(page.link, self, failed=self._failed)
         self.preview = ProcessPreview(page.canvas, self.scene)
+        self.parts = Parts()
         self._edit: Edit | None = None
         doing = {
             "process": self.toggle, "process-preview": self.try_it, "process-apply": self.apply,
@@ -62,26 +67,35 @@ class Processing(QObject):
         page, panel = self.page, self.panel
         panel.which.activated.connect(lambda _: self._another())
         panel.other.activated.connect(lambda _: self.preview.close())
+        panel.part.clicked.connect(lambda _=False: self._other_part())
         self.asking.changed.connect(self._tell)
         self.scene.chosen_changed.connect(self._chosen)
         self.scene.rearranged.connect(self._left)
         self.scene.rearranged.connect(self.follow)
         self.scene.changed.connect(lambda _: self.follow())
+        self.scene.selected.connect(lambda _: self.follow())
         page.document.changed.connect(self._edited)
         page.working.stop.clicked.connect(lambda _=False: self.stop() if self.panel.isHidden() else None)
         page.beside.crowded_out.connect(self.follow)
-        self.preview.closed.connect(self.follow)
+        self.preview.closed.connect(self._unseen)
+        page.leaving.connect(self.closed)
+        page.more_works.append(self.work)
 
     # What can be done
 
     @property
     def node(self) -> Node | None:
-        """The cloud or mesh that is chosen; the last one of several."""
-        for name in reversed(self.scene.chosen):
+        """The cloud or mesh that is chosen, else of which something is selected; the last one of several."""
+        for name in (*reversed(self.scene.chosen), *reversed(self.scene.selection if not self.scene.chosen else ())):
             node = self.scene.nodes.get(name)
-            if node is not None and isinstance(node.thing, PointsDoc | MeshDoc):
+            if can_be_processed(node):
                 return node
         return None
+
+    def selected(self, node: Node | None) -> Mask | None:
+        """What is selected of a thing, where the operation can keep to that."""
+        mask = self.scene.selection.get(node.id) if node is not None else None
+        return mask if node is not None and self.panel.operation.takes_part(node.kind) else None
 
     def toggle(self) -> None:
         """Show the panel or hide it; work that is under way goes on."""
@@ -101,7 +115,10 @@ class Processing(QObject):
             panel.hide()
             self.preview.close()
         panel.offer(lambda one: node is None or one.takes(node.kind))
-        panel.on.setText(_named(node))
+        mask = self.selected(node)
+        panel.offer_part(mask is not None)
+        many = int(np.count_nonzero(self.scene.selection[node.id])) if node and node.id in self.scene.selection else 0
+        panel.on.setText(named(node, many, part=mask is not None and panel.part.isChecked(), whole_only=mask is None))
         others = [one for one in self.scene.nodes.values()
                   if isinstance(one.thing, PointsDoc | MeshDoc) and node is not None and one.id != node.id]  # fmt: skip
         panel.show_others([(one.id, one.name) for one in others])
@@ -131,6 +148,11 @@ class Processing(QObject):
         else:
             self.follow()
 
+    def _other_part(self) -> None:
+        """The selection or the whole."""
+        self.preview.close()
+        self.follow()
+
     def _another(self) -> None:
         """Another operation."""
         self.preview.close()
@@ -154,6 +176,7 @@ class Processing(QObject):
         """End the operation."""
         if self.asking.doing:
             self.asking.cancel()
+            self.parts.drop()
             self.panel.conclude("Stopped: nothing was changed.")
             self.follow()
 
@@ -162,10 +185,15 @@ class Processing(QObject):
         if not self.scene.nodes and not self.page.document.stack.count():
             self.stop()
 
+    def work(self) -> PageWork:
+        """What ends with the window: an operation may take minutes."""
+        return PageWork(self.asking.doing, "The scene stays as it is.", self.stop, lambda: bool(self.asking.doing))
+
     def closed(self) -> None:
         """The page goes."""
         self.asking.cancel()
         self.preview.close()
+        self.parts.drop()
 
     def compare(self) -> None:
         """Show how it was before, or how it is now: in the preview, else by undoing and redoing the edit."""
@@ -182,31 +210,51 @@ class Processing(QObject):
         if node is None or self.asking.doing:
             return
         self.preview.close()
+        self.parts.drop()
         panel.form.clear_problems()
         panel.show_result(None)
         other = self.scene.nodes.get(str(panel.other.currentData())) if panel.operation.other else None
+        mask = self.selected(node) if panel.part.isChecked() else None
         try:
-            folder = "" if sample else str(self.page.keeping.folder())
+            folder = self.page.keeping.folder() if mask is not None or not sample else None
         except OSError as error:
             self._failed(record_of(error))
             return
         wish = SceneProcessWish(panel.operation.name, self._standing(node), panel.form.values(),
-                                self._standing(other) if other is not None else None, sample, folder)  # fmt: skip
-        title = panel.operation.title
+                                self._standing(other) if other is not None else None, sample,
+                                str(folder) if folder is not None and not sample else "")  # fmt: skip
+        if mask is None or folder is None:
+            self._send(node, other, wish, None)
+        else:
+            # A mask of ten million points takes longer to write than a frame.
+            self.asking.work("Writing the selection", functools.partial(self.parts.write, folder, mask, node.hidden),
+                             lambda files: self._send(node, other, wish, files))  # fmt: skip
+        self.follow()
+
+    def _send(self, node: Node, other: Node | None, wish: SceneProcessWish, files: PartFiles | None) -> None:
+        title = operation(wish.operation).title
+        if files is not None:
+            wish = msgspec.structs.replace(wish, on=msgspec.structs.replace(wish.on, selected=files.selected))
 
         def then(found: SceneProcessed) -> None:
-            if sample:
-                self._show(node, other, wish, found)
+            if wish.sample:
+                self._show(node, other, wish, found, files)
             else:
+                self.parts.drop()
                 self._put(node, wish, found)
 
-        self.asking.ask(f"{title}, preview" if sample else title, "scene-process", SceneProcessed, then,
+        self.asking.ask(f"{title}, preview" if wish.sample else title, "scene-process", SceneProcessed, then,
                         **msgspec.to_builtins(wish))  # fmt: skip
-        self.follow()
 
     def _standing(self, node: Node) -> Standing:
         thing: Any = node.thing
         return Standing(thing, placement_of(self.scene.world(node.id)), node.name, node.hidden)
+
+    def _unseen(self) -> None:
+        """The preview is closed."""
+        if not self.asking.doing:
+            self.parts.drop()
+        self.follow()
 
     def _tell(self, doing: str) -> None:
         self.panel.say_far(doing, self.asking.words, self.asking.fraction)
@@ -216,6 +264,7 @@ class Processing(QObject):
             self.follow()
 
     def _failed(self, record: ProblemRecord) -> None:
+        self.parts.drop()
         self.panel.conclude("")
         left = self.panel.form.show_problems([msgspec.structs.replace(record, others=()), *record.others])
         if left:
@@ -224,14 +273,17 @@ class Processing(QObject):
 
     # What came of it
 
-    def _show(self, node: Node, other: Node | None, wish: SceneProcessWish, found: SceneProcessed) -> None:
+    def _show(
+        self, node: Node, other: Node | None, wish: SceneProcessWish, found: SceneProcessed, files: PartFiles | None
+    ) -> None:  # fmt: skip
         on = msgspec.structs.replace(node, placement=wish.on.world, parent="")
         beside = None
         if other is not None and wish.other is not None:
             beside = msgspec.structs.replace(other, placement=wish.other.world, parent="")
-        before, after = preview_nodes(on, beside, found)
+        before, after = preview_nodes(on, beside, found, files.gone if files is not None else "")
         told = f"{found.seen:,} of {found.of:,} points".replace(",", "\u202f")
-        self.preview.show_nodes(before, after, f"Preview of {self.panel.operation.title.lower()} on {told}")
+        of = ", of those that are selected" if files is not None else ""
+        self.preview.show_nodes(before, after, f"Preview of {self.panel.operation.title.lower()} on {told}{of}")
         self.panel.show_result(found, "Preview", self.page.state.unit)
         self.panel.conclude(f"Nothing in the scene was changed ({duration(found.seconds)}).")
         self.follow()
@@ -241,7 +293,8 @@ class Processing(QObject):
         now, title = self.scene.nodes.get(node.id), self.panel.operation.title
         edit: Edit | None = None
         if found.made:
-            edit = self._added(now or _alone(node, wish), found, title)
+            made = made_of(title, node, found.seen if wish.on.selected else 0)
+            edit = self._added(now or _alone(node, wish), found, title, made)
         elif now is not None and now.thing is node.thing:
             edit = PutEdit(self.scene, [self._changed(now, found)], text=title.lower())
         if edit is None:
@@ -254,9 +307,8 @@ class Processing(QObject):
         self.panel.conclude(f"{_came(found)} in {duration(found.seconds)}. Undo takes it back.")
         self.follow()
 
-    def _added(self, base: Node, found: SceneProcessed, title: str) -> Edit:
-        """A tree with the new things in the place of the old one, which is hidden."""
-        made = f"{title.lower()} of {base.name}"
+    def _added(self, base: Node, found: SceneProcessed, title: str, made: str) -> Edit:
+        """A tree with the new things in the place of the old one, which is hidden where they stand for all of it."""
         parent, group = base.parent, []
         if len(found.made) > 1:
             group = [Node(new_id(), f"{base.name} {title.lower()}", parent=parent, made=made)]
@@ -264,7 +316,8 @@ class Processing(QObject):
         nodes = [Node(new_id(), one.name, one.thing, parent, placement=base.placement, made=made)
                  for one in found.made]  # fmt: skip
         after = trees.with_added(self.scene, [*group, *nodes])
-        hidden = [msgspec.structs.replace(one, shown=False) if one.id == base.id else one for one in after]
+        hidden = [msgspec.structs.replace(one, shown=False) if one.id == base.id and not found.part else one
+                  for one in after]  # fmt: skip
         return TreeEdit(self.scene, hidden, text=title.lower(), choose=[one.id for one in group or nodes])
 
     def _changed(self, node: Node, found: SceneProcessed) -> Node:
@@ -305,15 +358,6 @@ def coloured(node: Node, found: SceneProcessed) -> dict[str, Any]:
 def _alone(node: Node, wish: SceneProcessWish) -> Node:
     """A node that was removed meanwhile, at the top of the tree where it stood."""
     return msgspec.structs.replace(node, parent="", placement=wish.on.world)
-
-
-def _named(node: Node | None) -> str:
-    if node is None:
-        return NOTHING
-    thing = node.thing
-    many = thing.count if isinstance(thing, PointsDoc) else thing.face_count if isinstance(thing, MeshDoc) else 0
-    noun = "points" if isinstance(thing, PointsDoc) else "faces"
-    return f"On {node.name}: {many:,} {noun}".replace(",", "\u202f")
 
 
 def _came(found: SceneProcessed) -> str:

@@ -9,20 +9,20 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.sceneprocess import OPERATIONS, Fact, Histogram, Operation, SceneProcessed
 from workbench.core.words import number
 from workbench.gui.actions import keymap
 from workbench.gui.card import empty
 from workbench.gui.forms import Form
+from workbench.gui.scenes.processpart import NOTHING
 from workbench.gui.sidepanel import SidePanel, TellsWork, chooser, row, words
 from workbench.gui.theme import Tokens, theme, tokens
 from workbench.gui.views.plot import Plot, QuickAxis
 
 WIDTH_PX, PLOT_PX = 320, 150
 LENGTHS = {"scene units": "{0}", "square scene units": "{0}²", "cubic scene units": "{0}³"}
-NOTHING = "Choose a cloud or a mesh in the tree."
 
 
 class ProcessPanel(SidePanel, TellsWork):
@@ -37,6 +37,9 @@ class ProcessPanel(SidePanel, TellsWork):
             self.which.addItem(one.title, one.name)
             self.which.setItemData(self.which.count() - 1, one.help, Qt.ItemDataRole.ToolTipRole)
         self.what, self.on = words("", "dim"), words(NOTHING, "body")
+        self.part = QCheckBox("Only what is selected")
+        self.part.setToolTip("What is not selected stays as it is; without this the whole thing is worked on")
+        self.part.setChecked(True)
         self.other_title, self.other = words("", "dim"), chooser("The other thing")
         self._forms: dict[str, Form] = {}
         self._place = QVBoxLayout()
@@ -66,7 +69,9 @@ class ProcessPanel(SidePanel, TellsWork):
 
     def _lay_out(self) -> None:
         column = self.make_column(right_px=8)
-        for widget in (words("Process", "heading"), self.which, self.what, self.on, self.other_title, self.other):
+        upper: tuple[QWidget, ...] = (words("Process", "heading"), self.which, self.what, self.on, self.part,
+                                      self.other_title, self.other)  # fmt: skip
+        for widget in upper:
             column.addWidget(widget)
         column.addLayout(self._place)
         column.addLayout(row(self.preview, self.apply, self.stop))
@@ -111,6 +116,12 @@ class ProcessPanel(SidePanel, TellsWork):
         model: Any = self.which.model()
         for at in range(self.which.count()):
             model.item(at).setEnabled(takes(OPERATIONS[str(self.which.itemData(at))]))
+
+    def offer_part(self, selected: bool) -> None:
+        """Whether something is selected that the operation can keep to; it does, until a person says otherwise."""
+        self.part.setVisible(selected)
+        if not selected:
+            self.part.setChecked(True)
 
     def show_others(self, named: Sequence[tuple[str, str]]) -> None:
         """The things that may be the second one, by id and name; the chosen one stays where it is still there."""

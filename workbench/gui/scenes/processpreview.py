@@ -94,8 +94,13 @@ class ProcessPreview(QWidget):
         return False
 
 
-def preview_nodes(on: Node, other: Node | None, found: SceneProcessed) -> tuple[list[Node], list[Node]]:
-    """What is seen before and after an operation, with placements of the scene; a second thing is seen in both."""
+def preview_nodes(
+    on: Node, other: Node | None, found: SceneProcessed, gone: str = ""
+) -> tuple[list[Node], list[Node]]:  # fmt: skip
+    """What is seen before and after an operation, with placements of the scene; a second thing is seen in both.
+
+    Where only a selection was worked on, `gone` is the mask of what is not seen of the rest, which is seen afterwards.
+    """
     apart = found.world is not None and other is not None
     beside = [] if other is None else [_plain(other, "beside", FIXED) if apart else _at(other, "beside")]
     made = [_at(on, f"made-{at}", one.thing) for at, one in enumerate(found.made)]
@@ -106,6 +111,9 @@ def preview_nodes(on: Node, other: Node | None, found: SceneProcessed) -> tuple[
     if apart:
         before = [_plain(one, one.id, MOVING) for one in before]
         made = [_plain(msgspec.structs.replace(one, placement=found.world), one.id, MOVING) for one in made]
+    if gone and found.world is None:
+        beside = [*beside, msgspec.structs.replace(on, id="rest", hidden=gone, shown=True)]
+        return [*before, *beside[:-1]], [*made, *beside]
     return [*before, *beside], [*made, *beside]
 
 

@@ -25,6 +25,7 @@ from workbench.gui.scenes.device import Device, Target
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.gl import Buffer
 from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
+from workbench.gui.scenes.layers import layered
 from workbench.gui.scenes.looks import RadianceLook, look_of
 from workbench.gui.scenes.photographs import Photographs
 from workbench.gui.scenes.rays import Elsewhere, RaysItem
@@ -60,6 +61,7 @@ class Renderer:
         self.items: dict[str, Item] = {}
         self.rays: dict[str, RaysItem] = {}
         self.elsewhere: dict[str, Elsewhere] = {}
+        self._layered: tuple[list[tuple[Elsewhere, float]], list[Elsewhere]] = ([], [])
         """Pictures of fields that the worker rendered."""
         self._veil = Veil(self.device)
         self._photographs = Photographs(self.device, scene)
@@ -246,6 +248,17 @@ class Renderer:
         wanted = isinstance(look, RadianceLook) and look.rendered_by == "field"
         return made if made is not None and wanted and made.view == view else None
 
+    def _layers(self, view: Viewpoint) -> list[tuple[Elsewhere, float]]:
+        """Pictures of fields for this view with their opacities, farther ones first; several are sorted by pixel."""
+        shown = [(made, look.opacity if (look := look_of(self.scene.nodes[name])) is not None else 1.0)
+                 for name, made in self.elsewhere.items()
+                 if self._frame(name, view) is made and self.scene.is_shown(name)]  # fmt: skip
+        if len(shown) < 2:
+            return shown
+        if [(id(made), opacity) for made, opacity in shown] != [(id(made), one) for made, one in self._layered[0]]:
+            self._layered = shown, layered(shown)
+        return [(one, 1.0) for one in self._layered[1]]
+
     def _draw_until(self, item: Item, until_s: float) -> None:
         """Draw pieces of an item, at least one."""
         name = item.node.id
@@ -288,10 +301,7 @@ class Renderer:
                 self._make_walls(target, passed)
                 self._veil.coarse(target, passed, rays)
             self._veil.lay(target)
-        for name, made in self.elsewhere.items():
-            look = look_of(self.scene.nodes[name])
-            if self._frame(name, gaze.view) is made and self.scene.is_shown(name):
-                self._veil.lay_frame(target, passed, made, look.opacity if look is not None else 1.0)
+        self._veil.lay_frames(target, passed, self._layers(gaze.view))
         self._over(target)
         self._draw_clear(passed)
         gl.glDisable(g.BLEND)

@@ -19,7 +19,7 @@ from workbench.core.scenes import (
     BoxesDoc,
     CamerasDoc,
     ClipPlane,
-    Measure,
+    MeasureDoc,
     MeshDoc,
     Node,
     Placement,
@@ -183,7 +183,7 @@ class Scene(QObject, Seen):
     viewed = Signal()
     """One looks from elsewhere."""
     cut = Signal()
-    """Clip planes or measures changed."""
+    """Clip planes changed."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -192,7 +192,6 @@ class Scene(QObject, Seen):
         self.selection: dict[str, NDArray[np.bool_]] = {}
         self.view = Viewpoint(pose=placement_of(np.eye(4)))
         self.clips: tuple[ClipPlane, ...] = ()
-        self.measures: tuple[Measure, ...] = ()
         self._arrays: dict[str, NDArray[np.generic]] = {}
         self._remembered: dict[tuple[str, str], object] = {}
 
@@ -248,11 +247,6 @@ class Scene(QObject, Seen):
         self.clips = clips
         self.cut.emit()
 
-    def set_measures(self, measures: tuple[Measure, ...]) -> None:
-        """Other measures."""
-        self.measures = measures
-        self.cut.emit()
-
     # For whoever draws
 
     def lend(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -287,7 +281,8 @@ def strings_of(node: Node) -> Iterator[str]:
     """The texts of a node's thing and its crop, among them the paths of its arrays."""
     if node.hidden:
         yield node.hidden
-    if node.thing is not None and not isinstance(node.thing, BoxesDoc | CamerasDoc):  # these have no arrays
+    without_arrays = isinstance(node.thing, BoxesDoc | CamerasDoc | MeasureDoc)
+    if node.thing is not None and not without_arrays:
         yield from _strings(msgspec.to_builtins(node.thing))
 
 
@@ -321,6 +316,9 @@ def extent_of(thing: Thing | None) -> Bounds | None:
             centres = np.array([one.centre for one in thing.boxes])
             reach = np.array([[np.hypot(one.size[0], one.size[1])] * 2 + [one.size[2]] for one in thing.boxes]) / 2
             return (centres - reach).min(axis=0), (centres + reach).max(axis=0)
+        case MeasureDoc() if thing.points:
+            every = np.array(thing.points, np.float64)
+            return every.min(axis=0), every.max(axis=0)
         case _:
             return None
 

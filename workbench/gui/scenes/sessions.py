@@ -6,6 +6,7 @@ window that is gone; whoever comes next goes on with it.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from pathlib import Path
@@ -15,9 +16,11 @@ from PySide6.QtCore import QLockFile
 from workbench.core.problem import InputError
 from workbench.gui.labelledits import write_whole
 from workbench.gui.scenes import projects
-from workbench.gui.scenes.projects import Kept, arrays_of
+from workbench.gui.scenes.projects import Kept
+from workbench.gui.scenes.scene import strings_of
 
 NAME, LOCK = "scene.json", "lock"
+DAMAGED = ".damaged"
 
 
 class Session:
@@ -25,6 +28,8 @@ class Session:
 
     def __init__(self, folder: Path, lock: QLockFile) -> None:
         self.folder, self._lock = folder, lock
+        self._found: list[Path] = []
+        """What lay there when the scene of a window before was found: nothing that this window makes is among it."""
 
     @classmethod
     def begin(cls, root: Path) -> Session:
@@ -49,10 +54,11 @@ class Session:
             try:
                 kept = projects.decoded(place.read_bytes(), place.name)
             except (InputError, OSError):
-                place.replace(place.with_suffix(".damaged"))
+                place.replace(place.with_suffix(DAMAGED))
                 session.release()
                 continue
             if kept.scene.nodes:
+                session._found = list(session.folder.rglob("*"))
                 return session, kept
             session.remove()
         return None
@@ -62,11 +68,16 @@ class Session:
         write_whole(self.folder / NAME, projects.encoded(kept))
 
     def tidy(self, kept: Kept) -> None:
-        """Delete arrays of edits that can no longer be undone."""
-        needed = {path for node in kept.scene.nodes for path in arrays_of(node)}
-        for one in self.folder.glob("*.npy"):
-            if str(one) not in needed:
-                one.unlink(missing_ok=True)
+        """Delete arrays of edits that can no longer be undone, and what work that was cut off has left."""
+        needed = {path for node in kept.scene.nodes for path in strings_of(node)} | {
+            str(self.folder / name) for name in (NAME, LOCK)}  # fmt: skip
+        # Inner files come before the folders that they lie in; a folder in which something is needed stays.
+        for one in sorted(self._found, key=lambda path: len(path.parts), reverse=True):
+            with contextlib.suppress(OSError):
+                if one.is_dir():
+                    one.rmdir()
+                elif str(one) not in needed and one.suffix != DAMAGED:
+                    one.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Hold it no longer; the scene stays."""

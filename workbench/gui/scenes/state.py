@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from workbench.core.scenes import (
@@ -14,6 +15,7 @@ from workbench.core.scenes import (
     Node,
     Placement,
     PointsDoc,
+    ReadGroup,
     SceneDoc,
     SceneRead,
     Viewpoint,
@@ -21,6 +23,7 @@ from workbench.core.scenes import (
 from workbench.core.volumes import Triple
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
+from workbench.gui.scenes.measurelist import as_nodes
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
 
 UNITS = ("m", "cm", "mm", "km", "ft", "unit")
@@ -53,18 +56,15 @@ class State(QObject):
     def document(self) -> SceneDoc:
         """The scene as a project keeps it."""
         scene = self.scene
-        return SceneDoc(
-            tuple(scene.nodes.values()), self.unit, self.origin, scene.view, self.views, scene.clips, scene.measures
-        )
+        return SceneDoc(tuple(scene.nodes.values()), self.unit, self.origin, scene.view, self.views, scene.clips)
 
     def take(self, doc: SceneDoc) -> None:
         """Another scene altogether."""
         scene = self.scene
         self.unit, self.origin, self.views = doc.unit, doc.origin, doc.views
         scene.select({name: np.zeros(1, bool) for name in list(scene.selection)})
-        scene.set_nodes(trees.sound(doc.nodes))
+        scene.set_nodes(trees.sound([*doc.nodes, *as_nodes(doc.measures)]))
         scene.set_clips(doc.clips)
-        scene.set_measures(doc.measures)
         if doc.view is not None:
             scene.look_from(doc.view)
         self.changed.emit()
@@ -99,6 +99,8 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
     """
     origin, told, small = state.origin, [], []
     groups: dict[str, str] = {}
+    declared = {one.id: one for one in read.groups}
+    worlds: dict[str, NDArray[np.float64]] = {}
     found: list[Node] = []
     for one in read.things:
         own = getattr(one.thing, "origin", NOWHERE)
@@ -109,19 +111,31 @@ def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Tr
             )
         elif own == NOWHERE != origin:
             small.append(one.name)
-        if one.parent and one.parent not in groups:
-            group = Node(new_id(), one.parent, source=source)
-            groups[one.parent] = group.id
-            found.append(group)
-        placement = one.placement if own == NOWHERE else _shifted(one.placement, own, origin)
+        for group in _missing(one.parent, declared, groups):
+            groups[group.id] = new_id()
+            worlds[group.id] = worlds.get(group.parent, np.eye(4)) @ matrix_of(group.placement)
+            found.append(Node(groups[group.id], group.name, parent=groups.get(group.parent, ""), source=source,
+                              placement=group.placement, home=group.placement))  # fmt: skip
+        placement, home = one.placement if own == NOWHERE else _shifted(one.placement, own, origin), one.placement
+        if one.parent in declared:
+            back = np.asarray(np.linalg.inv(worlds[one.parent]), np.float64)
+            placement, home = (placement_of(back @ matrix_of(at)) for at in (placement, home))
         found.append(Node(
-            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source,
-            home=one.placement,
+            new_id(), one.name, one.thing, groups.get(one.parent, ""), placement=placement, source=source, home=home,
         ))  # fmt: skip
     if small:
         whose = f"{small[0]} and others have" if len(small) > 1 else f"{small[0]} has"
         told.append(f"{whose} no such large coordinates as the scene: placed as if ({_where(origin)}) were added.")
     return found, origin, told
+
+
+def _missing(name: str, declared: Mapping[str, ReadGroup], made: Mapping[str, str]) -> list[ReadGroup]:
+    """The groups around a thing that are not there yet, outer ones first; one that no file declared stands nowhere."""
+    found: list[ReadGroup] = []
+    while name and name not in made and name not in {one.id for one in found}:
+        found.insert(0, declared.get(name) or ReadGroup(name, name))
+        name = found[0].parent
+    return found
 
 
 def _where(origin: Triple) -> str:

@@ -29,9 +29,13 @@ def part_of(thing: PointsDoc | MeshDoc, keep: Mask, folder: Path) -> PointsDoc |
 
 
 def save(folder: Path, array: NDArray[Any]) -> str:
-    """Write an array under a name of its own."""
+    """Write an array under a name of its own; raises OSError, and leaves nothing of it then."""
     path = folder / f"{uuid.uuid4().hex[:16]}.npy"
-    np.save(path, array, allow_pickle=False)
+    try:
+        np.save(path, array, allow_pickle=False)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return str(path)
 
 

@@ -16,12 +16,12 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from workbench.core.problem import KnownTrouble
-from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, Measure, Node, PointsDoc
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, MeasureDoc, Node, PointsDoc
 from workbench.gui.actions import make_action
 from workbench.gui.savedialog import ask_where
-from workbench.gui.scenes import placing, trees
+from workbench.gui.scenes import measurelist, placing, trees
 from workbench.gui.scenes.boxing import BoxTool
-from workbench.gui.scenes.edits import SwapEdit, new_id
+from workbench.gui.scenes.edits import SwapEdit, TreeEdit, new_id
 from workbench.gui.scenes.gizmo import TransformTool
 from workbench.gui.scenes.measuring import MeasureTool
 from workbench.gui.scenes.planetool import PlaneTool
@@ -209,17 +209,16 @@ class ToolBox(QObject):
 
     # Measuring
 
-    def add_measure(self, one: Measure) -> None:
-        """Another measure."""
-        self._swap_measures((*self.scene.measures, one), "measure")
+    def add_measure(self, one: MeasureDoc) -> None:
+        """Another measure, in the tree; what is chosen stays so, since selecting and moving work on that."""
+        after = measurelist.with_measure(self.scene, one)
+        self.page.document.push(TreeEdit(self.scene, after, text="measure", choose=self.scene.chosen))
         self.told.emit(self.hint())
 
     def remove_measures(self) -> None:
         """None."""
-        self._swap_measures((), "delete measures")
-
-    def _swap_measures(self, after: tuple[Measure, ...], text: str) -> None:
-        self.page.document.push(SwapEdit(self.scene.set_measures, self.scene.measures, after, text=text))
+        after = measurelist.without_measures(self.scene)
+        self.page.document.push(TreeEdit(self.scene, after, text="delete measures"))
 
     # Boxes
 
@@ -413,7 +412,8 @@ class ToolBox(QObject):
             "hide": selected, "keep": selected, "split": selected, "select-none": selected,
             "delete": selected or chosen, "select-value": bool(self.clouds()),
             "unhide": any(one.hidden for one in scene.nodes.values()),
-            "unmeasure": bool(scene.measures), "transform": chosen, "next-view": bool(self.page.state.views),
+            "unmeasure": any(one.kind == "measure" for one in scene.nodes.values()),
+            "transform": chosen, "next-view": bool(self.page.state.views),
             "previous-view": bool(self.page.state.views), "path": len(self.page.state.views) > 1,
             "through": bool(self.cameras()),
         }  # fmt: skip

@@ -20,8 +20,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
-from workbench.core.scenes import Node
+from workbench.core.measures import kind_of, measured
+from workbench.core.scenes import MeasureDoc, Node
 from workbench.gui.icons import icon
+from workbench.gui.scenes.measurelist import places_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.theme import theme, tokens
 
@@ -30,7 +32,7 @@ Role = Qt.ItemDataRole
 ICONS = {
     "group": "mdi6.folder-outline", "points": "mdi6.scatter-plot-outline", "mesh": "mdi6.vector-triangle",
     "volume": "mdi6.cube-scan", "radiance": "mdi6.blur", "cameras": "mdi6.camera-outline",
-    "boxes": "mdi6.cube-outline",
+    "boxes": "mdi6.cube-outline", "measure": "mdi6.ruler",
 }  # fmt: skip
 NAME, EYE, SIZE = range(3)
 FLAG = QItemSelectionModel.SelectionFlag
@@ -63,6 +65,10 @@ def several(many: int) -> str:
     return f"{many / 1e6:.3g} M" if many >= 999_500 else f"{many / 1e3:.3g} k"
 
 
+def _is_angle(node: Node) -> bool:
+    return isinstance(node.thing, MeasureDoc) and kind_of(node.thing.points) == "angle"
+
+
 def _sides(shape: Sequence[int]) -> str:
     return f"{shape[0]}³" if len(set(shape)) == 1 else " × ".join(map(str, shape))
 
@@ -82,6 +88,8 @@ class TreeModel(QAbstractItemModel):
         self._rows: dict[str, int] = {}
         self._ids: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
+        self.unit = ""
+        """Of lengths, for measures."""
         scene.rearranged.connect(self.rebuild)
         scene.changed.connect(self._tell)
         self.rebuild()
@@ -155,7 +163,7 @@ class TreeModel(QAbstractItemModel):
         if role in (Role.DisplayRole, Role.EditRole) and column == NAME:
             return node.name
         if role == Role.DisplayRole and column == SIZE:
-            return size_words(node)
+            return self._size(node)
         if role == Role.DecorationRole:
             return self._picture(node, column)
         if role == Role.ToolTipRole:
@@ -168,9 +176,19 @@ class TreeModel(QAbstractItemModel):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
+    def set_unit(self, unit: str) -> None:
+        """What lengths are told in."""
+        if unit != self.unit:
+            self.unit = unit
+            self._tell({one.id for one in self.scene.nodes.values() if one.kind == "measure"})
+
+    def _size(self, node: Node) -> str:
+        return measured(places_of(self.scene, node).tolist(), self.unit) if node.kind == "measure" else size_words(node)
+
     def _picture(self, node: Node, column: int) -> Any:
         if column == NAME:
-            return icon(ICONS[node.kind], tokens().text if self.scene.is_shown(node.id) else tokens().dim)
+            picture = "mdi6.angle-acute" if node.kind == "measure" and _is_angle(node) else ICONS[node.kind]
+            return icon(picture, tokens().text if self.scene.is_shown(node.id) else tokens().dim)
         if column == EYE:
             return icon("mdi6.eye-outline" if node.shown else "mdi6.eye-off-outline", tokens().dim)
         return None
@@ -179,7 +197,7 @@ class TreeModel(QAbstractItemModel):
         if column == EYE:
             return "Shown: click to hide" if node.shown else "Hidden: click to show"
         words = {"points": "points", "mesh": "faces", "cameras": "photographs", "boxes": "boxes"}
-        size = f": {size_words(node)} {words.get(node.kind, '')}".rstrip(": ")
+        size = f": {self._size(node)} {words.get(node.kind, '')}".rstrip(": ")
         return "\n".join(filter(None, [f"{node.name} ({node.kind}){size}", node.source or node.made]))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -250,7 +268,7 @@ class SceneTree(QTreeView):
         header.setSectionResizeMode(EYE, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(EYE, px(26))
         header.setSectionResizeMode(SIZE, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(SIZE, px(64))
+        header.resizeSection(SIZE, px(72))
         self._folded: set[str] = set()
         self.expanded.connect(lambda at: self._folded.discard(self.rows.name_at(at)))
         self.collapsed.connect(lambda at: self._folded.add(self.rows.name_at(at)))

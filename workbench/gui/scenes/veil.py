@@ -52,7 +52,8 @@ class Veil:
         self._tiles: tiling.Tiles | None = None
         self._begun = False
         self._costs = {COARSE: tiling.Cost(caution=0.75), FINE: tiling.Cost()}
-        self._frames: dict[int, tuple[int, int]] = {}
+        self._frames: dict[int, tuple[Elsewhere, int, int]] = {}
+        """Pictures that lie in the driver's memory; kept here as well, since a number may come again."""
 
     @property
     def begun(self) -> bool:
@@ -144,13 +145,19 @@ class Veil:
         self._device.screen()
         gl.glDisable(g.BLEND)
 
-    def lay_frame(self, target: Target, passed: Passed, made: Elsewhere, opacity: float) -> None:
-        """A picture of a field over the target's, hidden by what lies before it."""
+    def lay_frames(self, target: Target, passed: Passed, frames: Sequence[tuple[Elsewhere, float]]) -> None:
+        """Pictures of fields with their opacities, over the target's in this order, hidden by what lies before."""
+        wanted = {id(made) for made, _ in frames}
+        for number in [one for one in self._frames if one not in wanted]:
+            self._drop_frame(number)
+        for made, opacity in frames:
+            self._lay_frame(target, passed, made, opacity)
+
+    def _lay_frame(self, target: Target, passed: Passed, made: Elsewhere, opacity: float) -> None:
         gl, gaze = self._device.gl, passed.gaze
-        textures = self._frames.get(id(made))
-        if textures is None:
-            self._drop_frames()
-            textures = self._frames[id(made)] = (picture_texture(self._device, made.frame), self._distances(made))
+        if id(made) not in self._frames:
+            self._frames[id(made)] = made, picture_texture(self._device, made.frame), self._distances(made)
+        _, *textures = self._frames[id(made)]
         target.bind(target.flat)
         gl.glDisable(g.DEPTH_TEST)
         gl.glEnable(g.BLEND)
@@ -172,11 +179,10 @@ class Veil:
         self._device.gl.check("a picture's distances were sent")
         return name
 
-    def _drop_frames(self) -> None:
-        for pair in self._frames.values():
-            for name in pair:
-                self._device.gl.deleted("Textures", name)
-        self._frames = {}
+    def _drop_frame(self, number: int) -> None:
+        _, *textures = self._frames.pop(number)
+        for name in textures:
+            self._device.gl.deleted("Textures", name)
 
     def close(self) -> None:
         """Give everything back."""
@@ -184,7 +190,8 @@ class Veil:
             if one is not None:
                 one.close()
         self._coarse = self._fine = None
-        self._drop_frames()
+        for number in list(self._frames):
+            self._drop_frame(number)
 
 
 def straight(frame: QImage) -> QImage:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from workbench.core import events as ev
 from workbench.core.documents import read
@@ -32,9 +32,12 @@ from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Read, Scene
 from workbench.gui.views import reading
 from workbench.gui.views.base import Rows, View
+from workbench.gui.views.classes import ClassSwitches
 from workbench.store.ply import Ply, read_ply
 
 _COLOURS, _NORMALS = ("red", "green", "blue"), ("nx", "ny", "nz")
+CLEAR_EXP = -30.0
+"""A density, as a logarithm, of which nothing is seen."""
 _KNOWN = {"x", "y", "z", "alpha", *_COLOURS, *_NORMALS}
 
 
@@ -47,6 +50,8 @@ class Content:
     caption: str
     columns: Sequence[str]
     rows: Rows
+    classes: Sequence[tuple[str, tuple[int, int, int]]] = ()
+    """Names of what voxels are, and the colours that these have."""
 
 
 class Shared:
@@ -113,8 +118,12 @@ class SceneView(View):
         self.scene_button.move(4, 4)  # the axes stand at the right
         self.scene_button.hide()
         self.recolour()
-        self.set_body(self.canvas)
+        self.set_body(self.make_body())
         self.setFocusProxy(self.canvas)
+
+    def make_body(self) -> QWidget:
+        """The canvas, and what else the view has."""
+        return self.canvas
 
     def recolour(self) -> None:
         """The canvas is black in both themes; the button brings its ground along."""
@@ -238,9 +247,23 @@ class MeshView(SceneView):
 
 
 class RadianceView(SceneView):
-    """A radiance grid, walked through along the lines of sight."""
+    """A radiance grid, walked through along the lines of sight; where its voxels have classes, with a switch for each.
+
+    Classes that hide the others from outside are off at first.
+    """
 
     name = "Radiance grid"
+
+    def make_body(self) -> QWidget:
+        self.classes = ClassSwitches()
+        self.classes.switched.connect(self._again)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(self.classes)
+        return body
 
     def read(self, folder: Path, artifact: ev.Artifact) -> Content:
         path = reading.inside(folder, artifact.path)
@@ -249,8 +272,56 @@ class RadianceView(SceneView):
         size = np.subtract(thing.meta.high, thing.meta.low)
         caption = f"{x} × {y} × {z} · " + " × ".join(f"{one:.3g}" for one in size)
         rows = [[axis, thing.shape[k], thing.meta.low[k], thing.meta.high[k]] for k, axis in enumerate("xyz")]
-        return Content([Node("grid", artifact.title or "grid", thing)], {}, caption,
-                       ("axis", "voxels", "from", "to"), rows)  # fmt: skip
+        arrays: dict[str, NDArray[Any]] = {}
+        classes: list[tuple[str, tuple[int, int, int]]] = []
+        part = artifact.parts.get("labels", "")
+        if part:
+            grid, labels = reading.array(path, ndim=4), reading.array(reading.inside(folder, part), ndim=3)
+            if labels.shape != grid.shape[:3]:
+                raise reading.damaged(path, f"labels of {thing.shape}", str(labels.shape))
+            found = _classes(grid, labels, thing.meta.names)
+            classes = [(name, colour) for _, name, colour in found]
+            off = [value for value, name, _ in found if self.classes.is_off(name)]
+            if off:
+                key = f"{path} without {off}"
+                arrays[key] = _without(grid, labels, off, thing.meta)
+                thing = msgspec.structs.replace(thing, grid=key)
+        return Content([Node("grid", artifact.title or "grid", thing)], arrays, caption,
+                       ("axis", "voxels", "from", "to"), rows, classes)  # fmt: skip
+
+    def draw(self, content: Content) -> None:
+        super().draw(content)
+        self.classes.show_classes(content.classes)
+
+    def clear(self, hint: str) -> None:
+        self.classes.show_classes(())
+        super().clear(hint)
+
+    def _again(self) -> None:
+        """Another class is seen or hidden."""
+        if self._folder is not None and self.artifact is not None:
+            self.show_artifact(self._folder, self.artifact)
+
+
+def _classes(
+    grid: NDArray[Any], labels: NDArray[Any], names: Sequence[str]
+) -> list[tuple[int, str, tuple[int, int, int]]]:  # fmt: skip
+    """The classes of a grid's voxels but 0, which is nothing: their values, names and mean colours."""
+    found = []
+    for value in np.unique(labels).tolist():
+        if value > 0:
+            mean = np.asarray(grid[labels == value][:, :3], np.float32).mean(axis=0)
+            red, green, blue = (int(one) for one in np.rint(255 * np.clip(mean, 0, 1)))
+            name = names[value] if value < len(names) else f"class {value}"
+            found.append((value, name, (red, green, blue)))
+    return found
+
+
+def _without(grid: NDArray[Any], labels: NDArray[Any], off: Sequence[int], meta: RadianceMeta) -> NDArray[Any]:
+    """A grid in which nothing is where voxels have one of these classes."""
+    found = np.array(grid)
+    found[np.isin(labels, off), 3] = CLEAR_EXP if meta.density == "exp" else 0
+    return found
 
 
 class BoxesView(SceneView):

@@ -98,8 +98,9 @@ def named(job: Job, task: Naming, said: Sequence[NDArray[np.uint8]], grids: Sequ
     for guess, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
         title = f"{one.name}: classes"
         job.artifact(
-            "named", RadianceGrid, unhidden(coloured(guess, one), guess), title=title, meta=meta_of(one, title)
-        )
+            "named", RadianceGrid, unhidden(coloured(guess, one), guess), title=title,
+            parts={"labels": np.asarray(guess, np.uint8)}, meta=meta_of(one, title) | {"names": list(names)},
+        )  # fmt: skip
 
 
 def per_class(job: Job, overlaps: Overlaps, names: Sequence[str]) -> None:
