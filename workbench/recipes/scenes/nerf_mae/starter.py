@@ -135,7 +135,7 @@ class Step:
 
     def record(self) -> None:
         """Take down what a step does on the GPU, so that repeating it costs the host one call."""
-        beside = torch.cuda.Stream()
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(WARM_UP_STEPS):
