@@ -1,6 +1,6 @@
 """Rooms that go the whole way: ray-traced photographs, a voxel field, a grid; beside the room's exact grid.
 
-    python -m tests.bench.field_rooms [--seeds 1,2,3] [--images 24] [--size 64] [--steps 600] [--opacity 0.2] [--json]
+    python -m tests.bench.field_rooms [--seeds 1,2,3] [--images 24] [--size 64] [--steps 1200] [--opacity 0.2] [--json]
 
 For each room: PSNR on held-out photographs; the share of voxels found (intersection over union of filled ones, 32
 along a side) over all voxels and over those that a camera has seen, that is that lie before or within a voxel of
@@ -102,10 +102,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--opacity", type=float, default=0.2, help="from which a voxel of the field counts as filled")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of learning")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    learning = Learning(steps=asked.steps, background="random", entropy=0.0)
+    learning = Learning(steps=asked.steps, rays=1024, start_side=24, side=48)
     for one in asked.set:
         name, _, value = one.partition("=")
         if not hasattr(learning, name):
