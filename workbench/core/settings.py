@@ -53,7 +53,7 @@ class Settings(Params):
     )
     segmenter: str = knob(
         "", "Folder of the model that segments cases; the newest one where it is empty or gone", section=REVIEW,
-        label="Model for segmentation",
+        label="Segmentation model",
     )  # fmt: skip
     segmenter_before: str = knob(
         "", "Folder of the model that was used before it; the panel beside the case goes back to it", section=REVIEW,
@@ -66,7 +66,7 @@ class Settings(Params):
     film_copies: float = knob(
         4.0, "Room for small pictures of videos whose key frames lie far apart, made while nothing else is done, so "
         "that each of their frames is seen at once; 0 makes none", low=0.0, high=10_000, unit="GB", section=VIDEOS,
-        label="Preview copies of videos",
+        label="Preview copies",
     )  # fmt: skip
     keys: str = knob(
         "", "Keys of one's own, as 'recipe.run=F5; window.jobs='; an empty one takes the delivered key away",

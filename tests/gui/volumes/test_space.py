@@ -15,14 +15,16 @@ from PySide6.QtCore import QPoint, QPointF, QSize, Qt
 from PySide6.QtTest import QTest
 
 from tests.gui.volumes import phantom
+from workbench.core.scenes import ClipPlane
 from workbench.core.volumes import Geometry, VolumeMeta
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.looks import look_of
 from workbench.gui.volumes import looks
 from workbench.gui.volumes.away import Away
+from workbench.gui.volumes.bodies import HIDDEN
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.scene import Layer
-from workbench.gui.volumes.spaceview import letters
+from workbench.gui.volumes.spaceview import ALL_CUT, letters
 from workbench.gui.volumes.tiling import Cost, Tiles, small
 from workbench.gui.volumes.tones import steps_of, tones_of
 from workbench.gui.volumes.viewer import VolumeViewer
@@ -322,6 +324,24 @@ def test_that_a_cut_leaves_out_what_lies_before_the_slice_and_follows_the_crossh
     assert scene.clips[0].distance == pytest.approx(cut.distance - 6)  # three slices of 2 mm to the back
     viewer.actions_["render-cut"].trigger()
     assert scene.clips == () and not pane.cut.isChecked()
+
+
+def test_that_a_cut_that_leaves_nothing_says_so_with_its_key(oblique):
+    view = oblique.space.view
+    for distance, said in ((-1e4, ALL_CUT.format(key="Shift+X")), (1e4, "")):
+        view.scene.set_clips((ClipPlane((0.0, 0.0, 1.0), distance),))
+        assert view._told() == said
+
+
+def test_that_hiding_labels_hides_their_surfaces_and_says_so(oblique):
+    nodes, bodies = oblique.space.bodies.space.nodes, oblique.space.bodies
+    oblique.actions_["hide"].trigger()
+    assert not any(one.shown for one in nodes.values()) and bodies.hint == HIDDEN
+    oblique.actions_["hide"].trigger()
+    assert all(one.shown for one in nodes.values())
+    for value in bodies.meshes:
+        oblique.editor.labels.show_label(value, False)
+    assert bodies.hint == HIDDEN
 
 
 DRAW = Path(__file__).with_name("gldraw.py")

@@ -296,13 +296,17 @@ class SceneCanvas(PointedView):
         """What else is drawn over the picture, below words and tools."""
 
     def _say(self, painter: QPainter) -> None:
-        making = MAKING if self._image is None and not self._plain else ""
-        words = self.words or (making if self.scene.bounds() is not None else self.hint)
+        words = self._told()
         if words:
             painter.setPen(QColor("#98A2B3"))  # black in both themes, as pictures are
             pad = theme().pixels(16)
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(self.rect().adjusted(pad, pad, -pad, -pad), flags, words)
+
+    def _told(self) -> str:
+        """What is said in the middle of the picture."""
+        making = MAKING if self._image is None and not self._plain else ""
+        return self.words or (making if self.scene.bounds() is not None else self.hint)
 
     # What others ask
 

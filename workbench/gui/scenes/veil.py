@@ -50,7 +50,7 @@ class Veil:
         self._coarse: _Sheet | None = None
         self._fine: _Sheet | None = None
         self._tiles: tiling.Tiles | None = None
-        self._begun = False
+        self._begun = self._small = False
         self._costs = {COARSE: tiling.Cost(caution=0.75), FINE: tiling.Cost()}
         self._frames: dict[int, tuple[Elsewhere, int, int]] = {}
         """Pictures that lie in the driver's memory; kept here as well, since a number may come again."""
@@ -62,7 +62,8 @@ class Veil:
 
     def reset(self) -> None:
         """A new picture."""
-        self._begun, self._tiles = False, None
+        self._begun = self._small = False
+        self._tiles = None
 
     def doubt(self) -> None:
         """Something else is drawn from now on, which may cost more."""
@@ -78,11 +79,12 @@ class Veil:
             self._coarse = _Sheet(self._device, size.width(), size.height())
         self._coarse.bind()
         self._draw(target, passed, items, COARSE, QRect(0, 0, size.width(), size.height()))
+        self._small = True
 
     def advance(self, target: Target, passed: Passed, items: Sequence[RaysItem], until_s: float) -> bool:
         """Draw parts of the fine picture, at least one; whether all of it is drawn."""
         if not self._begun:
-            self._begin(target)
+            self._begin(target, passed, items)
         if self._tiles is None or self._fine is None:
             return True
         self._fine.bind()
@@ -95,8 +97,10 @@ class Veil:
             self._tiles = None
         return self._tiles is None
 
-    def _begin(self, target: Target) -> None:
+    def _begin(self, target: Target, passed: Passed, items: Sequence[RaysItem]) -> None:
         """The fine picture starts as the coarse one, enlarged."""
+        if not self._small:  # nothing was ready when the picture was begun: the coarse one is still of an earlier scene
+            self.coarse(target, passed, items)
         if self._fine is None or (self._fine.width, self._fine.height) != (target.width, target.height):
             if self._fine is not None:
                 self._fine.close()

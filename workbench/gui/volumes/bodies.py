@@ -33,6 +33,7 @@ CLEAR = 0.35
 """Opacity of the largest surface, where others may lie inside it."""
 NO_VOLUME = "There is no volume to draw here, only labels. Their surfaces can be shown."
 NO_SURFACES = "Nothing of the shown labels is in the volume yet. Paint, and its surface appears here."
+HIDDEN = "All that is painted is hidden."
 MAKING = "Making surfaces …"
 VOLUME = "volume"
 _serial = itertools.count(1)
@@ -94,7 +95,7 @@ class Bodies(QObject):
         if self.volume:
             return NO_VOLUME
         waits = self._making or (self.case.labels is not None and (self._stale or self.case.labels is not self._made))
-        return MAKING if waits else NO_SURFACES
+        return MAKING if waits else HIDDEN if self.meshes else NO_SURFACES
 
     def show(self, *, volume: bool, surfaces: bool) -> None:
         """Draw the volume, the labels' surfaces, or both."""
@@ -204,7 +205,8 @@ class Bodies(QObject):
             changed = [one for one in nodes if one != known[one.id]]
             if changed:
                 self.space.put(changed)
-        shown = "volume" if self.volume and self._thing else "surfaces" if self.surfaces and self.meshes else ""
+        surfaces = any(one.shown for one in nodes if one.id != VOLUME)
+        shown = "volume" if self.volume and self._thing else "surfaces" if surfaces else ""
         extent = ((self.case.geometry, self.case.shape), shown)
         if shown and extent != self._extent:
             other, self._extent = extent[0] != self._extent[0], extent
@@ -222,7 +224,8 @@ class Bodies(QObject):
         labels = self._made
         if labels is None:
             return found
-        shown = [one for one in self.meshes if one in labels.values and one not in labels.hidden]
+        visible = self.case.style.visible
+        shown = [one for one in self.meshes if visible and one in labels.values and one not in labels.hidden]
         outer = max(shown, key=self._size, default=0) if len(shown) > 1 and not self.volume else 0
         for value, mesh in self.meshes.items():
             colour = labels.colour(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPen, QPolygo
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.scenes import ClipPlane, Viewpoint
+from workbench.gui.actions import key_words, keymap
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
@@ -24,6 +26,7 @@ from workbench.gui.volumes.bodies import Bodies
 from workbench.report.planes import Name, letters_of
 
 VIEW_DEG = 30.0
+ALL_CUT = "All that is shown here lies before the cut. Move the crosshair, or see it whole again with {key}."
 FRONT = "front"
 """With the head up: the patient's left is at the right, as in the coronal plane."""
 
@@ -132,9 +135,18 @@ class SpaceView(SceneCanvas):
                 painter.setPen(QPen(colour, 1))
                 painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y, _ in at]))
 
-    def _say(self, painter: QPainter) -> None:
+    def _told(self) -> str:
         self.hint = self.bodies.hint
-        super()._say(painter)
+        return super()._told() or (self._all_cut() if self.scene.clips else "")
+
+    def _all_cut(self) -> str:
+        """Says so where a cut leaves nothing of what is shown."""
+        bounds = self.scene.bounds()
+        if bounds is None:
+            return ""
+        corners = np.array(list(itertools.product(*zip(*bounds, strict=True))))
+        gone = any((corners @ one.normal > one.distance).all() for one in self.scene.clips)
+        return ALL_CUT.format(key=key_words(keymap().key("view.volume.render-cut"))) if gone else ""
 
     # Qt
 
