@@ -29,12 +29,16 @@ class Beside(QObject):
         self._page, self._row, self._least_px, self._places = page, row, least_px, places
         self._good_px = good_px
         self._panels: list[QWidget] = []
+        self._own: dict[QWidget, int] = {}
+        """The widths of panels that have one width."""
         page.installEventFilter(self)
 
     def add(self, panel: QWidget) -> None:
         """A panel at the right of those that are there already."""
         self._row.addWidget(panel)
         self._panels.append(panel)
+        if panel.minimumWidth() == panel.maximumWidth():
+            self._own[panel] = panel.minimumWidth()
         panel.installEventFilter(self)
 
     def fit(self) -> None:
@@ -55,6 +59,11 @@ class Beside(QObject):
             len(shown) * theme().pixels(PANEL_PX) > high if above else room - sum(map(self._wide, shown)) < least
         ):
             shown.pop(0).hide()
+        # One above the other they end at one edge.
+        widest = max((self._own.get(one, 0) for one in shown), default=0) if above else 0
+        for one in shown:
+            if one in self._own:
+                one.setFixedWidth(max(widest, self._own[one]))
         if len(shown) < many:
             self.crowded_out.emit()
 
@@ -78,4 +87,4 @@ class Beside(QObject):
         return False
 
     def _wide(self, panel: QWidget) -> int:
-        return max(panel.minimumWidth(), panel.minimumSizeHint().width()) + self._row.spacing()
+        return max(self._own.get(panel, panel.minimumWidth()), panel.minimumSizeHint().width()) + self._row.spacing()

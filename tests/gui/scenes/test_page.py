@@ -23,6 +23,8 @@ from workbench.core.scenes import (
     MeasureDoc,
     Node,
     PosedImage,
+    RadianceDoc,
+    RadianceMeta,
     ReadGroup,
     ReadThing,
     SceneRead,
@@ -30,12 +32,13 @@ from workbench.core.scenes import (
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes import keeping as keeping_module
 from workbench.gui.scenes import measurelist, placing, projects
+from workbench.gui.scenes.colourbar import end_words
 from workbench.gui.scenes.exporting import groups_of, written_place
 from workbench.gui.scenes.looks import look_of
 from workbench.gui.scenes.scene import placement_of
 from workbench.gui.scenes.sessions import Session
 from workbench.gui.scenes.state import nodes_of
-from workbench.gui.scenes.tree import SIZE
+from workbench.gui.scenes.tree import SIZE, size_words
 from workbench.gui.scenes.valuedialog import ValueDialog
 from workbench.gui.sidepanel import SidePanel
 
@@ -122,6 +125,31 @@ def test_that_the_tree_shows_names_counts_and_eyes_and_edits_with_undo(filled, q
     for _ in range(3):
         page.document.undo()
     assert page.scene.nodes["p"].name == "scan" and page.scene.nodes["b"].parent == "" and page.scene.is_shown("m")
+
+
+def test_that_a_field_without_a_grid_has_no_size_in_the_tree_and_a_measure_is_read_whole(filled, tmp_path):
+    page, tree = filled, filled.tree
+    assert size_words(Node("f", "field", RadianceDoc("", (0, 0, 0), RadianceMeta(), "/runs/f"))) == ""
+    page.trees.add([Node("d", "long", MeasureDoc(((0, 0, 0), (12345.6, 0, 0))))], "measure")
+    at = tree.rows.index_of("d", SIZE)
+    words = tree.fontMetrics().horizontalAdvance(tree.rows.data(at))
+    assert words < tree.sizeHintForColumn(SIZE) <= tree.columnWidth(SIZE)
+
+
+def test_that_numbers_that_the_program_chooses_are_not_told_as_0(filled):
+    page = filled
+    page.properties.show()
+    page.scene.choose(["p"])
+    page.properties._set_look("colour_by", "height")
+    field = page.properties.look.fields
+    assert field["low"].text() == field["high"].text() == "automatic"
+    page.properties._set_look("high", 3.0)
+    assert [field[one].text() for one in ("low", "high")] == ["0", "3"]
+    page.document.undo()
+    field["high"].lineEdit().setText("2.5")
+    field["high"].interpretText()
+    assert page.scene.nodes["p"].look["high"] == 2.5 and field["low"].text() == "0"
+    assert [end_words(one) for one in (-1.7345, 38642.0, 3e8)] == ["−1.734", "38\u202f642", "3e+08"]
 
 
 def test_that_choosing_in_the_tree_and_in_the_scene_is_one(filled):
@@ -692,6 +720,7 @@ def test_that_panels_leave_the_canvas_room_are_never_cut_off_and_the_one_shown_l
     one, other = (each.mapTo(page, each.rect().topLeft()) for each in (page.cutting, page.properties))
     assert page.cutting.isVisible() and page.properties.isVisible()
     assert (one.x() == other.x()) is (wide < 1900) and (one.y() == other.y()) is (wide > 1900)
+    assert wide > 1900 or page.cutting.width() == page.properties.width()
     for panel in (page.cutting, page.properties):
         assert panel.mapTo(page, panel.rect().bottomRight()).x() < page.width()
         assert panel.mapTo(page, panel.rect().bottomRight()).y() < page.height() and panel.height() > 200

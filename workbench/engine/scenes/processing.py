@@ -119,7 +119,8 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
         say(0.9, "joining the rest")
         notes += _with_rest(outcome, params, wish, seen)
     if wish.sample and seen < of:
-        notes.insert(0, f"A preview on {seen:,} of {of:,} points: what depends on how close they lie differs on all")
+        told = f"{seen:,} of {of:,}".replace(",", "\u202f")
+        notes.insert(0, f"A preview on {told} points: what depends on how close they lie differs on all")
     say(0.95, "writing")
     folder.mkdir(parents=True, exist_ok=True)
     world = placed(wish.on.world)

@@ -49,8 +49,14 @@ class ColourBar(QWidget):
         for value, side in ((low, "Left"), ((low + top) / 2, "HCenter"), (top, "Right")):
             # What is less than a thousandth of the span is nothing beside it.
             told = 0.0 if abs(value) < abs(top - low) * 1e-3 else value
-            painter.drawText(where, int(getattr(Qt.AlignmentFlag, f"Align{side}")), f"{told:.4g}")
+            painter.drawText(where, int(getattr(Qt.AlignmentFlag, f"Align{side}")), end_words(told))
         painter.end()
+
+
+def end_words(value: float) -> str:
+    """'−1.73', '38\u202f642', '2.5e+08': a value at an end of the bar."""
+    plain = 1000 <= round(abs(value)) < 10_000_000
+    return (f"{value:,.0f}" if plain else f"{value:.4g}").replace(",", "\u202f").replace("-", "−")
 
 
 class ClassList(QWidget):

@@ -30,6 +30,7 @@ from workbench.gui.sidepanel import chooser, indent, words
 from workbench.gui.theme import theme
 
 SHARE_STEPS = 100
+AUTOMATIC = "automatic"
 
 
 class LookForm(QWidget):
@@ -66,6 +67,9 @@ class LookForm(QWidget):
             self.fields[row.field].setVisible(shown)
             self._labels[row.field].setVisible(shown)
             self._fill[row.field](getattr(look, row.field))
+            field = self.fields[row.field]
+            if row.fits and isinstance(field, NumberBox):
+                field.leave_open(row.field == "size" or look.low == look.high == 0)
         self._show_colours(node, look)
 
     def _make(self, kind: tuple[Any, ...], node: Node | None) -> None:
@@ -210,8 +214,16 @@ class NumberBox(QDoubleSpinBox):
         )
         indent(self)
 
+    _open = False
+
+    def leave_open(self, is_open: bool) -> None:
+        """Say of a 0 that the program chooses, where it does."""
+        if is_open != self._open:
+            self._open = is_open
+            self.setSuffix(self.suffix())  # writes the text anew
+
     def textFromValue(self, value: float) -> str:
-        return f"{value:.6g}"
+        return AUTOMATIC if self._open and value == 0 else f"{value:.6g}"
 
     def valueFromText(self, text: str) -> float:
         try:

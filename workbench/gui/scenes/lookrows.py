@@ -29,6 +29,8 @@ class LookRow:
     high: float = 1e9
     step: float = 1.0
     suffix: str = ""
+    fits: bool = False
+    """Whether 0 leaves the number to the program, of From and To where both are 0."""
     when: Callable[[Any, Node], bool] = _always
     tip: str = ""
 
@@ -82,9 +84,9 @@ def _field(look: Any, node: Node) -> bool:
 _MAP = (
     LookRow("colour_map", "Colours", "choice", _maps, when=mapped),
     LookRow("reversed", "Reversed", "switch", when=mapped),
-    LookRow("low", "From", "number", low=-1e9, step=0.1, when=mapped,
+    LookRow("low", "From", "number", low=-1e9, step=0.1, fits=True, when=mapped,
             tip="Value of the map's low end; From and To both 0: what the values have"),
-    LookRow("high", "To", "number", low=-1e9, step=0.1, when=mapped, tip="Value of the map's high end"),
+    LookRow("high", "To", "number", low=-1e9, step=0.1, fits=True, when=mapped, tip="Value of the map's high end"),
 )  # fmt: skip
 _OPACITY = LookRow("opacity", "Opacity", "share")
 ROWS: Mapping[str, tuple[LookRow, ...]] = {
@@ -138,7 +140,8 @@ ROWS: Mapping[str, tuple[LookRow, ...]] = {
     "cameras": (
         LookRow("colour_by", "Colour by", "choice", _plainly(("held-out", "held out"), ("plain", "one colour"))),
         LookRow("colour", "Colour", "colour", when=_plain),
-        LookRow("size", "Frustum", "number", low=0.0, high=1e6, step=0.1, tip="Length of a frustum; 0 fits it"),
+        LookRow("size", "Frustum", "number", low=0.0, high=1e6, step=0.1, fits=True,
+                tip="Length of a frustum; 0 fits it"),
         LookRow("pictures", "Photographs", "switch"),
         LookRow("box", "Box", "switch"),
         _OPACITY,

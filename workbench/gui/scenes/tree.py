@@ -70,6 +70,8 @@ def _is_angle(node: Node) -> bool:
 
 
 def _sides(shape: Sequence[int]) -> str:
+    if 0 in shape:  # a field that is learned has no grid yet
+        return ""
     return f"{shape[0]}³" if len(set(shape)) == 1 else " × ".join(map(str, shape))
 
 
@@ -267,8 +269,9 @@ class SceneTree(QTreeView):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(EYE, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(EYE, px(26))
-        header.setSectionResizeMode(SIZE, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(SIZE, px(72))
+        # A measure or a grid of three sides is longer than a count; only rows that are seen are looked at.
+        header.setSectionResizeMode(SIZE, QHeaderView.ResizeMode.ResizeToContents)
+        header.setResizeContentsPrecision(0)
         self._folded: set[str] = set()
         self.expanded.connect(lambda at: self._folded.discard(self.rows.name_at(at)))
         self.collapsed.connect(lambda at: self._folded.add(self.rows.name_at(at)))
