@@ -290,6 +290,8 @@ def _posed(path: Path, shelf: Shelf, most: int) -> Found:
 
     found = read_photographs(path)
     name = path.stem if path.is_file() else path.name
+    if name.startswith("transforms") and path.is_file():  # every such file is called so; its folder says what it is of
+        name = path.resolve().parent.name or name
     things = [ReadThing(name, found.cameras)]
     if found.points is not None and len(found.points.positions):
         known = [Known("colour", "colour", np.uint8), Known("reprojection error", "scalar", np.float32, unit="px"),
