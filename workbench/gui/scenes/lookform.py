@@ -69,7 +69,8 @@ class LookForm(QWidget):
             self._fill[row.field](getattr(look, row.field))
             field = self.fields[row.field]
             if row.fits and isinstance(field, NumberBox):
-                field.leave_open(row.field == "size" or look.low == look.high == 0)
+                whole = isinstance(look, looks.PointsLook | looks.MeshLook) and look.low == look.high == 0
+                field.leave_open(row.field == "size" or whole)
         self._show_colours(node, look)
 
     def _make(self, kind: tuple[Any, ...], node: Node | None) -> None:
