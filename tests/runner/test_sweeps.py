@@ -217,6 +217,19 @@ def test_that_an_interrupted_sweep_tries_what_an_uninterrupted_one_does(home, sa
     assert [trial.params for trial in rest.trials] == [trial.params for trial in whole.trials]
 
 
+def test_that_a_run_that_no_worker_heard_of_is_queued_when_the_sweep_is_taken_up(home):
+    class Killed(ScriptedRunner):
+        def submit(self, config, *, first=False):
+            raise KnownTrouble(self.prepare(config).id, expected="", received="", fix="")
+
+    folder = sw.create(home, declared({"luck": "0..1"}, sampler="random", runs=2, seed=1))
+    with pytest.raises(KnownTrouble) as killed:
+        drive(Killed(home, gains), recipe("wager"), folder, lambda _: None)
+    whole = drive(ScriptedRunner(home, gains), recipe("wager"), folder, lambda _: None)
+    assert [trial.state for trial in whole.trials] == ["finished", "finished"]
+    assert whole.trials[0].run == killed.value.what
+
+
 def test_that_other_seeds_try_other_values(home):
     first, second = (declared({"luck": "0..1"}, sampler="random", runs=3, seed=seed) for seed in (1, 2))
     tried = [[trial.params for trial in driven_to_its_end(home, one)[1].trials] for one in (first, second)]

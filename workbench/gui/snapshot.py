@@ -50,6 +50,9 @@ class NoRunner:
     def submit(self, config: RunConfig, *, first: bool = False) -> RunFolder:
         raise KnownTrouble("A picture starts no runs.")
 
+    def enqueue(self, folder: RunFolder, *, first: bool = False) -> Future[None]:
+        raise KnownTrouble("A picture starts no runs.")
+
     def cancel(self, run: str, *, keep: bool = False) -> Future[None]:
         return Future()
 

@@ -37,6 +37,9 @@ class Runner(Protocol):
     def submit(self, config: RunConfig, *, first: bool = False) -> RunFolder:
         """Prepare a run and queue it (`first`: before the others)."""
 
+    def enqueue(self, folder: RunFolder, *, first: bool = False) -> Future[None]:
+        """Queue a prepared run; the Future tells that the worker has it. One that waits or runs already stays."""
+
     def cancel(self, run: str, *, keep: bool = False) -> Future[None]:
         """End a run; with `keep` it stops early and keeps its model."""
 

@@ -237,6 +237,8 @@ class _Driver:
             elif stopped and state.phase == "cancelled":
                 self._submit(number)
             else:
+                if state.phase == "new":  # whoever began it was killed before the worker heard of it
+                    self._runner.enqueue(folder)
                 self._study.mark(number, "run", row.id)
                 self._follow(number, folder)
 
