@@ -59,7 +59,12 @@ def groups(objective: Objective, params: Training) -> list[dict[str, Any]]:
     if own := getattr(objective, "parameter_groups", None):
         chosen: list[dict[str, Any]] = own()
         return chosen
-    learning = [one for one in objective.model.parameters() if one.requires_grad]
+    return decaying(objective.model, params)
+
+
+def decaying(model: nn.Module, params: Training) -> list[dict[str, Any]]:
+    """What of a model learns, as a group that decays and one (norms, biases) that does not."""
+    learning = [one for one in model.parameters() if one.requires_grad]
     common = {"lr": params.learning_rate}
     return [
         {"params": [one for one in learning if one.ndim > 1], "weight_decay": params.weight_decay, **common},

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from workbench.core.scenes import Box, BoxesDoc, Column, MeshDoc, Node, PointsDoc
+from workbench.gui.scenes import gaze as gz
+
+WITHIN_MS = 10_000
 
 
 def cloud(folder: Path, count: int = 1000, *, origin: tuple[float, float, float] = (0, 0, 0)) -> PointsDoc:
@@ -68,3 +71,22 @@ def nodes(folder: Path) -> list[Node]:
         Node("m", "crate", mesh(folder / "mesh"), "g", placement=moved),
         Node("b", "boxes", boxes()),
     ]
+
+
+def settled(qtbot, page):
+    qtbot.waitUntil(lambda: not page.cropping.busy, timeout=WITHIN_MS)
+
+
+def select(qtbot, page, mask, name="p"):
+    page.cropping._selected("select", {name: mask}, "replace")
+    assert np.array_equal(page.scene.selection[name], mask)
+
+
+def positions(page, name="p"):
+    return np.load(page.scene.nodes[name].thing.positions)
+
+
+def look(page, name):
+    """See the scene from somewhere at once: the canvas would go there in steps."""
+    canvas = page.canvas
+    page.scene.look_from(gz.fixed(page.scene.view, name, page.scene.bounds(), canvas.width() / canvas.height()))

@@ -61,10 +61,10 @@ def test_that_a_project_comes_back_as_it_was_with_arrays_that_no_source_holds(ke
 
 
 def test_that_a_source_is_found_again_where_its_project_was_moved_together_with_it(tmp_path):
-    (tmp_path / "work" / "scans").mkdir(parents=True)
-    (tmp_path / "work" / "scans" / "hill.ply").touch()
-    project = str(tmp_path / "work" / "site.scene")
-    assert moved_with("/old/place/work/scans/hill.ply", project) == str(tmp_path / "work" / "scans" / "hill.ply")
+    (tmp_path / "site" / "scans").mkdir(parents=True)
+    (tmp_path / "site" / "scans" / "hill.ply").touch()
+    project = str(tmp_path / "site" / "all.scene")
+    assert moved_with("/old/place/site/scans/hill.ply", project) == str(tmp_path / "site" / "scans" / "hill.ply")
     assert moved_with("/old/place/other.ply", project) == moved_with("/old/scans/hill.ply", "") == ""
 
 

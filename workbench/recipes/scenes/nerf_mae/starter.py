@@ -26,15 +26,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from workbench.core.scenes import RadianceMeta
 from workbench.engine import rng
 from workbench.engine.batches import schedule
 from workbench.engine.devices import Place, choose, cores
+from workbench.engine.objective import decaying
 from workbench.engine.scenes.swin3d import voxel_mask
 
 from .data import SEEN_ALPHA, Grid, Stream, room
 from .going_on import FILE, NAME, shape_of
 from .networks import MaskedAutoencoder, restoring_errors
-from .pretraining import AVERAGES, mask_of
+from .pretraining import AVERAGES, mask_of, mean_grid
 from .recipe import DESK, NerfMae
 
 logger = logging.getLogger(__name__)
@@ -85,11 +87,10 @@ class Step:
         self.mirrored = torch.zeros(batch, 2, dtype=torch.bool, device=device)
         self.turned = torch.zeros(batch, dtype=torch.bool, device=device)
         self.hidden = torch.zeros(tokens, tokens, tokens, dtype=torch.bool, device=device)
-        self.errors = torch.zeros(2, device=device)
+        self.valid = torch.ones(batch, *self.grids.shape[2:], dtype=torch.bool, device=device)
         self.rate = torch.zeros((), device=device)
-        cuda = self.place.is_cuda
         self.optimizer = torch.optim.AdamW(
-            _groups(self.model, self.params.weight_decay), lr=self.rate if cuda else 0.0, capturable=cuda
+            [one | {"lr": self.rate} for one in decaying(self.model, self.params)], capturable=self.place.is_cuda
         )
         self.again: Callable[[], None] | None = None
 
@@ -104,28 +105,19 @@ class Step:
 
     def __call__(self, step: int, seed: int, rate: float) -> None:
         self.draw(step, seed)
-        if self.place.is_cuda:
-            self.rate.fill_(rate)
-        for group in self.optimizer.param_groups:
-            if not isinstance(group["lr"], Tensor):
-                group["lr"] = rate
+        self.rate.fill_(rate)
         (self.again or self.learn)()
 
     def learn(self) -> None:
         """Forward, backward, clipping, AdamW."""
         grid = varied(self.grids[self.which].float(), self.mirrored, self.turned)
         with self._format():
-            said = self.model(grid, self.hidden)
-        said = said.float()
-        there = (grid[:, 3] > SEEN_ALPHA) if self.model.weighted else torch.ones_like(grid[:, 3], dtype=torch.bool)
-        covered = voxel_mask(self.hidden, self.params.patch)[None].expand_as(there)
-        colour, opacity = restoring_errors(said[:, :3], said[:, 3].sigmoid(), grid, there, covered)
+            colour, opacity = self.model.losses(grid, self.hidden, self.valid)
         (colour + opacity).backward()  # type: ignore[no-untyped-call]
         if self.params.clip > 0:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.params.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
-        self.errors.copy_(torch.stack([colour, opacity]).detach())
 
     def _format(self) -> contextlib.AbstractContextManager[object]:
         if self.place.dtype_name == "fp32":
@@ -154,12 +146,6 @@ class Step:
                 one.zero_()
 
 
-def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
-    flat = [one for one in model.parameters() if one.ndim < 2]
-    return [{"params": [one for one in model.parameters() if one.ndim >= 2], "weight_decay": decay},
-            {"params": flat, "weight_decay": 0.0}]  # fmt: skip
-
-
 @torch.no_grad()
 def held_out_errors(model: MaskedAutoencoder, grids: Tensor, params: NerfMae, place: Place) -> tuple[float, float]:
     """Errors of colour and opacity on grids that were never learned from, always with the same masks."""
@@ -177,10 +163,8 @@ def held_out_errors(model: MaskedAutoencoder, grids: Tensor, params: NerfMae, pl
 
 def unseeing_errors(grids: Tensor, held_out: Tensor, params: NerfMae) -> tuple[float, float]:
     """The same errors of who says the mean grid everywhere."""
-    known = grids[:AVERAGES].float().cpu()
-    there = known[:, 3:] > SEEN_ALPHA
-    colour_of = (known[:, :3] * there).sum(0) / there.sum(0).clamp(min=1)
-    mean, sums = torch.cat([colour_of, known[:, 3:].mean(0)])[None], np.zeros(2)
+    known = [Grid("", one.permute(1, 2, 3, 0).float().numpy(), RadianceMeta()) for one in grids[:AVERAGES].cpu()]
+    mean, sums = mean_grid(known, params.side)[None], np.zeros(2)
     for at in range(len(held_out)):
         grid = held_out[at : at + 1].float().cpu()
         covered = voxel_mask(mask_of(params, 2024 + at), params.patch)[None]
