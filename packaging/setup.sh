@@ -80,7 +80,9 @@ has_nvidia() { [ -e /proc/driver/nvidia/version ] || command -v nvidia-smi >/dev
 pip_install() { # quietly; what pip has to say is shown only when it fails
   local log
   log="$(mktemp)"
-  if "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$CONSTRAINTS" "$@" >"$log" 2>&1; then
+  # Without PEP 517 an older setuptools fetches what a source package needs to be built, but not what that needs itself.
+  if "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint "$CONSTRAINTS" "$@" \
+    >"$log" 2>&1; then
     rm -f "$log"
     return 0
   fi
