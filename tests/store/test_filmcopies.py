@@ -34,8 +34,8 @@ def make(copy: FilmCopy, part: int, *, but: int = -1) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> FilmCopy:
-    """250 frames behind one key frame, 150 behind another, and 20 that are all near theirs."""
-    found = FilmCopy(tmp_path / "copies", index_of(420, (0, 250, 400)), facts_of())
+    """250 frames behind one key frame, 150 behind another, and 10 that are all near theirs."""
+    found = FilmCopy(tmp_path / "copies", index_of(390, (0, 250, 380)), facts_of())
     found.look()
     return found
 
@@ -43,12 +43,12 @@ def copy(tmp_path: Path) -> FilmCopy:
 def test_that_just_the_frames_far_behind_their_key_frame_are_in_parts(copy: FilmCopy) -> None:
     inside = [frame for part in copy.parts for frame in range(part.first, part.last + 1)]
     near = -(-filmcopies.FAR_PIXELS // (WIDE * HIGH))
-    assert inside == [*range(near + 1, 250), *range(250 + near + 1, 400)]
+    assert inside == [*range(near + 1, 250), *range(250 + near + 1, 380)]
     assert max(part.last - part.first + 1 for part in copy.parts) <= filmcopies.PART_FRAMES
-    assert [copy.part_of(frame) for frame in (0, near, near + 1, 249, 250, 399, 419)] == [-1, -1, 0, 3, -1, 5, -1]
+    assert [copy.part_of(frame) for frame in (0, near, near + 1, 249, 250, 379, 389)] == [-1, -1, 0, 3, -1, 5, -1]
     # A film of small pictures is decoded as fast without, one of key frames alone has nothing far.
-    assert not far_parts(index_of(420, (0, 250, 400)), facts_of(320, 180))
-    assert not far_parts(index_of(420, tuple(range(420))), facts_of())
+    assert not far_parts(index_of(390, (0, 250, 380)), facts_of(320, 180))
+    assert not far_parts(index_of(390, tuple(range(390))), facts_of())
     assert far_parts(index_of(60, ()), facts_of()) == (Part(near + 1, 59),)
 
 
@@ -59,9 +59,9 @@ def test_that_a_copy_is_gone_on_with_and_belongs_to_one_film_only(copy: FilmCopy
     assert copy.picture(300) == b"picture 12007" and copy.picture(200) is None and copy.picture(10) is None
     again = FilmCopy(copy.folder, copy.index, facts_of())
     again.look()
-    assert (again.made, again.size_bytes) == (2, copy.size_bytes) and again.covers(300) and not again.covers(399)
-    assert [again.missing(frame) for frame in (0, 260, 399)] == [1, 5, 5]
-    other = FilmCopy(copy.folder, index_of(420, (0, 250, 400), "d2"), facts_of())
+    assert (again.made, again.size_bytes) == (2, copy.size_bytes) and again.covers(300) and not again.covers(379)
+    assert [again.missing(frame) for frame in (0, 260, 379)] == [1, 5, 5]
+    other = FilmCopy(copy.folder, index_of(390, (0, 250, 380), "d2"), facts_of())
     other.look()
     assert other.made == 0 and other.picture(300) is None
 
@@ -84,7 +84,7 @@ def test_that_a_damaged_part_is_made_anew_and_a_frame_it_lacks_is_none(copy: Fil
 
 def test_that_pictures_become_smaller_where_their_room_is_small_and_end_with_it(copy: FilmCopy) -> None:
     assert copy.side(1e9) == filmcopies.SIDES[0]
-    assert copy.side(2.2e6) == filmcopies.SIDES[2] and copy.side(1.0) == filmcopies.SIDES[-1] and copy.side(0.0) == 0
+    assert copy.side(2.6e6) == filmcopies.SIDES[2] and copy.side(1.0) == filmcopies.SIDES[-1] and copy.side(0.0) == 0
     copy.keep(0, 64 * 200_000, side=640, pictures=64)  # a film full of noise
     assert copy.side(30e6) < filmcopies.SIDES[0]
     assert most_bytes(10**9, 4e9) == 2e9 and most_bytes(10, 4e9) == filmcopies.LEAST_BYTES
@@ -92,10 +92,10 @@ def test_that_pictures_become_smaller_where_their_room_is_small_and_end_with_it(
 
 
 def test_that_what_was_not_used_for_longest_goes_for_another_film(copy: FilmCopy) -> None:
-    names = ["old-1-0.zip", "new-1-0.zip", "d1-1-0.zip", "growing-7-old-1-64.zip"]
+    names = ["old-2-0.zip", "new-2-0.zip", "d1-2-0.zip", "growing-7-old-2-64.zip"]
     for age, name in ((9, names[0]), (1, names[1]), (99, names[2]), (5, names[3])):
         (copy.folder / name).write_bytes(b"x" * 100)
         os.utime(copy.folder / name, (1e9 - age, 1e9 - age))
     assert make_room(copy.folder, 200, but="d1") == 200
-    assert sorted(one.name for one in copy.folder.iterdir()) == ["d1-1-0.zip", "new-1-0.zip"]
+    assert sorted(one.name for one in copy.folder.iterdir()) == ["d1-2-0.zip", "new-2-0.zip"]
     assert make_room(copy.folder / "none", 0, but="d1") == 0

@@ -21,10 +21,10 @@ from workbench.core.video import FrameIndex, VideoFacts
 
 FOLDER = "film-copies"
 """Below the home's cache."""
-VERSION = 1
+VERSION = 2
 """Of the parts' form and of what is in which of them: files of another version are not looked at, and go with time."""
-FAR_PIXELS = 100_000_000
-"""So many pixels behind its key frame a frame is far: 48 frames at 1920 × 1080, 108 at 1280 × 720."""
+FAR_PIXELS = 20_000_000
+"""So many pixels behind its key frame a frame is far: 10 frames at 1920 × 1080, 22 at 1280 × 720."""
 PART_FRAMES = 64
 """At most; the frames behind one key frame are divided evenly."""
 SIDES = (640, 480, 320, 240)

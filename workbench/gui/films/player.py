@@ -20,7 +20,7 @@ SHUTTLE = (1.0, 2.0, 4.0, 8.0)
 """What L and J go through when they are pressed again."""
 WAITS_MS = 2
 """How long to wait for a frame that is not there yet."""
-AT_HAND = 24
+AT_HAND = 10
 """A frame no farther than this from the one on screen is decoded as soon as its stand-in would be there."""
 QUICK_S, RESTS_MS = 0.1, 80
 """Of wishes that come faster, as while somebody drags, one that stays so long is decoded, if all have stand-ins."""
