@@ -27,8 +27,8 @@ if ($Have.Trim() -ne (Get-Fingerprint)) {
         if (-not (Test-Path $Python)) { Stop-With "There is no Python 3.11." "Install Python 3.11 from python.org, then run this again." }
     }
     Write-Host "Installing packages, versions locked by packaging\constraints.txt ..."
-    & $Python -m pip install --quiet --disable-pip-version-check --constraint $Constraints torch
-    & $Python -m pip install --quiet --disable-pip-version-check --constraint $Constraints --editable $Root
+    & $Python -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint $Constraints torch
+    & $Python -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint $Constraints --editable $Root
     if ($LASTEXITCODE -ne 0) { Stop-With "The packages could not be installed." "Check the network and the free disk space, then run this again." }
     Set-Content -Path $Stamp -Value (Get-Fingerprint)
 }

@@ -79,6 +79,7 @@ def test_that_the_parts_of_a_picture_cover_each_pixel_once_whatever_they_cost(co
         seen[part.y() : part.y() + part.height(), part.x() : part.x() + part.width()] += 1
         cost.took(part.width() * part.height(), costs[at % len(costs)] * part.width() * part.height())
         at += 1
+        assert tiles.drawn == pytest.approx(seen.mean())
     assert (seen == 1).all()
 
 

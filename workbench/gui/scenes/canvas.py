@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -30,8 +31,12 @@ from workbench.gui.theme import theme
 from workbench.gui.volumes.away import Away
 
 REST_MS = 140
+DIM = "#98A2B3"
+"""For words: pictures are black in both themes."""
 PICK_PX = 5
 MAKING = "Making the picture ready …"
+SLOW_S = 0.6
+"""A picture that is not whole after so long says how far it is."""
 
 
 class SceneCanvas(PointedView):
@@ -69,6 +74,8 @@ class SceneCanvas(PointedView):
         """What is drawn now."""
         self._shown: Frame | None = None
         """What is seen."""
+        self._wished_s = 0.0
+        """When it was first asked for."""
         self._lines = 0
         self._elsewhere: dict[str, Elsewhere] = {}
         self._splatted: Splatted | None = None
@@ -104,6 +111,14 @@ class SceneCanvas(PointedView):
         if self._plain:
             return "No OpenGL 3.3 on this display: drawn coarsely, without it"
         return "; ".join(self._shown.notes) if self._shown is not None else ""
+
+    @property
+    def progress(self) -> str:
+        """How far a picture is that takes long; empty for one that is whole, or not shown at all yet."""
+        frame, slow = self._shown, time.monotonic() >= self._wished_s + SLOW_S
+        if frame is None or self._whole or frame.wanted is not self._asked or not slow:
+            return ""
+        return f"drawing, {frame.drawn:.0%}"
 
     def _rearranged(self) -> None:
         bounds = self.scene.bounds()
@@ -154,7 +169,7 @@ class SceneCanvas(PointedView):
         """Have the scene drawn as it is now."""
         self._asked = self._wanted(self._gaze_px(), self.ratio)
         drawing.want(self._asked)
-        self._current = True
+        self._current, self._wished_s = True, time.monotonic()
 
     def _wanted(self, gaze: Gaze, ratio: float) -> Wanted:
         return Wanted(
@@ -283,7 +298,10 @@ class SceneCanvas(PointedView):
         self.gizmo.paint(painter, gaze)
         painter.setFont(self.font())
         if self.note:
-            overlay.tag(painter, QPointF(8, self.height() - 10), self.note, "#98A2B3")
+            overlay.tag(painter, QPointF(8, self.height() - 10), self.note, DIM)
+        if words := self.progress:
+            left = self.width() - overlay.tag_width(painter, words) - 8
+            overlay.tag(painter, QPointF(left, self.height() - 10), words, DIM)
 
     def _gaze_shown(self) -> Gaze:
         """How the scene is seen in the picture that is on the screen, in the window's pixels: words go with it."""
@@ -298,7 +316,7 @@ class SceneCanvas(PointedView):
     def _say(self, painter: QPainter) -> None:
         words = self._told()
         if words:
-            painter.setPen(QColor("#98A2B3"))  # black in both themes, as pictures are
+            painter.setPen(QColor(DIM))
             pad = theme().pixels(16)
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(self.rect().adjusted(pad, pad, -pad, -pad), flags, words)

@@ -66,6 +66,8 @@ class Frame:
     """What a person should know of the picture."""
     waiting: tuple[str, ...]
     """Names of what is shown and not ready to be drawn."""
+    drawn: float = 1.0
+    """The share of it that is there."""
 
 
 class Drawing(QObject):
@@ -329,7 +331,9 @@ class _Loop:
         image = renderer.present(taps=8 if self._whole else 4)
         self._presented_s = time.perf_counter()
         self._show_s = self._presented_s - began
-        self._out.came.emit(Frame(wanted, image, self._whole, tuple(renderer.notes()), tuple(renderer.waiting())))
+        notes, waiting = tuple(renderer.notes()), tuple(renderer.waiting())
+        drawn = 1.0 if self._whole else renderer.drawn()
+        self._out.came.emit(Frame(wanted, image, self._whole, notes, waiting, drawn))
 
     def whom(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
         """See Drawing.whom; nobody while another picture is drawn."""

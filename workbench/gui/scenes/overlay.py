@@ -99,13 +99,18 @@ def tag(painter: QPainter, at: QPointF, words: str, colour: str = INK) -> None:
     """Words on a dark ground, readable over anything."""
     if not words:
         return
-    metrics = QFontMetricsF(painter.font())
-    place = QRectF(at.x(), at.y() - metrics.height(), metrics.horizontalAdvance(words) + 8, metrics.height() + 2)
+    high = QFontMetricsF(painter.font()).height()
+    place = QRectF(at.x(), at.y() - high, tag_width(painter, words), high + 2)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(0, 0, 0, 170))
     painter.drawRoundedRect(place, 3, 3)
     painter.setPen(QColor(colour))
     painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+
+
+def tag_width(painter: QPainter, words: str) -> float:
+    """Pixels that a tag takes from left to right."""
+    return QFontMetricsF(painter.font()).horizontalAdvance(words) + 8
 
 
 class Gizmo:

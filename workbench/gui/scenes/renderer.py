@@ -236,6 +236,14 @@ class Renderer:
         gl.check("lines of sight were walked")
         return done
 
+    def drawn(self) -> float:
+        """The share of the picture that is there: of its opaque elements, then of its lines of sight."""
+        if not self.solid:
+            opaque = [one for one in self._shown() if not one.clear]
+            there = sum(min(self._at.get(one.node.id, 0), one.ready) for one in opaque)
+            return there / max(sum(one.ready for one in opaque), 1)
+        return self._veil.drawn if self._walked() else 1.0
+
     def _walked(self) -> list[RaysItem]:
         """What is drawn by walking lines of sight."""
         view = self._passed.gaze.view if self._passed is not None else None

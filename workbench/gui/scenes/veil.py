@@ -60,6 +60,11 @@ class Veil:
         """Whether the fine picture is at least begun."""
         return self._begun
 
+    @property
+    def drawn(self) -> float:
+        """The share of the fine picture that is there."""
+        return self._tiles.drawn if self._tiles is not None else float(self._begun)
+
     def reset(self) -> None:
         """A new picture."""
         self._begun = self._small = False

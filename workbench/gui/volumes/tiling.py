@@ -56,6 +56,7 @@ class Tiles:
         self.cost = cost
         self._left = [QRect(0, 0, size.width(), size.height())]
         self._middle = QRect(self._left[0]).center()
+        self._whole_px = self._left_px = size.width() * size.height()
         self._split()
 
     def __len__(self) -> int:
@@ -64,7 +65,14 @@ class Tiles:
     def next(self) -> QRect:
         """The next part, small enough for what pixels cost now."""
         self._split()
-        return self._left.pop()
+        part = self._left.pop()
+        self._left_px -= part.width() * part.height()
+        return part
+
+    @property
+    def drawn(self) -> float:
+        """The share of the picture that was handed out."""
+        return 1.0 - self._left_px / max(self._whole_px, 1)
 
     def _split(self) -> None:
         """Cut what comes next, and with it all of its size, down to what can be afforded."""
