@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from workbench.core.events import Underway
+from workbench.core.questions import doing
 from workbench.runner.base import Runner
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -65,7 +66,7 @@ def _waiting(runner: Runner, what: str, reads: str) -> str:
         return "the worker has stopped answering; end it in the job panel"
     if not state.pid or state.interactive == "starting":
         return "the worker is starting"
-    if state.interactive and state.interactive != f"looking at {what}":
+    if state.interactive and state.interactive != doing(what):
         return f"the worker is {state.interactive} first"
     if state.questions and not state.interactive:
         return f"behind {state.questions} other questions"

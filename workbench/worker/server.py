@@ -20,6 +20,7 @@ import psutil
 
 from workbench.core import events as ev
 from workbench.core.problem import InputError, Problem
+from workbench.core.questions import APPLYING, doing
 from workbench.core.settings import Settings
 from workbench.store.home import Home
 from workbench.worker import lanes as la
@@ -194,7 +195,7 @@ class Supervisor:
     def _question(self, client: Client, request: ev.Apply | ev.Inspect) -> None:
         ticket = (client.number, request.ticket)
         self.questions[ticket] = request
-        what = "applying a model" if isinstance(request, ev.Apply) else f"looking at {request.what}"
+        what = APPLYING if isinstance(request, ev.Apply) else doing(request.what)
         self.happened(la.Asked(ticket, what))
 
     def _event(self, client: Client, request: ev.AnyRequest) -> la.Event:
