@@ -122,6 +122,8 @@ class Theme(QObject):
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.setPalette(_palette(self.now))
+            # Qt goes through the widgets below each widget when one sheet follows another: five times as long.
+            app.setStyleSheet("")
             app.setStyleSheet(stylesheet(self.now, self.scale))
         self.changed.emit(self.now)
         self._followers = [(owner, redraw) for owner, redraw in self._followers if shiboken6.isValid(owner)]
