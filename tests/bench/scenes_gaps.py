@@ -59,6 +59,29 @@ class Beats:
         return {"longest_ms": float(gaps.max()), "p99_ms": float(np.percentile(gaps, 99))}
 
 
+def until(holds: Callable[[], object]) -> float:
+    """Run the event loop for real until something holds; the seconds it took.
+
+    A loop that is asked again and again keeps Python from the thread that draws: it was eight times as slow.
+    """
+    from PySide6.QtCore import QEventLoop, Qt, QTimer
+
+    began, loop, check = time.perf_counter(), QEventLoop(), QTimer()
+    check.setTimerType(Qt.TimerType.PreciseTimer)
+
+    def look() -> None:
+        if holds():
+            loop.quit()
+        elif time.perf_counter() - began > PATIENCE_S:
+            raise SystemExit("A deed did not come to its end.")
+
+    check.timeout.connect(look)
+    check.start(2)
+    if not holds():
+        loop.exec()
+    return time.perf_counter() - began
+
+
 def write_ply(path: Path, count: int) -> None:
     """A ball's shell with everything that one colours and selects by."""
     chance = np.random.default_rng(0)
@@ -146,23 +169,7 @@ class Probe:
         self.until(lambda: time.perf_counter() >= end)
 
     def until(self, holds: Callable[[], object]) -> float:
-        """Run the event loop for real until something holds; the seconds it took."""
-        from PySide6.QtCore import QEventLoop, Qt, QTimer
-
-        began, loop, check = time.perf_counter(), QEventLoop(), QTimer()
-        check.setTimerType(Qt.TimerType.PreciseTimer)
-
-        def look() -> None:
-            if holds():
-                loop.quit()
-            elif time.perf_counter() - began > PATIENCE_S:
-                raise SystemExit("A deed did not come to its end.")
-
-        check.timeout.connect(look)
-        check.start(2)
-        if not holds():
-            loop.exec()
-        return time.perf_counter() - began
+        return until(holds)
 
     # Deeds
 

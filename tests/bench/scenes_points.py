@@ -32,8 +32,7 @@ OURS = """
 import json, sys, time
 import numpy as np
 from pathlib import Path
-from PySide6.QtTest import QTest
-from tests.bench.scenes_gaps import Beats
+from tests.bench.scenes_gaps import Beats, until
 from workbench.app import application
 app = application()
 from workbench.core.scenes import Column, Node, PointsDoc
@@ -47,42 +46,39 @@ scene = Scene()
 canvas = SceneCanvas(scene)
 canvas.resize(wide, high)
 canvas.show()
-QTest.qWait(800)
+loaded = time.perf_counter() + 0.8
+until(lambda: time.perf_counter() > loaded)
 beats = Beats()
 beats.start()
 thing = PointsDoc(str(folder / "places.npy"), count, (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0),
                   columns=(Column("rgb", "colour", str(folder / "colours.npy")),))
 began = time.perf_counter()
 scene.set_nodes([Node("cloud", "cloud", thing)])
-item = None
-while item is None or not item.ready:
-    QTest.qWait(1)
+def sent():
     drawing = canvas._drawing
     item = drawing.renderer.items.get("cloud") if drawing is not None and drawing.renderer is not None else None
+    return item is not None and item.ready
+until(sent)
 seen = canvas.frames
-while canvas.frames == seen:
-    QTest.qWait(1)
+until(lambda: canvas.frames > seen)
 first = time.perf_counter() - began
-while not canvas.whole:
-    QTest.qWait(1)
+until(lambda: canvas.whole)
 full = time.perf_counter() - began
 moves = []
 for _ in range(frames):
     began = time.perf_counter()
     canvas.navigator.orbit(8, 1)
     canvas.repaint()
-    while not canvas.current:
-        QTest.qWait(1)
+    until(lambda: canvas.current)
     canvas.repaint()
     moves.append(time.perf_counter() - began)
 began = time.perf_counter()
-while not canvas.whole:
-    QTest.qWait(1)
+until(lambda: canvas.whole)
 print(json.dumps({"first_s": first, "sent_and_full_s": full, "frame_ms": sorted(moves)[len(moves) // 2] * 1000,
                   "full_after_moving_s": time.perf_counter() - began,
                   "longest_ms": beats.stop()["longest_ms"]}))
 canvas.deleteLater()
-QTest.qWait(1)
+app.processEvents()
 """
 PEER = """
 import json, sys, time
