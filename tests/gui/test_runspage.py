@@ -30,6 +30,7 @@ from workbench.store.runfolder import RunConfig, RunFolder, create_run
 
 Open = Callable[..., MainWindow]
 NAME = "berturk-nlu"
+WITHIN_MS = 30_000
 
 
 def make(home: Home, recipe: str = NAME, accuracy: float = 0.5, *end: ev.AnyEvent, **params: Any) -> RunFolder:
@@ -322,7 +323,9 @@ def test_that_replay_plays_the_run_from_its_first_step(page_of: PageOf, home: Ho
     page.sheet.choose(folder.id)
     focus(page, qtbot)
     qtbot.keyClick(page.sheet, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: window.recipe_page() is not None and window.recipe_page().timeline.playing)
+    qtbot.waitUntil(
+        lambda: window.recipe_page() is not None and window.recipe_page().timeline.playing, timeout=WITHIN_MS
+    )
     timeline = window.recipe_page().timeline
     assert timeline.step == 50
     qtbot.waitUntil(lambda: not timeline.playing)
@@ -333,24 +336,28 @@ def test_that_replay_plays_the_run_from_its_first_step(page_of: PageOf, home: Ho
 
 
 def test_that_curves_grow_while_a_run_is_played_and_are_whole_afterwards(
-    page_of: PageOf, home: Home, qtbot: QtBot
+    page_of: PageOf, home: Home, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("workbench.gui.timeline.PLAYED_WITHIN_MS", 1_000_000)
+    monkeypatch.setattr("workbench.gui.timeline.SLOWEST_MS", 300_000)  # for as long as the first stop is looked for
     folder = write_run(home.runs, steps=150, ended=True, recipe=NAME)
     window, _ = page_of()
     window.open_run(folder.id)
-    qtbot.waitUntil(lambda: window.recipe_page() is not None and window.recipe_page().model is not None)
+    qtbot.waitUntil(
+        lambda: window.recipe_page() is not None and window.recipe_page().model is not None, timeout=WITHIN_MS
+    )
     page = window.recipe_page()
-    qtbot.waitUntil(lambda: page.model.caught_up)
+    qtbot.waitUntil(lambda: page.model.caught_up, timeout=WITHIN_MS)
     chart = page.side.charts["loss"]
 
     def last_step() -> float:
         return max((line.steps[-1] for line in chart.view.lines), default=0.0) if chart.view is not None else 0.0
 
-    qtbot.waitUntil(lambda: last_step() == 150)
+    qtbot.waitUntil(lambda: last_step() == 150, timeout=WITHIN_MS)
     assert page.timeline.play()
-    qtbot.waitUntil(lambda: 0 < last_step() <= 50)
+    qtbot.waitUntil(lambda: 0 < last_step() <= 50, timeout=WITHIN_MS)
     page.timeline.stop()
-    qtbot.waitUntil(lambda: last_step() == 150)
+    qtbot.waitUntil(lambda: last_step() == 150, timeout=WITHIN_MS)
 
 
 def test_that_a_run_without_pictures_says_that_there_is_nothing_to_play(
