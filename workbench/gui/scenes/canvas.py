@@ -114,9 +114,10 @@ class SceneCanvas(PointedView):
 
     @property
     def progress(self) -> str:
-        """How far a picture is that takes long; empty for one that is whole, or not shown at all yet."""
+        """How far a picture is that takes long; empty for one that is whole, or not shown at all yet, or that waits for
+        things, of which the note tells."""
         frame, slow = self._shown, time.monotonic() >= self._wished_s + SLOW_S
-        if frame is None or self._whole or frame.wanted is not self._asked or not slow:
+        if frame is None or self._whole or frame.wanted is not self._asked or frame.waiting or not slow:
             return ""
         return f"drawing, {frame.drawn:.0%}"
 
