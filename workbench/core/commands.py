@@ -275,7 +275,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.abdomen", "Window: abdomen", "CT: centre 60, width 350 HU", "F7"),
     Command("view.volume.file", "Window: as delivered", "What the file recommends", "F8"),
     Command("view.volume.cine", "Cine", "Run through the slices of the plane with the focus", "C", "mdi6.play"),
-    Command("view.volume.one", "This plane alone", "Enlarge the plane with the focus, or show all", "X",
+    Command("view.volume.one", "This view alone", "Enlarge the plane or 3-D view with the focus, or show all", "X",
             "mdi6.fit-to-screen-outline"),
     Command("view.volume.solid", "Surfaces in 3-D", "The labels' surfaces in the place of the panel, and back", "T",
             "mdi6.cube-outline"),

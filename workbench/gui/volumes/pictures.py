@@ -103,6 +103,7 @@ def parts_of(views: Sequence[View], factor: float) -> list[Part]:
             below = view.picture_work(size)
             view.mark(painter, view.gaze())
             view.gizmo.paint(painter, view.gaze())
+            view.say(painter)
         painter.end()
         parts.append(Part(QRect(corner, size), below, over))
     return parts

@@ -253,16 +253,13 @@ class VolumeViewer(QWidget):
 
     def save_picture(self, *, alone: bool = False) -> None:
         """Ask where, and write what is seen, or `alone` the view that has the focus."""
-        views: list[Any] = [one for one in (*self.canvases.values(), *self.sequences) if one.isVisible()]
-        words = views[0].name if len(views) == 1 else self.layout_
-        if self.space is not None and self.space.isVisible():
-            views.append(self.space.view)
-            words = "planes-3d"
-        if alone:
-            in_space = self.space is not None and self.space.isVisible() and self._in_space
-            views = [self.space.view if in_space and self.space is not None else self.canvas]
-            words = "3d" if in_space else self.focused
-        self.pictures.ask(views, words)
+        planes: list[Any] = [one for one in (*self.canvases.values(), *self.sequences) if one.isVisible()]
+        space = [self.space.view] if self.space is not None and self.space.isVisible() else []
+        if alone or len(planes) + len(space) == 1:
+            in_space = bool(space) and (self._in_space or not planes)
+            self.pictures.ask(space if in_space else [self.canvas], "3d" if in_space else self.focused)
+        else:
+            self.pictures.ask([*planes, *space], "planes-3d" if space else self.layout_)
 
     def _toggle_third(self, name: Literal["solid", "render"]) -> None:
         """Show the surfaces or the volume in the fourth place, or neither."""
@@ -370,7 +367,8 @@ class VolumeViewer(QWidget):
         if self.layout_ == "sequences":
             shown = list(self.sequences)
         elif self.layout_ == "one":
-            shown = [self.canvas]
+            space = self._third_widget() if self._in_space else None
+            shown = [self.canvas if space is None else space]
         else:
             shown = [self.canvases[name] for name in ("axial", "sagittal", "coronal")]
             third = self._third_widget()
@@ -398,7 +396,12 @@ class VolumeViewer(QWidget):
         if self.layout_ == "sequences":
             self._make_sequences()
         self._arrange()
-        (self.sequences[0] if self.layout_ == "sequences" and self.sequences else self.canvas).setFocus()
+        if self.layout_ == "sequences" and self.sequences:
+            self.sequences[0].setFocus()
+        elif self.space is not None and self._third and self._in_space:
+            self.space.setFocus()
+        else:
+            self.canvas.setFocus()
 
     def _make_sequences(self) -> None:
         for canvas in self.sequences:
