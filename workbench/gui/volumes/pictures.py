@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 FACTOR = 2.0
 """Pixels of the picture to one of the screen."""
-ALONE_PX = 2000
-"""The longer side of a view alone, at least."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +61,7 @@ class Pictures(QObject):
 
     def write(self, views: Sequence[View], path: Path) -> None:
         """Write what these views show now."""
-        factor = FACTOR if len(views) > 1 else max(FACTOR, ALONE_PX / max(views[0].width(), views[0].height(), 1))
-        parts = parts_of(views, factor)
+        parts = parts_of(views, FACTOR)
         self._say(f"writing {path.name} …", "dim")
 
         def work() -> QSize:
