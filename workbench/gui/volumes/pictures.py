@@ -69,14 +69,14 @@ class Pictures(QObject):
             write_png(picture, path)
             return picture.size()
 
+        def then(size: QSize) -> None:
+            self._say(f"saved {path.name}: {size.width()} × {size.height()} pixels", "dim")
+
         def failed(record: ProblemRecord) -> None:
             self._say("", "dim")
             self.failed(record)
 
-        self._background.background(
-            work, then=lambda size: self._say(f"saved {path.name}: {size.width()} × {size.height()} pixels", "dim"),
-            failed=failed, owner=self,
-        )  # fmt: skip
+        self._background.background(work, then=then, failed=failed, owner=self)
 
 
 def parts_of(views: Sequence[View], factor: float) -> list[Part]:
@@ -92,6 +92,7 @@ def parts_of(views: Sequence[View], factor: float) -> list[Part]:
         painter = QPainter(over)
         painter.setFont(view.font())
         painter.scale(factor, factor)
+        below: Callable[[], QImage]
         if isinstance(view, PlaneCanvas):
             below = functools.partial(_slice, view.images() if view.filled else [], size, factor)
             if view.filled:
