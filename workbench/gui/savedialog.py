@@ -1,13 +1,15 @@
-"""Asking where a file is written to, so that nothing is written over unasked."""
+"""Asking where a file is written to, so that nothing is written over unasked; writing pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from PySide6.QtCore import QSaveFile
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from workbench.core.problem import ProblemRecord
+from workbench.core.problem import KnownTrouble, ProblemRecord
 
 
 def ask_where(
@@ -48,3 +50,12 @@ def ask_where(
     dialog.finished.connect(lambda _: dialog.deleteLater())
     dialog.open()
     return dialog
+
+
+def write_png(picture: QImage, path: Path) -> None:
+    """Write a picture whole or not at all; on any thread. Raises KnownTrouble."""
+    file = QSaveFile(str(path))
+    written = file.open(QSaveFile.OpenModeFlag.WriteOnly) and picture.save(file, "PNG") and file.commit()  # type: ignore[call-overload]
+    if not written:
+        raise KnownTrouble("The picture could not be written.", expected="a place with room that can be written",
+                           received=file.errorString(), fix="Choose another folder.", place=str(path))  # fmt: skip

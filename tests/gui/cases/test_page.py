@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QFileDialog, QLabel
 
 from tests.gui.cases.conftest import begun, dot, opened
 from workbench.core.problem import InputError
@@ -151,3 +151,17 @@ def test_that_labels_of_another_grid_leave_the_images_and_say_so(page, answers, 
     qtbot.waitUntil(lambda: page.banner.record is not None)
     assert "same grid" in page.banner.record.what
     assert page.viewer.scene.shape == (12, 20, 16) and page.viewer.scene.labels is None
+
+
+def test_that_a_picture_is_proposed_beside_the_case_under_a_name_that_tells_nothing_of_it(
+    page, answers, tmp_path, qtbot
+):
+    answers.series = [answers.one("Doe^Jane", modality="CT")]
+    opened(qtbot, page, str(tmp_path / "Doe_Jane.nii.gz"))
+    assert page.viewer.actions_["picture"].isEnabled()
+    page.viewer.actions_["picture"].trigger()
+    dialog = page.viewer.findChild(QFileDialog)
+    (proposed,) = dialog.selectedFiles()
+    dialog.close()
+    assert Path(proposed).parent == tmp_path and "oe" not in Path(proposed).name
+    assert Path(proposed).name.startswith("case-") and Path(proposed).name.endswith("-planes.png")

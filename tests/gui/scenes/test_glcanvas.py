@@ -78,6 +78,14 @@ def test_that_volumes_are_seen_in_their_middle_and_hidden_by_walls(drawn, mode):
     assert drawn[f"{mode} behind a wall"] == RED
 
 
+def test_that_at_rest_edges_of_meshes_cover_parts_of_pixels_and_who_is_seen_stays_exact(drawn):
+    assert drawn["edges of one sample"] == 0 and drawn["edges at rest"] > 100
+    assert drawn["cut edges"] > 30 and drawn["clear edges"] > 100 and drawn["points' edges"] == 0
+    assert drawn["who"]
+    pixels, darkest = drawn["rim in light"]
+    assert pixels > 8 and darkest > 225  # what is behind the edge is as bright as what is before it
+
+
 def test_that_a_photograph_is_seen_upright_in_its_frustum_and_stands_before_nobody_who_looks_through_it(drawn):
     upper, lower = drawn["photograph"]
     assert upper[0] > 200 and upper[2] < 50 and lower[2] > 200 and lower[0] < 50

@@ -160,6 +160,20 @@ def test_that_without_opengl_the_case_is_drawn_coarsely_and_one_view_shows_volum
     assert viewer.panel.isVisible() and not pane.isVisible()
 
 
+def test_that_the_view_with_the_focus_is_enlarged_be_it_the_one_in_3d(viewer, pane, qtbot):
+    viewer.activateWindow()
+    pane.view.setFocus()
+    qtbot.waitUntil(pane.view.hasFocus)
+    QTest.keyClick(pane.view, Qt.Key.Key_X)
+    assert pane.isVisible() and not any(one.isVisible() for one in viewer.canvases.values())
+    assert viewer.actions_["one"].isChecked() and viewer.actions_["render-cut"].isEnabled()
+    QTest.keyClick(pane.view, Qt.Key.Key_X)
+    assert pane.isVisible() and all(one.isVisible() for one in viewer.canvases.values())
+    viewer.canvas.setFocus()
+    QTest.keyClick(viewer.canvas, Qt.Key.Key_X)
+    assert viewer.canvas.isVisible() and not pane.isVisible()
+
+
 def test_that_the_volume_is_drawn_from_the_array_that_the_planes_show(viewer, pane):
     path = pane.bodies.space.nodes["volume"].thing.file.path
     assert pane.bodies.space.array(path) is viewer.scene.layers[0].array

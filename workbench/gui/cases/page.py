@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QSta
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.recipe import Recipe
+from workbench.core.review import case_id
 from workbench.core.slides import SlideInfo
 from workbench.core.volumes import CaseInfo, SeriesInfo
 from workbench.gui.actions import key_words, keymap, make_action
@@ -39,6 +40,7 @@ from workbench.gui.volumes.viewer import VolumeViewer
 from workbench.gui.working import WorkingLine
 
 DISCLAIMER = "Research use only – not a medical device."
+PICTURE_DIGITS = 8
 VOLUMES = "Medical images (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.dcm *.ima *.hdr *.img)"
 
 
@@ -66,6 +68,7 @@ class CasesPage(PageFrame):
         self.viewer = VolumeViewer(link)
         self.segmenting = Segmenting(self)
         self.viewer.editor.refiner.ask = self._inspect
+        self.viewer.pictures.place, self.viewer.pictures.failed = self._picture_place, self.failed_with
         self.places = QStackedWidget()
         for place in (self.start, self.chooser, self.viewer):
             self.places.addWidget(place)
@@ -350,6 +353,14 @@ class CasesPage(PageFrame):
                 self.exporter.deidentify(case.info.path, Path(folder), lambda told: tell_copied(self.banner, told))
 
             self._ask("De-identified copy below", QFileDialog.FileMode.Directory, then)
+
+    def _picture_place(self) -> Path:
+        """Where a picture of the case is proposed to be; called by what no name can be told from."""
+        case = self.case
+        if case is None or case.is_sample:
+            return Path.home() / ("sample-case" if case is not None else "case")
+        path = Path(case.info.path)
+        return path.parent / f"case-{case_id(path)[:PICTURE_DIGITS]}"
 
     def close_case(self) -> None:
         """Back to the start; labels are kept."""

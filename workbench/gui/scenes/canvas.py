@@ -114,9 +114,10 @@ class SceneCanvas(PointedView):
 
     @property
     def progress(self) -> str:
-        """How far a picture is that takes long; empty for one that is whole, or not shown at all yet."""
+        """How far a picture is that takes long; empty for one that is whole, or not shown at all yet, or that waits for
+        things, of which the note tells."""
         frame, slow = self._shown, time.monotonic() >= self._wished_s + SLOW_S
-        if frame is None or self._whole or frame.wanted is not self._asked or not slow:
+        if frame is None or self._whole or frame.wanted is not self._asked or frame.waiting or not slow:
             return ""
         return f"drawing, {frame.drawn:.0%}"
 
@@ -277,7 +278,7 @@ class SceneCanvas(PointedView):
         if self._image is not None:
             painter.drawImage(0, 0, self._image)
             self._paint_over(painter)
-        self._say(painter)
+        self.say(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme().now.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -313,7 +314,8 @@ class SceneCanvas(PointedView):
     def mark(self, painter: QPainter, gaze: Gaze) -> None:
         """What else is drawn over the picture, below words and tools."""
 
-    def _say(self, painter: QPainter) -> None:
+    def say(self, painter: QPainter) -> None:
+        """What is said in the middle of the picture, where there is nothing to see."""
         words = self._told()
         if words:
             painter.setPen(QColor(DIM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 
 import numpy as np
 import shiboken6
@@ -203,3 +204,53 @@ class Target:
             self._gl.deleted("Framebuffers", one)
         for one in (self.shade, self.who, self.depth, self.picture, self.walls):
             self._gl.deleted("Textures", one)
+
+
+@dataclasses.dataclass(frozen=True)
+class Edges:
+    """Textures that say how much of a pixel meshes cover, see rayshaders.EDGES."""
+
+    fine: int
+    """Means of several samples."""
+    shade: int
+    """Of one."""
+
+
+class Sheet:
+    """A clear picture that is drawn into and laid over another."""
+
+    def __init__(self, device: Device, width: int, height: int) -> None:
+        """Raises KnownTrouble where there is no memory for it."""
+        self._device, self._gl = device, device.gl
+        self.width, self.height = width, height
+        gl = device.gl
+        self.texture = gl.texture(g.FLAT, smooth=True)
+        gl.glTexImage2D(g.FLAT, 0, g.RGBA8, width, height, 0, g.RGBA, g.UNSIGNED_BYTE, None)
+        self.frame = gl.made("Framebuffers")
+        gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
+        gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.ATTACHMENT, g.FLAT, self.texture, 0)
+        draw_buffers(gl, [g.ATTACHMENT])
+        gl.check("memory was taken for a picture")
+
+    def bind(self) -> None:
+        """Draw into it from now on."""
+        self._gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
+        self._gl.glViewport(0, 0, self.width, self.height)
+
+    def lay(self, edges: Edges | None = None) -> None:
+        """Lay it over the bound framebuffer; where `edges` are told, as what passes before meshes and beside them."""
+        gl, device = self._gl, self._device
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glEnable(g.BLEND)
+        gl.glBlendFunc(g.ONE, g.ONE_LESS)
+        device.sample(0, g.FLAT, self.texture)
+        device.sample(1, g.FLAT, edges.fine if edges is not None else 0)
+        device.sample(2, g.FLAT, edges.shade if edges is not None else 0)
+        device.program("veil").use(veil=0, fine=1, shade=2, smoothed=edges is not None)
+        device.screen()
+        gl.glDisable(g.BLEND)
+
+    def close(self) -> None:
+        """Give it back."""
+        self._gl.deleted("Framebuffers", self.frame)
+        self._gl.deleted("Textures", self.texture)

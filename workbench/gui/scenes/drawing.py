@@ -295,13 +295,13 @@ class _Loop:
         chosen = moment.chosen
         selected = moment.become(wanted.moment)
         renderer.elsewhere = {name: one for name, one in wanted.elsewhere.items() if name in moment.nodes}
-        renderer.axes = renderer.grid = wanted.floor
+        renderer.wiring.axes = renderer.wiring.grid = wanted.floor
         renderer.photographs = wanted.photographs
         renderer.sync()
         renderer.reselect(selected)
         if wanted.lines != self._lines or chosen != moment.chosen:
             self._lines = wanted.lines
-            renderer.outdate_wires()
+            renderer.wiring.outdate()
 
     def _begin(self, renderer: Renderer, wanted: Wanted) -> None:
         """The moving picture: as much as may be drawn now."""

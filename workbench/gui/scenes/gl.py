@@ -21,6 +21,7 @@ COLOUR_BIT, DEPTH_BIT = 0x4000, 0x100
 DEPTH_TEST, BLEND, SCISSOR_TEST, PROGRAM_POINT_SIZE, CULL_FACE = 0x0B71, 0x0BE2, 0x0C11, 0x8642, 0x0B44
 LESS, LEQUAL, ALWAYS, ONE, SOURCE_ALPHA, ONE_LESS = 0x0201, 0x0203, 0x0207, 1, 0x0302, 0x0303
 POINTS, TRIANGLES, TRIANGLE_STRIP = 0x0000, 0x0004, 0x0005
+CLIP_DISTANCE = 0x3000
 UNSIGNED_BYTE, UNSIGNED_INT, FLOAT = 0x1401, 0x1405, 0x1406
 ARRAY, ELEMENTS, TEXELS, STATIC = 0x8892, 0x8893, 0x8C2A, 0x88E4
 FLAT, VOLUME, BUFFER_TEXTURE = 0x0DE1, 0x806F, 0x8C2A
@@ -31,11 +32,11 @@ RGBA8, R8, R8UI, R32F, RG32UI, RGBA16F, DEPTH24, DEPTH32F = (
     0x8058, 0x8229, 0x8232, 0x822E, 0x823C, 0x881A, 0x81A6, 0x8CAC,
 )  # fmt: skip
 NEAREST, LINEAR, CLAMP = 0x2600, 0x2601, 0x812F
-FRAMEBUFFER, READ_FRAMEBUFFER, DRAW_FRAMEBUFFER, ATTACHMENT, DEPTH_ATTACHMENT, COMPLETE = (
-    0x8D40, 0x8CA8, 0x8CA9, 0x8CE0, 0x8D00, 0x8CD5,
+FRAMEBUFFER, READ_FRAMEBUFFER, DRAW_FRAMEBUFFER, RENDERBUFFER, ATTACHMENT, DEPTH_ATTACHMENT, COMPLETE = (
+    0x8D40, 0x8CA8, 0x8CA9, 0x8D41, 0x8CE0, 0x8D00, 0x8CD5,
 )  # fmt: skip
 VERTEX_SHADER, FRAGMENT_SHADER, COMPILED, LINKED = 0x8B31, 0x8B30, 0x8B81, 0x8B82
-MAX_3D_SIDE, MAX_BUFFER_TEXELS, MAX_SIDE, RENDERER = 0x8073, 0x8C2B, 0x0D33, 0x1F01
+MAX_3D_SIDE, MAX_BUFFER_TEXELS, MAX_SIDE, MAX_SAMPLES, RENDERER = 0x8073, 0x8C2B, 0x0D33, 0x8D57, 0x1F01
 _FAULTS = {0x0500: "invalid enum", 0x0501: "invalid value", 0x0502: "invalid operation", 0x0505: "out of memory",
            0x0506: "incomplete framebuffer", 0x0507: "context lost"}  # fmt: skip
 
@@ -56,6 +57,8 @@ glTexSubImage3D uiiiiiiiuup; glUniform1f if; glUniform1i ii; glUniform1ui iu; gl
 glUniform4f iffff; glUniform4fv iip; glUniformMatrix4fv iibp; glUseProgram u; glVertexAttribDivisor uu
 glVertexAttribIPointer uiuip; glVertexAttribPointer uiubip; glViewport iiii; glDisableVertexAttribArray u
 glPolygonMode uu; glVertexAttrib4f uffff; glVertexAttribI1ui uu; glVertexAttrib3f ufff; glBlitFramebuffer iiiiiiiiuu
+glGenRenderbuffers ip; glDeleteRenderbuffers ip; glBindRenderbuffer uu; glRenderbufferStorageMultisample uiuii
+glFramebufferRenderbuffer uuuu
 """
 # What only notes a state. Each call that lets other threads run may wait for them to stop, up to Python's switch
 # interval: some two hundred a picture would be a second beside a busy window.
@@ -107,7 +110,7 @@ class GL:
         return found.value
 
     def made(self, what: str) -> int:
-        """A new name of `Buffers`, `Textures`, `Framebuffers` or `VertexArrays`."""
+        """A new name of `Buffers`, `Textures`, `Framebuffers`, `Renderbuffers` or `VertexArrays`."""
         found = ctypes.c_uint()
         self._found[f"glGen{what}"](1, ctypes.byref(found))
         return found.value

@@ -345,6 +345,7 @@ class MeshItem:
         gl.glDrawElements(g.POINTS, min(DOTS, self.thing.vertex_count), g.UNSIGNED_INT, None)
         gl.glBindBuffer(g.ELEMENTS, self._faces.name)
         gl.glBindVertexArray(0)
+        self._cut(passed, on=False)
         return True
 
     def draw(self, passed: Passed, number: int, first: int, last: int) -> None:
@@ -363,9 +364,16 @@ class MeshItem:
             gl.glDrawElements(g.TRIANGLES, 3 * (last - first), g.UNSIGNED_INT, ctypes.c_void_p(12 * first))
             gl.glPolygonMode(0x0408, 0x1B02)
         gl.glBindVertexArray(0)
+        self._cut(passed, on=False)
+
+    def _cut(self, passed: Passed, *, on: bool) -> None:
+        """Leave out what lies beyond the cuts; other programs do not say how far that is."""
+        for at in range(len(passed.clips)):
+            (self._device.gl.glEnable if on else self._device.gl.glDisable)(g.CLIP_DISTANCE + at)
 
     def _use(self, passed: Passed, number: int, first: int) -> Program:
-        """The program, set for this mesh from face `first` on."""
+        """The program, set for this mesh from face `first` on; what is cut off is left out until `_cut` says else."""
+        self._cut(passed, on=True)
         look, gaze = self.look, passed.gaze
         placed = self._scene.world(self.node.id)
         turned = np.eye(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -119,7 +120,9 @@ class RaysItem:
         self._look = look_of(node)
         self._texels: Texels | None = None
         self._grid = self._blocks = self._table = 0
-        self._tabled: object = None
+        self._tabled: tuple[object, NDArray[np.uint8]] | None = None
+        self._box: tuple[int, NDArray[np.float64]] | None = None
+        """Corners of what is not clear, and from what tone on that is."""
         self._sent = 0
         self._closed = False
         if isinstance(thing, RadianceDoc):
@@ -199,8 +202,10 @@ class RaysItem:
             clips=passed.clips, clip_count=len(passed.clips),
         )  # fmt: skip
         least = self._volume(texels, self._look) if isinstance(self._look, VolumeLook) else self._radiance(texels)
-        corners = box_of(texels.blocks, texels.values.shape, max(1, least))
-        program.set(lowest=tuple(corners[0]), highest=tuple(corners[1]))
+        if self._box is None or self._box[0] != least:  # a fine picture is drawn in hundreds of parts
+            self._box = least, box_of(texels.blocks, texels.values.shape, max(1, least))
+        lowest, highest = self._box[1]
+        program.set(lowest=tuple(lowest), highest=tuple(highest))
         for unit, kind, name in (
             (0, g.VOLUME, self._grid), (1, g.VOLUME, self._blocks), (2, g.FLAT, depth), (3, g.FLAT, self._table),
         ):  # fmt: skip
@@ -215,8 +220,7 @@ class RaysItem:
         found = volumelooks.look_of(look.preset, thing.file.meta, tones.low, tones.high)
         points = look.points or found.points
         level = min(max(tones.tone(found.level if look.level is None else look.level), 0.002), 1.0)
-        table = table_of([(tones.tone(value), colour, opacity) for value, colour, opacity in points])
-        self._use_table((points, "volume"), table)
+        table = self._use_table((points, "volume"), lambda: _table(points, tones))
         mode = ("volume", "maximum", "surface").index(look.mode)
         least = int(level * 255) if mode == 2 else 1
         if mode == 0:
@@ -229,7 +233,7 @@ class RaysItem:
 
     def _radiance(self, texels: Texels) -> int:
         look = self._look if isinstance(self._look, RadianceLook) else RadianceLook()
-        self._use_table(look.colour_map, colour_table(look.colour_map))
+        self._use_table(look.colour_map, lambda: colour_table(look.colour_map))
         least = max(look.threshold, 1 / 255)
         self._device.program("radiance").set(
             mode=("colour", "density", "maximum").index(look.mode), opacity=float(look.opacity),
@@ -237,10 +241,13 @@ class RaysItem:
         )  # fmt: skip
         return int(least * 255)
 
-    def _use_table(self, wanted: object, table: NDArray[np.uint8]) -> None:
-        if self._tabled != wanted:
+    def _use_table(self, wanted: object, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """The colour table that is wanted; made and sent where it is another one than before."""
+        if self._tabled is None or self._tabled[0] != wanted:
             self._device.gl.deleted("Textures", self._table)
-            self._table, self._tabled = table_texture(self._device, table), wanted
+            self._tabled = wanted, make()
+            self._table = table_texture(self._device, self._tabled[1])
+        return self._tabled[1]
 
     def close(self) -> None:
         """Give everything back."""
@@ -248,6 +255,11 @@ class RaysItem:
         for name in (self._grid, self._blocks, self._table):
             self._device.gl.deleted("Textures", name)
         self._texels = None
+
+
+def _table(points: Sequence[tuple[float, tuple[int, int, int], float]], tones: Tones) -> NDArray[np.uint8]:
+    """The table of opacities and colours by value, for a volume's tones."""
+    return table_of([(tones.tone(value), colour, opacity) for value, colour, opacity in points])
 
 
 class Elsewhere(msgspec.Struct, frozen=True):

@@ -169,22 +169,52 @@ void main() {
 """
 )
 
-FRAME_FRAGMENT = """#version 330 core
+# A pixel on a surface's edge shows both what lies before the surface and what lies past it, by what share it covers.
+EDGES = """
+uniform sampler2D fine;  // as in LIT
+uniform int smoothed;
+const ivec2 AROUND[8] = ivec2[8](ivec2(1, 0), ivec2(-1, 0), ivec2(0, 1), ivec2(0, -1),
+                                 ivec2(1, 1), ivec2(-1, 1), ivec2(1, -1), ivec2(-1, -1));
+ivec2 beside(int i) { return clamp(ivec2(gl_FragCoord.xy) + AROUND[i], ivec2(0), textureSize(fine, 0) - 1); }
+float covered() {  // 0 but on an edge
+    if (smoothed == 0) return 0.0;
+    float held = min(1.0, 2.0 * texelFetch(fine, ivec2(gl_FragCoord.xy), 0).a);
+    return held < 1.0 ? held : 0.0;
+}
+"""
+FRAME_FRAGMENT = f"""#version 330 core
 in vec2 at;
 out vec4 colour;
 uniform sampler2D frame, far_off, depth;  // a picture made elsewhere, its distances, and the depth of opaque things
 uniform float near, far, opacity;
 uniform int orthographic;
-void main() {
-    float z = texture(depth, at).r;
+{EDGES}
+void main() {{
+    float z = texture(depth, at).r, held = covered();
+    if (held > 0.0 && z >= 1.0)  // the surface's edge lies in this pixel beside the middle
+        for (int i = 0; i < 8; ++i) z = min(z, texelFetch(depth, beside(i), 0).r);
     float wall = z >= 1.0 ? 1e30 : orthographic == 1 ? near + z * (far - near) : near * far / (far - z * (far - near));
-    vec4 found = texture(frame, at);
-    colour = texture(far_off, at).r > wall ? vec4(0) : vec4(found.rgb, 1.0) * found.a * opacity;
-}
+    vec4 found = vec4(texture(frame, at).rgb, 1.0) * texture(frame, at).a * opacity;
+    bool hidden = texture(far_off, at).r > wall;
+    colour = !hidden ? found : held > 0.0 ? vec4(found.rgb * (1.0 - held), 0.0) : vec4(0);
+}}
 """
-VEIL_FRAGMENT = """#version 330 core
+VEIL_FRAGMENT = f"""#version 330 core
 in vec2 at;
 out vec4 colour;
-uniform sampler2D veil;
-void main() { colour = texture(veil, at); }
+uniform sampler2D veil, shade;  // `shade`: alpha 0 where no opaque thing is
+{EDGES}
+void main() {{
+    colour = texture(veil, at);
+    float held = covered();
+    if (held <= 0.0) return;
+    bool inside = texelFetch(shade, ivec2(gl_FragCoord.xy), 0).a > 0.0;
+    for (int i = 0; i < 8; ++i) {{
+        if ((texelFetch(shade, beside(i), 0).a > 0.0) == inside) continue;
+        vec4 other = texture(veil, (vec2(beside(i)) + 0.5) / vec2(textureSize(fine, 0)));
+        vec4 before = inside ? colour : other, past = inside ? other : colour;
+        colour = vec4(mix(past.rgb, before.rgb, held), before.a);
+        return;
+    }}
+}}
 """

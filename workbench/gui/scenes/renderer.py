@@ -20,22 +20,20 @@ from workbench.core.problem import KnownTrouble, ProblemRecord, record_of
 from workbench.core.scenes import MeshDoc, Node, PointsDoc, RadianceDoc, Viewpoint, VolumeDoc
 from workbench.gui.autosave import Background
 from workbench.gui.scenes import gl as g
-from workbench.gui.scenes import wires
-from workbench.gui.scenes.device import Device, Target
+from workbench.gui.scenes.device import Device, Edges, Target
 from workbench.gui.scenes.gaze import Gaze
-from workbench.gui.scenes.gl import Buffer
 from workbench.gui.scenes.items import Item, MeshItem, Passed, PointsItem
 from workbench.gui.scenes.layers import layered
 from workbench.gui.scenes.looks import RadianceLook, look_of
 from workbench.gui.scenes.photographs import Photographs
+from workbench.gui.scenes.pieces import draw_clear, draw_piece
 from workbench.gui.scenes.rays import Elsewhere, RaysItem
 from workbench.gui.scenes.scene import Seen
 from workbench.gui.scenes.shaders import MOST_CLIPS
+from workbench.gui.scenes.smoothing import Smoothing
 from workbench.gui.scenes.veil import Veil
+from workbench.gui.scenes.wiring import Wiring
 
-PIECE_S = 0.015
-"""What one piece may take to draw."""
-LEAST_ELEMENTS = 2000
 NOBODY = 0xFFFFFFFF
 
 
@@ -54,8 +52,9 @@ class Renderer:
         self.scene, self._failed, self._background = scene, failed, background
         self._woken, self._owner = woken, owner
         self.device = device or Device()
-        self.axes = self.grid = self.photographs = True
-        """What is seen beside the things themselves."""
+        self.wiring = Wiring(self.device, scene)
+        self.photographs = True
+        """Whether they are seen in their frustums."""
         self.strength = 12.0
         """Of eye-dome lighting."""
         self.items: dict[str, Item] = {}
@@ -64,6 +63,7 @@ class Renderer:
         self._layered: tuple[list[tuple[Elsewhere, float]], list[Elsewhere]] = ([], [])
         """Pictures of fields that the worker rendered."""
         self._veil = Veil(self.device)
+        self._smoothing = Smoothing(self.device, scene)
         self._photographs = Photographs(self.device, scene)
         self._numbers: dict[str, int] = {}
         self._broken: dict[str, object] = {}
@@ -76,9 +76,6 @@ class Renderer:
         """Whether all opaque things that were sent are drawn."""
         self._at: dict[str, int] = {}
         """How many elements of each item are in the picture."""
-        self._wired: tuple[Buffer, int, int] | None = None
-        self._faced: tuple[Buffer, int, int] | None = None
-        self._stale_wires = True
 
     # What stands in the driver's memory
 
@@ -99,7 +96,7 @@ class Renderer:
                     self._try(node, functools.partial(known.restyle, node))
             elif self.scene.is_shown(node.id) and self._broken.get(node.id) is not node.thing:
                 self._make(node)
-        self._stale_wires = True
+        self.wiring.outdate()
         self._photographs.outdate()
         self._veil.doubt()
 
@@ -141,6 +138,7 @@ class Renderer:
         self._broken[node.id] = node.thing
         item = self.items.pop(node.id, None) or self.rays.pop(node.id, None)
         if item is not None and self.device.current():
+            self._smoothing.reset()  # it draws all that was there when it began
             item.close()
         self._failed(msgspec.structs.replace(found, place=found.place or node.name))
 
@@ -173,7 +171,7 @@ class Renderer:
         """Other elements of these nodes are selected."""
         for name in names & self.items.keys():
             self.items[name].reselect()
-        self._stale_wires = True
+        self.wiring.outdate()
 
     def send(self, until_s: float) -> bool:
         """Send some of what is not there yet; whether all is."""
@@ -202,11 +200,12 @@ class Renderer:
         self._at = {}
         self.sketched = self.solid = False
         self._veil.reset()
+        self._smoothing.reset()
         self._target.clear()
 
     def advance(self, until_s: float, *, moving: bool = False) -> bool:
-        """Go on drawing: opaque things, each for an equal share of the time, then clear ones behind and before them,
-        unless things are `moving`; whether all that was sent is drawn."""
+        """Go on drawing: opaque things, each for an equal share of the time, then, unless things are `moving`, their
+        edges and what light passes through; whether all that was sent is drawn."""
         if self._target is None or self._passed is None:
             return True
         gl = self.device.gl
@@ -225,8 +224,12 @@ class Renderer:
         self.solid = all(self._at.get(one.node.id, 0) >= one.ready for one in self._shown() if not one.clear)
         if not self.solid:
             return False
+        if moving:
+            return True
+        if not self._smoothing.advance(self._passed, self._shown(), self._numbers, until_s):
+            return False
         rays = self._walked()
-        if moving or not rays:
+        if not rays:
             return True
         if time.perf_counter() >= until_s:
             return False
@@ -237,11 +240,13 @@ class Renderer:
         return done
 
     def drawn(self) -> float:
-        """The share of the picture that is there: of its opaque elements, then of its lines of sight."""
+        """The share of the picture that is there: of its opaque elements, then of its edges, of its lines of sight."""
         if not self.solid:
             opaque = [one for one in self._shown() if not one.clear]
             there = sum(min(self._at.get(one.node.id, 0), one.ready) for one in opaque)
             return there / max(sum(one.ready for one in opaque), 1)
+        if not self._smoothing.done and self._smoothing.wanted(self._shown()):
+            return self._smoothing.drawn
         return self._veil.drawn if self._walked() else 1.0
 
     def _walked(self) -> list[RaysItem]:
@@ -270,18 +275,17 @@ class Renderer:
     def _draw_until(self, item: Item, until_s: float) -> None:
         """Draw pieces of an item, at least one."""
         name = item.node.id
-        while self._at.get(name, 0) < item.ready and self._passed is not None:
-            now = time.perf_counter()
+        while self._at.get(name, 0) < item.ready:
             first = self._at.get(name, 0)
-            may = min(PIECE_S, max(until_s - now, 0.0)) / item.cost_s
-            last = min(item.ready, first + max(LEAST_ELEMENTS, int(may)))
-            item.draw(self._passed, self._numbers[name], first, last)
-            self.device.gl.glFinish()
-            self._at[name] = last
-            took = (time.perf_counter() - now) / (last - first)
-            item.cost_s = max(took, 0.7 * item.cost_s) if last - first >= LEAST_ELEMENTS else item.cost_s
+            self._at[name], item.cost_s = draw_piece(
+                self.device, self._draw, item, first, until_s=until_s, cost_s=item.cost_s
+            )
             if time.perf_counter() >= until_s:
                 return
+
+    def _draw(self, item: Item, first: int, last: int) -> None:
+        if self._passed is not None:
+            item.draw(self._passed, self._numbers[item.node.id], first, last)
 
     def _shown(self) -> list[Item]:
         return [one for name, one in self.items.items() if self.scene.is_shown(name)]
@@ -292,50 +296,72 @@ class Renderer:
         if target is None or passed is None:
             return QImage()
         gl, gaze = self.device.gl, passed.gaze
-        target.bind(target.flat)
-        gl.glDisable(g.DEPTH_TEST)
-        gl.glDisable(g.BLEND)
-        self.device.sample(0, g.FLAT, target.shade)
-        self.device.sample(1, g.FLAT, target.depth)
-        self.device.program("lit").use(
-            shade=0, depth=1, near=float(gaze.near), far=float(gaze.far), radius=float(1.4 * passed.ratio),
-            strength=self.strength if self._domed() else 0.0, orthographic=gaze.view.orthographic, taps=taps,
-        )  # fmt: skip
-        self.device.screen()
+        edges = self._edges(target)
+        self._light(target, passed, edges, taps)
         self._lay_wires(target, passed)
         rays = self._walked()
         if rays:
             if not self._veil.begun:
                 self._make_walls(target, passed)
                 self._veil.coarse(target, passed, rays)
-            self._veil.lay(target)
-        self._veil.lay_frames(target, passed, self._layers(gaze.view))
-        self._over(target)
-        self._draw_clear(passed)
-        gl.glDisable(g.BLEND)
+            self._veil.lay(target, edges)
+        self._veil.lay_frames(target, passed, self._layers(gaze.view), edges)
+        self._lay_clear(target, passed)
         gl.check("the picture was finished")
         return target.image()
+
+    def _edges(self, target: Target) -> Edges | None:
+        """What says how much of a pixel meshes cover, once that is known."""
+        found = self._smoothing.opaque
+        return Edges(found.texture, target.shade) if found is not None else None
+
+    def _light(self, target: Target, passed: Passed, edges: Edges | None, taps: int) -> None:
+        """The picture of what is opaque."""
+        gl, gaze = self.device.gl, passed.gaze
+        target.bind(target.flat)
+        gl.glDisable(g.DEPTH_TEST)
+        gl.glDisable(g.BLEND)
+        self.device.sample(0, g.FLAT, target.shade)
+        self.device.sample(1, g.FLAT, target.depth)
+        self.device.sample(2, g.FLAT, edges.fine if edges is not None else 0)
+        self.device.program("lit").use(
+            shade=0, depth=1, near=float(gaze.near), far=float(gaze.far), radius=float(1.4 * passed.ratio),
+            strength=self.strength if self._domed() else 0.0, orthographic=gaze.view.orthographic, taps=taps,
+            fine=2, smoothed=edges is not None, mixed=self._mixed(),
+        )  # fmt: skip
+        self.device.screen()
+
+    def _mixed(self) -> bool:
+        """Whether points are seen, which are not drawn with several samples."""
+        return any(isinstance(one, PointsItem) for one in self._shown())
+
+    def _lay_clear(self, target: Target, passed: Passed) -> None:
+        """Clear meshes over the picture."""
+        made = self._smoothing.clear
+        if made is not None and not self._mixed():
+            target.bind(target.flat)
+            made.lay()
+        else:
+            target.bind(target.over)
+            draw_clear(self.device, self._draw, self._shown(), self.scene, passed)
 
     def _domed(self) -> bool:
         """Whether something is seen that eye-dome lighting shades."""
         points = (one for one in self._shown() if isinstance(one, PointsItem))
         return any(one.look.shading != "none" for one in points)
 
-    def _over(self, target: Target) -> None:
-        """From now on over the picture, hidden by what is opaque."""
+    def _lay_wires(self, target: Target, passed: Passed) -> None:
+        """Photographs and lines over the picture, hidden by what is opaque."""
         gl = self.device.gl
         target.bind(target.over)
         gl.glEnable(g.DEPTH_TEST)
         gl.glEnable(g.BLEND)
         gl.glBlendFunc(g.ONE, g.ONE_LESS)
         gl.glDepthMask(0)
-
-    def _lay_wires(self, target: Target, passed: Passed) -> None:
-        self._over(target)
         if self.photographs:
             self._photographs.draw(passed)
-        self._draw_wires(passed)
-        self.device.gl.glDisable(g.BLEND)
+        self.wiring.draw(passed)
+        gl.glDisable(g.BLEND)
 
     def _make_walls(self, target: Target, passed: Passed) -> None:
         """Where lines of sight end: what is opaque, and lines, so that these are seen within clear things."""
@@ -344,75 +370,8 @@ class Renderer:
         gl.glEnable(g.DEPTH_TEST)
         gl.glDisable(g.BLEND)
         gl.glDepthMask(1)
-        self._draw_wires(passed, filled=False)
+        self.wiring.draw(passed, filled=False)
         gl.glDepthMask(0)
-
-    def _draw_clear(self, passed: Passed) -> None:
-        """Clear meshes, the farthest first; of each the back before the front."""
-        gl, seen = self.device.gl, passed.gaze.seen
-        found = [one for one in self._shown() if one.clear and one.ready]
-
-        def nearness(item: Item) -> float:
-            bounds = self.scene.bounds([item.node.id])
-            return float(seen[2, :3] @ (bounds[0] + bounds[1])) / 2 if bounds is not None else 0.0
-
-        for item in sorted(found, key=nearness):
-            gl.glEnable(g.CULL_FACE)
-            for side in (0x0404, 0x0405):  # without the front, then without the back
-                gl.glCullFace(side)
-                item.draw(passed, self._numbers[item.node.id], 0, item.ready)
-            gl.glDisable(g.CULL_FACE)
-
-    def _draw_wires(self, passed: Passed, *, filled: bool = True) -> None:
-        if self._stale_wires:
-            self._make_wires()
-        gl, gaze = self.device.gl, passed.gaze
-        if self._faced is not None and filled:
-            self.device.program("faces").use(whole=gaze.whole)
-            gl.glBindVertexArray(self._faced[1])
-            gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
-        if self._wired is not None:
-            self.device.program("lines").use(
-                whole=gaze.whole, picture=(gaze.width, gaze.height), ratio=float(passed.ratio), bias=1e-5,
-                least=0.004 if filled else 0.5,
-            )  # fmt: skip
-            gl.glBindVertexArray(self._wired[1])
-            gl.glDrawArraysInstanced(g.TRIANGLE_STRIP, 0, 4, self._wired[2])
-        gl.glBindVertexArray(0)
-
-    def _make_wires(self) -> None:
-        self._stale_wires = False
-        self._drop_wires()
-        gl = self.device.gl
-        lines = wires.lines_of(self.scene, axes=self.axes, grid=self.grid)
-        if len(lines):
-            buffer, bound = Buffer(gl, lines.nbytes), gl.made("VertexArrays")
-            buffer.send(0, lines.view(np.uint8))
-            gl.glBindVertexArray(bound)
-            for at, count, kind, offset in ((0, 3, g.FLOAT, 0), (1, 3, g.FLOAT, 12), (2, 4, g.UNSIGNED_BYTE, 24),
-                                            (3, 1, g.FLOAT, 28)):  # fmt: skip
-                buffer.feed(at, count, kind, stride=lines.itemsize, offset=offset, scaled=at == 2, each=1)
-            self._wired = buffer, bound, len(lines)
-        corners = wires.faces_of(self.scene)
-        if len(corners):
-            buffer, bound = Buffer(gl, corners.nbytes), gl.made("VertexArrays")
-            buffer.send(0, corners.view(np.uint8))
-            gl.glBindVertexArray(bound)
-            buffer.feed(0, 3, g.FLOAT, stride=corners.itemsize)
-            buffer.feed(1, 4, g.UNSIGNED_BYTE, stride=corners.itemsize, offset=12, scaled=True)
-            self._faced = buffer, bound, len(corners)
-        gl.glBindVertexArray(0)
-
-    def _drop_wires(self) -> None:
-        for found in (self._wired, self._faced):
-            if found is not None:
-                found[0].close()
-                self.device.gl.deleted("VertexArrays", found[1])
-        self._wired = self._faced = None
-
-    def outdate_wires(self) -> None:
-        """Lines are others: another theme, choice or setting."""
-        self._stale_wires = True
 
     def whom(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
         """What is seen nearest to a pixel, within `reach` pixels: node, element, and distance along the view axis."""
@@ -445,8 +404,9 @@ class Renderer:
             for walked in self.rays.values():
                 walked.close()
             self._veil.close()
+            self._smoothing.close()
             self._photographs.close()
-            self._drop_wires()
+            self.wiring.close()
             if self._target is not None:
                 self._target.close()
         self.items, self.rays, self._target = {}, {}, None

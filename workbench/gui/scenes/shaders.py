@@ -1,7 +1,8 @@
 """The programs that draw a scene, in GLSL 3.30; what each uniform means stands beside it.
 
-Opaque things are drawn into colours (alpha 1: to be given eye-dome lighting, ½: not), into who they are (node, element)
-and depth; `LIT` makes the picture of these, and what is clear or thin is drawn over it with the same depth.
+Opaque things are drawn into colours (alpha 1: to be given eye-dome lighting, 0.6: not, ½: a mesh), into who they are
+(node, element) and depth; `LIT` makes the picture of these, and what is clear or thin is drawn over it with the same
+depth. At rest meshes are drawn again with several samples to a pixel (`smoothing.py`), whose mean `LIT` takes.
 """
 
 from __future__ import annotations
@@ -67,23 +68,28 @@ void main() {{
         if (dot(away, away) > 0.25) discard;
     }}
     if (veiled(opacity)) discard;
-    colour = vec4(tone, shading == 1 ? 1.0 : 0.5);
+    colour = vec4(tone, shading == 1 ? 1.0 : 0.6);
     who = uvec2(node, index);
 }}
 """
 
-MESH_VERTEX = """#version 330 core
+MESH_VERTEX = f"""#version 330 core
 layout(location = 0) in vec3 place;
 layout(location = 1) in vec3 normal;
 layout(location = 2) in vec4 shade;
 layout(location = 3) in vec2 spot;
 uniform mat4 placed, seen, projected, turned;  // turned: of normals, to the scene
 uniform float bias, dot_px;
-out vec3 there, at, facing;
-out vec4 tone;
-out vec2 uv;
-void main() {
+// Of several samples in a pixel the middle may lie beside the face.
+centroid out vec3 there, facing;
+centroid out vec4 tone;
+centroid out vec2 uv;
+out vec3 at;
+out float gl_ClipDistance[{MOST_CLIPS}];
+{_CLIPS}
+void main() {{
     vec4 p = placed * vec4(place, 1.0), q = seen * p;
+    for (int i = 0; i < clip_count; ++i) gl_ClipDistance[i] = clips[i].w - dot(clips[i].xyz, p.xyz);
     there = p.xyz;
     at = q.xyz;
     facing = mat3(seen) * mat3(turned) * normal;
@@ -92,12 +98,13 @@ void main() {
     gl_Position = projected * q;
     gl_Position.z -= bias * gl_Position.w;
     gl_PointSize = dot_px;
-}
+}}
 """
-MESH_FRAGMENT = f"""#version 330 core
-in vec3 there, at, facing;
-in vec4 tone;
-in vec2 uv;
+MESH_FRAGMENT = """#version 330 core
+centroid in vec3 there, facing;
+centroid in vec4 tone;
+centroid in vec2 uv;
+in vec3 at;
 layout(location = 0) out vec4 colour;
 layout(location = 1) out uvec2 who;
 uniform int shading;      // 0 smooth, 1 flat, 2 none
@@ -109,9 +116,7 @@ uniform vec2 span;        // lowest and highest of what the table spans
 uniform sampler2D picture, table;
 uniform usamplerBuffer marks;  // of each face, 1: hidden, 2: selected
 uniform uint node;
-{_CLIPS}
-void main() {{
-    if (cut(there)) discard;
+void main() {
     uint mark = marked == 1 ? texelFetch(marks, first + gl_PrimitiveID).r : 0u;
     if ((mark & 1u) != 0u) discard;
     vec3 flatly = dotted == 1 ? vec3(0, 0, 1) : cross(dFdx(at), dFdy(at));
@@ -122,15 +127,15 @@ void main() {{
     if (painted == 1) found = tone;
     else if (painted == 2) found = texture(picture, uv);
     else if (painted == 3) found = vec4(0.5 + 0.5 * n, 1.0);
-    else if (painted == 4) {{
+    else if (painted == 4) {
         float share = clamp((there.z - span.x) / max(span.y - span.x, 1e-12), 0.0, 1.0);
         found = texture(table, vec2(share * 255.0 / 256.0 + 0.5 / 256.0, 0.5));
-    }}
+    }
     if ((mark & 2u) != 0u) found.rgb = mix(found.rgb, accent, 0.75);
     float lit = shading == 2 ? 1.0 : 0.28 + 0.72 * abs(dot(n, orthographic == 1 ? vec3(0, 0, 1) : normalize(at)));
     colour = blended == 1 ? vec4(found.rgb * lit, 1.0) * plain.a : vec4(found.rgb * lit, 0.5);
     who = uvec2(node, dotted == 1 ? 0xFFFFFFFFu : uint(first + gl_PrimitiveID));
-}}
+}
 """
 
 LINES_VERTEX = """#version 330 core
@@ -214,17 +219,30 @@ LIT_FRAGMENT = """#version 330 core
 in vec2 at;
 out vec4 colour;
 uniform sampler2D shade, depth;
+uniform sampler2D fine;  // means of meshes' samples, colours times the half of what they cover
 uniform float near, far, radius, strength;
-uniform int orthographic, taps;
+uniform int orthographic, taps, smoothed;
+uniform int mixed;       // whether there are points, whose edges stay as they are
 float away(float z) {
     if (orthographic == 1) return z * 6.0;
     return log2(near * far / (far - z * (far - near)));
 }
 const vec2 AROUND[8] = vec2[8](vec2(1, 0), vec2(-1, 0), vec2(0, 1), vec2(0, -1),
                                vec2(0.7, 0.7), vec2(-0.7, 0.7), vec2(0.7, -0.7), vec2(-0.7, -0.7));
+bool is_point(float a) { return a > 0.55; }
 void main() {
     ivec2 here = ivec2(gl_FragCoord.xy), last = textureSize(depth, 0) - 1;
     vec4 found = texelFetch(shade, here, 0);
+    if (smoothed == 1 && !is_point(found.a)) {
+        bool beside = false;
+        for (int i = 0; i < 4 * mixed; ++i)
+            beside = beside || is_point(texelFetch(shade, clamp(here + ivec2(AROUND[i]), ivec2(0), last), 0).a);
+        if (!beside) {
+            vec4 mean = texelFetch(fine, here, 0);
+            colour = vec4(mean.rgb, min(1.0, 2.0 * mean.a));
+            return;
+        }
+    }
     if (found.a > 0.75 && strength > 0.0) {
         float mine = away(texelFetch(depth, here, 0).r), sum = 0.0;
         for (int i = 0; i < taps; ++i) {

@@ -12,13 +12,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QSize, Signal
-from PySide6.QtGui import QAction, QImage
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QInputDialog, QMenu
 
-from workbench.core.problem import KnownTrouble
 from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, MeasureDoc, Node, PointsDoc
 from workbench.gui.actions import make_action
-from workbench.gui.savedialog import ask_where
+from workbench.gui.savedialog import ask_where, write_png
 from workbench.gui.scenes import measurelist, placing, trees
 from workbench.gui.scenes.boxing import BoxTool
 from workbench.gui.scenes.edits import SwapEdit, TreeEdit, new_id
@@ -339,7 +338,7 @@ class ToolBox(QObject):
         size = QSize(self.canvas.width() * PICTURE_FACTOR, self.canvas.height() * PICTURE_FACTOR)
         make = self.canvas.picture_work(size)
         self.page.asking.work(
-            f"Writing {path.name}", lambda: _save(make(), path),
+            f"Writing {path.name}", lambda: write_png(make(), path),
             lambda _: self.told.emit(f"Saved {path.name}: {size.width()} × {size.height()} pixels"),
         )  # fmt: skip
 
@@ -423,9 +422,3 @@ class ToolBox(QObject):
             self.use("")
         self.canvas.unit = self.page.state.unit
         self.canvas.update()
-
-
-def _save(picture: QImage, path: Path) -> None:
-    if not picture.save(str(path)):
-        raise KnownTrouble("The picture could not be written.", expected="a place that can be written",
-                           received=str(path), fix="Choose another folder.")  # fmt: skip

@@ -11,35 +11,11 @@ from PySide6.QtCore import QRect, QSize
 from PySide6.QtGui import QImage
 
 from workbench.gui.scenes import gl as g
-from workbench.gui.scenes.device import Device, Target
-from workbench.gui.scenes.gl import draw_buffers
+from workbench.gui.scenes.device import Device, Edges, Sheet, Target
 from workbench.gui.scenes.items import Passed
 from workbench.gui.scenes.rays import COARSE, FINE, Elsewhere, RaysItem
 from workbench.gui.scenes.textures import picture_texture
 from workbench.gui.volumes import tiling
-
-
-class _Sheet:
-    """A clear picture that is drawn into and laid over another."""
-
-    def __init__(self, device: Device, width: int, height: int) -> None:
-        self._gl = gl = device.gl
-        self.width, self.height = width, height
-        self.texture = gl.texture(g.FLAT, smooth=True)
-        gl.glTexImage2D(g.FLAT, 0, g.RGBA8, width, height, 0, g.RGBA, g.UNSIGNED_BYTE, None)
-        self.frame = gl.made("Framebuffers")
-        gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
-        gl.glFramebufferTexture2D(g.FRAMEBUFFER, g.ATTACHMENT, g.FLAT, self.texture, 0)
-        draw_buffers(gl, [g.ATTACHMENT])
-        gl.check("memory was taken for a picture")
-
-    def bind(self) -> None:
-        self._gl.glBindFramebuffer(g.FRAMEBUFFER, self.frame)
-        self._gl.glViewport(0, 0, self.width, self.height)
-
-    def close(self) -> None:
-        self._gl.deleted("Framebuffers", self.frame)
-        self._gl.deleted("Textures", self.texture)
 
 
 class Veil:
@@ -47,8 +23,8 @@ class Veil:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._coarse: _Sheet | None = None
-        self._fine: _Sheet | None = None
+        self._coarse: Sheet | None = None
+        self._fine: Sheet | None = None
         self._tiles: tiling.Tiles | None = None
         self._begun = self._small = False
         self._costs = {COARSE: tiling.Cost(caution=0.75), FINE: tiling.Cost()}
@@ -81,7 +57,7 @@ class Veil:
         if self._coarse is None or (self._coarse.width, self._coarse.height) != (size.width(), size.height()):
             if self._coarse is not None:
                 self._coarse.close()
-            self._coarse = _Sheet(self._device, size.width(), size.height())
+            self._coarse = Sheet(self._device, size.width(), size.height())
         self._coarse.bind()
         self._draw(target, passed, items, COARSE, QRect(0, 0, size.width(), size.height()))
         self._small = True
@@ -109,12 +85,12 @@ class Veil:
         if self._fine is None or (self._fine.width, self._fine.height) != (target.width, target.height):
             if self._fine is not None:
                 self._fine.close()
-            self._fine = _Sheet(self._device, target.width, target.height)
+            self._fine = Sheet(self._device, target.width, target.height)
         self._fine.bind()
         self._device.gl.glClearColor(0.0, 0.0, 0.0, 0.0)
         self._device.gl.glClear(g.COLOUR_BIT)
         if self._coarse is not None:
-            self._lay(self._coarse)
+            self._coarse.lay()
         self._tiles = tiling.Tiles(QSize(target.width, target.height), self._costs[FINE])
         self._begun = True
 
@@ -137,32 +113,24 @@ class Veil:
         gl.glFinish()
         self._costs[pace].took(part.width() * part.height(), time.perf_counter() - began)
 
-    def lay(self, target: Target) -> None:
+    def lay(self, target: Target, edges: Edges | None) -> None:
         """The finest picture there is over the target's."""
         sheet = self._fine if self._begun else self._coarse
         if sheet is not None:
             target.bind(target.flat)
-            self._lay(sheet)
+            sheet.lay(edges)
 
-    def _lay(self, sheet: _Sheet) -> None:
-        gl = self._device.gl
-        gl.glDisable(g.DEPTH_TEST)
-        gl.glEnable(g.BLEND)
-        gl.glBlendFunc(g.ONE, g.ONE_LESS)
-        self._device.sample(0, g.FLAT, sheet.texture)
-        self._device.program("veil").use(veil=0)
-        self._device.screen()
-        gl.glDisable(g.BLEND)
-
-    def lay_frames(self, target: Target, passed: Passed, frames: Sequence[tuple[Elsewhere, float]]) -> None:
+    def lay_frames(
+        self, target: Target, passed: Passed, frames: Sequence[tuple[Elsewhere, float]], edges: Edges | None
+    ) -> None:
         """Pictures of fields with their opacities, over the target's in this order, hidden by what lies before."""
         wanted = {id(made) for made, _ in frames}
         for number in [one for one in self._frames if one not in wanted]:
             self._drop_frame(number)
         for made, opacity in frames:
-            self._lay_frame(target, passed, made, opacity)
+            self._lay_frame(target, passed, made, opacity, edges)
 
-    def _lay_frame(self, target: Target, passed: Passed, made: Elsewhere, opacity: float) -> None:
+    def _lay_frame(self, target: Target, passed: Passed, made: Elsewhere, opacity: float, edges: Edges | None) -> None:
         gl, gaze = self._device.gl, passed.gaze
         if id(made) not in self._frames:
             self._frames[id(made)] = made, picture_texture(self._device, made.frame), self._distances(made)
@@ -171,11 +139,11 @@ class Veil:
         gl.glDisable(g.DEPTH_TEST)
         gl.glEnable(g.BLEND)
         gl.glBlendFunc(g.ONE, g.ONE_LESS)
-        for unit, name in enumerate((*textures, target.depth)):
+        for unit, name in enumerate((*textures, target.depth, edges.fine if edges is not None else 0)):
             self._device.sample(unit, g.FLAT, name)
         self._device.program("frame").use(
             frame=0, far_off=1, depth=2, near=float(gaze.near), far=float(gaze.far), opacity=float(opacity),
-            orthographic=gaze.view.orthographic,
+            orthographic=gaze.view.orthographic, fine=3, smoothed=edges is not None,
         )  # fmt: skip
         self._device.screen()
         gl.glDisable(g.BLEND)

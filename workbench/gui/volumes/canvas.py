@@ -208,10 +208,7 @@ class PlaneCanvas(QWidget):
             labels = self._label_image()
             if labels is not None:
                 painter.drawImage(self._where(), labels)
-            marks.crosshair(painter, self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            marks.measures(painter, self)
-            marks.corners(painter, self)
+            self.mark(painter, self.layer.title if self.layer is not None else "")
             if self.tool is not None:
                 self.tool.paint(self, painter)
         if self.hasFocus():
@@ -220,6 +217,24 @@ class PlaneCanvas(QWidget):
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
 
+    def mark(self, painter: QPainter, title: str) -> None:
+        """Crosshair, measures and words over the slice; `title` is what its volume is called."""
+        marks.crosshair(painter, self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        marks.measures(painter, self)
+        marks.corners(painter, self, title)
+
+    def images(self) -> list[tuple[QImage, QRectF, bool]]:
+        """What the slice is made of, where each lies on the widget, and whether it is smoothed."""
+        where = self._where()
+        grounds = [(one, where, self._smooth) for one in (self._grey_image(), self._overlay_image()) if one is not None]
+        labels = self._label_image()
+        return grounds if labels is None else [*grounds, (labels, where, False)]
+
+    @property
+    def _smooth(self) -> bool:
+        return self.pixels_per_mm * min(self.plane.pitch_mm) < PIXELS_SEEN
+
     def _draw(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
         picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
@@ -227,8 +242,7 @@ class PlaneCanvas(QWidget):
         picture.fill(Qt.GlobalColor.black)
         painter = QPainter(picture)
         where = self._where()
-        smooth = self.pixels_per_mm * min(self.plane.pitch_mm) < PIXELS_SEEN
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth)
         for image in (self._grey_image(), self._overlay_image()):
             if image is not None:
                 painter.drawImage(where, image)

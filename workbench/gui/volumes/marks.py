@@ -40,8 +40,8 @@ def crosshair(painter: QPainter, canvas: PlaneCanvas) -> None:
             painter.drawLine(QPointF(middle.x(), middle.y() + gap), QPointF(middle.x(), canvas.height()))
 
 
-def corners(painter: QPainter, canvas: PlaneCanvas) -> None:
-    """Edge letters; plane, slice and window in the corners; the scale bar; left out where there is no room."""
+def corners(painter: QPainter, canvas: PlaneCanvas, title: str) -> None:
+    """Edge letters; plane, slice, title and window in the corners; the scale bar; left out where there is no room."""
     px, plane = theme().pixels, canvas.plane
     font = QFont(canvas.font())
     painter.setFont(font)
@@ -60,7 +60,7 @@ def corners(painter: QPainter, canvas: PlaneCanvas) -> None:
     layer = canvas.layer
     if layer is not None:
         end = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        _write(painter, half.translated(width / 2 + side - pad, 0), end, fitted(layer.title), WORDS)
+        _write(painter, half.translated(width / 2 + side - pad, 0), end, fitted(title), WORDS)
         centre, wide = layer.window
         low = half.translated(0, height - line - pad)
         _write(painter, low, start, fitted(f"C {centre:.4g}  W {wide:.4g}"), WORDS)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPen, QPolygonF, QShowEvent
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QFocusEvent, QHideEvent, QKeyEvent, QPainter, QPen, QPolygonF, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from workbench.core.scenes import ClipPlane, Viewpoint
@@ -42,6 +42,8 @@ class _Gizmo(Gizmo):
 class SpaceView(SceneCanvas):
     """The canvas of a case's Bodies; Home looks from the front again, a click on a surface puts the crosshair there."""
 
+    grabbed = Signal()
+    """This view has got the focus."""
     tip = "Drag to turn, middle button to shift, wheel to come nearer, Home to look from the front"
 
     def __init__(self, bodies: Bodies, background: Background, parent: QWidget | None = None) -> None:
@@ -149,6 +151,10 @@ class SpaceView(SceneCanvas):
         return ALL_CUT.format(key=key_words(keymap().key("view.volume.render-cut"))) if gone else ""
 
     # Qt
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.grabbed.emit()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_home(event):

@@ -8,7 +8,8 @@ from PySide6.QtCore import QRect, QSize
 
 BUDGET_S = 0.015
 """What one part may take; a turn of the event loop may take two, and a load beside doubles that."""
-SIDES = (256, 128, 64, 32, 16, 8)
+SIDES = (256, 128, 64, 32)
+"""Smaller parts cost more in being begun than in being drawn: beside other work a picture would take for ever."""
 FIRST_S = 20e-6
 """A pixel under software OpenGL, until one was measured."""
 LEAST_PX = 48

@@ -20,6 +20,7 @@ from workbench.gui.volumes.editor import Editor
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.operations import Boolean
 from workbench.gui.volumes.panel import WINDOWS, Panel
+from workbench.gui.volumes.pictures import Pictures
 from workbench.gui.volumes.scene import Layer, Scene
 from workbench.gui.volumes.toolrow import ToolRow
 from workbench.gui.warmup import IN_SPACE, import_later
@@ -37,7 +38,7 @@ OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "
 
 ROW = (
     ("crosshair", "ruler", "angle", "roi"), EDITING, ("sphere", "undo", "redo"),
-    ("hide", "outline", "overlay", "sequences", "one", "solid", "render", "cine", "fit"),
+    ("hide", "outline", "overlay", "sequences", "one", "solid", "render", "cine", "fit", "picture"),
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ class VolumeViewer(QWidget):
         self.space: SpacePane | None = None
         """The case in 3-D; made when it is first asked for."""
         self._background = background
+        self.pictures = Pictures(self, background, self._say)
         self.spare: Layer | None = None
         """What the overlay action lays over the first volume."""
         self.layout_: Layout = "planes"
@@ -144,6 +146,7 @@ class VolumeViewer(QWidget):
             "previous": lambda: editor.copy_slice(self.canvas.plane, -1),
             "label": self._add_label, "export": self._ask_export, "fit": self._fit,
             "refine-way": editor.refiner.work_otherwise,
+            "picture": self.save_picture, "picture-one": lambda: self.save_picture(alone=True),
             **{f"render-{name}": functools.partial(self._render_deed, name) for name in RENDERING},
         }  # fmt: skip
         for name, do in doing.items():
@@ -199,6 +202,8 @@ class VolumeViewer(QWidget):
             able = in_space == "render" or (name == "cut" and bool(in_space))
             actions[f"render-{name}"].setEnabled(able and (name != "labels" or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
+        for name in ("picture", "picture-one"):
+            actions[name].setEnabled(all(self.scene.shape))
         for name, on in (
             ("sphere", editor.brush.sphere), ("hide", not self.scene.style.visible),
             ("outline", self.scene.style.fill == 0), ("cine", self._cine.isActive()),
@@ -246,6 +251,16 @@ class VolumeViewer(QWidget):
         if self.editor.labels is not None:
             ask_export(self, self.editor.labels, self._say)
 
+    def save_picture(self, *, alone: bool = False) -> None:
+        """Ask where, and write what is seen, or `alone` the view that has the focus."""
+        planes: list[Any] = [one for one in (*self.canvases.values(), *self.sequences) if one.isVisible()]
+        space = [self.space.view] if self.space is not None and self.space.isVisible() else []
+        if alone or len(planes) + len(space) == 1:
+            in_space = bool(space) and (self._in_space or not planes)
+            self.pictures.ask(space if in_space else [self.canvas], "3d" if in_space else self.focused)
+        else:
+            self.pictures.ask([*planes, *space], "planes-3d" if space else self.layout_)
+
     def _toggle_third(self, name: Literal["solid", "render"]) -> None:
         """Show the surfaces or the volume in the fourth place, or neither."""
         self._third = "" if self._third == name else name
@@ -261,6 +276,7 @@ class VolumeViewer(QWidget):
             from workbench.gui.volumes.spacepane import SpacePane  # OpenGL is looked for when somebody wants it
 
             self.space = SpacePane(self.scene, self._background, lambda: self.focused, self)
+            self.space.view.grabbed.connect(lambda: setattr(self, "_in_space", True))
             self.space.view.troubled.connect(lambda record: self._say(record.what, "error"))
         self.space.show_volume(self._third == "render")
         return self.space
@@ -351,7 +367,8 @@ class VolumeViewer(QWidget):
         if self.layout_ == "sequences":
             shown = list(self.sequences)
         elif self.layout_ == "one":
-            shown = [self.canvas]
+            space = self._third_widget() if self._in_space else None
+            shown = [self.canvas if space is None else space]
         else:
             shown = [self.canvases[name] for name in ("axial", "sagittal", "coronal")]
             third = self._third_widget()
@@ -379,7 +396,12 @@ class VolumeViewer(QWidget):
         if self.layout_ == "sequences":
             self._make_sequences()
         self._arrange()
-        (self.sequences[0] if self.layout_ == "sequences" and self.sequences else self.canvas).setFocus()
+        if self.layout_ == "sequences" and self.sequences:
+            self.sequences[0].setFocus()
+        elif self.space is not None and self._third and self._in_space:
+            self.space.setFocus()
+        else:
+            self.canvas.setFocus()
 
     def _make_sequences(self) -> None:
         for canvas in self.sequences:
@@ -405,7 +427,10 @@ class VolumeViewer(QWidget):
         self.editor.saved.connect(self.saved.setText)
 
     def _focus(self, name: Name) -> None:
-        self.focused = name
+        self.focused, self._in_space = name, False
+
+    _in_space = False
+    """Whether the view in 3-D had the focus last."""
 
     def _restyled(self) -> None:
         if self.scene.layers and self._windowed != self.scene.layers[0].window:
