@@ -104,6 +104,11 @@ def opaque(bench: Bench, found: dict) -> None:
     bench.scene.select({"high": mask})
     shown = bench.picture()
     found["selected"] = [at(shown, -12), at(shown, 12)]
+    bench.canvas.outdate()
+    bench.canvas.repaint()
+    bench.settle()
+    lit = bench.canvas._drawing.lit().result()[HIGH // 2 + 6]
+    found["lit"] = [bool(lit[WIDE // 2 - 12]), bool(lit[WIDE // 2 + 12]), bool(lit[2])]
     bench.scene.select({"high": np.zeros(len(mask), bool), "low": np.array([True, False])})
     bench.scene.put([msgspec.structs.replace(high, hidden=things.kept(bench.folder, "hidden", mask))])
     shown = bench.picture()

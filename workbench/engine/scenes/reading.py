@@ -21,7 +21,7 @@ from workbench.engine.scenes.readingruns import read_run
 from workbench.engine.scenes.runnames import is_run
 from workbench.engine.text import cache
 
-VERSION = 3
+VERSION = 4
 """Of what readers make of a file; a new one reads files again."""
 WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""

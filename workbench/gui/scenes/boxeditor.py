@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QListWidgetItem, QPushButt
 
 from workbench.core.scenes import Box, BoxesDoc, Node
 from workbench.core.volumes import Triple
-from workbench.gui.scenes.lookform import NumberBox
+from workbench.gui.scenes.numberbox import NumberBox
 from workbench.gui.sidepanel import ShortList, row, words
 from workbench.gui.theme import theme
 

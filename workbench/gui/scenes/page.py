@@ -165,6 +165,7 @@ class ScenesPage(FilesPage):
 
     def opened(self) -> None:
         self.keeping.seek()
+        self.properties.prepare()
 
     def closed(self) -> None:
         """Let go of what is read, and leave the scene to the next window."""
