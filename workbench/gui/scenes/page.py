@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCursor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
@@ -337,7 +337,10 @@ class ScenesPage(FilesPage):
     def follow(self) -> None:
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
-        self.side.setVisible(some)
+        if some and self.side.isHidden():  # not in one turn with the picture: both together are felt
+            QTimer.singleShot(0, self.side, lambda: self.side.setVisible(bool(self.scene.nodes)))
+        elif not some:
+            self.side.hide()
         # A stack is as wide as the widest of its places, seen or not.
         policy = QSizePolicy.Policy.Ignored if some else QSizePolicy.Policy.Preferred
         self.start.setSizePolicy(policy, policy)
