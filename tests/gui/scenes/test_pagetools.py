@@ -201,6 +201,19 @@ def test_that_places_and_looks_are_changed_by_numbers_and_undone(filled, qtbot):
     assert ("Columns", "rgb, classification, intensity") in panel.facts.rows
 
 
+def test_that_sizes_are_told_along_a_things_own_axes_and_a_long_name_widens_nothing(filled, qtbot):
+    page, panel = filled, filled.properties
+    page.scene.choose(["m"])
+    wide = panel.widget().minimumSizeHint().width()
+    assert ("Size", "1 × 1 × 1 m") in panel.facts.rows
+    panel.numbers["turn_deg"][2].setValue(45.0)
+    panel.numbers["scale"][0].setValue(2.0)
+    assert ("Size", "2 × 1 × 1 m") in panel.facts.rows
+    node = page.scene.nodes["m"]
+    page.trees.put([msgspec.structs.replace(node, name="surface " * 20 + "x" * 90)], "rename")
+    assert panel.title.whole.startswith("surface") and panel.widget().minimumSizeHint().width() == wide
+
+
 def test_that_boxes_are_drawn_labelled_and_deleted(filled):
     page, editor = filled, filled.properties.boxes
     page.scene.choose(["b"])

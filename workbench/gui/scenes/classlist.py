@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor, QPixmap
-from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 
 from workbench.core.scenes import MOST_LISTED, Column
 from workbench.core.words import count
@@ -69,7 +69,8 @@ class ClassList(QWidget):
 
     def _box(self, number: int, name: str) -> QCheckBox:
         box = QCheckBox(name or str(number))
-        box.setToolTip(f"Class {number}: shown while it is checked")
+        box.setToolTip(f"Class {name or number}: shown while it is checked")
+        box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long name widens no panel
         side = theme().pixels(12)
         swatch = QPixmap(side, side)
         red, green, blue = (int(one) for one in class_colours(np.array([number]))[0])

@@ -85,7 +85,8 @@ def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
     seen = scene.bounds([node.id])
     if own is None or seen is None:
         return []
-    size = seen[1] - seen[0]
+    # Along its own axes: the box around a thing that was turned is larger than the thing.
+    size = (own[1] - own[0]) * np.linalg.norm(scene.world(node.id)[:3, :3], axis=0)
     return [("Size", f"{_triple(size)} {state.unit}"), ("Middle", state.place_words((seen[0] + seen[1]) / 2))]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QWidget
 
 from workbench.core.scenes import BoxesDoc, Node, VolumeDoc
+from workbench.gui.card import Caption
 from workbench.gui.scenes import looks
 from workbench.gui.scenes.boxeditor import BoxEditor
 from workbench.gui.scenes.edits import SwapEdit
@@ -44,7 +45,7 @@ class PropertiesPanel(SidePanel):
         self.page, self.scene = page, page.scene
         self._prepared = False
         column = self.make_column(right_px=8)
-        self.title = words("Properties", "heading")
+        self.title = Caption("Properties", role="heading")  # a long name must not widen the panel
         column.addWidget(self.title)
         self.facts = FactRows()
         column.addWidget(self.facts)
@@ -76,7 +77,7 @@ class PropertiesPanel(SidePanel):
         if self.isHidden():
             return
         node, many = self.node, len(self.scene.chosen)
-        self.title.setText("Nothing is chosen" if node is None else f"{many} things" if many > 1 else node.name)
+        self.title.set_whole("Nothing is chosen" if node is None else f"{many} things" if many > 1 else node.name)
         self.facts.show_facts(facts_of(node, self.scene, self.page.state) if node is not None and many == 1 else [])
         drawn = node is not None and node.kind in looks.KINDS
         self._look_title.setVisible(drawn)
