@@ -266,10 +266,12 @@ class SceneDoc(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SceneReadWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud."""
+    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud; with `repair`
+    mirrored poses of photographs are put right, which is a guess."""
 
     path: str
     most_points: int = 50_000_000
+    repair: bool = False
 
 
 class ReadThing(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,7 +18,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.gui.scenes import things
-from workbench.core.scenes import CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
 from workbench.gui.opengl import has_opengl
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
@@ -182,6 +182,14 @@ def photographs(bench: Bench, found: dict) -> None:
     QTest.qWait(400)
     shown = bench.picture()
     found["photograph"] = [at(shown, 12, -12), at(shown, 12, 12)]
+    bench.scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.0),))
+    box = Node(
+        "box", "box", BoxesDoc((Box((0.0, 0.0, 2.5), (3.0, 3.0, 0.1)),)), look={"fill": 1.0, "colour_by": "plain"}
+    )
+    shown = [bench.picture(node), bench.picture(box)]
+    found["photograph and box cut"] = [at(one, dx, 12)[3] for one in shown for dx in (-12, 12)]
+    bench.scene.set_clips(())
+    bench.picture(node)
     bench.canvas.photograph.opacity = 0.0
     bench.canvas.look_through("cameras", 0)
     found["looked through"] = at(bench.now(), 12, -12)

@@ -336,6 +336,26 @@ def test_that_measures_are_drawn_as_far_as_nothing_cuts_them_away(qtbot, canvas,
     assert not yellow(at=left) and not yellow(at=right)
 
 
+def test_that_planes_cut_boxes_and_cameras_but_not_the_floor(canvas, scene):
+    scene.set_nodes([things.boxes(), things.cameras()])
+    from_above(scene, reach=6)
+    canvas.floor = False
+    many = len(wires.lines_of(scene, axes=True, grid=True))
+    corners = [corners_of(one) for one in scene.nodes["boxes"].thing.boxes]
+    x, y, _ = canvas.project(corners[1][[4, 5]]).mean(axis=0)
+    assert canvas.pick(x, y)[:2] == ("boxes", 1)
+    scene.set_clips((ClipPlane((1.0, 0.0, 0.0), float(corners[1][:, 0].min()) - 0.01),))
+    lines = wires.lines_of(scene, axes=False, grid=False)
+    assert (
+        len(lines) > 0 and max(lines["start"][:, 0].max(), lines["end"][:, 0].max()) <= scene.clips[0].distance + 1e-6
+    )
+    found = canvas.pick(x, y)
+    assert found is None or found[:2] != ("boxes", 1)
+    scene.set_clips((ClipPlane((0.0, 0.0, 1.0), -99.0),))
+    floor = wires.lines_of(scene, axes=True, grid=True)
+    assert len(wires.lines_of(scene, axes=False, grid=False)) == 0 < len(floor) < many
+
+
 def test_that_a_line_ends_where_planes_and_the_eye_cut_it(scene):
     ends = np.array([(0.0, 0, 0), (0, 0, 20), (4, 0, 20)])
     from_above(scene)

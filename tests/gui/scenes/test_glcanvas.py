@@ -81,6 +81,7 @@ def test_that_volumes_are_seen_in_their_middle_and_hidden_by_walls(drawn, mode):
 
 def test_that_a_photograph_is_seen_upright_in_its_frustum_and_stands_before_nobody_who_looks_through_it(drawn):
     upper, lower = drawn["photograph"]
+    assert [one > 0 for one in drawn["photograph and box cut"]] == [True, False] * 2
     assert upper[0] > 200 and upper[2] < 50 and lower[2] > 200 and lower[0] < 50
     assert max(drawn["looked through"][:3]) < 120
 

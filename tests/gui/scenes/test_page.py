@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
 from tests.gui.scenes.pagethings import WITHIN_MS, boxes, cloud, look, look_fields, mesh, nodes, select
 from tests.gui.test_access import CONTROLS, named, walked, within
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import (
     MeasureDoc,
@@ -87,6 +87,20 @@ def test_that_a_field_without_a_grid_has_no_size_in_the_tree_and_a_measure_is_re
     at = tree.rows.index_of("d", SIZE)
     words = tree.fontMetrics().horizontalAdvance(tree.rows.data(at))
     assert words < tree.sizeHintForColumn(SIZE) <= tree.columnWidth(SIZE)
+
+
+def test_that_mirrored_photographs_can_be_read_repaired_from_the_banner(page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(page.opening.asking, "ask", lambda *args, **more: asked.append(more))
+    page.open_paths(["/data/room"])
+    page.opening._fail(ProblemRecord("All 9 poses are mirrored.", field="repair"))
+    (remedy,) = [one for one in page.banner.findChildren(QPushButton) if one.text() == "Read them repaired"]
+    remedy.click()
+    assert asked == [{"path": "/data/room"}, {"path": "/data/room", "repair": True}]
+    assert page.banner.record is None
+    page.opening._fail(ProblemRecord("Something else."))
+    page.open_paths(["/data/room"])
+    assert asked[-1] == {"path": "/data/room"}
 
 
 def test_that_numbers_that_the_program_chooses_are_not_told_as_0(filled, qtbot):

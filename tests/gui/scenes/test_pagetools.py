@@ -232,6 +232,17 @@ def test_that_boxes_are_drawn_labelled_and_deleted(filled):
     assert page.scene.nodes["b"].thing == boxes()
 
 
+def test_that_no_numbers_are_told_of_no_box(filled):
+    page, editor = filled, filled.properties.boxes
+    page.scene.choose(["b"])
+    field = editor.numbers["size"][0]
+    assert editor.marked() == -1 and (field.text(), editor.yaw.text()) == ("", "°") and not field.isEnabled()
+    editor.mark(0)
+    assert field.text() == "1" and editor.numbers["centre"][0].text() == "0.5"
+    page.scene.choose(["m"])
+    assert page.scene.nodes["b"].thing == boxes()
+
+
 def test_that_a_box_is_dragged_on_the_floor_and_raised(filled, qtbot):
     page = filled
     look(page, "corner")

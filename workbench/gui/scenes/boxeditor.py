@@ -114,7 +114,10 @@ class BoxEditor(QWidget):
         box = self._now()
         for widget in (self.label, self.yaw, self._copy, self._delete, *self.numbers["centre"], *self.numbers["size"]):
             widget.setEnabled(box is not None)
-        if box is not None:
+        if box is None:
+            for field in (self.yaw, *self.numbers["centre"], *self.numbers["size"]):
+                field.leave_blank()
+        else:
             self._filling = True
             self.label.setCurrentIndex(self.label.findText(box.label, Qt.MatchFlag.MatchExactly))
             self.label.setEditText(box.label)

@@ -1,4 +1,4 @@
-"""What clip planes and the eye leave of lines that are drawn over the picture."""
+"""What clip planes and the eye leave of lines and places."""
 
 from __future__ import annotations
 
@@ -26,6 +26,30 @@ def planes_of(clips: Iterable[ClipPlane], gaze: Gaze) -> list[Plane]:
 def kept(place: NDArray[np.float64], planes: Sequence[Plane]) -> bool:
     """Whether a place is cut away by none of the planes."""
     return all(float(normal @ place) <= distance for normal, distance in planes)
+
+
+def uncut(places: NDArray[np.floating], clips: Iterable[ClipPlane]) -> NDArray[np.bool_]:
+    """Which places (…, 3) no clip plane cuts away."""
+    found = np.ones(places.shape[:-1], bool)
+    for one in clips:
+        if one.on:
+            found &= places @ np.array(one.normal) <= one.distance
+    return found
+
+
+def shortened(lines: NDArray[np.void], clips: Iterable[ClipPlane]) -> NDArray[np.void]:
+    """Lines with a `start` and an `end` (N,), as far as clip planes leave them."""
+    for one in clips:
+        if one.on and len(lines):
+            normal = np.array(one.normal)
+            before, after = one.distance - lines["start"] @ normal, one.distance - lines["end"] @ normal
+            lines = lines[(before >= 0) | (after >= 0)].copy()
+            before, after = (side[(before >= 0) | (after >= 0)] for side in (before, after))
+            share = np.where(before == after, 0.0, before / np.where(before == after, 1.0, before - after))[:, None]
+            at = lines["start"] + share * (lines["end"] - lines["start"])
+            lines["start"] = np.where(before[:, None] < 0, at, lines["start"])
+            lines["end"] = np.where(after[:, None] < 0, at, lines["end"])
+    return lines
 
 
 def pieces(places: NDArray[np.float64], planes: Sequence[Plane]) -> list[Piece]:

@@ -296,14 +296,14 @@ class _Loop:
         """Let the renderer know the moment that is drawn."""
         moment = renderer.scene
         assert isinstance(moment, Moment)
-        chosen = moment.chosen
+        chosen, clips = moment.chosen, moment.clips
         selected = moment.become(wanted.moment)
         renderer.elsewhere = {name: one for name, one in wanted.elsewhere.items() if name in moment.nodes}
         renderer.axes = renderer.grid = wanted.floor
         renderer.photographs = wanted.photographs
         renderer.sync()
         renderer.reselect(selected)
-        if wanted.lines != self._lines or chosen != moment.chosen:
+        if wanted.lines != self._lines or (chosen, clips) != (moment.chosen, moment.clips):
             self._lines = wanted.lines
             renderer.outdate_wires()
 

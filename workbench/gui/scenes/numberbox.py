@@ -29,7 +29,7 @@ class NumberBox(QDoubleSpinBox):
         self.setProperty("role", "bare")
         indent(self)
 
-    _open = False
+    _open = _blank = False
 
     def leave_open(self, is_open: bool) -> None:
         """Say of a 0 that the program chooses, where it does."""
@@ -62,7 +62,13 @@ class NumberBox(QDoubleSpinBox):
 
     def fill(self, value: float) -> None:
         """A number that nobody typed."""
-        if not np.isclose(self.value(), value, atol=5e-7, rtol=0):
+        if self._blank or not np.isclose(self.value(), value, atol=5e-7, rtol=0):
+            self._blank = False
             self.blockSignals(True)
             self.setValue(value)
             self.blockSignals(False)
+
+    def leave_blank(self) -> None:
+        """Say no number, until the next one is filled in: there is nothing that it could be of."""
+        self._blank = True
+        self.lineEdit().clear()

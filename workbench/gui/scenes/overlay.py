@@ -38,6 +38,7 @@ def labels(painter: QPainter, scene: Scene, gaze: Gaze) -> list[QRectF]:
     words = [word for one in shapes for word in one.words]
     at = gaze.project(corners.reshape(-1, 3)).reshape(-1, 8, 3)
     before = np.asarray(np.isfinite(at).all(axis=(1, 2)) & (at[..., 2] > 0).any(axis=1))
+    before &= cutlines.uncut(corners, scene.clips).any(axis=1)
     highest = np.argmin(np.where(before[:, None], at[..., 1], 0), axis=1)
     tops = at[np.arange(len(at)), highest]
     # What lies beside the picture takes no label's place.

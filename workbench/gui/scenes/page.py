@@ -245,6 +245,12 @@ class ScenesPage(FilesPage):
     def _failed(self, path: str, record: ProblemRecord) -> None:
         self.wish = path
         self.failed_with(record)
+        if record.field == "repair":
+            self.banner.show_problem(record, ("Read them repaired", lambda: self._read_repaired(path)))
+
+    def _read_repaired(self, path: str) -> None:
+        self.banner.dismiss()
+        self.opening.open_repaired(path)
 
     # Building
 

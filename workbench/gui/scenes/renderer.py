@@ -369,7 +369,7 @@ class Renderer:
             self._make_wires()
         gl, gaze = self.device.gl, passed.gaze
         if self._faced is not None and filled:
-            self.device.program("faces").use(whole=gaze.whole)
+            self.device.program("faces").use(whole=gaze.whole, clips=passed.clips, clip_count=len(passed.clips))
             gl.glBindVertexArray(self._faced[1])
             gl.glDrawArrays(g.TRIANGLES, 0, self._faced[2])
         if self._wired is not None:
