@@ -92,7 +92,8 @@ def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
 
 def _origin(node: Node, state: State) -> list[Row]:
     own = getattr(node.thing, "origin", (0.0, 0.0, 0.0))
-    return [("Moved by", ", ".join(f"−{one:,.0f}".replace(",", "\u202f") for one in own))] if any(own) else []
+    moves = (f"{-one:,.0f}".replace(",", "\u202f").replace("-", "−") if one else "0" for one in own)
+    return [("Moved by", ", ".join(moves))] if any(own) else []
 
 
 def _from(node: Node) -> list[Row]:

@@ -26,6 +26,8 @@ from workbench.gui.sidepanel import chooser
 from workbench.gui.theme import theme
 
 HEIGHT = "height (z)"
+WIDE_PX = 340
+"""So that what it does with them is read whole."""
 Test = Callable[[Any], Mask]
 Take = Callable[[str, str, Test, How], object]
 HOWS: tuple[tuple[How, str], ...] = (
@@ -42,6 +44,7 @@ class ValueDialog(QDialog):
         self.node, self.thing, self._take = node, node.thing, take
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Select of {node.name} by value")
+        self.setMinimumWidth(theme().pixels(WIDE_PX))
         self.columns = {one.name: one for one in self.thing.columns if one.kind in ("scalar", "class")}
         self.column: QComboBox = chooser("Column")
         self.column.addItems([*self.columns, HEIGHT])
