@@ -22,14 +22,14 @@ def test_that_what_another_thread_imports_makes_no_type_of_qt() -> None:
 
 def test_that_other_events_get_their_turn_between_the_pieces(qtbot: QtBot) -> None:
     owner, order = QObject(), []
-    warmup._go_on(iter([lambda: order.append("first"), lambda: order.append("second")]), owner)
+    warmup.in_turns(iter([lambda: order.append("first"), lambda: order.append("second")]), owner)
     assert order == ["first"]
     qtbot.waitUntil(lambda: order == ["first", "second"])
 
 
 def test_that_it_ends_with_its_window(qtbot: QtBot) -> None:
     owner, order = QObject(), []
-    warmup._go_on(iter([lambda: order.append("first"), lambda: order.append("second")]), owner)
+    warmup.in_turns(iter([lambda: order.append("first"), lambda: order.append("second")]), owner)
     shiboken6.delete(owner)
     qtbot.wait(20)
     assert order == ["first"]

@@ -48,7 +48,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def duration(seconds: float) -> str:
     """As everywhere, but with tenths below ten seconds: '0.3 s', '3 min 05 s'."""
-    return f"{max(seconds, 0):.1f} s" if seconds < 10 else words.duration(seconds)
+    return words.took(seconds)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:

@@ -25,6 +25,10 @@ ALPHA_STEP = 0.01
 """The step that densities become alphas over: 1 − exp(−density · 0.01), as NeRF-MAE's files are read (paper 09)."""
 
 
+MOST_LISTED = 256
+"""Classes of a column that are listed one by one: instances of a scan may be millions."""
+
+
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of every point: (N,) numbers or classes, (N, 3) uint8 colours or float32 normals, in `path`."""
 
@@ -37,6 +41,8 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     names: dict[str, str] = {}
     """Names of classes by value, as far as they are known."""
+    present: tuple[int, ...] = ()
+    """The classes that occur, in rising order; none where they are more than MOST_LISTED, or nobody looked."""
 
 
 class PointsDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="points"):
@@ -260,10 +266,12 @@ class SceneDoc(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SceneReadWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud."""
+    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud; with `repair`
+    mirrored poses of photographs are put right, which is a guess."""
 
     path: str
     most_points: int = 50_000_000
+    repair: bool = False
 
 
 class ReadThing(msgspec.Struct, frozen=True, omit_defaults=True):

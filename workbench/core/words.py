@@ -30,6 +30,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def took(seconds: float) -> str:
+    """The same for what is over: '0.4 s', '8.2 s', '1 min 38 s'."""
+    return f"{max(seconds, 0.0):.1f} s" if seconds < 10 else duration(seconds)
+
+
 def size(count: float) -> str:
     """'812 MB', '1.9 GB' (powers of 1000, as disks and memory are sold and shown)."""
     for unit in ("B", "kB", "MB", "GB"):

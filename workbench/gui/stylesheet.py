@@ -99,6 +99,9 @@ QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 ${p6}px; background: t
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: ${p16}px; border: none; background: transparent; }
 QAbstractSpinBox::up-arrow { image: url($up); width: ${p8}px; height: ${p8}px; }
 QAbstractSpinBox::down-arrow { image: url($down); width: ${p8}px; height: ${p8}px; }
+QAbstractSpinBox[role="bare"]::up-button, QAbstractSpinBox[role="bare"]::down-button { width: 0; }
+QAbstractSpinBox[role="bare"]::up-arrow, QAbstractSpinBox[role="bare"]::down-arrow {
+    width: 0; height: 0; image: none; }
 QComboBox { padding-right: ${p20}px; }
 QComboBox::drop-down { border: none; width: ${p20}px; }
 QComboBox::down-arrow { image: url($chevron); width: ${p10}px; height: ${p10}px; }

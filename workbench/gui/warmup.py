@@ -36,7 +36,7 @@ NAMES_AT_ONCE = 80
 
 def warm_up(link: Link, owner: QObject) -> None:
     """Begin; ends with its owner. Whoever needs a view earlier imports it then and waits for the rest."""
-    link.background(_plain, then=lambda _: _go_on(_pieces(), owner), owner=owner)
+    link.background(_plain, then=lambda _: in_turns(_pieces(), owner), owner=owner)
 
 
 def _plain() -> None:
@@ -45,17 +45,17 @@ def _plain() -> None:
             importlib.import_module(module)
 
 
-def _go_on(pieces: Iterator[Callable[[], object]], owner: QObject) -> None:
-    """One piece, then whatever else waits for the GUI thread, then the next."""
+def in_turns(pieces: Iterator[Callable[[], object]], owner: QObject) -> None:
+    """One piece, then whatever else waits for the GUI thread, then the next; ends with its owner."""
     piece = next(pieces, None)
     if piece is not None:
         piece()
-        QTimer.singleShot(0, owner, lambda: _go_on(pieces, owner))
+        QTimer.singleShot(0, owner, lambda: in_turns(pieces, owner))
 
 
 def import_later(modules: Sequence[str], owner: QObject) -> None:
     """Import what a person may ask for next, a module for each turn of the event loop; ends with its owner."""
-    _go_on(iter([functools.partial(importlib.import_module, one) for one in modules]), owner)
+    in_turns(iter([functools.partial(importlib.import_module, one) for one in modules]), owner)
 
 
 def _pieces() -> Iterator[Callable[[], object]]:

@@ -24,9 +24,8 @@ def _read(arguments: dict[str, Any], context: ApplyContext) -> SceneRead:
     from workbench.engine.scenes.reading import read_scene
 
     asked = as_asked(arguments, SceneReadWish)
-    return read_scene(
-        Path(asked.path), context.home.cache / FOLDER, most_points=asked.most_points, told=context.progress
-    )
+    return read_scene(Path(asked.path), context.home.cache / FOLDER, most_points=asked.most_points,
+                      repair=asked.repair, told=context.progress)  # fmt: skip
 
 
 def _info(arguments: dict[str, Any], context: ApplyContext) -> SceneInfo:

@@ -13,6 +13,7 @@ import pytest
 from tests.engine.scenes.photos import HEIGHT, WIDTH, folder_of, frames, picture, poses, write_json
 from workbench.core.problem import InputError
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage
+from workbench.engine.scenes import reading
 from workbench.engine.scenes.lenses import seen_at
 from workbench.engine.scenes.posed import read_posed, read_scene, with_held_out, write_transforms
 from workbench.engine.scenes.posedframes import placement_of, poses_of
@@ -139,6 +140,15 @@ def test_that_mirrored_poses_are_refused_until_someone_asks_to_repair_them(
     assert "--repair" in caught.value.fix
     found = read_scene(path, repair=True).cameras
     assert said in found.notes[-2] + found.notes[-1] + found.notes[0] and np.allclose(poses_of(found), poses(5))
+
+
+def test_that_a_scene_takes_mirrored_poses_once_asked_to_and_not_out_of_its_cache_before(tmp_path: Path) -> None:
+    path = write_json(tmp_path, frames(tmp_path, poses(5) @ FLIP_Z))
+    read = reading.read_scene(path, tmp_path / "cache", repair=True)
+    assert np.allclose(poses_of(read.things[0].thing), poses(5))
+    with pytest.raises(InputError) as caught:
+        reading.read_scene(path, tmp_path / "cache")
+    assert caught.value.field == "repair"
 
 
 def test_that_opencv_axes_are_suspected_and_read_when_asked_for(tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ def test_that_a_voxel_keeps_the_mean_place_and_colour_and_the_commonest_class(de
     assert np.allclose(points_in(thing), [[0.2, 0.1, 0.1], [5.0, 0.1, 0.1]])
     colour, kind, height = (np.load(one.path).tolist() for one in thing.columns)
     assert (colour, kind, height) == ([[20, 0, 60], [1, 2, 3]], [7, 4], [3.0, 9.0])
+    assert thing.columns[1].present == (4, 7) and (thing.columns[1].low, thing.columns[1].high) == (4, 7)
     assert fact(found, "points") == 2 and fact(found, "of") == 4
 
 

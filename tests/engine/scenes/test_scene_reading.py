@@ -65,6 +65,8 @@ def test_that_every_property_of_a_ply_cloud_is_kept_in_any_byte_order(tmp_path: 
     kinds = {one.name: (one.kind, one.low, one.high) for one in doc.columns}
     assert kinds["label"] == ("class", rows["label"].min(), rows["label"].max())
     assert kinds["Time"][0] == "scalar"
+    label = next(one for one in doc.columns if one.name == "label")
+    assert label.present == tuple(np.unique(rows["label"]).tolist())
 
 
 def test_that_points_lie_in_an_order_of_which_every_beginning_is_an_even_sample(tmp_path: Path) -> None:
@@ -114,6 +116,7 @@ def test_that_las_and_laz_are_read_as_laspy_reads_them(tmp_path: Path, ending: s
     classes = next(one for one in doc.columns if one.name == "classification")
     assert classes.kind == "class" and classes.names["2"] == "ground" and classes.names["6"] == "building"
     assert set(classes.names) == {str(one) for one in np.unique(cloud.classification)}
+    assert classes.present == tuple(np.unique(cloud.classification).tolist())
     assert "user_data" not in {one.name for one in doc.columns}  # 0 throughout
 
 

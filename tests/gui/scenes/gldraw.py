@@ -18,7 +18,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.gui.scenes import things
-from workbench.core.scenes import CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
+from workbench.core.scenes import Box, BoxesDoc, CamerasDoc, ClipPlane, Lens, MeshDoc, Node, PosedImage, Viewpoint
 from workbench.gui.opengl import has_opengl
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.canvas import SceneCanvas
@@ -104,6 +104,11 @@ def opaque(bench: Bench, found: dict) -> None:
     bench.scene.select({"high": mask})
     shown = bench.picture()
     found["selected"] = [at(shown, -12), at(shown, 12)]
+    bench.canvas.outdate()
+    bench.canvas.repaint()
+    bench.settle()
+    lit = bench.canvas._drawing.lit().result()[HIGH // 2 + 6]
+    found["lit"] = [bool(lit[WIDE // 2 - 12]), bool(lit[WIDE // 2 + 12]), bool(lit[2])]
     bench.scene.select({"high": np.zeros(len(mask), bool), "low": np.array([True, False])})
     bench.scene.put([msgspec.structs.replace(high, hidden=things.kept(bench.folder, "hidden", mask))])
     shown = bench.picture()
@@ -219,6 +224,14 @@ def photographs(bench: Bench, found: dict) -> None:
     QTest.qWait(400)
     shown = bench.picture()
     found["photograph"] = [at(shown, 12, -12), at(shown, 12, 12)]
+    bench.scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.0),))
+    box = Node(
+        "box", "box", BoxesDoc((Box((0.0, 0.0, 2.5), (3.0, 3.0, 0.1)),)), look={"fill": 1.0, "colour_by": "plain"}
+    )
+    shown = [bench.picture(node), bench.picture(box)]
+    found["photograph and box cut"] = [at(one, dx, 12)[3] for one in shown for dx in (-12, 12)]
+    bench.scene.set_clips(())
+    bench.picture(node)
     bench.canvas.photograph.opacity = 0.0
     bench.canvas.look_through("cameras", 0)
     found["looked through"] = at(bench.now(), 12, -12)

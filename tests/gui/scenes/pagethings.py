@@ -77,6 +77,12 @@ def settled(qtbot, page):
     qtbot.waitUntil(lambda: not page.cropping.busy, timeout=WITHIN_MS)
 
 
+def look_fields(qtbot, page):
+    """The fields of the look that is chosen, which are made a moment later."""
+    qtbot.waitUntil(lambda: bool(page.properties.look.fields), timeout=WITHIN_MS)
+    return page.properties.look.fields
+
+
 def select(qtbot, page, mask, name="p"):
     page.cropping._selected("select", {name: mask}, "replace")
     assert np.array_equal(page.scene.selection[name], mask)

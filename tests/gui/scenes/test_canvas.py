@@ -10,9 +10,9 @@ from PySide6.QtGui import QImage, QKeyEvent, QPainter
 from PySide6.QtTest import QTest
 
 from tests.gui.scenes import things
-from workbench.core.scenes import ClipPlane, Viewpoint
+from workbench.core.scenes import ClipPlane, MeasureDoc, Node, Viewpoint
+from workbench.gui.scenes import cutlines, overlay, wires
 from workbench.gui.scenes import gaze as gz
-from workbench.gui.scenes import overlay, wires
 from workbench.gui.scenes.boxshapes import corners_of
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Scene, matrix_of, placement_of
@@ -233,6 +233,25 @@ def test_that_what_a_stroke_will_take_is_seen_while_it_is_drawn(qtbot, canvas, s
     assert (pixels(canvas.grab().toImage())[middle[::-1]] == before[middle[::-1]]).all()
 
 
+def test_that_a_selection_fades_while_a_region_is_drawn_that_takes_its_place(qtbot, canvas, scene, tmp_path):
+    square = things.square(tmp_path, colour=(255, 0, 0), side=120)
+    scene.set_nodes([square])
+    from_above(scene)
+    scene.select({"square": np.load(square.thing.positions)[:, 0] > 0})
+    before = settled(qtbot, canvas)
+    canvas.tool = BrushTool(canvas, set)
+    selected, other = (HIGH // 2 + 4, WIDE // 2 + 10), (HIGH // 2 + 4, WIDE // 2 - 10)
+    for keys, fades in ((Qt.KeyboardModifier.ShiftModifier, False), (Qt.KeyboardModifier.NoModifier, True)):
+        QTest.mousePress(canvas, LEFT, keys, QPoint(4, 4))
+        if fades:
+            qtbot.waitUntil(lambda: canvas.tool._lit is not None, timeout=5_000)
+        shown = pixels(canvas.grab().toImage())
+        assert (shown[selected][:3].sum() < 0.5 * before[selected][:3].sum()) == fades
+        assert (shown[other] == before[other]).all()
+        canvas.tool.leave()
+    assert (pixels(canvas.grab().toImage())[selected] == before[selected]).all()
+
+
 def test_that_a_moment_stays_as_it_was_and_tells_what_is_selected_otherwise(scene, tmp_path):
     square, wall = things.square(tmp_path), things.wall(tmp_path)
     scene.set_nodes([square, wall])
@@ -300,6 +319,51 @@ def test_that_measures_tell_lengths_with_their_unit_and_angles():
     assert overlay.measured(((0, 0, 0), (3, 4, 0)), "m") == "5 m"
     assert overlay.measured(((1, 0, 0), (0, 0, 0), (0, 2, 0)), "m") == "90.0°"
     assert overlay.measured(((1, 1, 1),), "m") == ""
+
+
+def test_that_measures_are_drawn_as_far_as_nothing_cuts_them_away(qtbot, canvas, scene):
+    scene.set_nodes([Node("d", "long", MeasureDoc(((-1.5, 0.5, 0), (1.5, 0.5, 0))))])
+    from_above(scene)
+    left, right, row = WIDE // 2 - 40, WIDE // 2 + 40, HIGH // 2 - 22
+
+    def yellow(*, at: int) -> bool:
+        return bool((settled(qtbot, canvas)[row - 2 : row + 3, at, 0] > 150).any())
+
+    assert yellow(at=left) and yellow(at=right)
+    scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.0),))
+    assert yellow(at=left) and not yellow(at=right)
+    scene.set_clips((ClipPlane((0.0, 1.0, 0.0), 0.0),))
+    assert not yellow(at=left) and not yellow(at=right)
+
+
+def test_that_planes_cut_boxes_and_cameras_but_not_the_floor(canvas, scene):
+    scene.set_nodes([things.boxes(), things.cameras()])
+    from_above(scene, reach=6)
+    canvas.floor = False
+    many = len(wires.lines_of(scene, axes=True, grid=True))
+    corners = [corners_of(one) for one in scene.nodes["boxes"].thing.boxes]
+    x, y, _ = canvas.project(corners[1][[4, 5]]).mean(axis=0)
+    assert canvas.pick(x, y)[:2] == ("boxes", 1)
+    scene.set_clips((ClipPlane((1.0, 0.0, 0.0), float(corners[1][:, 0].min()) - 0.01),))
+    lines = wires.lines_of(scene, axes=False, grid=False)
+    assert (
+        len(lines) > 0 and max(lines["start"][:, 0].max(), lines["end"][:, 0].max()) <= scene.clips[0].distance + 1e-6
+    )
+    found = canvas.pick(x, y)
+    assert found is None or found[:2] != ("boxes", 1)
+    scene.set_clips((ClipPlane((0.0, 0.0, 1.0), -99.0),))
+    floor = wires.lines_of(scene, axes=True, grid=True)
+    assert len(wires.lines_of(scene, axes=False, grid=False)) == 0 < len(floor) < many
+
+
+def test_that_a_line_ends_where_planes_and_the_eye_cut_it(scene):
+    ends = np.array([(0.0, 0, 0), (0, 0, 20), (4, 0, 20)])
+    from_above(scene)
+    seen = gz.gaze(msgspec.structs.replace(scene.view, orthographic=False), WIDE, HIGH, None)  # from z = 10
+    planes = cutlines.planes_of([ClipPlane((0.0, 0.0, -1.0), -2.0), ClipPlane((1.0, 0.0, 0.0), -9.0, on=False)], seen)
+    ((start, end),) = cutlines.pieces(ends, planes)
+    assert start.tolist() == [0, 0, 2] and end[2] == pytest.approx(10 - seen.near)
+    assert [cutlines.kept(one, planes) for one in ends] == [False, False, False]
 
 
 def test_that_a_damaged_file_leaves_the_rest_of_the_picture(qtbot, canvas, scene, tmp_path):

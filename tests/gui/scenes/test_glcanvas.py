@@ -43,6 +43,7 @@ def test_that_what_lies_nearer_hides_what_lies_behind_and_is_what_a_click_falls_
 def test_that_selected_hidden_and_clipped_elements_are_seen_as_such(drawn):
     plain, selected = drawn["selected"]
     assert plain == RED and selected[2] > 150 and selected[0] < 150  # the accent is blue
+    assert drawn["lit"] == [False, True, False]
     point, chosen_face, other_face = drawn["hidden"]
     assert point == RED and other_face == BLUE and chosen_face[1] > 80 and chosen_face[2] == 255
     assert drawn["clipped"] == [NOTHING, RED]  # rows above the middle lie beyond the plane
@@ -88,6 +89,7 @@ def test_that_at_rest_edges_of_meshes_cover_parts_of_pixels_and_who_is_seen_stay
 
 def test_that_a_photograph_is_seen_upright_in_its_frustum_and_stands_before_nobody_who_looks_through_it(drawn):
     upper, lower = drawn["photograph"]
+    assert [one > 0 for one in drawn["photograph and box cut"]] == [True, False] * 2
     assert upper[0] > 200 and upper[2] < 50 and lower[2] > 200 and lower[0] < 50
     assert max(drawn["looked through"][:3]) < 120
 

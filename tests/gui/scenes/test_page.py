@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
-from tests.gui.scenes.pagethings import WITHIN_MS, boxes, cloud, look, mesh, nodes, select
+from tests.gui.scenes.pagethings import WITHIN_MS, boxes, cloud, look, look_fields, mesh, nodes, select
 from tests.gui.test_access import CONTROLS, named, walked, within
-from workbench.core.problem import InputError
+from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import (
     MeasureDoc,
@@ -89,12 +89,26 @@ def test_that_a_field_without_a_grid_has_no_size_in_the_tree_and_a_measure_is_re
     assert words < tree.sizeHintForColumn(SIZE) <= tree.columnWidth(SIZE)
 
 
-def test_that_numbers_that_the_program_chooses_are_not_told_as_0(filled):
+def test_that_mirrored_photographs_can_be_read_repaired_from_the_banner(page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(page.opening.asking, "ask", lambda *args, **more: asked.append(more))
+    page.open_paths(["/data/room"])
+    page.opening._fail(ProblemRecord("All 9 poses are mirrored.", field="repair"))
+    (remedy,) = [one for one in page.banner.findChildren(QPushButton) if one.text() == "Read them repaired"]
+    remedy.click()
+    assert asked == [{"path": "/data/room"}, {"path": "/data/room", "repair": True}]
+    assert page.banner.record is None
+    page.opening._fail(ProblemRecord("Something else."))
+    page.open_paths(["/data/room"])
+    assert asked[-1] == {"path": "/data/room"}
+
+
+def test_that_numbers_that_the_program_chooses_are_not_told_as_0(filled, qtbot):
     page = filled
     page.properties.show()
     page.scene.choose(["p"])
     page.properties._set_look("colour_by", "height")
-    field = page.properties.look.fields
+    field = look_fields(qtbot, page)
     assert field["low"].text() == field["high"].text() == "automatic"
     page.properties._set_look("high", 3.0)
     assert [field[one].text() for one in ("low", "high")] == ["0", "3"]
@@ -210,7 +224,7 @@ def test_that_missing_arrays_are_read_again_from_their_source(filled, scripted, 
 def test_that_a_source_that_is_gone_is_told_of_with_a_way_to_find_it(filled, qtbot):
     page = filled
     Path(page.scene.nodes["p"].thing.positions).unlink()
-    page.keeping.take(page.keeping.kept())
+    page.keeping.take(page.keeping.kept()())
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.expected == "/data/scan.ply"
 
@@ -223,7 +237,7 @@ def test_that_what_can_be_read_again_does_not_wait_for_what_must_be_looked_for(f
     scripted.answers["scene-read"] = SceneRead((ReadThing("crate", fresh),))
     crate = msgspec.structs.replace(page.scene.nodes["m"], source=str(tmp_path / "crate.ply"))
     page.scene.put([crate])
-    page.keeping.take(page.keeping.kept())
+    page.keeping.take(page.keeping.kept()())
     qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
     assert page.banner.record.expected == "/data/scan.ply" and page.scene.nodes["m"].thing == fresh
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from tests.gui.scenes.pagethings import boxes, cloud, look, mesh, positions, select, settled
+from tests.gui.scenes.pagethings import boxes, cloud, look, look_fields, mesh, positions, select, settled
 from workbench.core.scenes import (
     Box,
     CamerasDoc,
@@ -81,7 +81,7 @@ def test_that_a_selection_is_cropped_shown_again_split_and_deleted(filled, qtbot
     settled(qtbot, page)
     assert np.array_equal(np.load(page.scene.nodes["p"].hidden), mask) and page.scene.selection == {}
     page.scene.choose(["p"])
-    assert ("Cropped", "250 are hidden") in page.properties._rows
+    assert ("Cropped", "250 are hidden") in page.properties.facts.rows
     page.cropping.select_all()
     settled(qtbot, page)
     assert np.array_equal(page.scene.selection["p"], ~mask)
@@ -181,7 +181,7 @@ def test_that_arrays_that_are_gone_are_told_of(filled, qtbot):
 # Properties
 
 
-def test_that_places_and_looks_are_changed_by_numbers_and_undone(filled):
+def test_that_places_and_looks_are_changed_by_numbers_and_undone(filled, qtbot):
     page, panel = filled, filled.properties
     page.scene.choose(["m"])
     panel.numbers["turn_deg"][2].setValue(90.0)
@@ -189,15 +189,29 @@ def test_that_places_and_looks_are_changed_by_numbers_and_undone(filled):
     panel.reset.click()
     assert np.allclose(page.scene.world("m")[:3, 3], [0, 0, 5])
     page.scene.choose(["p"])
+    fields = look_fields(qtbot, page)
     panel.look.changed.emit("colour_by", "column:intensity")
     panel.look.changed.emit("size", 4.0)
     panel.look.changed.emit("size", 5.0)
-    assert look_of(page.scene.nodes["p"]).size == 5.0 and panel.look.fields["colour_map"].isVisibleTo(panel)
+    assert look_of(page.scene.nodes["p"]).size == 5.0 and fields["colour_map"].isVisibleTo(panel)
     page.document.undo()
     assert look_of(page.scene.nodes["p"]).size == 2.0  # steps in quick succession are one
     page.document.undo()
-    assert not panel.look.fields["colour_map"].isVisibleTo(panel)
-    assert ("Columns", "rgb, classification, intensity") in panel._rows
+    assert not fields["colour_map"].isVisibleTo(panel)
+    assert ("Columns", "rgb, classification, intensity") in panel.facts.rows
+
+
+def test_that_sizes_are_told_along_a_things_own_axes_and_a_long_name_widens_nothing(filled, qtbot):
+    page, panel = filled, filled.properties
+    page.scene.choose(["m"])
+    wide = panel.widget().minimumSizeHint().width()
+    assert ("Size", "1 × 1 × 1 m") in panel.facts.rows
+    panel.numbers["turn_deg"][2].setValue(45.0)
+    panel.numbers["scale"][0].setValue(2.0)
+    assert ("Size", "2 × 1 × 1 m") in panel.facts.rows
+    node = page.scene.nodes["m"]
+    page.trees.put([msgspec.structs.replace(node, name="surface " * 20 + "x" * 90)], "rename")
+    assert panel.title.whole.startswith("surface") and panel.widget().minimumSizeHint().width() == wide
 
 
 def test_that_boxes_are_drawn_labelled_and_deleted(filled):
@@ -215,6 +229,17 @@ def test_that_boxes_are_drawn_labelled_and_deleted(filled):
     assert len(page.scene.nodes["b"].thing.boxes) == 2
     for _ in range(4):
         page.document.undo()
+    assert page.scene.nodes["b"].thing == boxes()
+
+
+def test_that_no_numbers_are_told_of_no_box(filled):
+    page, editor = filled, filled.properties.boxes
+    page.scene.choose(["b"])
+    field = editor.numbers["size"][0]
+    assert editor.marked() == -1 and (field.text(), editor.yaw.text()) == ("", "°") and not field.isEnabled()
+    editor.mark(0)
+    assert field.text() == "1" and editor.numbers["centre"][0].text() == "0.5"
+    page.scene.choose(["m"])
     assert page.scene.nodes["b"].thing == boxes()
 
 

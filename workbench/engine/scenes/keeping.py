@@ -19,10 +19,11 @@ import psutil
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble
-from workbench.core.scenes import NOWHERE, Column, MeshDoc, PointsDoc
+from workbench.core.scenes import MOST_LISTED, NOWHERE, Column, MeshDoc, PointsDoc
 from workbench.core.sizes import in_bytes
 from workbench.core.volumes import Triple
 from workbench.core.words import count
+from workbench.engine.scenes.classes import classes_in, listed
 
 Told = Callable[[int, int, str], None]
 """Hears how much of how much is done, in which words; raises where the work is to end."""
@@ -177,8 +178,8 @@ class CloudWriter:
                 put(self.arrays[number][1], places, some)  # new arrays are 0
             if self.known[number].kind in ("scalar", "class"):
                 self._widen(self.ranges[number], some)
-            if self.known[number].names:
-                self.classes[number].update(np.unique(some).tolist())
+            if self.known[number].kind == "class" and len(self.classes[number]) <= MOST_LISTED:
+                self.classes[number].update(classes_in(some).tolist())
 
     def _widen(self, known: list[float], some: NDArray[Any]) -> None:
         finite = some[np.isfinite(some)] if some.dtype.kind == "f" else some
@@ -202,9 +203,10 @@ class CloudWriter:
             if not self.used[number]:
                 self.shelf.drop(path)
                 continue
-            names = {value: name for value, name in one.names.items() if int(value) in self.classes[number]}
+            present = self.classes[number]
+            names = {value: name for value, name in one.names.items() if int(value) in present}
             least, greatest = (low, high) if low <= high else (0.0, 0.0)
-            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, names))
+            columns.append(Column(one.name, one.kind, path, least, greatest, one.unit, names, listed(present)))
         told = list(notes)
         if self.not_finite:
             told.append(f"{count(self.not_finite, 'point')} left out: not finite")

@@ -249,7 +249,7 @@ def _not_mirrored(kept: list[Frame], account: Account, place: Path, *, repair: b
             expected="right-handed axes, cameras with x to the right, y up, looking along −z",
             received="left-handed poses, from a program such as Unity or with one axis of the wrong sign",
             fix="Read them with the mirroring repaired (--repair), and look whether the scene is as it should be.",
-            place=str(place),
+            field="repair", place=str(place),
         )  # fmt: skip
     poses = np.stack([one.pose for one in kept])
     poses, said = _unmirrored(poses)

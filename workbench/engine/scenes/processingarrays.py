@@ -14,6 +14,7 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.sceneprocess import Fact, Histogram, Standing
 from workbench.core.scenes import Column, MeshDoc, Placement, PointsDoc
 from workbench.core.volumes import Triple
+from workbench.engine.scenes.classes import classes_in, listed
 from workbench.engine.scenes.placing import matrix_of
 
 Numbers = NDArray[np.float64]
@@ -244,9 +245,10 @@ def _extent(points: NDArray[Any]) -> tuple[Triple, Triple]:
 def write_column(folder: Path, name: str, values: Values, world: Numbers) -> Column:
     """A column in a file of the folder; normals are turned to the coordinates of the thing that stands so."""
     array = turned(values.array, inverse(world)) if values.kind == "normal" else values.array
-    finite = array[np.isfinite(array)] if values.kind == "scalar" else array[:0]
+    finite = array[np.isfinite(array)] if values.kind in ("scalar", "class") else array[:0]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    return Column(values.name, values.kind, _save(folder, name, array), low, high, values.unit, values.names)
+    present = listed(set(classes_in(array).tolist())) if values.kind == "class" else ()
+    return Column(values.name, values.kind, _save(folder, name, array), low, high, values.unit, values.names, present)
 
 
 def write_cloud(folder: Path, name: str, cloud: Cloud, world: Numbers, of: int) -> PointsDoc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from workbench.engine.scenes.readingruns import read_run
 from workbench.engine.scenes.runnames import is_run
 from workbench.engine.text import cache
 
-VERSION = 3
+VERSION = 4
 """Of what readers make of a file; a new one reads files again."""
 WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
@@ -54,14 +55,16 @@ class _Kept(msgspec.Struct, frozen=True):
     beside: dict[str, tuple[int, int]]
 
 
-def read_scene(path: Path, folder: Path, *, most_points: int = MOST_POINTS, told: Told = untold) -> SceneRead:
+def read_scene(
+    path: Path, folder: Path, *, most_points: int = MOST_POINTS, repair: bool = False, told: Told = untold
+) -> SceneRead:  # fmt: skip
     """What a file or a folder holds, its arrays as .npy in `folder`, named by the content.
 
     A reading of an earlier call is used again while the files are unchanged. `told` hears how far it is.
     Raises InputError for damaged files and unknown kinds, KnownTrouble where memory or disk are short.
     """
     with told_trouble(path):
-        return _read(path, folder, most_points, told)
+        return _read(path, folder, most_points, repair, told)
 
 
 @contextlib.contextmanager
@@ -83,7 +86,7 @@ def told_trouble(path: Path) -> Iterator[None]:
                            place=path.name) from None  # fmt: skip
 
 
-def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
+def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) -> SceneRead:
     if not path.exists():
         raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
                          received=str(path), fix="Check the path; a network drive may be away.", field="path",
@@ -93,7 +96,12 @@ def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
         return _boxes(path)
     told(0, 1, "looking at the file")
     stem = cache.digest(
-        VERSION, path.absolute() if form in ("posed", "run") else path.name, most_points, form, _content(path)
+        VERSION,
+        path.absolute() if form in ("posed", "run") else path.name,
+        most_points,
+        form,
+        _content(path),
+        *(["repaired"] if repair else []),
     )
     beside = folder / f"{stem}.json"
     kept = _kept(beside)
@@ -101,7 +109,8 @@ def _read(path: Path, folder: Path, most_points: int, told: Told) -> SceneRead:
         return kept.read
     check_memory(path, TIMES_IN_MEMORY.get(form, 0))
     with Shelf(folder, stem, told=told) as shelf:
-        found = READERS[form](path, shelf, max(most_points, 1))
+        read_as = functools.partial(_posed, repair=repair) if form == "posed" else READERS[form]
+        found = read_as(path, shelf, max(most_points, 1))
     read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit, tuple(found.groups))
     stamps = {str(one): _stamp(one) for one in found.beside}
     beside.unlink(missing_ok=True)
@@ -284,11 +293,11 @@ def _npz(path: Path, shelf: Shelf, most: int) -> Found:
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 
 
-def _posed(path: Path, shelf: Shelf, most: int) -> Found:
+def _posed(path: Path, shelf: Shelf, most: int, *, repair: bool = False) -> Found:
     from workbench.engine.scenes.keeping import Known, keep_points
     from workbench.engine.scenes.posed import read_scene as read_photographs
 
-    found = read_photographs(path)
+    found = read_photographs(path, repair=repair)
     name = path.stem if path.is_file() else path.name
     if name.startswith("transforms") and path.is_file():  # every such file is called so; its folder says what it is of
         name = path.resolve().parent.name or name

@@ -24,7 +24,7 @@ from workbench.core.recognising import (
     joined,
 )
 from workbench.core.videorecognisers import EXPECTED, classifying, facts_of
-from workbench.core.words import count, duration
+from workbench.core.words import count, took
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
@@ -344,7 +344,7 @@ class Recognising(QObject):
             return
         found, series = made
         self._show(found, series)
-        told = f"{count(len(found.windows), 'window')} in {duration(seconds) if seconds > 10 else f'{seconds:.1f} s'}"
+        told = f"{count(len(found.windows), 'window')} in {took(seconds)}"
         told += "" if found.complete else f", stopped at {found.reached} of {found.total}"
         self.panel.conclude(
             f"{told}  ·  decode {found.decode_ms:.1f} ms, inference {found.inference_ms:.1f} ms a window"

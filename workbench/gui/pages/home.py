@@ -67,6 +67,7 @@ class HomePage(PageFrame):
         self._arrange()
         self._show_runs()
         self._show_samples()
+        self._facts: dict[str, Caption] = {}
         self._show_machine(link.state)
         link.runs_changed.connect(self._refresh_if_seen)
         link.worker_changed.connect(self._show_machine)
@@ -237,15 +238,17 @@ class HomePage(PageFrame):
             "Disk": f"{self._free} free" if self._free else "",
             "Data": str(self.link.home.root),
         }
-        told = tuple((name, fact) for name, fact in facts.items() if fact)
-        if getattr(self, "_told", None) == told:
+        told = [(name, fact) for name, fact in facts.items() if fact]
+        if [name for name, _ in told] == list(self._facts):  # the memory is another with each state
+            for name, fact in told:
+                self._facts[name].set_whole(fact)
             return
-        self._told = told
+        self._facts = {name: Caption(fact, role="") for name, fact in told}
         body, grid = _grid(stretched=1)
         grid.setVerticalSpacing(theme().pixels(4))
-        for line, (name, fact) in enumerate(told):
+        for line, (name, caption) in enumerate(self._facts.items()):
             grid.addWidget(_dim(name), line, 0)
-            grid.addWidget(Caption(fact, role=""), line, 1)
+            grid.addWidget(caption, line, 1)
         self._machine.set_body(body, margin=12)
 
 

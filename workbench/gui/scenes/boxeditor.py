@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QListWidgetItem, QPushButt
 
 from workbench.core.scenes import Box, BoxesDoc, Node
 from workbench.core.volumes import Triple
-from workbench.gui.scenes.lookform import NumberBox
+from workbench.gui.scenes.numberbox import NumberBox
 from workbench.gui.sidepanel import ShortList, row, words
 from workbench.gui.theme import theme
 
@@ -114,7 +114,10 @@ class BoxEditor(QWidget):
         box = self._now()
         for widget in (self.label, self.yaw, self._copy, self._delete, *self.numbers["centre"], *self.numbers["size"]):
             widget.setEnabled(box is not None)
-        if box is not None:
+        if box is None:
+            for field in (self.yaw, *self.numbers["centre"], *self.numbers["size"]):
+                field.leave_blank()
+        else:
             self._filling = True
             self.label.setCurrentIndex(self.label.findText(box.label, Qt.MatchFlag.MatchExactly))
             self.label.setEditText(box.label)

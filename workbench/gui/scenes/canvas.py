@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 import numpy as np
 from numpy.typing import NDArray
@@ -392,14 +393,23 @@ class SceneCanvas(PointedView):
 
     def where(self, names: set[str], then: Callable[[NDArray[np.bool_]], None]) -> None:
         """Find in which pixels of the picture these nodes are seen, (h, w), and call `then`; later, or never."""
+        self._find(lambda made: made.where(names), lambda drawing: drawing.where(names), then)
+
+    def lit(self, then: Callable[[NDArray[np.bool_]], None]) -> None:
+        """The same for what is selected."""
+        self._find(lambda made: made.lit(self.scene.selection), Drawing.lit, then)
+
+    def _find(
+        self, plainly: Callable[[Splatted], NDArray[np.bool_]], ask: Callable[[Drawing], Future[NDArray[np.bool_]]],
+        then: Callable[[NDArray[np.bool_]], None],
+    ) -> None:  # fmt: skip
         drawing = self._ready()
         if self._plain and self._splatted is not None:
-            then(self._splatted.where(names))
+            then(plainly(self._splatted))
         elif drawing is not None:
             if not self._current:
                 self._want(drawing)
-            asked = drawing.where(names)
-            self._background.background(asked.result, then=then, failed=_pass_by, owner=self)
+            self._background.background(ask(drawing).result, then=then, failed=_pass_by, owner=self)
 
     def grab_picture(self, size: QSize, transparent: bool = False) -> QImage:
         """All of the scene in a picture of this size, without words over it; null where nothing can be drawn."""

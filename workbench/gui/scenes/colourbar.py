@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from workbench.gui.card import empty
-from workbench.gui.scenes.colouring import class_colours
 from workbench.gui.scenes.looks import colour_table
 from workbench.gui.theme import theme, tokens
 
@@ -57,47 +53,3 @@ def end_words(value: float) -> str:
     """'−1.73', '38\u202f642', '2.5e+08': a value at an end of the bar."""
     plain = 1000 <= round(abs(value)) < 10_000_000
     return (f"{value:,.0f}" if plain else f"{value:.4g}").replace(",", "\u202f").replace("-", "−")
-
-
-class ClassList(QWidget):
-    """Classes with their colours; what is not checked is not drawn."""
-
-    changed = Signal(object)
-    """The classes that are not drawn, a tuple of numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(theme().pixels(2))
-        self._boxes: dict[int, QCheckBox] = {}
-        self._shown: tuple[object, ...] = ()
-
-    def show_classes(self, classes: Sequence[tuple[int, str]], without: Sequence[int]) -> None:
-        """Numbers and names, and which of them are not drawn."""
-        shown = (tuple(classes),)
-        if shown != self._shown:
-            self._shown = shown
-            empty(self._column)
-            self._boxes = {}
-            for number, name in classes[:MOST_CLASSES]:
-                self._boxes[number] = self._box(number, name)
-                self._column.addWidget(self._boxes[number])
-        for number, box in self._boxes.items():
-            box.blockSignals(True)
-            box.setChecked(number not in without)
-            box.blockSignals(False)
-
-    def _box(self, number: int, name: str) -> QCheckBox:
-        box = QCheckBox(name or str(number))
-        box.setToolTip(f"Class {number}: shown while it is checked")
-        side = theme().pixels(12)
-        swatch = QPixmap(side, side)
-        red, green, blue = (int(one) for one in class_colours(np.array([number]))[0])
-        swatch.fill(QColor(red, green, blue))
-        box.setIcon(swatch)
-        box.toggled.connect(lambda _: self.changed.emit(self._unchecked()))
-        return box
-
-    def _unchecked(self) -> tuple[int, ...]:
-        return tuple(number for number, box in self._boxes.items() if not box.isChecked())

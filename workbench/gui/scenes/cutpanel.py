@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QPushButton, 
 from workbench.core.scenes import ClipPlane
 from workbench.core.volumes import Triple
 from workbench.gui.scenes.edits import SwapEdit
-from workbench.gui.scenes.lookform import NumberBox
+from workbench.gui.scenes.numberbox import NumberBox
 from workbench.gui.sidepanel import SidePanel, words
 from workbench.gui.theme import theme
 

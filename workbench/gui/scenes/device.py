@@ -176,13 +176,13 @@ class Target:
         return found.flipped()
 
     def everyone(self) -> np.ndarray:
-        """The numbers of the nodes that are seen, (h, w) uint32, rows from above; 0 for nobody."""
+        """The numbers of nodes that are seen and of their elements, (h, w, 2) uint32, rows from above; 0 for nobody."""
         who, gl = np.zeros((self.height, self.width, 2), np.uint32), self._gl
         gl.glBindFramebuffer(g.FRAMEBUFFER, self.opaque)
         gl.glReadBuffer(g.ATTACHMENT + 1)
         gl.glReadPixels(0, 0, self.width, self.height, g.RG_INTEGER, g.UNSIGNED_INT, g.address(who))
         gl.glReadBuffer(g.ATTACHMENT)
-        return who[::-1, :, 0]
+        return who[::-1]
 
     def beneath(self, x: int, y: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
         """Who is seen around a pixel, (h, w, 2) uint32, and its depths, (h, w); rows from below."""

@@ -108,6 +108,10 @@ class Drawing(QObject):
         """As Renderer.where, of what is wanted now."""
         return self._loop.ask(lambda: self._loop.where(names))
 
+    def lit(self) -> Future[NDArray[np.bool_]]:
+        """As Renderer.lit, of what is wanted now."""
+        return self._loop.ask(self._loop.lit)
+
     def picture(self, wanted: Wanted) -> Future[QImage]:
         """All of a moment; what is on the screen stays there meanwhile. Cancelled, it ends after a piece."""
         return self._loop.picture(wanted)
@@ -292,14 +296,14 @@ class _Loop:
         """Let the renderer know the moment that is drawn."""
         moment = renderer.scene
         assert isinstance(moment, Moment)
-        chosen = moment.chosen
+        chosen, clips = moment.chosen, moment.clips
         selected = moment.become(wanted.moment)
         renderer.elsewhere = {name: one for name, one in wanted.elsewhere.items() if name in moment.nodes}
         renderer.wiring.axes = renderer.wiring.grid = wanted.floor
         renderer.photographs = wanted.photographs
         renderer.sync()
         renderer.reselect(selected)
-        if wanted.lines != self._lines or chosen != moment.chosen:
+        if wanted.lines != self._lines or (chosen, clips) != (moment.chosen, moment.clips):
             self._lines = wanted.lines
             renderer.wiring.outdate()
 
@@ -342,6 +346,10 @@ class _Loop:
     def where(self, names: set[str]) -> NDArray[np.bool_]:
         """See Drawing.where; nowhere while another picture is drawn."""
         return self.renderer.where(names) if self.renderer is not None and not self._held else np.zeros((1, 1), bool)
+
+    def lit(self) -> NDArray[np.bool_]:
+        """See Drawing.lit; nowhere while another picture is drawn."""
+        return self.renderer.lit() if self.renderer is not None and not self._held else np.zeros((1, 1), bool)
 
     def _step_picture(self, renderer: Renderer, wanted: Wanted, found: Future[QImage]) -> None:
         """Draw a piece of a picture that is not for the screen; hand it over once it is whole."""

@@ -85,13 +85,15 @@ def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
     seen = scene.bounds([node.id])
     if own is None or seen is None:
         return []
-    size = seen[1] - seen[0]
+    # Along its own axes: the box around a thing that was turned is larger than the thing.
+    size = (own[1] - own[0]) * np.linalg.norm(scene.world(node.id)[:3, :3], axis=0)
     return [("Size", f"{_triple(size)} {state.unit}"), ("Middle", state.place_words((seen[0] + seen[1]) / 2))]
 
 
 def _origin(node: Node, state: State) -> list[Row]:
     own = getattr(node.thing, "origin", (0.0, 0.0, 0.0))
-    return [("Moved by", ", ".join(f"−{one:,.0f}".replace(",", "\u202f") for one in own))] if any(own) else []
+    moves = (f"{-one:,.0f}".replace(",", "\u202f").replace("-", "−") if one else "0" for one in own)
+    return [("Moved by", ", ".join(moves))] if any(own) else []
 
 
 def _from(node: Node) -> list[Row]:

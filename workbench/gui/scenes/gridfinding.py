@@ -25,7 +25,7 @@ from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
 from workbench.gui.filespage import ask_paths
 from workbench.gui.scenes.edits import new_id
-from workbench.gui.scenes.subsets import save
+from workbench.gui.scenes.subsets import present_in, save
 from workbench.store.home import Home
 from workbench.store.modelfolders import first_model, model_folders
 
@@ -200,7 +200,8 @@ def named_points(found: GridReading, folder: Path) -> PointsDoc | None:
     positions = (low + (high - low) * (places + 0.5) / labels.shape).astype(np.float32)
     classes = np.ascontiguousarray(labels[tuple(places.T)])
     names = {str(at): name for at, name in enumerate(found.names) if at}
-    column = Column("class", "class", save(folder, classes), float(classes.min()), float(classes.max()), names=names)
+    column = Column("class", "class", save(folder, classes), float(classes.min()), float(classes.max()), names=names,
+                    present=present_in(classes))  # fmt: skip
     return PointsDoc(save(folder, positions), len(positions), _triple(positions.min(0)), _triple(positions.max(0)),
                      columns=(column,))  # fmt: skip
 

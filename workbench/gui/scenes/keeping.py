@@ -82,26 +82,24 @@ class Keeping(QObject):
         mark = " (changed)" if name and not self.page.document.clean else ""
         return "   ·   ".join(filter(None, [name + mark, self.autosave.words()]))
 
-    def kept(self) -> Kept:
-        """The scene as it stands."""
-        return projects.kept(
-            self.state.document(), self.scene.selection, path=self.state.path, saved=self.page.document.clean
-        )
+    def kept(self) -> Callable[[], Kept]:
+        """What packs the scene as it stands now, on any thread: a selection among millions takes long."""
+        doc, masks = self.state.document(), dict(self.scene.selection)
+        path, saved = self.state.path, self.page.document.clean
+        return lambda: projects.kept(doc, masks, path=path, saved=saved)
 
     def _edited(self) -> None:
         if not self._restoring:
             self.autosave.touch()
 
     def _take(self) -> Callable[[], object]:
-        doc, masks = self.state.document(), dict(self.scene.selection)
-        path, saved = self.state.path, self.page.document.clean
-        scene = self._scene_number
+        kept, scene = self.kept(), self._scene_number
 
         def write() -> None:
-            kept = projects.kept(doc, masks, path=path, saved=saved)
+            packed = kept()
             with self._turn:
                 if scene == self._scene_number:  # otherwise it was closed meanwhile, and is not to come back
-                    self._begun().write(kept)
+                    self._begun().write(packed)
 
         return write
 
@@ -198,7 +196,7 @@ class Keeping(QObject):
             self.page.tell("project", "")
             self.page.failed_with(record)
 
-        self.link.background(lambda: projects.write(path, kept, self.folder()), then=done, failed=failed, owner=self)
+        self.link.background(lambda: projects.write(path, kept(), self.folder()), then=done, failed=failed, owner=self)
 
     def ask_open(self) -> None:
         """Choose a project."""

@@ -29,6 +29,7 @@ class Opening(QObject):
         self.asking = Asking(link, self, failed=self._fail)
         self.asking.changed.connect(lambda doing: self.progress.emit(self._words(doing), self.asking.fraction))
         self._waiting: list[str] = []
+        self._repaired: set[str] = set()
         self._now = ""
 
     @property
@@ -41,6 +42,11 @@ class Opening(QObject):
         self._waiting += paths
         if not self._now:
             self._next()
+
+    def open_repaired(self, path: str) -> None:
+        """Read posed photographs whose poses are mirrored, with these put right, after those that wait already."""
+        self._repaired.add(path)
+        self.open([path])
 
     def open_sample(self, name: str = "") -> None:
         """Read a sample, or those that stand in one scene; the worker writes them once."""
@@ -55,13 +61,16 @@ class Opening(QObject):
     def cancel(self) -> None:
         """Read no more."""
         self._waiting, self._now = [], ""
+        self._repaired.clear()
         self.asking.cancel()
 
     def _next(self) -> None:
         self._now = self._waiting.pop(0) if self._waiting else ""
         if self._now:
             doing = f"Reading {Path(self._now).name}"
-            self.asking.ask(doing, "scene-read", SceneRead, self._done, path=self._now)
+            repair = {"repair": True} if self._now in self._repaired else {}
+            self._repaired.discard(self._now)
+            self.asking.ask(doing, "scene-read", SceneRead, self._done, path=self._now, **repair)
 
     def _done(self, found: SceneRead) -> None:
         path = self._now

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from workbench.core.measures import measured
+from workbench.gui.scenes import cutlines
 from workbench.gui.scenes.boxshapes import shapes_of
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.measurelist import is_plain, measures_of
@@ -37,6 +38,7 @@ def labels(painter: QPainter, scene: Scene, gaze: Gaze) -> list[QRectF]:
     words = [word for one in shapes for word in one.words]
     at = gaze.project(corners.reshape(-1, 3)).reshape(-1, 8, 3)
     before = np.asarray(np.isfinite(at).all(axis=(1, 2)) & (at[..., 2] > 0).any(axis=1))
+    before &= cutlines.uncut(corners, scene.clips).any(axis=1)
     highest = np.argmin(np.where(before[:, None], at[..., 1], 0), axis=1)
     tops = at[np.arange(len(at)), highest]
     # What lies beside the picture takes no label's place.
@@ -72,27 +74,34 @@ def _label(painter: QPainter, place: QRectF, words: str, colour: QColor) -> None
 
 
 def measures(painter: QPainter, scene: Scene, gaze: Gaze, unit: str) -> None:
-    """Lines with their distances and angles, over everything; those that are chosen are thicker and say their names."""
+    """Lines with their distances and angles, over everything but what is cut away; those that are chosen are thicker
+    and say their names."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    planes = cutlines.planes_of(scene.clips, gaze)
     for node, points in measures_of(scene):
-        at = gaze.project(points)
-        if not np.isfinite(at).all() or (at[:, 2] <= 0).any():
+        lines = [_spots(gaze, np.array(one)) for one in cutlines.pieces(points, planes)]
+        if not lines:
             continue
-        spots = [QPointF(x, y) for x, y, _ in at]
+        left = [cutlines.kept(one, planes) for one in points]
         chosen = node.id in scene.chosen
         wide = 3.2 if chosen else 1.8
         for width, colour in ((wide + 2.2, QColor(0, 0, 0, 160)), (wide, QColor(MEASURE))):
             painter.setPen(QPen(colour, width))
-            for a, b in itertools.pairwise(spots):
+            for a, b in lines:
                 painter.drawLine(a, b)
         painter.setPen(QPen(QColor(0, 0, 0, 160), 1))
         painter.setBrush(QColor(MEASURE))
-        for spot in spots:
+        for spot in _spots(gaze, points[left]):
             painter.drawEllipse(spot, 3.5, 3.5)
         name = node.name if chosen or not is_plain(node.name) else ""
         words = "  ".join(filter(None, (name, measured(points.tolist(), unit))))
-        where = spots[1] if len(spots) >= 3 else (spots[0] + spots[-1]) / 2
+        corner = len(points) >= 3 and left[1]
+        where = _spots(gaze, points[1:2])[0] if corner else (lines[0][0] + lines[0][1]) / 2
         tag(painter, where + QPointF(8, -8), words)
+
+
+def _spots(gaze: Gaze, places: NDArray[np.float64]) -> list[QPointF]:
+    return [QPointF(x, y) for x, y, _ in gaze.project(places)]
 
 
 def tag(painter: QPainter, at: QPointF, words: str, colour: str = INK) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCursor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
@@ -165,6 +165,7 @@ class ScenesPage(FilesPage):
 
     def opened(self) -> None:
         self.keeping.seek()
+        self.properties.prepare()
 
     def closed(self) -> None:
         """Let go of what is read, and leave the scene to the next window."""
@@ -244,6 +245,12 @@ class ScenesPage(FilesPage):
     def _failed(self, path: str, record: ProblemRecord) -> None:
         self.wish = path
         self.failed_with(record)
+        if record.field == "repair":
+            self.banner.show_problem(record, ("Read them repaired", lambda: self._read_repaired(path)))
+
+    def _read_repaired(self, path: str) -> None:
+        self.banner.dismiss()
+        self.opening.open_repaired(path)
 
     # Building
 
@@ -336,7 +343,10 @@ class ScenesPage(FilesPage):
     def follow(self) -> None:
         some = bool(self.scene.nodes)
         self.places.setCurrentWidget(self.looking if some else self.start)
-        self.side.setVisible(some)
+        if some and self.side.isHidden():  # not in one turn with the picture: both together are felt
+            QTimer.singleShot(0, self.side, lambda: self.side.setVisible(bool(self.scene.nodes)))
+        elif not some:
+            self.side.hide()
         # A stack is as wide as the widest of its places, seen or not.
         policy = QSizePolicy.Policy.Ignored if some else QSizePolicy.Policy.Preferred
         self.start.setSizePolicy(policy, policy)

@@ -94,7 +94,8 @@ class Photographs:
         if self._buffer is None:
             self._make()
         gl = self._device.gl
-        self._device.program("photograph").use(whole=passed.gaze.whole, picture=0, opacity=0.9)
+        self._device.program("photograph").use(whole=passed.gaze.whole, picture=0, opacity=0.9, clips=passed.clips,
+                                               clip_count=len(passed.clips))  # fmt: skip
         gl.glBindVertexArray(self._bound)
         for at, path in enumerate(self._seen):
             self._device.sample(0, g.FLAT, self._textures[path])

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject
 from workbench.core.problem import ProblemRecord, record_of
 from workbench.core.sceneprocess import OPERATIONS, SceneProcessed, SceneProcessWish, Standing, operation
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
-from workbench.core.words import duration
+from workbench.core.words import took
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
@@ -285,7 +285,7 @@ class Processing(QObject):
         of = ", of those that are selected" if files is not None else ""
         self.preview.show_nodes(before, after, f"Preview of {self.panel.operation.title.lower()} on {told}{of}")
         self.panel.show_result(found, "Preview", self.page.state.unit)
-        self.panel.conclude(f"Nothing in the scene was changed ({duration(found.seconds)}).")
+        self.panel.conclude(f"Nothing in the scene was changed ({took(found.seconds)}).")
         self.follow()
 
     def _put(self, node: Node, wish: SceneProcessWish, found: SceneProcessed) -> None:
@@ -304,7 +304,7 @@ class Processing(QObject):
         self.page.document.push(edit)
         self._edit = edit
         self.panel.show_result(found, title, self.page.state.unit)
-        self.panel.conclude(f"{_came(found)} in {duration(found.seconds)}. Undo takes it back.")
+        self.panel.conclude(f"{_came(found)} in {took(found.seconds)}. Undo takes it back.")
         self.follow()
 
     def _added(self, base: Node, found: SceneProcessed, title: str, made: str) -> Edit:

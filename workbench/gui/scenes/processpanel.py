@@ -37,6 +37,7 @@ class ProcessPanel(SidePanel, TellsWork):
             self.which.addItem(one.title, one.name)
             self.which.setItemData(self.which.count() - 1, one.help, Qt.ItemDataRole.ToolTipRole)
         self.what, self.on = words("", "dim"), words(NOTHING, "body")
+        self.on.setMinimumWidth(1)  # a long name widens no panel
         self.part = QCheckBox("Only what is selected")
         self.part.setToolTip("What is not selected stays as it is; without this the whole thing is worked on")
         self.part.setChecked(True)

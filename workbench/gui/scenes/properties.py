@@ -7,27 +7,33 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QWidget
 
 from workbench.core.scenes import BoxesDoc, Node, VolumeDoc
-from workbench.gui.card import empty
+from workbench.gui.card import Caption
 from workbench.gui.scenes import looks
 from workbench.gui.scenes.boxeditor import BoxEditor
 from workbench.gui.scenes.edits import SwapEdit
+from workbench.gui.scenes.factrows import FactRows
 from workbench.gui.scenes.factsof import facts_of
-from workbench.gui.scenes.lookform import LookForm, NumberBox, with_setting
+from workbench.gui.scenes.lookform import LookForm, with_setting
+from workbench.gui.scenes.numberbox import NumberBox
 from workbench.gui.scenes.placing import Pose, placement_from, pose_of
 from workbench.gui.scenes.scene import matrix_of, placement_of
 from workbench.gui.scenes.state import UNITS
 from workbench.gui.scenes.transferstrip import TransferStrip
 from workbench.gui.sidepanel import SidePanel, words
 from workbench.gui.theme import theme
+from workbench.gui.warmup import in_turns
 
 if TYPE_CHECKING:
     from workbench.gui.scenes.page import ScenesPage
 
 WIDTH_PX = 300
+FACTS = 8
+"""Facts that most things have."""
+LIKELY = ("points", "mesh", "cameras", "radiance", "volume", "boxes")
+"""What is opened, most often first."""
 PLACES = (("position", "Position", 0.1, ""), ("turn_deg", "Turn", 5.0, "°"), ("scale", "Scale", 0.1, ""))
 
 
@@ -36,17 +42,13 @@ class PropertiesPanel(SidePanel):
 
     def __init__(self, page: ScenesPage) -> None:
         super().__init__("Properties", WIDTH_PX)
-        px = theme().pixels
         self.page, self.scene = page, page.scene
+        self._prepared = False
         column = self.make_column(right_px=8)
-        self.title = words("Properties", "heading")
+        self.title = Caption("Properties", role="heading")  # a long name must not widen the panel
         column.addWidget(self.title)
-        self._facts = QGridLayout()
-        self._facts.setHorizontalSpacing(px(10))
-        self._facts.setVerticalSpacing(px(3))
-        self._facts.setColumnStretch(1, 1)
-        self._rows: list[tuple[str, str]] = []
-        column.addLayout(self._facts)
+        self.facts = FactRows()
+        column.addWidget(self.facts)
         self._look_title = words("Look", "heading")
         self.look = LookForm()
         self.look.changed.connect(self._set_look)
@@ -75,8 +77,8 @@ class PropertiesPanel(SidePanel):
         if self.isHidden():
             return
         node, many = self.node, len(self.scene.chosen)
-        self.title.setText("Nothing is chosen" if node is None else f"{many} things" if many > 1 else node.name)
-        self._show_facts(facts_of(node, self.scene, self.page.state) if node is not None and many == 1 else [])
+        self.title.set_whole("Nothing is chosen" if node is None else f"{many} things" if many > 1 else node.name)
+        self.facts.show_facts(facts_of(node, self.scene, self.page.state) if node is not None and many == 1 else [])
         drawn = node is not None and node.kind in looks.KINDS
         self._look_title.setVisible(drawn)
         self.look.show_node(node)
@@ -91,18 +93,16 @@ class PropertiesPanel(SidePanel):
         super().showEvent(event)
         self.follow()
 
-    def _show_facts(self, rows: list[tuple[str, str]]) -> None:
-        if rows == self._rows:
-            return
-        self._rows = rows
-        empty(self._facts)
-        for at, (name, value) in enumerate(rows):
-            label, said = words(name, "dim"), words(value, "body")
-            label.setAlignment(Qt.AlignmentFlag.AlignTop)
-            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            said.setMinimumWidth(1)
-            self._facts.addWidget(label, at, 0)
-            self._facts.addWidget(said, at, 1)
+    def prepare(self) -> None:
+        """Make and dress what the first thing needs while nothing else is to be done: at once it would be felt."""
+        if not self._prepared:
+            self._prepared = True
+            self.look.prepare(LIKELY)
+            self.facts.reserve(FACTS)
+            numbers = [box for some in (*self.numbers.values(), *self.boxes.numbers.values()) for box in some]
+            rest = (self.title, self.facts, self.unit, self.reset, self.place, self.boxes, self.transfer)
+            # Only widgets that Python has made: of others it is not told when they go.
+            in_turns(iter([one.ensurePolished for one in (*numbers, *rest)]), self)
 
     # Looks
 

@@ -29,6 +29,7 @@ from workbench.gui.scenes.photographs import Photographs
 from workbench.gui.scenes.pieces import draw_clear, draw_piece
 from workbench.gui.scenes.rays import Elsewhere, RaysItem
 from workbench.gui.scenes.scene import Seen
+from workbench.gui.scenes.selecting import marked
 from workbench.gui.scenes.shaders import MOST_CLIPS
 from workbench.gui.scenes.smoothing import Smoothing
 from workbench.gui.scenes.veil import Veil
@@ -394,7 +395,15 @@ class Renderer:
         if self._target is None:
             return np.zeros((1, 1), bool)
         numbers = [self._numbers[one] for one in names if one in self._numbers]
-        return np.asarray(np.isin(self._target.everyone(), np.array(numbers, np.uint32)))
+        return np.asarray(np.isin(self._target.everyone()[..., 0], np.array(numbers, np.uint32)))
+
+    def lit(self) -> np.ndarray:
+        """In which pixels something is seen that is selected, (h, w) bool, rows from above."""
+        if self._target is None:
+            return np.zeros((1, 1), bool)
+        who, masks = self._target.everyone(), self.scene.selection
+        return marked(who[..., 0], who[..., 1], {self._numbers[key]: one for key, one in masks.items()
+                                                 if key in self._numbers})  # fmt: skip
 
     def close(self) -> None:
         """Give everything back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -49,13 +49,23 @@ def region_of(picture: QImage) -> Mask:
     return bytes_[:, :wide] > 127
 
 
-def mask_of(region: Mask) -> QImage:
+def mask_of(region: Mask, alpha: int = 255) -> QImage:
     """The pixels of a region (h, w) as a picture (Format_Alpha8)."""
     high, wide = region.shape
     picture = QImage(wide, high, QImage.Format.Format_Alpha8)
     bytes_ = np.frombuffer(picture.bits(), np.uint8).reshape(high, picture.bytesPerLine())
-    bytes_[:, :wide] = np.where(region, 255, 0)
+    bytes_[:, :wide] = np.where(region, alpha, 0)
     return picture
+
+
+def marked(who: NDArray[Any], elements: NDArray[Any], masks: Mapping[int, Mask]) -> Mask:
+    """In which pixels an element is seen that its node's mask has, (h, w), from the numbers of both in each pixel."""
+    found = np.zeros(who.shape, bool)
+    for number, mask in masks.items():
+        there = who == number
+        at = elements[there].astype(np.int64)
+        found[there] = (at >= 0) & (at < len(mask)) & mask[np.clip(at, 0, len(mask) - 1)]
+    return found
 
 
 def under(region: Mask, whole: NDArray[np.float64], target: Target, clips: Sequence[ClipPlane] = ()) -> Mask:

@@ -183,12 +183,15 @@ layout(location = 0) in vec3 place;
 layout(location = 1) in vec4 shade;
 uniform mat4 whole;
 out vec4 tone;
-void main() { tone = shade; gl_Position = whole * vec4(place, 1.0); }
+out vec3 spot;
+void main() { tone = shade; spot = place; gl_Position = whole * vec4(place, 1.0); }
 """
-FACES_FRAGMENT = """#version 330 core
+FACES_FRAGMENT = f"""#version 330 core
 in vec4 tone;
+in vec3 spot;
 out vec4 colour;
-void main() { colour = vec4(tone.rgb, 1.0) * tone.a; }
+{_CLIPS}
+void main() {{ if (cut(spot)) discard; colour = vec4(tone.rgb, 1.0) * tone.a; }}
 """
 
 PHOTOGRAPH_VERTEX = """#version 330 core
@@ -196,14 +199,21 @@ layout(location = 0) in vec3 place;
 layout(location = 1) in vec2 spot;
 uniform mat4 whole;
 out vec2 uv;
-void main() { uv = spot; gl_Position = whole * vec4(place, 1.0); }
+out vec3 at;
+void main() { uv = spot; at = place; gl_Position = whole * vec4(place, 1.0); }
 """
-PHOTOGRAPH_FRAGMENT = """#version 330 core
+PHOTOGRAPH_FRAGMENT = f"""#version 330 core
 in vec2 uv;
+in vec3 at;
 out vec4 colour;
 uniform sampler2D picture;
 uniform float opacity;
-void main() { vec4 found = texture(picture, uv); colour = vec4(found.rgb, 1.0) * found.a * opacity; }
+{_CLIPS}
+void main() {{
+    if (cut(at)) discard;
+    vec4 found = texture(picture, uv);
+    colour = vec4(found.rgb, 1.0) * found.a * opacity;
+}}
 """
 
 SCREEN_VERTEX = """#version 330 core

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,12 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from workbench.core.scenes import ClipPlane, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
 from workbench.gui.scenes.boxshapes import MARK
 from workbench.gui.scenes.colouring import shades_by
+from workbench.gui.scenes.cutlines import uncut
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import Look, MeshLook, PointsLook, RadianceLook, VolumeLook, colour_table, look_of
 from workbench.gui.scenes.rays import alphas
 from workbench.gui.scenes.scene import Scene, voxel_to_world
+from workbench.gui.scenes.selecting import marked
 from workbench.gui.scenes.wires import Lines, faces_of, lines_of
 from workbench.gui.volumes import looks as volumelooks
 from workbench.gui.volumes.shades import sampled
@@ -92,6 +94,11 @@ class Splatted:
         """In which pixels these nodes are seen, (h, w)."""
         there = [at for at, one in enumerate(self.shot.nodes) if one.node.id in names]
         return np.asarray(np.isin(self.who, there))
+
+    def lit(self, masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """In which pixels something is seen that is selected, (h, w)."""
+        there = {one.node.id: at for at, one in enumerate(self.shot.nodes)}
+        return marked(self.who, self.element, {there[key]: one for key, one in masks.items() if key in there})
 
     def beneath(self, x: int, y: int, reach: int) -> tuple[str, int, float] | None:
         """Who is seen nearest to a pixel, within `reach` pixels: node, element, distance along the view axis."""
@@ -315,8 +322,9 @@ def _wired(picture: QImage, shot: Shot, depth: NDArray[np.float32]) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if len(shot.faces):
         at = shot.gaze.project(shot.faces["place"]).reshape(-1, 3, 3)
+        left = uncut(shot.faces["place"].reshape(-1, 3, 3).mean(axis=1), shot.clips)
         painter.setPen(QColor(0, 0, 0, 0))
-        for corners, shade in zip(at, shot.faces["shade"][::3], strict=True):
+        for corners, shade in zip(at[left], shot.faces["shade"][::3][left], strict=True):
             if np.isfinite(corners).all() and (corners[:, 2] > shot.gaze.near).all():
                 painter.setBrush(QColor(*(int(one) for one in shade)))
                 painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y, _ in corners]))

@@ -6,6 +6,7 @@ The arrays that the part is taken from are left as they are, so that an edit can
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.core.scenes import Column, MeshDoc, PointsDoc
+from workbench.core.scenes import MOST_LISTED, Column, MeshDoc, PointsDoc
 from workbench.core.volumes import Triple
 
 Mask = NDArray[np.bool_]
@@ -57,11 +58,20 @@ def _points(thing: PointsDoc, keep: Mask, folder: Path) -> PointsDoc:
 def _column(column: Column, keep: Mask, folder: Path) -> Column:
     values = _load(column.path)[keep]
     path = save(folder, values)
-    if column.kind != "scalar":
+    if column.kind not in ("scalar", "class"):
         return msgspec.structs.replace(column, path=path)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    return msgspec.structs.replace(column, path=path, low=low, high=high)
+    present = present_in(values, column.present) if column.kind == "class" else ()
+    return msgspec.structs.replace(column, path=path, low=low, high=high, present=present)
+
+
+def present_in(values: NDArray[Any], known: Sequence[int] = ()) -> tuple[int, ...]:
+    """The classes among values as a column lists them; none but those that are `known` where there are such."""
+    if known:
+        return tuple(one for one in known if (values == one).any())
+    found = np.unique(values)
+    return tuple(int(one) for one in found) if len(found) <= MOST_LISTED else ()
 
 
 def _mesh(thing: MeshDoc, keep: Mask, folder: Path) -> MeshDoc:

@@ -20,6 +20,8 @@ INKS: Mapping[How, str] = {"replace": "#5B9DFF", "add": "#3FB68B", "subtract": "
 """On black, as the canvas is in both themes."""
 TAKEN_ALPHA = 190
 """Of what a region takes, while it is drawn."""
+FADED_ALPHA = 190
+"""Of the black over what is selected, while a region is drawn that takes its place."""
 
 
 class Tool(QObject):
@@ -63,7 +65,8 @@ def how_of(event: QMouseEvent) -> How:
 class RegionTool(Tool):
     """A drag draws a region of the picture; `drawn` carries its pixels (h, w), in the canvas's size, and how.
 
-    What is seen in it of the nodes that `takes` names has the tool's colour meanwhile.
+    What is seen in it of the nodes that `takes` names has the tool's colour meanwhile; what was selected fades where
+    the region takes its place.
     """
 
     drawn = Signal(object, str)
@@ -74,16 +77,19 @@ class RegionTool(Tool):
         self.how: How = "replace"
         self._takes = takes
         self._seen: QImage | None = None
+        self._lit: QImage | None = None
         self._strokes = 0
 
     def press(self, event: QMouseEvent) -> bool:
         if event.button() != Qt.MouseButton.LeftButton:
             return False
         self.how, self.path = how_of(event), [event.position()]
-        self._seen = None
+        self._seen = self._lit = None
         self._strokes += 1
         stroke = self._strokes
         self.canvas.where(self._takes(), lambda where: self._take(stroke, where))
+        if self.how == "replace" and self.canvas.scene.selection:
+            self.canvas.lit(lambda where: self._fade(stroke, where))
         self.canvas.update()
         return True
 
@@ -91,6 +97,12 @@ class RegionTool(Tool):
         if stroke == self._strokes:
             self._seen = mask_of(where)
             self._seen.setDevicePixelRatio(self.canvas.ratio)
+            self.canvas.update()
+
+    def _fade(self, stroke: int, where: Mask) -> None:
+        if stroke == self._strokes:
+            self._lit = mask_of(where, FADED_ALPHA)
+            self._lit.setDevicePixelRatio(self.canvas.ratio)
             self.canvas.update()
 
     def move(self, event: QMouseEvent) -> bool:
@@ -133,6 +145,8 @@ class RegionTool(Tool):
     def paint(self, painter: QPainter) -> None:
         if not self.path:
             return
+        if self._lit is not None:
+            painter.drawImage(0, 0, self._lit)
         colour = QColor(INKS[self.how])
         painter.setPen(QPen(colour, 1.5, Qt.PenStyle.DashLine))
         faint = QColor(colour)

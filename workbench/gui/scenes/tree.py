@@ -257,6 +257,7 @@ class SceneTree(QTreeView):
         self.setModel(self.rows)
         self.setHeaderHidden(True)
         self.setUniformRowHeights(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # what was made of a thing has its name, and more after it
         self.setIndentation(px(14))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)

@@ -19,12 +19,15 @@ from PySide6.QtWidgets import (
 
 from workbench.core.scenes import Column, Node, PointsDoc
 from workbench.gui.scenes import selecting
-from workbench.gui.scenes.lookform import NumberBox, classes_of
+from workbench.gui.scenes.classlist import classes_of
+from workbench.gui.scenes.numberbox import NumberBox
 from workbench.gui.scenes.selecting import How, Mask
 from workbench.gui.sidepanel import chooser
 from workbench.gui.theme import theme
 
 HEIGHT = "height (z)"
+WIDE_PX = 340
+"""So that what it does with them is read whole."""
 Test = Callable[[Any], Mask]
 Take = Callable[[str, str, Test, How], object]
 HOWS: tuple[tuple[How, str], ...] = (
@@ -41,6 +44,7 @@ class ValueDialog(QDialog):
         self.node, self.thing, self._take = node, node.thing, take
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Select of {node.name} by value")
+        self.setMinimumWidth(theme().pixels(WIDE_PX))
         self.columns = {one.name: one for one in self.thing.columns if one.kind in ("scalar", "class")}
         self.column: QComboBox = chooser("Column")
         self.column.addItems([*self.columns, HEIGHT])
@@ -72,15 +76,19 @@ class ValueDialog(QDialog):
     def _now(self) -> Column | None:
         return self.columns.get(self.column.currentText())
 
-    def _show(self) -> None:
+    def _classes(self) -> list[tuple[int, str]]:
+        """The classes to choose among; none where they are too many to list, which are a range as other numbers are."""
         column = self._now()
-        classes = column is not None and column.kind == "class"
-        self._form.setRowVisible(self.classes, classes)
+        return classes_of(column) if column is not None and column.kind == "class" else []
+
+    def _show(self) -> None:
+        column, classes = self._now(), self._classes()
+        self._form.setRowVisible(self.classes, bool(classes))
         for widget in (self.low, self.high):
             self._form.setRowVisible(widget, not classes)
-        if classes and column is not None:
+        if classes:
             self.classes.clear()
-            for number, name in classes_of(column):
+            for number, name in classes:
                 item = QListWidgetItem(name, self.classes)
                 item.setData(Qt.ItemDataRole.UserRole, number)
                 item.setCheckState(Qt.CheckState.Unchecked)
@@ -96,7 +104,7 @@ class ValueDialog(QDialog):
 
     def accept(self) -> None:
         column, how = self._now(), self.how.currentData()
-        if column is not None and column.kind == "class":
+        if column is not None and self._classes():
             items = [self.classes.item(at) for at in range(self.classes.count())]
             wanted = [one.data(Qt.ItemDataRole.UserRole) for one in items if one.checkState() == Qt.CheckState.Checked]
             self._take(self.node.id, column.path, lambda values: selecting.with_classes(values, wanted), how)

@@ -36,7 +36,7 @@ class Wiring:
             self._make()
         gl, gaze = self._device.gl, passed.gaze
         if self._faces is not None and filled:
-            self._device.program("faces").use(whole=gaze.whole)
+            self._device.program("faces").use(whole=gaze.whole, clips=passed.clips, clip_count=len(passed.clips))
             gl.glBindVertexArray(self._faces[1])
             gl.glDrawArrays(g.TRIANGLES, 0, self._faces[2])
         if self._lines is not None:

@@ -279,7 +279,7 @@ class RadianceView(SceneView):
             grid, labels = reading.array(path, ndim=4), reading.array(reading.inside(folder, part), ndim=3)
             if labels.shape != grid.shape[:3]:
                 raise reading.damaged(path, f"labels of {thing.shape}", str(labels.shape))
-            found = _classes(grid, labels, thing.meta.names)
+            found = _classes(grid, labels, thing.meta)
             classes = [(name, colour) for _, name, colour in found]
             off = [value for value, name, _ in found if self.classes.is_off(name)]
             if off:
@@ -304,15 +304,17 @@ class RadianceView(SceneView):
 
 
 def _classes(
-    grid: NDArray[Any], labels: NDArray[Any], names: Sequence[str]
+    grid: NDArray[Any], labels: NDArray[Any], meta: RadianceMeta
 ) -> list[tuple[int, str, tuple[int, int, int]]]:  # fmt: skip
-    """The classes of a grid's voxels but 0, which is nothing: their values, names and mean colours."""
-    found = []
+    """The classes of a grid's voxels but 0, which is nothing: their values, names and mean colours. A class of which
+    nothing can be seen is not among them."""
+    found, names = [], meta.names
     for value in np.unique(labels).tolist():
-        if value > 0:
-            mean = np.asarray(grid[labels == value][:, :3], np.float32).mean(axis=0)
+        voxels = grid[labels == value]
+        if value > 0 and (voxels[:, 3] > _clear(meta)).any():
+            mean = np.asarray(voxels[:, :3], np.float32).mean(axis=0)
             red, green, blue = (int(one) for one in np.rint(255 * np.clip(mean, 0, 1)))
-            name = names[value] if value < len(names) else f"class {value}"
+            name = (names[value] if value < len(names) else "").strip() or f"class {value}"
             found.append((value, name, (red, green, blue)))
     return found
 
@@ -320,8 +322,13 @@ def _classes(
 def _without(grid: NDArray[Any], labels: NDArray[Any], off: Sequence[int], meta: RadianceMeta) -> NDArray[Any]:
     """A grid in which nothing is where voxels have one of these classes."""
     found = np.array(grid)
-    found[np.isin(labels, off), 3] = CLEAR_EXP if meta.density == "exp" else 0
+    found[np.isin(labels, off), 3] = _clear(meta)
     return found
+
+
+def _clear(meta: RadianceMeta) -> float:
+    """The density of nothing."""
+    return CLEAR_EXP if meta.density == "exp" else 0.0
 
 
 class BoxesView(SceneView):
