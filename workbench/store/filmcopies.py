@@ -12,10 +12,14 @@ import contextlib
 import itertools
 import math
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from workbench.core.video import FrameIndex, VideoFacts
 
@@ -51,12 +55,13 @@ def far_parts(index: FrameIndex, facts: VideoFacts) -> tuple[Part, ...]:
     """The frames that take long to decode, in parts; none where every frame is near its key frame."""
     near = math.ceil(FAR_PIXELS / max(facts.coded_width * facts.coded_height, 1))
     found: list[Part] = []
-    starts = sorted({0, *index.keys}) if len(index) else []
-    for start, after in zip(starts, [*starts[1:], len(index)], strict=True):
-        first = start + near + 1
-        count = math.ceil(max(after - first, 0) / PART_FRAMES)
-        edges = [first + (after - first) * at // count for at in range(count + 1)] if count else []
-        found += [Part(one, other - 1) for one, other in itertools.pairwise(edges)]
+    edges = np.array((0, *index.keys, len(index)), np.int64)
+    # Hours of key frames alone are gone through in no time.
+    for at in np.flatnonzero(np.diff(edges) > near + 1).tolist():
+        first, after = int(edges[at]) + near + 1, int(edges[at + 1])
+        count = math.ceil((after - first) / PART_FRAMES)
+        cuts = [first + (after - first) * at // count for at in range(count + 1)]
+        found += [Part(one, other - 1) for one, other in itertools.pairwise(cuts)]
     return tuple(found)
 
 
@@ -78,7 +83,7 @@ class FilmCopy:
     def look(self) -> None:
         """See what is on the disk already; raises OSError where the folder cannot be made or read."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sizes = {}
+        sizes, made = {}, {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.startswith(self._prefix):
@@ -86,7 +91,8 @@ class FilmCopy:
                         sizes[entry.name] = entry.stat().st_size
         for at in range(len(self.parts)):
             if (name := self.path_of(at).name) in sizes:
-                self._made[at] = sizes[name]
+                made[at] = sizes[name]
+        self._made = made
 
     @property
     def made(self) -> int:
@@ -129,6 +135,14 @@ class FilmCopy:
             return 0
         return next((one for one in SIDES if left * self._bytes_of(one) <= room_bytes), SIDES[-1])
 
+    def found(self, part: int) -> bool:
+        """Whether a part has come since `look`: another window makes a copy of the same film."""
+        try:
+            self._made[part] = self.path_of(part).stat().st_size
+        except OSError:
+            return False
+        return True
+
     def keep(self, part: int, size: int, *, side: int, pictures: int) -> None:
         """A part has been made."""
         self._made[part] = size
@@ -141,6 +155,11 @@ class FilmCopy:
         with contextlib.suppress(OSError):
             self.path_of(part).unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Delete all of it."""
+        for part in list(self._made):
+            self.drop(part)
+
     def picture(self, frame: int) -> bytes | None:
         """The JPEG picture of a frame; None where there is none, or none that is whole."""
         part = self.part_of(frame)
@@ -151,7 +170,8 @@ class FilmCopy:
                 return archive.read(f"{self.index.times[frame]}.jpg")
         except KeyError:
             return None  # this frame could not be decoded
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+        except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error, struct.error):
+            # A bit that turned may say that it is packed or secret: neither is what was written.
             self.drop(part)
             return None
 
@@ -171,7 +191,7 @@ def most_bytes(film_bytes: int, room_bytes: float) -> float:
 def make_room(folder: Path, room_bytes: float, *, but: str) -> int:
     """Delete parts of other films, those not used for longest first, until all take no more than the room for them.
 
-    `but` is the digest of the film that stays. Returns how many bytes went; what cannot be deleted stays.
+    `but` is the digest of the film that stays, or empty. Returns how many bytes went; what cannot be deleted stays.
     """
     found, total = [], 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -179,7 +199,7 @@ def make_room(folder: Path, room_bytes: float, *, but: str) -> int:
             with contextlib.suppress(OSError):
                 facts = entry.stat(follow_symlinks=False)
                 total += facts.st_size
-                if not entry.name.startswith(f"{but}-{VERSION}-"):
+                if not (but and entry.name.startswith(f"{but}-{VERSION}-")):
                     found.append((max(facts.st_mtime, facts.st_atime), facts.st_size, entry.path))
     freed = 0
     for _, size, path in sorted(found):

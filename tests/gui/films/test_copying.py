@@ -172,6 +172,7 @@ def test_that_a_copy_is_made_used_gone_on_with_and_switched_off(page, clip, qtbo
     page.link.change_settings(film_copies=0.0)
     assert page.copying.copy is None and "Settings" in dict(page.deeds.panel.rows)["Preview copy"]
     assert page.viewer.player._stand_ins is None
+    qtbot.waitUntil(lambda: not parts(page), timeout=WITHIN_MS)
     page.link.change_settings(film_copies=4.0)
     qtbot.waitUntil(lambda: page.copying.copy is not None and not page.copying.going_on, timeout=WITHIN_MS)
     assert page.copying.copy.made == 4
@@ -205,3 +206,39 @@ def test_that_nothing_is_kept_of_a_film_that_was_replaced_under_its_name(page, c
     open_and_wait(qtbot, page, path)
     assert "changed since it was opened" in page.banner._what.text()
     assert not parts(page) and page.copying.copy.made == 0
+
+
+def test_that_the_room_for_all_copies_is_kept_and_only_a_change_of_it_begins_anew(page, clip, qtbot, monkeypatch):
+    folder = page.link.home.cache / filmcopies.FOLDER
+    folder.mkdir(parents=True)
+    others = [folder / f"other-{filmcopies.VERSION}-{at}.zip" for at in range(10)]
+    for one in others:
+        one.write_bytes(b"x" * 100_000)
+    monkeypatch.setattr(copying, "GB", 1_000_000 / 4)  # the room of 4 GB is that of the others just now
+    open_and_wait(qtbot, page, clip)
+    copy = page.copying.copy
+    assert copy.made == 4 and copy.size_bytes > 30_000 and sum(one.stat().st_size for one in parts(page)) <= 10**6
+    page.link.change_settings(theme="light")
+    assert page.copying.copy is copy
+    page.link.change_settings(film_copies=0.12)  # less than this film has by now
+    qtbot.waitUntil(lambda: not page.copying.going_on, timeout=WITHIN_MS)
+    assert page.copying.copy is not copy and sum(one.stat().st_size for one in parts(page)) <= 30_000
+
+
+def test_that_a_part_that_another_window_made_meanwhile_is_not_made_again(page, clip, qtbot, monkeypatch):
+    made: list[Path] = []
+    packing = copying.FilmCopier.pack
+
+    def beside(self, out, *args, **told):
+        packed = packing(self, out, *args, **told)
+        made.append(out)
+        if len(made) == 1:  # the other window makes all that is left
+            copy = page.copying.copy
+            for part in range(len(copy.parts)):
+                if not copy.path_of(part).exists():
+                    shutil.copy(out, copy.path_of(part))
+        return packed
+
+    monkeypatch.setattr(copying.FilmCopier, "pack", beside)
+    open_and_wait(qtbot, page, clip)
+    assert len(made) == 1 and page.copying.copy.made == len(page.copying.copy.parts) == 4

@@ -5,6 +5,7 @@ Both answer alike, by time in ticks, so that the player, the thumbnails and expo
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -137,7 +138,6 @@ class PictureReader:
 
     def __init__(self, pictures: Sequence[Path], *, frames_per_s: float = PICTURES_PER_S) -> None:
         self._pictures = list(pictures)
-        self._frames_per_s = frames_per_s
         self._asked: deque[tuple[int, int, int]] = deque()
         self.faults = 0
         first = QImageReader(str(self._pictures[0]))
@@ -156,6 +156,8 @@ class PictureReader:
             frames_per_s=frames_per_s, frames=len(self._pictures), duration_s=len(self._pictures) / frames_per_s,
             notes=self._told_sizes(),
         )  # fmt: skip
+        self.index = steady_index(len(self._pictures), frames_per_s)
+        """When each picture is shown."""
 
     def _told_sizes(self) -> tuple[str, ...]:
         """What is unlike the first picture, as far as the headers say; nothing is decoded for it."""
@@ -173,10 +175,11 @@ class PictureReader:
             f"{others} of {len(self._pictures)} pictures are not {whole}: they stand in a black frame of that size",
         )
 
-    @property
-    def index(self) -> FrameIndex:
-        """When each picture is shown."""
-        return steady_index(len(self._pictures), self._frames_per_s)
+    def again(self) -> PictureReader:
+        """Another reader of the same pictures, for another thread; no header is read anew."""
+        other = copy.copy(self)
+        other._asked, other.faults = deque(), 0
+        return other
 
     def ask(self, time: int, *, width: int = 0, height: int = 0) -> None:
         """Want the picture that is shown at a time."""
