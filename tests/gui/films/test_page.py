@@ -210,6 +210,12 @@ def test_that_one_frame_and_odd_sizes_are_seen(page, qtbot, tmp_path):
     one = film(tmp_path / "one.mp4", frames=1)
     open_and_wait(qtbot, page, one)
     assert page.banner.record is None and page.viewer.scene.frames == 1
+    page.labelling.learn("flash")
+    qtbot.waitUntil(lambda: page.labelling.ready and not page.viewer.thumbnails.waiting, timeout=WITHIN_MS)
+    for name in ("in", "out"):
+        page.viewer.acts[name].trigger()
+    page.labelling.press("flash")
+    assert [(span.start_s, round(span.end_s, 6)) for span in page.labelling.strip.doc.tiers[0].segments] == [(0, 0.04)]
     page.viewer.acts["play"].trigger()
     qtbot.waitUntil(lambda: not page.viewer.player.playing, timeout=WITHIN_MS)
     odd = film(tmp_path / "odd.avi", "mjpeg", "yuvj444p", frames=3, width=33, height=21)
@@ -290,6 +296,7 @@ def test_that_a_cut_off_file_and_a_broken_index_give_what_is_there(page, qtbot, 
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     open_and_wait(qtbot, page, cut)
     assert page.banner.record is None and 5 < page.viewer.scene.frames < 60
+    assert "it may be cut off" in page.banner._what.text()
     avi = film(tmp_path / "whole.avi", "mpeg4", frames=30)
     data = bytearray(avi.read_bytes())
     at = data.rindex(b"idx1")

@@ -127,7 +127,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 def steady_index(frames: int, frames_per_s: float, notes: Sequence[str] = ()) -> FrameIndex:
     """Frames that are all shown for the same time, each one a key frame."""
     times = tuple(round(at * TICKS_PER_S / frames_per_s) for at in range(frames))
-    return FrameIndex(1 / TICKS_PER_S, times, tuple(range(frames)), tuple(notes))
+    return FrameIndex(1 / TICKS_PER_S, times, tuple(range(frames)), tuple(notes), alone_s=1 / frames_per_s)
 
 
 class PictureReader:
