@@ -58,6 +58,8 @@ class Recognising(QObject):
         self.chosen, self.folders = "", list[str]()
         self.found = Recognised()
         self._path = ""
+        self._looked_at = -1
+        """The frame that it was asked last where the model looks on it."""
         self.panel = RecognisePanel()
         self.panel.hide()
         self.strip = ScoreStrip(page.viewer.scene)
@@ -374,6 +376,8 @@ class Recognising(QObject):
         self.panel.heading.setText("On this frame" if rows or not series.windows else "On this frame: not recognised")
         self.panel.ranking.show_rows([(name, score, series.colour(name)) for name, score in rows])
         if self.acts["recognise-look"].isChecked():
+            if self.page.viewer.scene.frame != self._looked_at:  # a map of another frame says nothing of this one
+                self.page.viewer.canvas.overlay = None
             self._looks.start()
 
     # Where it looks
@@ -401,12 +405,13 @@ class Recognising(QObject):
             return
         best = self.panel.ranking.rows[0][0] if self.panel.ranking.rows else ""
         label = best if best in classes and self.panel.looks.currentData() == "class" else ""
+        self._looked_at = self.page.viewer.scene.frame
         wish = SaliencyWish(self.page.path, facts.path, self.page.viewer.scene.time_s, classes, label)
         self.looking.ask("Looking", "video-saliency", Saliency, self._overlay, **msgspec.to_builtins(wish))
 
     def _overlay(self, found: Saliency) -> None:
-        facts = self.page.viewer.facts
-        if facts is not None and self.acts["recognise-look"].isChecked():
+        facts, here = self.page.viewer.facts, self.page.viewer.scene.frame == self._looked_at
+        if facts is not None and here and self.acts["recognise-look"].isChecked():
             self.page.viewer.canvas.overlay = whole_frame(found, facts.width / facts.height)
 
     def _blind(self, record: Any) -> None:
