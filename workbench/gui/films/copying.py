@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.core.filmcopier import FilmCopier
@@ -157,7 +158,8 @@ class Copier(OwnThread, QObject):
 
     def _said(self, error: Problem | OSError) -> ProblemRecord:
         if isinstance(error, Problem):
-            return record_of(error)
+            record = record_of(error)
+            return msgspec.structs.replace(record, what=f"The preview copy is not gone on with. {record.what}")
         return ProblemRecord(
             "Small pictures of this video cannot be made.", received=str(error), place=self.path.name,
             expected="a data folder that can be written, and the video where it was",
@@ -178,6 +180,8 @@ class Copying(QObject):
         self.trouble: ProblemRecord | None = None
         self._seen: os.stat_result | None = None
         self._room_gb = page.link.settings.film_copies
+        self._full = False
+        """The last copier found no room for more parts."""
         self._left: list[Copier] = []
         self._moved_s = clock()
         self._timer = QTimer(self)
@@ -222,7 +226,9 @@ class Copying(QObject):
         said = f"{copy.made} of {len(copy.parts)} parts, {size(copy.size_bytes)}"
         if self.trouble is not None:
             return f"{said}. {self.trouble.what}"
-        return said if self.going_on or copy.made == len(copy.parts) else f"{said}: there is room for no more"
+        if self.going_on or copy.made == len(copy.parts):
+            return said
+        return f"{said}: there is room for no more" if self._full else f"{said}: open the video again for the rest"
 
     # The film
 
@@ -257,6 +263,7 @@ class Copying(QObject):
         if self.sender() is not self.copier:
             return
         self._timer.stop()
+        self._full = self.copier is not None and self.copier.full
         if self.copier is not None and self.copier.stale:
             self.page.viewer.player.use_copy(None)
         self._let_go()
