@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from workbench.gui.films.page import FilmsPage
 
 SHOWN_EVERY_S, LOOKS_AFTER_MS = 0.25, 120
+NO_FILE = "Models look at video files only: Export… makes one of this, which can be opened."
 Tell = Callable[[Callable[[], object]], None]
 
 
@@ -257,7 +258,7 @@ class Recognising(QObject):
         self.errand.stop()
         self.looking.cancel()
         self._show(Recognised(), Series())
-        self.panel.conclude("")
+        self.panel.conclude("" if not self._path or Path(self._path).is_file() else NO_FILE)
         self.follow()
 
     # Recognising
