@@ -327,6 +327,22 @@ def test_that_a_wrong_ending_makes_no_difference(page, clip, qtbot, tmp_path):
     assert page.viewer.scene.frames == 48 and page.viewer.facts.format == "mov"
 
 
+def test_that_a_picture_of_a_folder_that_cannot_be_read_is_told_in_its_place(page, qtbot, tmp_path):
+    for number in range(4):
+        image = QImage(40, 30, QImage.Format.Format_RGB888)
+        image.fill(Qt.GlobalColor.blue)
+        image.save(str(tmp_path / f"{number}.png"))
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    open_and_wait(qtbot, page, tmp_path)
+    viewer = page.viewer
+    viewer.go(2)
+    qtbot.waitUntil(lambda: viewer.canvas.words == "frame 2 cannot be decoded", timeout=WITHIN_MS)
+    viewer.go(0)
+    viewer.acts["play"].trigger()
+    qtbot.waitUntil(lambda: not viewer.player.playing and shows(page, 3), timeout=WITHIN_MS)
+    assert viewer.canvas.words == "" and not viewer.thumbnails.waiting
+
+
 def test_that_folders_give_their_videos_or_their_pictures(page, qtbot, tmp_path, clip):
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -163,7 +163,7 @@ class Copier(OwnThread, QObject):
         return ProblemRecord(
             "Small pictures of this video cannot be made.", received=str(error), place=self.path.name,
             expected="a data folder that can be written, and the video where it was",
-            fix="Check both; the video itself is seen without them.",
+            fix="Check that the data folder can be written and the video is where it was; it is seen without them.",
         )  # fmt: skip
 
 

@@ -139,7 +139,6 @@ class PictureReader:
     def __init__(self, pictures: Sequence[Path], *, frames_per_s: float = PICTURES_PER_S) -> None:
         self._pictures = list(pictures)
         self._asked: deque[tuple[int, int, int]] = deque()
-        self.faults = 0
         first = QImageReader(str(self._pictures[0]))
         first.setAutoTransform(True)
         image = first.read()
@@ -178,7 +177,7 @@ class PictureReader:
     def again(self) -> PictureReader:
         """Another reader of the same pictures, for another thread; no header is read anew."""
         other = copy.copy(self)
-        other._asked, other.faults = deque(), 0
+        other._asked = deque()
         return other
 
     def ask(self, time: int, *, width: int = 0, height: int = 0) -> None:
@@ -186,25 +185,26 @@ class PictureReader:
         self._asked.append((time, width, height))
 
     def take(self) -> tuple[FrameTold, bytes] | None:
-        """The next picture asked for; one that cannot be read is black, and counted."""
+        """The next picture asked for; None for one that cannot be read."""
         time, width, height = self._asked.popleft()
         frame = self.index.frame_at(time / TICKS_PER_S)
         image = self._read(frame)
+        if image.isNull():
+            return None
         if width and height and (width < image.width() or height < image.height()):
             image = image.scaled(QSize(width, height), Qt.AspectRatioMode.KeepAspectRatio,
                                  Qt.TransformationMode.SmoothTransformation)  # fmt: skip
         tight = image.convertToFormat(QImage.Format.Format_RGB888)
         told = FrameTold(self.index.times[frame], tight.width(), tight.height(), key=True,
-                         last=frame == len(self._pictures) - 1, faults=self.faults)  # fmt: skip
+                         last=frame == len(self._pictures) - 1)  # fmt: skip
         return told, pixels_of(tight)
 
     def _read(self, frame: int) -> QImage:
         reader = QImageReader(str(self._pictures[frame]))
         reader.setAutoTransform(True)
         image = reader.read()
-        if image.size() == self._size:
+        if image.isNull() or image.size() == self._size:
             return image
-        self.faults += image.isNull()
         return framed(image, self._size)
 
     def close(self) -> None:
