@@ -102,6 +102,14 @@ def test_that_what_another_window_made_is_found_and_all_of_a_copy_can_go(copy: F
     other.look()
     make(copy, 2)
     assert other.found(2) and not other.found(1) and other.covers(150) and other.size_bytes == copy.size_bytes
+    growing = [copy.path_of(at).with_name(f"growing-{pid}-{copy.path_of(at).name}")
+               for at, pid in ((0, os.getpid()), (1, 1), (3, 1))]  # fmt: skip
+    for path in growing:
+        path.touch()
+    os.utime(growing[2], (1, 1))  # its writer has ended
+    assert copy.under_way() == {1} and [copy.missing(0), copy.missing(0, {0}), copy.missing(0, range(9))] == [0, 1, 0]
+    for path in growing:
+        path.unlink()
     copy.clear()
     assert copy.made == 0 and not list(copy.folder.iterdir()) and other.picture(150) is None
 

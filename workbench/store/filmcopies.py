@@ -13,9 +13,10 @@ import itertools
 import math
 import os
 import struct
+import time
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ LEAST_BYTES = 256 << 20
 """A copy may take this much, also of a small film."""
 OF_FILM, OF_ROOM = 2.0, 0.5
 """It takes no more than twice its film's bytes, and half of the room for all copies."""
+GROWING, FORSAKEN_S = "growing-", 30.0
+"""What the name of a part begins with while it is written, and how long nothing comes where its writer has ended."""
 FREE_BYTES = 1 << 30
 """So much of the disk stays free."""
 
@@ -122,11 +125,27 @@ class FilmCopy:
         """Whether there is a picture of a frame, as far as is known without reading."""
         return self.part_of(frame) in self._made
 
-    def missing(self, frame: int) -> int:
-        """The part to make next: the first that ends no earlier than a frame, or at all; −1 when all are there."""
+    def missing(self, frame: int, others: Container[int] = ()) -> int:
+        """The part to make next: the first that ends no earlier than a frame, or at all; −1 when all are there.
+
+        Those that others are at come last.
+        """
         begin = bisect.bisect_left(self.parts, frame, key=lambda one: one.last)
-        order = [*range(begin, len(self.parts)), *range(begin)]
-        return next((at for at in order if at not in self._made), -1)
+        left = [at for at in (*range(begin, len(self.parts)), *range(begin)) if at not in self._made]
+        return next((at for at in left if at not in others), left[0] if left else -1)
+
+    def under_way(self) -> set[int]:
+        """Parts that another process writes just now, as a second window does that shows the same film."""
+        parts = {self.path_of(at).name: at for at in range(len(self.parts)) if at not in self._made}
+        found = set()
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                pid, _, name = entry.name.removeprefix(GROWING).partition("-")
+                if entry.name.startswith(GROWING) and pid != str(os.getpid()) and name in parts:
+                    with contextlib.suppress(OSError):
+                        if time.time() - entry.stat().st_mtime < FORSAKEN_S:
+                            found.add(parts[name])
+        return found
 
     def side(self, room_bytes: float) -> int:
         """How large the next pictures may be where the rest has to do with so much room; 0 where none fit."""

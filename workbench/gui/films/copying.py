@@ -131,9 +131,10 @@ class Copier(OwnThread, QObject):
 
     def _next(self) -> int:
         """The part to make now, when that may be; −1 at the end."""
+        others = self.copy.under_way()
         with self._turn:
             part = -1
-            while not self._closed and (part := self.copy.missing(self._near)) >= 0 and not self._may:
+            while not self._closed and (part := self.copy.missing(self._near, others)) >= 0 and not self._may:
                 self._turn.wait()
             return -1 if self._closed else part
 
