@@ -83,6 +83,9 @@ def test_that_all_that_is_wrong_is_told_at_once_and_nothing_is_written_to_stdout
     ("words", "told"),
     [
         (("classify", "one.mp4"), "no class to look for"),
+        (("classify", "one.mp4", "--classes", " ,"), "with commas between them: --classes"),
+        (("caption", "one.mp4"), "with commas between them: --captions"),
+        (("caption", "one.mp4", "--captions", ",".join(map(str, range(5000)))), "too many"),
         (("classify", "one.mp4", "--classes", "a", "--model", "nobody"), "no such model"),
         (("classify", "one.mp4", "--classes", "a", "--threshold", "7"), "threshold cannot be"),
         (("find", ".", " "), "nothing to look for"),

@@ -82,6 +82,38 @@ def test_that_a_damaged_part_is_made_anew_and_a_frame_it_lacks_is_none(copy: Fil
         assert copy.missing(0) == 0
 
 
+def test_that_no_bit_that_turned_in_a_part_raises_or_shows_another_picture(tmp_path: Path) -> None:
+    copy = FilmCopy(tmp_path, index_of(12, (0,)), facts_of())
+    copy.look()
+    make(copy, 0)
+    frame = copy.parts[0].first
+    path, told = copy.path_of(0), f"picture {copy.index.times[frame]}".encode()
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        harmed = bytearray(whole)
+        harmed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(harmed)
+        copy.keep(0, len(whole), side=640, pictures=1)
+        assert copy.picture(frame) in (told, None)
+
+
+def test_that_what_another_window_made_is_found_and_all_of_a_copy_can_go(copy: FilmCopy) -> None:
+    other = FilmCopy(copy.folder, copy.index, facts_of())
+    other.look()
+    make(copy, 2)
+    assert other.found(2) and not other.found(1) and other.covers(150) and other.size_bytes == copy.size_bytes
+    growing = [copy.path_of(at).with_name(f"growing-{pid}-{copy.path_of(at).name}")
+               for at, pid in ((0, os.getpid()), (1, 1), (3, 1))]  # fmt: skip
+    for path in growing:
+        path.touch()
+    os.utime(growing[2], (1, 1))  # its writer has ended
+    assert copy.under_way() == {1} and [copy.missing(0), copy.missing(0, {0}), copy.missing(0, range(9))] == [0, 1, 0]
+    for path in growing:
+        path.unlink()
+    copy.clear()
+    assert copy.made == 0 and not list(copy.folder.iterdir()) and other.picture(150) is None
+
+
 def test_that_pictures_become_smaller_where_their_room_is_small_and_end_with_it(copy: FilmCopy) -> None:
     assert copy.side(1e9) == filmcopies.SIDES[0]
     assert copy.side(2.6e6) == filmcopies.SIDES[2] and copy.side(1.0) == filmcopies.SIDES[-1] and copy.side(0.0) == 0
@@ -99,3 +131,4 @@ def test_that_what_was_not_used_for_longest_goes_for_another_film(copy: FilmCopy
     assert make_room(copy.folder, 200, but="d1") == 200
     assert sorted(one.name for one in copy.folder.iterdir()) == ["d1-2-0.zip", "new-2-0.zip"]
     assert make_room(copy.folder / "none", 0, but="d1") == 0
+    assert make_room(copy.folder, 0, but="") == 200 and not list(copy.folder.iterdir())

@@ -53,11 +53,7 @@ def classify(asked: Namespace) -> int:
     facts = _model(home, asked, problems)
     classes: tuple[str, ...] = ()
     if facts is not None and not facts.fixed:
-        try:
-            classes = class_names(asked.classes.split(","))
-        except InputError as problem:
-            problems.append(InputError(problem.what, expected="--classes A,B,C", received=asked.classes or "nothing",
-                                       fix=problem.fix, field="--classes"))  # fmt: skip
+        classes = _names(asked.classes, "--classes", problems)
     elif asked.classes and facts is not None:
         tell(f"{facts.title} knows its own classes; --classes is passed by.")
     if not 0 <= asked.threshold <= 1:
@@ -144,12 +140,7 @@ def caption(asked: Namespace) -> int:
     problems = [*asked.problems, *_mistakes(asked)]
     home = open_home(asked.home)
     facts = _model(home, asked, problems)
-    captions: tuple[str, ...] = ()
-    try:
-        captions = class_names(asked.captions.split(","))
-    except InputError as problem:
-        problems.append(InputError("There are no captions to choose from.", expected="--captions A,B,C",
-                                   received="nothing", fix=problem.fix, field="--captions"))  # fmt: skip
+    captions = _names(asked.captions, "--captions", problems)
     stop_at(problems)
     wish = CaptionWish(_full(asked.path), facts.path if facts else "", captions, asked.start, asked.end,
                        device=asked.device)  # fmt: skip
@@ -175,6 +166,23 @@ def _featured(runner: Runner, asked: Namespace, facts: RecogniserFacts | None) -
     for one in done.failed:
         tell(f"{one.path}: {one.why}")
     return done
+
+
+def _names(text: str, flag: str, problems: list[Problem]) -> tuple[str, ...]:
+    """Names with commas between them; none of them, or too many, is one of the problems."""
+    try:
+        return class_names(text.split(","))
+    except InputError as problem:
+        if any(one.strip() for one in text.split(",")):
+            problems.append(InputError(problem.what, expected=problem.expected, received=problem.received,
+                                       fix=problem.fix, field=flag))  # fmt: skip
+            return ()
+    problems.append(InputError(
+        "There are no captions to choose from." if flag == "--captions" else "There is no class to look for.",
+        expected=f"{flag} A,B,C", received=text or "nothing", field=flag,
+        fix=f"Write a few words for each, with commas between them: {flag} 'a circle, a red square'.",
+    ))  # fmt: skip
+    return ()
 
 
 def _mistakes(asked: Namespace) -> list[Problem]:

@@ -56,6 +56,8 @@ class FrameIndex(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     digest: str = ""
     """Of the encoded frames and their times, wherever the file lies; empty until all of it has been read."""
+    alone_s: float = 0.0
+    """How long a frame without another one is shown."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -74,7 +76,7 @@ class FrameIndex(msgspec.Struct, frozen=True):
     def duration_s(self) -> float:
         """From the first frame to the end of the last one, which is taken to stay as long as the one before."""
         if len(self.times) < 2:
-            return 0.0
+            return self.alone_s if self.times else 0.0
         return (2 * self.times[-1] - self.times[-2] - self.times[0]) * self.tick_s
 
     @property

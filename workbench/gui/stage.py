@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
@@ -125,7 +125,7 @@ class Stage(QWidget):
         self._model: RunModel | None = None
         self.places = {slot: self._make(slot, recipe) for row in self._wanted for slot in row}
         self.rows = _splitter(Qt.Orientation.Vertical)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self.rows)
@@ -168,19 +168,38 @@ class Stage(QWidget):
 
     def _make(self, slot: str, recipe: Recipe) -> Place:
         place = Place(slot, recipe.writes[slot])
-        place.picked.connect(self.picked)
-        place.picked.connect(self._narrow)
+        place.picked.connect(self._take)
         place.zoomed.connect(self.zoom)
         return place
 
-    def _narrow(self, items: Any, title: str) -> None:
-        """What was picked in one view may be shown by another: the clips behind a cell of a matrix, or of a group."""
-        groups = {one.group for one in items if one.group}
+    def _take(self, items: Any, title: str) -> None:
+        """What was picked in one view may be shown by another: the clips behind a cell of a matrix, or of a group.
+
+        Clips of a group are all that its items stand for: they come into sight, and no list of those items.
+        """
+        led = self._lead({one.group for one in items if one.group})
+        if led is None:
+            self.picked.emit(items, title)
+            self._narrow(items, title)
+        else:
+            self.picked.emit([], "")
+            if self._lone:  # the place alone on the stage is the one that was picked in
+                self.zoom(self._lone)
+            # A place that was hidden until now has its room only after the layout's turn.
+            QTimer.singleShot(0, led, lambda: self._area.ensureWidgetVisible(led))
+
+    def _lead(self, groups: set[str]) -> Place | None:
+        """Show the clips of a group; the place of them, or None where there are none."""
+        led = None
         for place in self.places.values():
             if self._model is not None and groups and place.kind == Clips:
                 made = [one for one in self._model.artifacts.get(place.slot, []) if one.meta.get("group") in groups]
                 if made:
                     place.show_artifact(self._model.folder.path, made[-1])
+                    led = place
+        return led
+
+    def _narrow(self, items: Any, title: str) -> None:
         for place in self.places.values():
             if place.view is not None and place is not self.sender():
                 place.view.narrow(items, title)

@@ -12,10 +12,15 @@ import contextlib
 import itertools
 import math
 import os
+import struct
+import time
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from workbench.core.video import FrameIndex, VideoFacts
 
@@ -36,6 +41,8 @@ LEAST_BYTES = 256 << 20
 """A copy may take this much, also of a small film."""
 OF_FILM, OF_ROOM = 2.0, 0.5
 """It takes no more than twice its film's bytes, and half of the room for all copies."""
+GROWING, FORSAKEN_S = "growing-", 30.0
+"""What the name of a part begins with while it is written, and how long nothing comes where its writer has ended."""
 FREE_BYTES = 1 << 30
 """So much of the disk stays free."""
 
@@ -51,12 +58,13 @@ def far_parts(index: FrameIndex, facts: VideoFacts) -> tuple[Part, ...]:
     """The frames that take long to decode, in parts; none where every frame is near its key frame."""
     near = math.ceil(FAR_PIXELS / max(facts.coded_width * facts.coded_height, 1))
     found: list[Part] = []
-    starts = sorted({0, *index.keys}) if len(index) else []
-    for start, after in zip(starts, [*starts[1:], len(index)], strict=True):
-        first = start + near + 1
-        count = math.ceil(max(after - first, 0) / PART_FRAMES)
-        edges = [first + (after - first) * at // count for at in range(count + 1)] if count else []
-        found += [Part(one, other - 1) for one, other in itertools.pairwise(edges)]
+    edges = np.array((0, *index.keys, len(index)), np.int64)
+    # Hours of key frames alone are gone through in no time.
+    for at in np.flatnonzero(np.diff(edges) > near + 1).tolist():
+        first, after = int(edges[at]) + near + 1, int(edges[at + 1])
+        count = math.ceil((after - first) / PART_FRAMES)
+        cuts = [first + (after - first) * at // count for at in range(count + 1)]
+        found += [Part(one, other - 1) for one, other in itertools.pairwise(cuts)]
     return tuple(found)
 
 
@@ -78,7 +86,7 @@ class FilmCopy:
     def look(self) -> None:
         """See what is on the disk already; raises OSError where the folder cannot be made or read."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sizes = {}
+        sizes, made = {}, {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.startswith(self._prefix):
@@ -86,7 +94,8 @@ class FilmCopy:
                         sizes[entry.name] = entry.stat().st_size
         for at in range(len(self.parts)):
             if (name := self.path_of(at).name) in sizes:
-                self._made[at] = sizes[name]
+                made[at] = sizes[name]
+        self._made = made
 
     @property
     def made(self) -> int:
@@ -116,11 +125,27 @@ class FilmCopy:
         """Whether there is a picture of a frame, as far as is known without reading."""
         return self.part_of(frame) in self._made
 
-    def missing(self, frame: int) -> int:
-        """The part to make next: the first that ends no earlier than a frame, or at all; −1 when all are there."""
+    def missing(self, frame: int, others: Container[int] = ()) -> int:
+        """The part to make next: the first that ends no earlier than a frame, or at all; −1 when all are there.
+
+        Those that others are at come last.
+        """
         begin = bisect.bisect_left(self.parts, frame, key=lambda one: one.last)
-        order = [*range(begin, len(self.parts)), *range(begin)]
-        return next((at for at in order if at not in self._made), -1)
+        left = [at for at in (*range(begin, len(self.parts)), *range(begin)) if at not in self._made]
+        return next((at for at in left if at not in others), left[0] if left else -1)
+
+    def under_way(self) -> set[int]:
+        """Parts that another process writes just now, as a second window does that shows the same film."""
+        parts = {self.path_of(at).name: at for at in range(len(self.parts)) if at not in self._made}
+        found = set()
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                pid, _, name = entry.name.removeprefix(GROWING).partition("-")
+                if entry.name.startswith(GROWING) and pid != str(os.getpid()) and name in parts:
+                    with contextlib.suppress(OSError):
+                        if time.time() - entry.stat().st_mtime < FORSAKEN_S:
+                            found.add(parts[name])
+        return found
 
     def side(self, room_bytes: float) -> int:
         """How large the next pictures may be where the rest has to do with so much room; 0 where none fit."""
@@ -128,6 +153,14 @@ class FilmCopy:
         if room_bytes <= 0 or not left:
             return 0
         return next((one for one in SIDES if left * self._bytes_of(one) <= room_bytes), SIDES[-1])
+
+    def found(self, part: int) -> bool:
+        """Whether a part has come since `look`: another window makes a copy of the same film."""
+        try:
+            self._made[part] = self.path_of(part).stat().st_size
+        except OSError:
+            return False
+        return True
 
     def keep(self, part: int, size: int, *, side: int, pictures: int) -> None:
         """A part has been made."""
@@ -141,6 +174,11 @@ class FilmCopy:
         with contextlib.suppress(OSError):
             self.path_of(part).unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Delete all of it."""
+        for part in list(self._made):
+            self.drop(part)
+
     def picture(self, frame: int) -> bytes | None:
         """The JPEG picture of a frame; None where there is none, or none that is whole."""
         part = self.part_of(frame)
@@ -151,7 +189,8 @@ class FilmCopy:
                 return archive.read(f"{self.index.times[frame]}.jpg")
         except KeyError:
             return None  # this frame could not be decoded
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+        except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error, struct.error):
+            # A bit that turned may say that it is packed or secret: neither is what was written.
             self.drop(part)
             return None
 
@@ -171,7 +210,7 @@ def most_bytes(film_bytes: int, room_bytes: float) -> float:
 def make_room(folder: Path, room_bytes: float, *, but: str) -> int:
     """Delete parts of other films, those not used for longest first, until all take no more than the room for them.
 
-    `but` is the digest of the film that stays. Returns how many bytes went; what cannot be deleted stays.
+    `but` is the digest of the film that stays, or empty. Returns how many bytes went; what cannot be deleted stays.
     """
     found, total = [], 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -179,7 +218,7 @@ def make_room(folder: Path, room_bytes: float, *, but: str) -> int:
             with contextlib.suppress(OSError):
                 facts = entry.stat(follow_symlinks=False)
                 total += facts.st_size
-                if not entry.name.startswith(f"{but}-{VERSION}-"):
+                if not (but and entry.name.startswith(f"{but}-{VERSION}-")):
                     found.append((max(facts.st_mtime, facts.st_atime), facts.st_size, entry.path))
     freed = 0
     for _, size, path in sorted(found):

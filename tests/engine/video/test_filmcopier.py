@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -45,6 +46,11 @@ def test_that_each_picture_is_of_the_frame_shown_at_its_time(tmp_path: Path, mon
         with pytest.raises(KnownTrouble, match="could not be written") as caught:
             copier.pack(tmp_path / "gone" / "part.zip", index.times[7:9], side=48, quality=90)
         assert "No such file" in caught.value.received
+        (
+            tmp_path / f"growing-{os.getpid()}-held.zip"
+        ).mkdir()  # can neither be written nor deleted, as on a read-only disk
+        with pytest.raises(KnownTrouble, match="could not be written"):
+            copier.pack(tmp_path / "held.zip", index.times[7:9], side=48, quality=90)
         # It goes on after that.
         assert copier.pack(tmp_path / "part.zip", index.times[7:9], side=48, quality=90).pictures == 2
     finally:

@@ -136,6 +136,18 @@ def test_that_numbers_and_times_of_frames_belong_together() -> None:
     assert FrameIndex(1 / 90000, (0, 3003, 6006, 9010), (0,)).steady
 
 
+def test_that_a_frame_alone_stays_as_long_as_the_rate_says_and_a_whole_file_states_no_more(tmp_path: Path) -> None:
+    for name, frames, stays_s in (
+        ("one.mp4", 1, 0.04),
+        ("one.mkv", 1, 0.04),
+        ("all.mkv", 40, 1.6),
+        ("all.avi", 40, 1.6),
+    ):
+        codec = "mpeg4" if name.endswith("avi") else "libx264"
+        _, index = read_index(film(tmp_path / name, codec, frames=frames))
+        assert index.duration_s == pytest.approx(stays_s, abs=0.002) and not index.notes
+
+
 def test_that_pixels_that_are_not_square_and_small_boxes_keep_the_shape_of_the_scene(tmp_path: Path) -> None:
     path = film(tmp_path / "wide.mp4", aspect=Fraction(2, 1))
     with VideoReader(path) as reader:
@@ -180,6 +192,7 @@ def test_that_a_file_cut_off_gives_what_is_there(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) * 2 // 3])
     _, index = read_index(path)
     assert 5 < len(index) < 40
+    assert [note for note in index.notes if "states 1.6 s" in note and "cut off" in note]
     with VideoReader(path) as reader:
         assert reader.at(index.times[4]) is not None
         list(reader.following(60))

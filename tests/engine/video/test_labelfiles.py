@@ -228,6 +228,7 @@ def test_that_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
     for words in ("1 span overlapped another of the same label and were joined", "1 span shorter than a millisecond",
                   "1 score not written", "1 time rounded to a millisecond", "1 span without an end"):  # fmt: skip
         assert words in told
+    assert "1 note written behind the label" in "\n".join(write_labels(file, tmp_path / "a.srt").notes)
     assert read_labels(tmp_path / "a.eaf").labels == ("walk", "sleep", "meow")
     with pytest.raises(InputError, match="one video") as several:
         write_labels(LabelFile("", [*file.videos, AnnotatedVideo("b", spans)]), tmp_path / "b.eaf")

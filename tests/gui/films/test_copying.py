@@ -14,10 +14,12 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage
 
 from tests.engine.video.films import film
-from tests.gui.films.fakes import Source, facts_of, index_of
+from tests.gui.films.fakes import HIGH, WIDE, Source, facts_of, index_of
 from workbench.core import filmcopier
+from workbench.core.problem import KnownTrouble
 from workbench.gui.films import copying
 from workbench.gui.films.live import packed
+from workbench.gui.films.scene import FilmScene
 from workbench.gui.films.thumbs import Thumbnails
 from workbench.gui.films.viewer import PREVIEW, FilmViewer
 from workbench.store import filmcopies
@@ -172,6 +174,7 @@ def test_that_a_copy_is_made_used_gone_on_with_and_switched_off(page, clip, qtbo
     page.link.change_settings(film_copies=0.0)
     assert page.copying.copy is None and "Settings" in dict(page.deeds.panel.rows)["Preview copy"]
     assert page.viewer.player._stand_ins is None
+    qtbot.waitUntil(lambda: not parts(page), timeout=WITHIN_MS)
     page.link.change_settings(film_copies=4.0)
     qtbot.waitUntil(lambda: page.copying.copy is not None and not page.copying.going_on, timeout=WITHIN_MS)
     assert page.copying.copy.made == 4
@@ -205,3 +208,79 @@ def test_that_nothing_is_kept_of_a_film_that_was_replaced_under_its_name(page, c
     open_and_wait(qtbot, page, path)
     assert "changed since it was opened" in page.banner._what.text()
     assert not parts(page) and page.copying.copy.made == 0
+
+
+def test_that_a_copier_that_ends_is_told_as_that_and_not_as_a_lack_of_room(page, clip, qtbot, monkeypatch):
+    def ended(self, *_args, **_told):
+        raise KnownTrouble("The decoder of this video ended.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(copying.FilmCopier, "pack", ended)
+        open_and_wait(qtbot, page, clip)
+    assert page.banner._what.text().startswith("The preview copy is not gone on with.")
+    page.open_film(str(clip))
+    qtbot.waitUntil(lambda: page.copying.copy is not None and page.copying.copy.made == 4, timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: not page.copying.going_on, timeout=WITHIN_MS)
+    page.copying.copy.drop(0)
+    assert "for the rest" in page.copying.words and "room" not in page.copying.words
+
+
+def test_that_thumbnails_are_not_waited_for_that_cannot_be_decoded(qtbot):
+    class Holed(Source):
+        def take(self):
+            told = super().take()
+            return None if told[0].time == 0 else told
+
+    scene, index = FilmScene(), index_of(100)
+    scene.show(index)
+    strip = Thumbnails(scene)
+    qtbot.addWidget(strip)
+    strip.resize(600, 52)
+    strip.open(lambda _: Holed(index), QSize(WIDE, HIGH))
+    assert strip.waiting
+    qtbot.waitUntil(lambda: not strip.waiting, timeout=WITHIN_MS)
+    assert not strip.grab().isNull()
+    reader = strip.reader
+    strip.close_film()
+    broken = lambda _: Source(index, breaks_at=0)  # noqa: E731
+    strip.open(broken, QSize(WIDE, HIGH))
+    qtbot.waitUntil(lambda: not strip.waiting, timeout=WITHIN_MS)
+    last = strip.reader
+    strip.close_film()
+    assert reader.join() and last.join()
+
+
+def test_that_the_room_for_all_copies_is_kept_and_only_a_change_of_it_begins_anew(page, clip, qtbot, monkeypatch):
+    folder = page.link.home.cache / filmcopies.FOLDER
+    folder.mkdir(parents=True)
+    others = [folder / f"other-{filmcopies.VERSION}-{at}.zip" for at in range(10)]
+    for one in others:
+        one.write_bytes(b"x" * 100_000)
+    monkeypatch.setattr(copying, "GB", 1_000_000 / 4)  # the room of 4 GB is that of the others just now
+    open_and_wait(qtbot, page, clip)
+    copy = page.copying.copy
+    assert copy.made == 4 and copy.size_bytes > 30_000 and sum(one.stat().st_size for one in parts(page)) <= 10**6
+    page.link.change_settings(theme="light")
+    assert page.copying.copy is copy
+    page.link.change_settings(film_copies=0.12)  # less than this film has by now
+    qtbot.waitUntil(lambda: not page.copying.going_on, timeout=WITHIN_MS)
+    assert page.copying.copy is not copy and sum(one.stat().st_size for one in parts(page)) <= 30_000
+
+
+def test_that_a_part_that_another_window_made_meanwhile_is_not_made_again(page, clip, qtbot, monkeypatch):
+    made: list[Path] = []
+    packing = copying.FilmCopier.pack
+
+    def beside(self, out, *args, **told):
+        packed = packing(self, out, *args, **told)
+        made.append(out)
+        if len(made) == 1:  # the other window makes all that is left
+            copy = page.copying.copy
+            for part in range(len(copy.parts)):
+                if not copy.path_of(part).exists():
+                    shutil.copy(out, copy.path_of(part))
+        return packed
+
+    monkeypatch.setattr(copying.FilmCopier, "pack", beside)
+    open_and_wait(qtbot, page, clip)
+    assert len(made) == 1 and page.copying.copy.made == len(page.copying.copy.parts) == 4

@@ -109,6 +109,25 @@ def test_that_a_click_marks_a_span_and_goes_to_its_first_frame(strip):
     assert "far" in strip.words_at(strip.x_of(2.5), 5) and "2.000 to 3.000 s" in strip.words_at(strip.x_of(2.5), 5)
 
 
+def test_that_no_edge_is_moved_so_far_that_a_span_holds_no_frame(strip):
+    strip.mark(0, 0)
+    strip.nudge(20)
+    assert spans(strip)[0] == (0.76, 0.8) and strip.scene.frame == 19
+    strip.nudge(1)
+    assert spans(strip)[0] == (0.76, 0.8)
+    strip.nudge(-9)
+    strip.scene.place(15)
+    strip.split()  # two that touch: neither loses its last frame
+    strip.mark(0, 1)
+    for by, edge_s in ((10, 0.76), (-30, 0.44)):
+        strip.scene.place(strip.scene.index.frame_at(strip.span().start_s))
+        strip.nudge(by)
+        assert spans(strip)[:2] == [(0.4, edge_s), (edge_s, 0.8)]
+    strip.mark(1, 0)
+    drag(strip, at(strip, 1.6, 1), at(strip, 1.0, 1))
+    assert spans(strip, 1) == [(1.2, 1.24)]
+
+
 def test_that_keys_nudge_the_nearer_edge_and_show_its_frame(strip):
     strip.mark(0, 1)
     strip.nudge(-1)

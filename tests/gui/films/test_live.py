@@ -124,9 +124,23 @@ def test_that_an_unplugged_camera_is_told_and_its_last_pictures_are_a_film(page,
     assert seen[-1] == 0.4
     assert page.banner.record is not None and "gone away" in page.banner.record.what
     assert page.viewing and page.viewer.scene.frames == 5
+    assert "Export" in page.recognising.panel.told.text()  # why nothing can be recognised in it
     assert page.recent == []
     page.viewer.go(3)
     qtbot.waitUntil(lambda: page.viewer.player.on_screen == 3, timeout=WITHIN_MS)
+
+
+def test_that_the_buttons_of_a_camera_do_not_lie_over_each_other(page, qtbot):
+    page.show_camera()
+    live = page.live
+    shown = (live.camera, live.begin, live.file, live.stop, live.leave)
+    page.recognising.toggle()
+    for wide, rows in ((1366, 1), (880, 2), (1366, 1)):
+        page.window().resize(wide, 700)
+        qtbot.waitUntil(lambda rows=rows: len({one.y() for one in (live.file, live.stop)}) == rows)
+        places = [one.geometry() for one in shown]
+        assert not any(a.intersects(b) for at, a in enumerate(places) for b in places[:at]), places
+        assert all(one.right() <= live.width() and one.width() >= 60 for one in places)
 
 
 def test_that_a_source_that_stands_still_or_changes_its_size_is_told_and_goes_on(page, qtbot, monkeypatch):

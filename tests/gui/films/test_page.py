@@ -210,6 +210,12 @@ def test_that_one_frame_and_odd_sizes_are_seen(page, qtbot, tmp_path):
     one = film(tmp_path / "one.mp4", frames=1)
     open_and_wait(qtbot, page, one)
     assert page.banner.record is None and page.viewer.scene.frames == 1
+    page.labelling.learn("flash")
+    qtbot.waitUntil(lambda: page.labelling.ready and not page.viewer.thumbnails.waiting, timeout=WITHIN_MS)
+    for name in ("in", "out"):
+        page.viewer.acts[name].trigger()
+    page.labelling.press("flash")
+    assert [(span.start_s, round(span.end_s, 6)) for span in page.labelling.strip.doc.tiers[0].segments] == [(0, 0.04)]
     page.viewer.acts["play"].trigger()
     qtbot.waitUntil(lambda: not page.viewer.player.playing, timeout=WITHIN_MS)
     odd = film(tmp_path / "odd.avi", "mjpeg", "yuvj444p", frames=3, width=33, height=21)
@@ -290,6 +296,7 @@ def test_that_a_cut_off_file_and_a_broken_index_give_what_is_there(page, qtbot, 
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     open_and_wait(qtbot, page, cut)
     assert page.banner.record is None and 5 < page.viewer.scene.frames < 60
+    assert "it may be cut off" in page.banner._what.text()
     avi = film(tmp_path / "whole.avi", "mpeg4", frames=30)
     data = bytearray(avi.read_bytes())
     at = data.rindex(b"idx1")
@@ -318,6 +325,22 @@ def test_that_a_wrong_ending_makes_no_difference(page, clip, qtbot, tmp_path):
     path.write_bytes(clip.read_bytes())
     open_and_wait(qtbot, page, path)
     assert page.viewer.scene.frames == 48 and page.viewer.facts.format == "mov"
+
+
+def test_that_a_picture_of_a_folder_that_cannot_be_read_is_told_in_its_place(page, qtbot, tmp_path):
+    for number in range(4):
+        image = QImage(40, 30, QImage.Format.Format_RGB888)
+        image.fill(Qt.GlobalColor.blue)
+        image.save(str(tmp_path / f"{number}.png"))
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    open_and_wait(qtbot, page, tmp_path)
+    viewer = page.viewer
+    viewer.go(2)
+    qtbot.waitUntil(lambda: viewer.canvas.words == "frame 2 cannot be decoded", timeout=WITHIN_MS)
+    viewer.go(0)
+    viewer.acts["play"].trigger()
+    qtbot.waitUntil(lambda: not viewer.player.playing and shows(page, 3), timeout=WITHIN_MS)
+    assert viewer.canvas.words == "" and not viewer.thumbnails.waiting
 
 
 def test_that_folders_give_their_videos_or_their_pictures(page, qtbot, tmp_path, clip):

@@ -200,6 +200,12 @@ def test_that_where_it_looks_lies_over_the_frame_and_goes_with_the_switch(page, 
     over = page.viewer.canvas.overlay
     assert over.shape == (72, 108) and over[:, :26].max() == 0 and over[:, 82:].max() == 0
     assert over[10, 70] > 0.9 and over[60, 40] < 0.1
+    page.viewer.player.step(1)  # a map of another frame lies over none
+    assert page.viewer.canvas.overlay is None
+    qtbot.waitUntil(lambda: page.viewer.canvas.overlay is not None, timeout=WITHIN_MS)
+    page.viewer.player.step(1)
+    work._overlay(Saliency(2, 2, [0.0, 0.0, 0.0, 1.0]))  # it was asked for before the step
+    assert page.viewer.canvas.overlay is None
     work.acts["recognise-look"].trigger()
     assert page.viewer.canvas.overlay is None and not work.panel.look.isChecked()
 

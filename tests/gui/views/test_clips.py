@@ -112,7 +112,7 @@ def test_that_wrong_clips_labels_and_orders_are_asked_for(view):
     scores = [items[at].score for at in view.grid.shown]
     assert scores == sorted(scores) and len(scores) == COUNT
     assert [row[0] for row in view.rows()[1]] == view.grid.shown
-    assert "83.3% right" in view.caption
+    assert "10 right, 2 wrong" in view.caption
 
 
 def test_that_what_has_no_truth_is_neither_right_nor_wrong():
@@ -292,7 +292,7 @@ def test_that_a_cell_of_a_matrix_shows_its_clips_beside_it(qtbot, folder):
 def test_that_a_row_of_a_table_shows_the_clips_of_its_group(qtbot, folder):
     recipe = Recipe.__new__(Recipe)
     object.__setattr__(recipe, "writes", {"grid": Table, "clips": Clips})
-    object.__setattr__(recipe, "layout", None)
+    object.__setattr__(recipe, "layout", (("grid",), ("clips",)))
     stage = Stage(recipe)
     qtbot.addWidget(stage)
     made = []
@@ -315,9 +315,22 @@ def test_that_a_row_of_a_table_shows_the_clips_of_its_group(qtbot, folder):
     for slot in ("grid", "clips"):
         stage.show_slot(model, slot, None)
     clips, table = stage.places["clips"].view, stage.places["grid"].view
+    listed = []
+    stage.picked.connect(lambda items, _: listed.append([one.text for one in items]))
+    stage.resize(500, 300)  # one place below the other, and room for one
+    stage.show()
     for row, count in ((0, 4), (1, 6), (0, 4), (2, 4)):  # nothing is known of the last one: what was there stays
         table.table.doubleClicked.emit(table.model.index(row, 0))
         assert len(clips.clips.items) == count
+    # Clips are seen in the place of a list of what they are of, which is for those that lead nowhere.
+    assert listed == [[], [], [], ["other"]]
+    stage._area.verticalScrollBar().setValue(0)
+    assert stage.places["clips"].visibleRegion().boundingRect().height() < 100
+    table.table.doubleClicked.emit(table.model.index(1, 0))
+    qtbot.waitUntil(lambda: stage.places["clips"].visibleRegion().boundingRect().height() > 250)
+    stage.zoom("grid")
+    table.table.doubleClicked.emit(table.model.index(0, 0))
+    qtbot.waitUntil(lambda: stage.places["clips"].visibleRegion().boundingRect().height() > 250)
 
 
 def test_that_both_themes_are_worn_and_sizes_change_by_keys(view, qtbot):

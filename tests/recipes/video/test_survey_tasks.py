@@ -263,6 +263,21 @@ def test_that_a_run_fills_its_grid_and_its_model_answers(tmp_path: Path) -> None
             serve.answer(asked(), folder / "model", wrong)
 
 
+def test_that_a_grid_that_is_stopped_and_kept_holds_only_what_was_learned_to_its_end(tmp_path: Path) -> None:
+    params = only(SMALL, "linear_probe", "st_adapter", "zero_shot").replace(
+        clips=24, test_clips=8, max_steps=30, few_shot_steps=30, rates=2, batch=8, evaluations=1, shape=True,
+        motion=False, questions=True,
+    )  # fmt: skip
+    folder, artifacts, results = finished(tmp_path, params, keep_after="grid")
+    assert {"shape_accuracy", "shape_F0"} <= results.keys()
+    assert not [name for name in results if "questions" in name or name == "shape_M3"]
+    (grid,) = artifacts["grid"]
+    rows = {row[0]: row for row in json.loads((folder / grid.path).read_text())["rows"]}
+    assert [sum(cell is not None for cell in row[2:4]) for row in rows.values()] == [1, 0, 0]
+    card = json.loads((folder / "model" / "workbench.json").read_text())
+    assert card["strategy"] in ("zero_shot", "linear_probe") and not (folder / "weights").exists()
+
+
 def test_that_strategies_with_words_of_their_own_are_run_kept_and_asked(tmp_path: Path) -> None:
     params = only(SMALL, "text_context", "both_sides").replace(
         clips=24, test_clips=8, max_steps=2, few_shot_steps=2, rates=1, batch=8, evaluations=1, motion=False,

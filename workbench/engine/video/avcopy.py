@@ -12,6 +12,7 @@ With `yields` after the path the process lets all others go before it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -90,7 +91,8 @@ def serve(decoding: ModuleType, av: Any, path: str, given: BinaryIO, out: Binary
         except OSError as error:
             if isinstance(error, av.error.FFmpegError):
                 raise
-            Path(asked["part"]).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a disk that can only be read nothing can be deleted either
+                Path(asked["part"]).unlink(missing_ok=True)
             decoding.say(out, {"failed": error.strerror or str(error)})
 
 

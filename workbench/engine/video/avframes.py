@@ -40,6 +40,12 @@ GROWS_BY = 1.25
 """A growing index is told anew when it is so many times as long: the work stays in proportion to its length."""
 DIGESTED_BYTES = 4096
 """Of each packet so many bytes count for the film's digest: no two encodings begin all packets alike."""
+STATING = ("mov", "matroska", "avi")
+"""Formats whose header states a length; of others it is guessed from what there is."""
+LACKS_S, LACKS_SHARE = 0.5, 0.05
+"""So much and such a part of the stated length may be without a picture of its own: sound may be longer."""
+ALONE_S = 0.04
+"""How long a single frame stays where no rate is stated."""
 TRANSFERS = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 """Transfer characteristics that an ordinary screen cannot show as meant."""
 
@@ -93,15 +99,20 @@ def facts_of(av: Any, path: str) -> dict[str, Any]:
             notes.append(f"{bits} bits a channel, shown as 8")
         if len(container.streams.video) > 1:
             notes.append(f"the first of {len(container.streams.video)} video tracks")
-        seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
         return {
             "width": size[0], "height": size[1], "coded_width": shape[0], "coded_height": shape[1],
             "codec": codec.name, "format": container.format.name.split(",")[0],
             "pixel_format": layout.name if layout is not None else "", "bits": bits,
             "frames_per_s": float(stream.average_rate or stream.guessed_rate or 0), "frames": int(stream.frames),
-            "duration_s": seconds or (container.duration or 0) / av.time_base, "rotation_degrees": -turned % 360,
+            "duration_s": stated_length_s(av, container, stream), "rotation_degrees": -turned % 360,
             "pixel_aspect": aspect, "has_sound": bool(container.streams.audio), "notes": notes,
         }  # fmt: skip
+
+
+def stated_length_s(av: Any, container: Any, stream: Any) -> float:
+    """How long the header says that a video is; 0 where it says nothing."""
+    seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    return seconds or float(container.duration or 0) / float(av.time_base)
 
 
 def shown_size(coded: tuple[int, int], aspect: float, turned: int) -> tuple[int, int]:
@@ -115,6 +126,8 @@ def index(av: Any, path: str, out: BinaryIO, *, growing: bool = False) -> None:
     container, stream = open_video(av, path)
     found = _Times(float(stream.time_base))
     notes: list[str] = []
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    stated_s = stated_length_s(av, container, stream) if container.format.name.split(",")[0] in STATING else 0.0
     told, digest = time.monotonic(), hashlib.blake2b(digest_size=16)
     with container:
         packets = container.demux(stream)
@@ -137,10 +150,15 @@ def index(av: Any, path: str, out: BinaryIO, *, growing: bool = False) -> None:
     if found.jumps:
         notes.append(f"times jump backwards {found.jumps} times; frames are put in the order of their times")
     ordered = sorted(set(found.times))
+    last_s = (ordered[-1] - ordered[0]) * found.tick_s if ordered else 0.0
+    if ordered and stated_s - last_s > LACKS_S + LACKS_SHARE * stated_s:
+        notes.append(f"the file states {stated_s:.1f} s, and its last picture begins at {last_s:.1f} s: "
+                     "it may be cut off")  # fmt: skip
     if len(ordered) < len(found.times):
         notes.append(f"{len(found.times) - len(ordered)} frames share the time of another and cannot be told apart")
     say(out, {"times": ordered, "keys": [at for at, one in enumerate(ordered) if one in found.keys],
-                "tick_s": found.tick_s, "notes": notes, "digest": digest.hexdigest()})  # fmt: skip
+                "tick_s": found.tick_s, "notes": notes, "digest": digest.hexdigest(),
+                "alone_s": 1 / rate if rate > 0 else ALONE_S})  # fmt: skip
 
 
 class _Times:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import InputError
-from workbench.core.spans import LabelFile
+from workbench.core.spans import LabelFile, counted
 from workbench.engine.video.labeldocs import is_whole
 from workbench.engine.video.labelreading import Gathering, seconds
 from workbench.engine.video.labeltables import dropped, id_of, of_parts, unused, without_end
@@ -129,4 +129,6 @@ def write_srt(doc: TiersDoc) -> tuple[str, list[str]]:
                      f"{label} – {note}" if note else label)
         for start, end, label, note in spans
     ]  # fmt: skip
-    return srt.compose(cues), []
+    noted = sum(bool(note) for *_, note in spans)
+    told = [f"{counted(noted, 'note')} written behind the label: read again it is part of it"] if noted else []
+    return srt.compose(cues), told

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.core.filmcopier import FilmCopier
@@ -28,6 +29,8 @@ LOOK_MS = 500
 IDLE_S = 2.0
 """So long nobody has moved before a copy is gone on with."""
 LEAVES_WITHIN_S = 5.0
+STEP_OF_ROOM = 1 / 16
+"""Whenever so much of the room was filled, it is looked whether others' parts have to go."""
 GB = 10**9
 
 
@@ -48,6 +51,7 @@ class Copier(OwnThread, QObject):
         self.path, self.copy, self._room_bytes, self._seen = path, copy, room_bytes, seen
         self._near, self._may = 0, False
         self._pipe: Pipe | None = None
+        self._new_bytes = 0
         self.full = False
         """No more parts fit into the room for them."""
         self.stale = False
@@ -90,10 +94,15 @@ class Copier(OwnThread, QObject):
     def _make(self, ends: contextlib.ExitStack) -> None:
         copy, copier = self.copy, None
         copy.look()
-        self._tell(self.grew)
-        filmcopies.make_room(copy.folder, self._room_bytes, but=copy.index.digest)
         most = filmcopies.most_bytes(self._seen.st_size, self._room_bytes)
+        if copy.size_bytes > self._room_bytes:  # there was more of it when they were made
+            copy.clear()
+        self._tell(self.grew)
+        self._make_room()
         while (part := self._next()) >= 0:
+            if copy.found(part):
+                self._tell(self.grew)
+                continue
             side = copy.side(most - copy.size_bytes)
             if not side:
                 self.full = True
@@ -109,13 +118,23 @@ class Copier(OwnThread, QObject):
                 copy.drop(part)  # it may be of the other film
                 raise
             copy.keep(part, packed.bytes, side=side, pictures=packed.pictures)
+            self._new_bytes += packed.bytes
+            if self._new_bytes > STEP_OF_ROOM * self._room_bytes:
+                self._make_room()
             self._tell(self.grew)
+
+    def _make_room(self) -> None:
+        """Let other films' parts go that have no room beside those which this one gets until it is asked again."""
+        self._new_bytes = 0
+        room_bytes = (1 - STEP_OF_ROOM) * self._room_bytes
+        filmcopies.make_room(self.copy.folder, room_bytes, but=self.copy.index.digest)
 
     def _next(self) -> int:
         """The part to make now, when that may be; −1 at the end."""
+        others = self.copy.under_way()
         with self._turn:
             part = -1
-            while not self._closed and (part := self.copy.missing(self._near)) >= 0 and not self._may:
+            while not self._closed and (part := self.copy.missing(self._near, others)) >= 0 and not self._may:
                 self._turn.wait()
             return -1 if self._closed else part
 
@@ -140,11 +159,12 @@ class Copier(OwnThread, QObject):
 
     def _said(self, error: Problem | OSError) -> ProblemRecord:
         if isinstance(error, Problem):
-            return record_of(error)
+            record = record_of(error)
+            return msgspec.structs.replace(record, what=f"The preview copy is not gone on with. {record.what}")
         return ProblemRecord(
             "Small pictures of this video cannot be made.", received=str(error), place=self.path.name,
             expected="a data folder that can be written, and the video where it was",
-            fix="Check both; the video itself is seen without them.",
+            fix="Check that the data folder can be written and the video is where it was; it is seen without them.",
         )  # fmt: skip
 
 
@@ -160,6 +180,9 @@ class Copying(QObject):
         self.copy: FilmCopy | None = None
         self.trouble: ProblemRecord | None = None
         self._seen: os.stat_result | None = None
+        self._room_gb = page.link.settings.film_copies
+        self._full = False
+        """The last copier found no room for more parts."""
         self._left: list[Copier] = []
         self._moved_s = clock()
         self._timer = QTimer(self)
@@ -169,6 +192,7 @@ class Copying(QObject):
         page.opening.indexed.connect(self._indexed)
         page.viewer.scene.moved.connect(self._moved)
         page.link.settings_changed.connect(self._heed)
+        self._shed()  # the room may have been made smaller while there was no page
 
     # What is told
 
@@ -203,20 +227,21 @@ class Copying(QObject):
         said = f"{copy.made} of {len(copy.parts)} parts, {size(copy.size_bytes)}"
         if self.trouble is not None:
             return f"{said}. {self.trouble.what}"
-        return said if self.going_on or copy.made == len(copy.parts) else f"{said}: there is room for no more"
+        if self.going_on or copy.made == len(copy.parts):
+            return said
+        return f"{said}: there is room for no more" if self._full else f"{said}: open the video again for the rest"
 
     # The film
 
-    def _opened(self, path: str) -> None:
+    def _opened(self, _path: str) -> None:
         self.close()
         self._seen = None
-        try:
-            if path and Path(path).is_file():
-                self._seen = Path(path).stat()
-        except OSError as error:
-            self.trouble = ProblemRecord("The video can no longer be read.", received=str(error))
 
     def _indexed(self, index: FrameIndex) -> None:
+        self._seen = self.page.opening.seen
+        self._go_on(index)
+
+    def _go_on(self, index: FrameIndex) -> None:
         facts = self.page.viewer.facts
         if facts is not None and self._seen is not None and self.room_bytes:
             self._begin(index, facts, self._seen)
@@ -239,6 +264,7 @@ class Copying(QObject):
         if self.sender() is not self.copier:
             return
         self._timer.stop()
+        self._full = self.copier is not None and self.copier.full
         if self.copier is not None and self.copier.stale:
             self.page.viewer.player.use_copy(None)
         self._let_go()
@@ -269,11 +295,22 @@ class Copying(QObject):
             self._left.append(copier)
 
     def _heed(self, _settings: object) -> None:
+        """Keep to another room: what has none in it goes at once, also parts of films that nobody sees now."""
+        before, self._room_gb = self._room_gb, self.page.link.settings.film_copies
+        if before == self._room_gb:
+            return
+        self.close()
         index = self.page.viewer.scene.index
-        if not self.room_bytes:
-            self.close()
-        elif self.copy is None and index is not None and index.digest:
-            self._indexed(index)
+        if index is not None and index.digest and self.room_bytes:
+            self._go_on(index)
+        elif self._room_gb < before:
+            self._shed()
+
+    def _shed(self) -> None:
+        """What is kept of films that nobody sees fits into the room for it."""
+        folder = self.page.link.home.cache / filmcopies.FOLDER
+        # The room is asked for when it is made: a moment later it may be another one.
+        self.page.link.background(lambda: filmcopies.make_room(folder, self.room_bytes, but=""), owner=self)
 
     # When
 

@@ -15,7 +15,7 @@ from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem
 from workbench.core.video import FrameIndex, FrameTold, VideoFacts
 from workbench.gui.films.ownthread import OwnThread, lost
-from workbench.gui.films.sources import TICKS_PER_S, framed, picture_of, pixels_of
+from workbench.gui.films.sources import PICTURES_PER_S, TICKS_PER_S, framed, picture_of, pixels_of
 
 KEPT_S, KEPT_BYTES = 30.0, 128 << 20
 QUALITY = 90
@@ -182,7 +182,7 @@ class KeptReader:
         ticks = [round((one.time_s - start_s) * TICKS_PER_S) for one in pictures]
         for at in range(1, len(ticks)):  # two pictures of one instant are two frames all the same
             ticks[at] = max(ticks[at], ticks[at - 1] + 1)
-        self.index = FrameIndex(1 / TICKS_PER_S, tuple(ticks), tuple(range(len(ticks))))
+        self.index = FrameIndex(1 / TICKS_PER_S, tuple(ticks), tuple(range(len(ticks))), alone_s=1 / PICTURES_PER_S)
 
     def ask(self, time: int, *, width: int = 0, height: int = 0) -> None:
         """Want the picture of a time."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtGui import QAction, QImage
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QImage, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.gui.actions import keymap, make_action
@@ -225,6 +225,13 @@ class LivePlace(QWidget):
             self.over.emit()
         self._follow()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons that have no room beside each other stand in two rows."""
+        super().resizeEvent(event)
+        beside_px = sum(one.minimumSize().width() for one in self._rows) + self._top.spacing()
+        narrow = beside_px > self.width()
+        self._top.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
+
     def _follow(self) -> None:
         self.acts["start"].setEnabled(not self.running and self.camera.count() > 0)
         self.acts["stop"].setEnabled(self.running)
@@ -240,14 +247,20 @@ class LivePlace(QWidget):
 
     def _lay_out(self) -> None:
         px = theme().pixels
-        top = QHBoxLayout()
-        top.setSpacing(px(8))
-        self.camera.setMinimumWidth(px(200))
-        for widget in (self.camera, self.begin, self.file):
-            top.addWidget(widget)
-        top.addStretch(1)
-        for widget in (self.stop, self.leave):
-            top.addWidget(widget)
+        self.camera.setMinimumWidth(px(96))
+        self.camera.setMaximumWidth(px(200))
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._top.setSpacing(px(8))
+        parts: tuple[tuple[QWidget, ...], ...] = ((self.camera, self.begin, self.file), (self.stop, self.leave))
+        self._rows = [QHBoxLayout() for _ in parts]
+        for row, widgets in zip(self._rows, parts, strict=True):
+            row.setSpacing(px(8))
+            for widget in widgets:
+                row.addWidget(widget)
+            row.addStretch(1)
+            self._top.addLayout(row)
+        self._rows[0].setStretch(0, 2)
+        self._top.setStretch(0, 1)
         self.costs.setProperty("role", "dim")
         line = QHBoxLayout()
         line.addWidget(self.readout, 1)
@@ -257,7 +270,7 @@ class LivePlace(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(px(8))
-        whole.addLayout(top)
+        whole.addLayout(self._top)
         whole.addWidget(self.canvas, 1)
         whole.addLayout(line)
         whole.addLayout(self._strips)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -76,6 +78,8 @@ class Opening(QObject):
         self._number = 0
         self.pictures_per_s = PICTURES_PER_S
         """How fast a folder of single pictures is played."""
+        self.seen: os.stat_result | None = None
+        """The file whose whole index was told last, as it was before it was read."""
         self._threads: list[threading.Thread] = []
         self._path, self._wished_s = "", -math.inf
         self._settled = QTimer(self)
@@ -147,8 +151,15 @@ class Opening(QObject):
             said = f"Reading when the frames of {path.name} are shown: {frames:,} so far".replace(",", " ")
             self._tell(number, self.progress, said, share)
 
+        # Before it is read: what is replaced meanwhile is found out then.
+        seen = None
+        with contextlib.suppress(OSError):
+            seen = path.stat()
         _, index = read_index(path, tell, grown)
         begun.wait()
+        with self._turn:
+            if number == self._number:
+                self.seen = seen
         self._tell(number, self.indexed, index)
         self._tell(number, self.progress, "", -1.0)
 
@@ -160,7 +171,7 @@ class Opening(QObject):
         first = picture_of(found) if found is not None else None
 
         def open_source(_yields: bool) -> FrameSource:
-            return PictureReader(pictures, frames_per_s=rate)
+            return reader.again()
 
         shown = Opened(str(folder), reader.facts, reader.index, open_source, first, complete=True)
         self._tell(number, self.opened, shown)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from workbench.gui.films.page import FilmsPage
 
 SHOWN_EVERY_S, LOOKS_AFTER_MS = 0.25, 120
+NO_FILE = "Models look at video files only: Export… makes one of this, which can be opened."
 Tell = Callable[[Callable[[], object]], None]
 
 
@@ -58,6 +59,8 @@ class Recognising(QObject):
         self.chosen, self.folders = "", list[str]()
         self.found = Recognised()
         self._path = ""
+        self._looked_at = -1
+        """The frame that it was asked last where the model looks on it."""
         self.panel = RecognisePanel()
         self.panel.hide()
         self.strip = ScoreStrip(page.viewer.scene)
@@ -255,7 +258,7 @@ class Recognising(QObject):
         self.errand.stop()
         self.looking.cancel()
         self._show(Recognised(), Series())
-        self.panel.conclude("")
+        self.panel.conclude("" if not self._path or Path(self._path).is_file() else NO_FILE)
         self.follow()
 
     # Recognising
@@ -374,6 +377,8 @@ class Recognising(QObject):
         self.panel.heading.setText("On this frame" if rows or not series.windows else "On this frame: not recognised")
         self.panel.ranking.show_rows([(name, score, series.colour(name)) for name, score in rows])
         if self.acts["recognise-look"].isChecked():
+            if self.page.viewer.scene.frame != self._looked_at:  # a map of another frame says nothing of this one
+                self.page.viewer.canvas.overlay = None
             self._looks.start()
 
     # Where it looks
@@ -401,12 +406,13 @@ class Recognising(QObject):
             return
         best = self.panel.ranking.rows[0][0] if self.panel.ranking.rows else ""
         label = best if best in classes and self.panel.looks.currentData() == "class" else ""
+        self._looked_at = self.page.viewer.scene.frame
         wish = SaliencyWish(self.page.path, facts.path, self.page.viewer.scene.time_s, classes, label)
         self.looking.ask("Looking", "video-saliency", Saliency, self._overlay, **msgspec.to_builtins(wish))
 
     def _overlay(self, found: Saliency) -> None:
-        facts = self.page.viewer.facts
-        if facts is not None and self.acts["recognise-look"].isChecked():
+        facts, here = self.page.viewer.facts, self.page.viewer.scene.frame == self._looked_at
+        if facts is not None and here and self.acts["recognise-look"].isChecked():
             self.page.viewer.canvas.overlay = whole_frame(found, facts.width / facts.height)
 
     def _blind(self, record: Any) -> None:

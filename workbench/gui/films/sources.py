@@ -5,6 +5,7 @@ Both answer alike, by time in ticks, so that the player, the thumbnails and expo
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -126,7 +127,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 def steady_index(frames: int, frames_per_s: float, notes: Sequence[str] = ()) -> FrameIndex:
     """Frames that are all shown for the same time, each one a key frame."""
     times = tuple(round(at * TICKS_PER_S / frames_per_s) for at in range(frames))
-    return FrameIndex(1 / TICKS_PER_S, times, tuple(range(frames)), tuple(notes))
+    return FrameIndex(1 / TICKS_PER_S, times, tuple(range(frames)), tuple(notes), alone_s=1 / frames_per_s)
 
 
 class PictureReader:
@@ -137,9 +138,7 @@ class PictureReader:
 
     def __init__(self, pictures: Sequence[Path], *, frames_per_s: float = PICTURES_PER_S) -> None:
         self._pictures = list(pictures)
-        self._frames_per_s = frames_per_s
         self._asked: deque[tuple[int, int, int]] = deque()
-        self.faults = 0
         first = QImageReader(str(self._pictures[0]))
         first.setAutoTransform(True)
         image = first.read()
@@ -156,6 +155,8 @@ class PictureReader:
             frames_per_s=frames_per_s, frames=len(self._pictures), duration_s=len(self._pictures) / frames_per_s,
             notes=self._told_sizes(),
         )  # fmt: skip
+        self.index = steady_index(len(self._pictures), frames_per_s)
+        """When each picture is shown."""
 
     def _told_sizes(self) -> tuple[str, ...]:
         """What is unlike the first picture, as far as the headers say; nothing is decoded for it."""
@@ -173,35 +174,37 @@ class PictureReader:
             f"{others} of {len(self._pictures)} pictures are not {whole}: they stand in a black frame of that size",
         )
 
-    @property
-    def index(self) -> FrameIndex:
-        """When each picture is shown."""
-        return steady_index(len(self._pictures), self._frames_per_s)
+    def again(self) -> PictureReader:
+        """Another reader of the same pictures, for another thread; no header is read anew."""
+        other = copy.copy(self)
+        other._asked = deque()
+        return other
 
     def ask(self, time: int, *, width: int = 0, height: int = 0) -> None:
         """Want the picture that is shown at a time."""
         self._asked.append((time, width, height))
 
     def take(self) -> tuple[FrameTold, bytes] | None:
-        """The next picture asked for; one that cannot be read is black, and counted."""
+        """The next picture asked for; None for one that cannot be read."""
         time, width, height = self._asked.popleft()
         frame = self.index.frame_at(time / TICKS_PER_S)
         image = self._read(frame)
+        if image.isNull():
+            return None
         if width and height and (width < image.width() or height < image.height()):
             image = image.scaled(QSize(width, height), Qt.AspectRatioMode.KeepAspectRatio,
                                  Qt.TransformationMode.SmoothTransformation)  # fmt: skip
         tight = image.convertToFormat(QImage.Format.Format_RGB888)
         told = FrameTold(self.index.times[frame], tight.width(), tight.height(), key=True,
-                         last=frame == len(self._pictures) - 1, faults=self.faults)  # fmt: skip
+                         last=frame == len(self._pictures) - 1)  # fmt: skip
         return told, pixels_of(tight)
 
     def _read(self, frame: int) -> QImage:
         reader = QImageReader(str(self._pictures[frame]))
         reader.setAutoTransform(True)
         image = reader.read()
-        if image.size() == self._size:
+        if image.isNull() or image.size() == self._size:
             return image
-        self.faults += image.isNull()
         return framed(image, self._size)
 
     def close(self) -> None:

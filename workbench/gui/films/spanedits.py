@@ -114,11 +114,33 @@ def moved(doc: TiersDoc, track: int, index: int, to_s: float, *, end_s: float) -
     return Replaced(track, index, (msgspec.structs.replace(one),), (new,), index)
 
 
-def edge(doc: TiersDoc, track: int, index: int, start: bool, to_s: float, *, end_s: float) -> Replaced | None:
-    """One end of a span elsewhere; an event at a point moves as a whole."""
+Stepped = Callable[[float, int], float]
+"""The edge so many frames before or after the one at a time."""
+
+
+def edge(
+    doc: TiersDoc, track: int, index: int, start: bool, to_s: float, *, end_s: float, stepped: Stepped | None = None
+) -> Replaced | None:  # fmt: skip
+    """One end of a span elsewhere; an event at a point moves as a whole.
+
+    With `stepped` the span keeps a frame, and so does a neighbour that touches it.
+    """
     if doc.tiers[track].kind == "points":
         return moved(doc, track, index, to_s, end_s=end_s)
+    if stepped is not None:
+        to_s = _leaving_a_frame(doc.tiers[track].segments, index, start, to_s, stepped)
     return tieredits.move_boundary(doc, track, index, start, to_s, end_s=end_s)
+
+
+def _leaving_a_frame(row: Sequence[Segment], index: int, start: bool, to_s: float, stepped: Stepped) -> float:
+    """Where an edge may go without a span that holds no frame; what is shorter already gets no shorter."""
+    at_s = row[index].start_s if start else row[index].end_s
+    before, after = (index - 1, index) if start else (index, index + 1)
+    if after < len(row) and abs(row[after].start_s - at_s) < 1e-9:
+        to_s = min(to_s, max(at_s, stepped(row[after].end_s, -1)))
+    if before >= 0 and abs(row[before].end_s - at_s) < 1e-9:
+        to_s = max(to_s, min(at_s, stepped(row[before].start_s, 1)))
+    return to_s
 
 
 def split(doc: TiersDoc, track: int, at_s: float) -> Replaced | None:

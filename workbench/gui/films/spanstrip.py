@@ -142,7 +142,10 @@ class SpanStrip(FilmStrip):
         start = abs(one.start_s - at_s) <= abs(one.end_s - self.scene.end_s(self.scene.frame))
         to_s = self.stepped(one.start_s if start else one.end_s, frames)
         if self.edit(
-            "Move edge", lambda: spanedits.edge(self.doc, self.track, self.marked, start, to_s, end_s=self.end_s)
+            "Move edge",
+            lambda: spanedits.edge(
+                self.doc, self.track, self.marked, start, to_s, end_s=self.end_s, stepped=self.stepped
+            ),
         ):
             now = self.span()
             if now is not None:
@@ -332,8 +335,11 @@ class SpanStrip(FilmStrip):
 
         def follow(at_s: float) -> None:
             to_s = self.snapped(at_s, track, free=self._free)
+            stepped = None if self._free else self.stepped
             self.edit(
-                "Move edge", lambda: spanedits.edge(self.doc, track, index, start, to_s, end_s=self.end_s), drag=number
+                "Move edge",
+                lambda: spanedits.edge(self.doc, track, index, start, to_s, end_s=self.end_s, stepped=stepped),
+                drag=number,
             )
 
         return follow

@@ -31,12 +31,15 @@ class ThumbReader(OwnThread, QObject):
     """
 
     arrived = Signal(int, object)
+    """A null picture stands for a frame that cannot be decoded."""
     faltered = Signal(str, object)
 
     def __init__(self, open_source: OpenSource, box: tuple[int, int], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._open, self._box = open_source, box
         self._wishes: list[tuple[int, int]] = []
+        self.ended = False
+        """No decoder is left: what is wished does not come any more."""
         self._ready("reader of thumbnails").start()
 
     def want(self, wishes: Sequence[tuple[int, int]]) -> None:
@@ -53,6 +56,7 @@ class ThumbReader(OwnThread, QObject):
             try:
                 self._read()
             except (Problem, OSError) as second:
+                self.ended = True
                 self._tell(
                     self.faltered, "", msgspec.structs.replace(lost(second), what=f"{ENDED} {lost(second).what}")
                 )
@@ -66,8 +70,8 @@ class ThumbReader(OwnThread, QObject):
                 source.ask(wish[1], width=self._box[0], height=self._box[1])
                 found = source.take()
                 self._done(wish)
-                if found is not None:
-                    self._tell(self.arrived, wish[0], picture_of(found).image.copy())
+                image = picture_of(found).image.copy() if found is not None else QImage()
+                self._tell(self.arrived, wish[0], image)
         finally:
             if source is not None:
                 source.close()
@@ -138,7 +142,8 @@ class Thumbnails(FilmStrip):
     @property
     def waiting(self) -> bool:
         """Whether pictures in view are still to come."""
-        return self.reader is not None and any(frame not in self._kept for _, frame in self.slots())
+        reader = self.reader
+        return reader is not None and not reader.ended and any(frame not in self._kept for _, frame in self.slots())
 
     def slots(self) -> list[tuple[float, int]]:
         """Where pictures stand (left pixel), and of which frame: a key frame where there are several in a slot."""
@@ -163,7 +168,7 @@ class Thumbnails(FilmStrip):
         for left, frame in self.slots():
             image = self._kept.get(frame)
             place = QRectF(left, 0, wide - 1, self.height())
-            if image is None:
+            if image is None or image.isNull():
                 painter.setPen(QColor(DARK.line))
                 painter.drawRect(place)
             else:

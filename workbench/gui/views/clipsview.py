@@ -258,7 +258,8 @@ class ClipsView(View):
         whole, shown = len(self.clips.items), len(self.grid.shown)
         told = count(whole, "clip") if shown == whole else f"{shown:,} of {count(whole, 'clip')}"
         picked = self._picked[0] if self.filter.currentData() == PICKED else ""
-        right = f"{sum(judged) / len(judged):.1%} right" if judged else ""
+        # No share: clips are chosen to show right ones and wrong ones, which says nothing of how many there are.
+        right = f"{sum(judged):,} right, {len(judged) - sum(judged):,} wrong" if judged else ""
         speed = f"{self.speed:g}×" if self.speed != 1 else ""
         maps = self.clips.meta.maps if self.clips.maps is not None and self.maps_action.isChecked() else ""
         self.set_caption(" · ".join(filter(None, (told, picked, right, maps, speed))))

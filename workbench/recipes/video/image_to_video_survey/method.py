@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ class Grid:
     films: dict[str, Path] = dataclasses.field(default_factory=dict)
     """By task, the video in which spans are shown."""
 
+    @property
+    def known(self) -> list[TaskData]:
+        """The tasks that have a result: all of them, unless the run was stopped early."""
+        return [task for task in self.tasks if any(key[1] == task.name for key in self.results)]
+
     def best(self, task: str) -> Result:
         """The strategy that validation prefers on a task: the earlier one where two are level."""
         return max((one for key, one in self.results.items() if key[1] == task), key=lambda one: one.validation)
@@ -90,6 +96,8 @@ class Course:
         self.grid = Grid(strategies_of(params), tasks)
         self.weights = job.folder / "weights"
         self.weights.mkdir(exist_ok=True)
+        self.stopped = False
+        """Somebody stops the run and keeps what there is."""
         self._texts: dict[int, Tensor | None] = {}
 
     def text_of(self, part: Part) -> Tensor | None:
@@ -118,8 +126,11 @@ class Course:
 
     # One cell ---------------------------------------------------------------------------------
 
-    def cell(self, name: str, task: TaskData) -> Cell:
-        """Learn one task by one strategy at every rate; the grid holds the result, the cell the chosen weights."""
+    def cell(self, name: str, task: TaskData) -> None:
+        """Learn one task by one strategy at every rate; the grid holds the result of the weights that are chosen.
+
+        A rate at which it was stopped counts only where the grid would have no result without it.
+        """
         code = STRATEGIES[name][0]
         path = self.weights / f"{name}-{task.name}.safetensors"
         cell = self.fresh(name, task)
@@ -128,7 +139,7 @@ class Course:
             self.job.phase(f"{code} {task.name}: nothing to learn")
             validation = self.score(cell, task.validation).headline
             self.grid.results[name, task.name] = Result(name, task.name, None, validation, self.score(cell, task.test))
-            return cell
+            return
         key = f"{name} {task.name}"
         for rate in rates_of(self.params):
             stage = self.stages.begin(f"{code} {task.name} {rate:.1e}")
@@ -146,6 +157,10 @@ class Course:
             if task.name == "shape":
                 params = params.replace(max_steps=self.params.few_shot_steps)
             fitted = fit(stage, cell, params, place=self.place, evaluate=evaluate)
+            self.stopped = fitted.stopped == "kept"
+            if self.stopped and (self.grid.results or key in self.stages.known):
+                self.stages.end(stage)
+                break
             value = float(fitted.best_value if fitted.best_value is not None else evaluate(fitted.steps))
             before = self.stages.known.get(key)
             if before is None or value > before[0]:
@@ -153,12 +168,15 @@ class Course:
                 self.stages.end(stage, **{key: [value, rate]})
             else:
                 self.stages.end(stage)
+            if self.stopped:
+                break
+        if key not in self.stages.known:
+            return
         value, rate = self.stages.known[key]
         cell = self.fresh(name, task)
         checkpoints.copy_into(checkpoints.learned(cell.model), load_file(path, device=str(self.place.device)))
         self.job.phase(f"{code} {task.name}: test")
         self.grid.results[name, task.name] = Result(name, task.name, rate, value, self.score(cell, task.test))
-        return cell
 
     def cost(self, name: str, task: TaskData) -> None:
         """What a training step of a strategy costs, by the first task, at the batch that it is trained with."""
@@ -189,12 +207,16 @@ def train(job: Job, params: ImageToVideo) -> None:
     tasks = load(job, params, backbone.image_px)
     course = Course(job, params, tasks, backbone)
     show.data_told(job, tasks)
-    for task in tasks:
-        for name in names:
-            course.cost(name, task)
-            course.cell(name, task)
+    for task, name in itertools.product(tasks, names):
+        course.cost(name, task)
+        course.cell(name, task)
+        if (name, task.name) in course.grid.results:
             show.grid(job, course.grid)
             show.cell(job, course.grid, task, course.grid.results[name, task.name])
+        if course.stopped:
+            far = f"{len(course.grid.results)} of {len(tasks) * len(names)} cells of the grid"
+            job.log(f"Stopped after {far}: what was not learned to its end has no result.")
+            break
     show.ended(job, course)
     if params.keep_model:
         from .saving import save

@@ -195,7 +195,7 @@ def ended(job: Job, course: Course) -> None:
     found = course.grid
     results(job, found)
     first = found.tasks[0]
-    for task in found.tasks:
+    for task in found.known:
         best = found.best(task.name)
         if found.shown.get(task.name) != best.strategy:
             cell(job, found, task, best)
@@ -215,7 +215,7 @@ def outcomes(job: Job, slot: str, right: Floats) -> None:
 
 def results(job: Job, found: Grid) -> None:
     """Numbers of the history and of claims; those without a strategy's code are of what validation prefers."""
-    for task in found.tasks:
+    for task in found.known:
         word = {"R@1": "recall_1", "mIoU": "iou"}.get(MEASURES[task.kind], "accuracy")
         job.result(f"{task.name}_{word}", found.best(task.name).test.headline)
         for name in found.strategies:
