@@ -154,12 +154,16 @@ class PosedImage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CamerasDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="cameras"):
-    """Posed photographs, and the box that what they show lies in where it is known."""
+    """Posed photographs, and the box that what they show lies in where it is known.
+
+    A `loose` box is the outer bound of all there is (instant-ngp's cube), which may be far larger than that.
+    """
 
     images: tuple[PosedImage, ...]
     low: Triple | None = None
     high: Triple | None = None
     notes: tuple[str, ...] = ()
+    loose: bool = False
 
 
 class Box(msgspec.Struct, frozen=True, omit_defaults=True):

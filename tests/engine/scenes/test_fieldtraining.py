@@ -240,7 +240,8 @@ def test_that_every_eighth_is_held_out_where_none_is_marked_and_the_marked_ones_
 
 
 def test_that_a_missing_box_is_guessed_around_what_cameras_look_at() -> None:
-    low, high = guessed_box(shots(8))
+    low, high, what = guessed_box(shots(8))
+    assert "look at" in what
     middle = (np.array(low) + high) / 2
     assert np.linalg.norm(middle - np.array([0.1, -0.05, 0])) < 0.05
     assert high[0] - low[0] == pytest.approx(2 * 2.2 * np.sqrt(1 + 0.35**2), rel=0.05)

@@ -267,10 +267,23 @@ def test_that_refined_grids_are_measured_where_the_fine_grid_has_something() -> 
     errors = task.errors([guess], [one])
     assert errors == pytest.approx([0.01])
     assert tasks.psnr(errors) == pytest.approx(20)
+    opacity = task.opacity_errors([guess], [one])
+    assert opacity == pytest.approx([0.75])  # of three quarters it was said that they are there
+    assert task.value([guess], [one]) == pytest.approx((20 + tasks.psnr(opacity)) / 2)
     model = task.make(networks.make_backbone(SMALL))
     flat = Grid("flat", np.full((16, 16, 16, 4), 0.25, np.float32), RadianceMeta())
     (begun,) = task.asked(model, [flat], choose("cpu"))
     assert begun.shape == (32, 32, 32, 4) and begun == pytest.approx(0.25)  # it begins as interpolation
+    assert task.plain([flat])[0] == pytest.approx(begun)
+
+
+def test_that_an_interpolated_edge_keeps_its_colour_beside_what_is_empty() -> None:
+    grid = torch.zeros(1, 4, 4, 4, 4)
+    grid[:, :, 2:] = torch.tensor([0.8, 0.4, 0.2, 1.0])[:, None, None, None]
+    fine = networks.interpolated(grid, 2)[0, :, :, 4, 4]
+    assert fine[3].tolist() == pytest.approx([0, 0, 0, 0.25, 0.75, 1, 1, 1])
+    assert fine[:3, 3:] == pytest.approx(torch.tensor([0.8, 0.4, 0.2])[:, None].expand(3, 5))
+    assert (fine[:3, :3] == 0).all()
 
 
 # Runs -------------------------------------------------------------------------------------------

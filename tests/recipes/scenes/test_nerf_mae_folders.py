@@ -94,6 +94,17 @@ def test_that_finer_grids_are_the_files_and_coarse_ones_are_their_means(tree: Pa
     assert one.boxes is not None and one.boxes[0, :6].tolist() == [1.5, 2, 2.5, 2, 2, 2]
 
 
+def test_that_labels_of_finer_grids_are_made_coarser_with_them(tree: Path) -> None:
+    labels = np.zeros((12, 10, 8), np.int64)
+    labels[2:4, 4:6, 6:8] = np.array([0, 0, 0, 2, 2, 2, 1, 1]).reshape(2, 2, 2)
+    labels[0, 0, 0] = 2  # less than half of its block
+    for name in NAMES:
+        np.save(tree / "labels" / f"{name}.npy", labels)
+    one = data.load(_job(tree), SMALL.replace(pretrain="none", task="all")).test[0]
+    assert one.labels is not None and one.labels.shape == (6, 5, 4)
+    assert one.labels[1, 2, 3] == 2 and one.labels.sum() == 2
+
+
 def test_that_unlabelled_grids_that_cannot_be_read_are_left_out_and_told(tree: Path, tmp_path: Path) -> None:
     free = _tree(tmp_path / "free", count=3)
     for at, name in enumerate("abc"):

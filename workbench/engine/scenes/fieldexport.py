@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from workbench.core.problem import KnownTrouble
-from workbench.core.scenes import ALPHA_STEP, DensityKind, Placement, RadianceMeta
+from workbench.core.scenes import ALPHA_STEP, NOWHERE, DensityKind, Placement, RadianceMeta
 from workbench.core.volumes import Triple
 from workbench.engine.scenes.fields import Field, HashField, shape_of
 from workbench.engine.scenes.gridfiles import alpha_of
@@ -27,6 +27,7 @@ AT_ONCE = 1 << 16
 EMPTY_ALPHA = 1e-3
 """Voxels whose light loss over one step is smaller get a colour from few cameras: nobody will see it."""
 FEW = 4
+COLOURS = ("red", "green", "blue", "alpha")
 
 
 def extract(
@@ -149,15 +150,20 @@ def scattered(
 
 
 def write_ply(
-    path: Path, vertices: Floats, colours: NDArray[np.uint8], faces: NDArray[np.uint32] | None = None
-) -> None:
-    """Points or a mesh with colours (N, 3) as binary PLY."""
-    import trimesh
-
-    clear = np.full((len(colours), 1), 255, np.uint8)
-    rgba = np.concatenate([colours, clear], 1)
-    thing: Any = (
-        trimesh.Trimesh(vertices, faces.astype(np.int64), vertex_colors=rgba, process=False) if faces is not None
-        else trimesh.PointCloud(vertices, rgba)  # type: ignore[no-untyped-call]
-    )  # fmt: skip
-    path.write_bytes(thing.export(file_type="ply"))
+    path: Path, vertices: Floats, colours: NDArray[np.uint8], faces: NDArray[np.uint32] | None = None, *,
+    origin: Triple = NOWHERE,
+) -> None:  # fmt: skip
+    """Points or a mesh with colours (N, 3) as binary PLY; `origin` is added, in double precision where it is any."""
+    kind, said = ("<f8", "double") if any(origin) else ("<f4", "float")
+    rows = np.empty(len(vertices), [(axis, kind) for axis in "xyz"] + [(name, "u1") for name in COLOURS])
+    for at, axis in enumerate("xyz"):
+        rows[axis] = vertices[:, at].astype(np.float64) + origin[at]
+    for at, name in enumerate(COLOURS):
+        rows[name] = colours[:, at] if at < 3 else 255
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(rows)}"]
+    header += [f"property {said} {axis}" for axis in "xyz"] + [f"property uchar {name}" for name in COLOURS]
+    corners = np.empty(0 if faces is None else len(faces), [("count", "u1"), ("corners", "<u4", 3)])
+    if faces is not None:
+        header += [f"element face {len(faces)}", "property list uchar uint vertex_indices"]
+        corners["count"], corners["corners"] = 3, faces
+    path.write_bytes("\n".join([*header, "end_header", ""]).encode() + rows.tobytes() + corners.tobytes())

@@ -24,6 +24,7 @@ from workbench.core.kinds import Frame
 from workbench.engine.scenes.fieldrendering import Occupancy, Rendered, in_parts, normals, view_rays
 from workbench.engine.scenes.fields import Field
 from workbench.engine.scenes.fieldtraining import Learner
+from workbench.engine.scenes.fieldviews import shifted
 
 COARSENESS = (8, 4, 2, 1)
 SLICE_SAMPLES = 1 << 15
@@ -62,13 +63,17 @@ def bounded(look: FieldLook, most_px: int = LARGEST_PX) -> FieldLook:
 def progressive(
     field: Field, look: FieldLook, samples: int, *, occupancy: Occupancy | None = None
 ) -> Iterator[Picture | None]:
-    """A view coarse to fine; None after each slice of work that finishes no picture."""
+    """A view coarse to fine; None after each slice of work that finishes no picture.
+
+    It is looked at from where the photographs' coordinates say, whatever was taken off them to learn the field.
+    """
     look = bounded(look)
+    view = msgspec.structs.replace(look.view, pose=shifted(look.view.pose, [-one for one in field.origin]))
     for coarse in COARSENESS:
         width, height = math.ceil(look.width / coarse), math.ceil(look.height / coarse)
         if coarse > 1 and min(width, height) < 4:
             continue
-        rays = view_rays(look.view, width, height)
+        rays = view_rays(view, width, height)
         parts: list[Rendered] = []
         black = torch.zeros(3, device=field.low.device)
         for part in in_parts(field, rays, samples, black, occupancy=occupancy, behind=look.view.orthographic,

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from workbench.core.problem import KnownTrouble
+from workbench.core.scenes import NOWHERE
 from workbench.core.volumes import Triple
 from workbench.engine.scenes.blending import blend, constant, corners, hashed_corners
 
@@ -32,7 +33,7 @@ class FieldFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `side` is a voxel grid's longest side; `levels`, `table_log2`, `finest` are a hash grid's; `width`, `depth`
     and `octaves` (of positions) a plain network's. `view_dependent` voxels have 12 features and a small network instead
-    of a colour.
+    of a colour. `origin` was taken off the coordinates of the photographs: the field's own are the rest.
     """
 
     kind: FieldKind
@@ -46,6 +47,7 @@ class FieldFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     width: int = 64
     depth: int = 4
     octaves: int = 6
+    origin: Triple = NOWHERE
 
 
 class Field(nn.Module):
@@ -62,6 +64,8 @@ class Field(nn.Module):
         self.register_buffer("high", torch.tensor(high, dtype=torch.float32))
         self.longest = max(b - a for a, b in zip(low, high, strict=True))
         """The box's longest side."""
+        self.origin: Triple = NOWHERE
+        """As FieldFacts has it."""
 
     def seen(self, points: Tensor) -> tuple[Tensor, Tensor | None]:
         """Densities (N,) per unit of length, and what colours are made of (N, F) where both have it in common."""
@@ -179,7 +183,8 @@ class VoxelField(Field):
     @property
     def facts(self) -> FieldFacts:
         low, high = self._box()
-        return FieldFacts("voxels", low, high, side=max(self.shape), view_dependent=self.view_dependent)
+        return FieldFacts("voxels", low, high, side=max(self.shape), view_dependent=self.view_dependent,
+                          origin=self.origin)  # fmt: skip
 
 
 class HashField(Field):
@@ -224,7 +229,8 @@ class HashField(Field):
     @property
     def facts(self) -> FieldFacts:
         low, high = self._box()
-        return FieldFacts("hash", low, high, levels=self.levels, table_log2=self.table_log2, finest=self.finest)
+        return FieldFacts("hash", low, high, levels=self.levels, table_log2=self.table_log2, finest=self.finest,
+                          origin=self.origin)  # fmt: skip
 
 
 class PlainField(Field):
@@ -266,7 +272,8 @@ class PlainField(Field):
     @property
     def facts(self) -> FieldFacts:
         low, high = self._box()
-        return FieldFacts("plain", low, high, width=self.width, depth=self.depth, octaves=self.octaves)
+        return FieldFacts("plain", low, high, width=self.width, depth=self.depth, octaves=self.octaves,
+                          origin=self.origin)  # fmt: skip
 
 
 def waves(values: Tensor, octaves: int) -> Tensor:
@@ -297,6 +304,12 @@ def harmonics(directions: Tensor) -> Tensor:
 
 def made(facts: FieldFacts) -> Field:
     """A new field; its first weights come from torch's source of chance."""
+    field = _of_kind(facts)
+    field.origin = facts.origin
+    return field
+
+
+def _of_kind(facts: FieldFacts) -> Field:
     match facts.kind:
         case "voxels":
             return VoxelField(facts.low, facts.high, facts.side, view_dependent=facts.view_dependent)

@@ -28,6 +28,8 @@ ALIKE = 0.02
 """Two sides of a picture whose ratio differs by less belong to the same picture at another size."""
 _MOST_NAMED = 3
 _ONE_PLACE = 1e-6
+_SAME = 1e-12
+"""Of the greatest coordinate: what double precision no longer tells apart."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,13 @@ def looking_away(poses: Floats) -> bool:
 
 def assembled(
     frames: Sequence[Frame], account: Account, place: Path, *, repair: bool = False, axes: CameraAxes = "opengl",
-    box: tuple[Floats, Floats] | None = None, any_way_up: bool = False,
+    box: tuple[Floats, Floats] | None = None, loose: bool = False, any_way_up: bool = False,
 ) -> CamerasDoc:  # fmt: skip
     """The frames as a document, with everything that is odd about them told.
 
-    `axes` says how the file's cameras are turned; `repair` puts mirrored poses right; `any_way_up` says that nobody
-    expects z to be up. Raises InputError where no pose
-    can be used or where poses are mirrored and nobody asked to put them right.
+    `axes` says how the file's cameras are turned; `repair` puts mirrored poses right; `loose` as CamerasDoc has it;
+    `any_way_up` says that nobody expects z to be up. Raises InputError where no pose can be used or where poses are
+    mirrored and nobody asked to put them right.
     """
     kept: list[Frame] = []
     done: dict[str, int] = {}
@@ -200,7 +202,7 @@ def assembled(
     _tell_of_arrangement(kept, account, any_way_up=any_way_up)
     low, high = _box(kept, box, account)
     images = tuple(PosedImage(str(one.path), one.lens, placement_of(one.pose), one.held_out) for one in kept)
-    return CamerasDoc(images, low, high, account.sentences())
+    return CamerasDoc(images, low, high, account.sentences(), loose and low is not None)
 
 
 def placement_of(pose: Floats) -> Any:
@@ -248,7 +250,8 @@ def _not_mirrored(kept: list[Frame], account: Account, place: Path, *, repair: b
             f"All {len(kept)} poses are mirrored: their rotations have determinant −1.",
             expected="right-handed axes, cameras with x to the right, y up, looking along −z",
             received="left-handed poses, from a program such as Unity or with one axis of the wrong sign",
-            fix="Read them with the mirroring repaired (--repair), and look whether the scene is as it should be.",
+            fix="Read them with the mirroring repaired (`workbench scenes posed PATH --repair --to NEW.json` writes them "
+            "so), and look whether the scene is as it should be.",
             field="repair", place=str(place),
         )  # fmt: skip
     poses = np.stack([one.pose for one in kept])
@@ -270,7 +273,7 @@ def _tell_of_arrangement(kept: Sequence[Frame], account: Account, *, any_way_up:
     poses = np.stack([one.pose for one in kept])
     if len(kept) == 1:
         account.tell("There is one photograph only: nothing in space can be learned from a single view.")
-    elif float(np.ptp(poses[:, :3, 3], axis=0).max()) <= _ONE_PLACE * max(1.0, float(np.abs(poses[:, :3, 3]).max())):
+    elif float(np.ptp(poses[:, :3, 3], axis=0).max()) <= _ONE_PLACE + _SAME * float(np.abs(poses[:, :3, 3]).max()):
         account.tell("All photographs were taken from one place: without parallax there is no depth to learn.")
     elif looking_away(poses):
         account.tell(

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -40,6 +40,13 @@ _NUMBERS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "k3", "k4", "p1", 
 _FLAT = 1e-9
 
 
+class _Box(NamedTuple):
+    """The ends of a file's box, None where it has none; `loose` as CamerasDoc has it."""
+
+    ends: tuple[Floats, Floats] | None = None
+    loose: bool = False
+
+
 def read_json(path: Path, *, repair: bool = False, axes: CameraAxes = "opengl") -> CamerasDoc:
     """The photographs of one transforms.json; `val` and `test` files and names are held out. Raises InputError."""
     held_out = path.stem.endswith(("_val", "_test"))
@@ -49,24 +56,24 @@ def read_json(path: Path, *, repair: bool = False, axes: CameraAxes = "opengl") 
     if beside:
         account.tell(f"Beside it lie {' and '.join(f'transforms_{one}.json' for one in beside)}, which were not read: "
                      "choose the folder to have all.")  # fmt: skip
-    return assembled(frames, account, path, repair=repair, axes=axes, box=box)
+    return assembled(frames, account, path, repair=repair, axes=axes, box=box.ends, loose=box.loose)
 
 
 def read_blender(folder: Path, *, repair: bool = False, axes: CameraAxes = "opengl") -> CamerasDoc:
     """All of transforms_train.json, transforms_val.json and transforms_test.json; the last two are held out."""
-    whole, frames, box = Account(), list[Frame](), None
+    whole, frames, box = Account(), list[Frame](), _Box()
     for part in BLENDER_PARTS:
         path = folder / f"transforms_{part}.json"
         if path.is_file():
             found, account, there = _read(path, held_out=part != "train")
             frames += found
-            box = box or there
+            box = box if box.ends else there
             whole.of += account.of
             for why, names in account.left_out.items():
                 whole.left_out.setdefault(why, []).extend(names)
             for note in account.notes:
                 whole.tell(note)
-    return assembled(frames, whole, folder, repair=repair, axes=axes, box=box)
+    return assembled(frames, whole, folder, repair=repair, axes=axes, box=box.ends, loose=box.loose)
 
 
 def _wrong(what: str, path: Path, *, expected: str, received: str) -> InputError:
@@ -105,7 +112,7 @@ def _kind(value: Any) -> str:
     return "missing" if value is None else "an empty list" if value == [] else f"a {type(value).__name__}"
 
 
-def _read(path: Path, *, held_out: bool) -> tuple[list[Frame], Account, tuple[Floats, Floats] | None]:
+def _read(path: Path, *, held_out: bool) -> tuple[list[Frame], Account, _Box]:
     document = _document(path)
     account = Account(of=len(document["frames"]))
     kept_back = _names(document, "test_filenames") | _names(document, "val_filenames")
@@ -206,14 +213,14 @@ def _focal(side: float, angle_rad: float | None, angle_deg: float | None) -> flo
     return 0.5 * side / math.tan(0.5 * angle)
 
 
-def _box(document: Mapping[str, Any], account: Account) -> tuple[Floats, Floats] | None:
+def _box(document: Mapping[str, Any], account: Account) -> _Box:
     """The box in the file's coordinates: `aabb` as it stands, or instant-ngp's cube of `aabb_scale`."""
     try:
         if "aabb" in document:
             low, high = np.asarray(document["aabb"], np.float64).reshape(2, 3)
-            return low, high
+            return _Box((low, high))
         if "aabb_scale" not in document:
-            return None
+            return _Box()
         side = float(document["aabb_scale"])
         scale = float(document.get("scale", NGP_SCALE))
         offset = np.broadcast_to(np.asarray(document.get("offset", NGP_OFFSET), np.float64), 3)
@@ -221,10 +228,10 @@ def _box(document: Mapping[str, Any], account: Account) -> tuple[Floats, Floats]
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         account.tell("The file's box is not made of numbers; it was left out.")
-        return None
+        return _Box()
     # instant-ngp: position · scale + offset lies in the cube of `aabb_scale` around (½, ½, ½).
     with np.errstate(over="ignore"):
-        return (0.5 - side / 2 - offset) / scale, (0.5 + side / 2 - offset) / scale
+        return _Box(((0.5 - side / 2 - offset) / scale, (0.5 + side / 2 - offset) / scale), loose=True)
 
 
 def _tell_of_pictures_without_pose(frames: list[Frame], account: Account) -> None:
@@ -283,10 +290,10 @@ def _lens_keys(lens: Lens) -> dict[str, Any]:
 
 
 def _box_keys(doc: CamerasDoc) -> dict[str, Any]:
-    """The box twice: exactly, and as the smallest cube of a power of two around the origin that instant-ngp knows."""
+    """The box exactly, unless it is loose, and as the cube around it that instant-ngp knows."""
     if doc.low is None or doc.high is None:
         return {}
     low, high = np.asarray(doc.low), np.asarray(doc.high)
     scale = 1 / float((high - low).max())
-    return {"aabb": [list(doc.low), list(doc.high)], "aabb_scale": 1, "scale": scale,
-            "offset": [float(one) for one in 0.5 - scale * (low + high) / 2]}  # fmt: skip
+    exact = {} if doc.loose else {"aabb": [list(doc.low), list(doc.high)]}
+    return exact | {"aabb_scale": 1, "scale": scale, "offset": [float(one) for one in 0.5 - scale * (low + high) / 2]}

@@ -81,7 +81,10 @@ def opened(scene: Listed, params: NerfMae, *, labelled: bool) -> Grid:
         return Grid(scene.name, rgba, meta)
     file = scene.turned if params.boxes == "turned" and scene.turned else scene.aligned or scene.turned
     boxes = None if file is None else read_boxes(file, rgba.shape[:3] if finer is None else finer.shape[:3])
-    labels = None if scene.labels is None or finer is not None else _labels(scene.labels, rgba.shape[:3])
+    labels = None
+    if scene.labels is not None:
+        labels = _labels(scene.labels, sides if finer is None else finer.shape[:3])
+        labels = labels if finer is None else coarser_labels(labels, params.upscale)
     if finer is not None and boxes is not None:
         boxes = (boxes / np.array([params.upscale] * 6 + [1])).astype(np.float32)
     return Grid(scene.name, rgba, meta, labels, boxes, finer)
@@ -109,6 +112,15 @@ def coarser(rgba: Floats, times: int, path: Path) -> Floats:
     colour = (split[..., :3] * split[..., 3:]).mean((1, 3, 5)) / np.maximum(alpha, 1e-6)
     found: Floats = np.concatenate([np.where(alpha > 0, colour, 0), alpha], -1).astype(np.float32)
     return found
+
+
+def coarser_labels(labels: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+    """Labels at 1 / `times` of their resolution: the class that most of a block has, empty where less than half is
+    any."""
+    x, y, z = (size // times for size in labels.shape)
+    cells = labels.reshape(x, times, y, times, z, times).transpose(0, 2, 4, 1, 3, 5).reshape(x, y, z, -1)
+    counts = np.stack([(cells == at).sum(-1) for at in range(1, max(int(labels.max()), 1) + 1)], -1)
+    return np.where(2 * (cells > 0).sum(-1) >= cells.shape[-1], counts.argmax(-1) + 1, 0).astype(np.uint8)
 
 
 def _labels(path: Path, sides: tuple[int, ...]) -> NDArray[np.uint8]:

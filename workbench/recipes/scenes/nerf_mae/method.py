@@ -64,8 +64,9 @@ def train(job: Job, params: NerfMae) -> None:
         job.result(name, value)
     _tell_early(job, folder, learned)
     said = {name: _test(job, folder, name, grids=grids, params=params, place=place) for name in learned}
-    if said.get(LABELS) or said.get(BOXES):
-        show.answers(job, grids.test[: show.SHOWN_GRIDS], said.get(LABELS) or (), said.get(BOXES) or (), grids.names)
+    if any(said.values()):
+        show.answers(job, grids.test[: show.SHOWN_GRIDS], names=grids.names, labels=said.get(LABELS) or (),
+                     scenes=said.get(BOXES) or (), finer=said.get(SUPER) or ())  # fmt: skip
     if params.keep_model:
         _save(job, folder, state, learned=learned, grids=grids, params=params)
     for file in folder.iterdir():

@@ -21,6 +21,8 @@ from workbench.engine.scenes.swin3d import Decoder, Sides, Swin3d, Up, voxel_mas
 from .data import SEEN_ALPHA
 from .recipe import UNET, UNWEIGHTED, NerfMae
 
+LEAST_ALPHA = 1e-6
+
 
 class SwinBackbone(nn.Module):
     """The transformer and its decoder, by the names of the pretrained weights."""
@@ -203,8 +205,18 @@ class Refiner(nn.Module):
         """Grids (B, 4, S, S, S)."""
         decoded = self.backbone.decoded(self.backbone.features(grid))
         wide = self.fine(_finer(decoded, self.upscale))
-        found: Tensor = _finer(grid, self.upscale) + self.out(F.leaky_relu(wide, 0.01))
+        found: Tensor = interpolated(grid, self.upscale) + self.out(F.leaky_relu(wide, 0.01))
         return found
+
+
+def interpolated(grid: Tensor, times: int) -> Tensor:
+    """A grid (B, 4, X, Y, Z) made finer by trilinear interpolation.
+
+    Colours count by their opacity: what is empty is black, and would darken every edge.
+    """
+    alpha = _finer(grid[:, 3:], times)
+    colour = _finer(grid[:, :3] * grid[:, 3:], times) / alpha.clamp(min=LEAST_ALPHA)
+    return torch.cat([colour, alpha], 1)
 
 
 def _finer(grid: Tensor, times: int) -> Tensor:

@@ -38,7 +38,7 @@ class NerfMae(Training):
 
     pretrain: Literal["NeRF-MAE", "without opacity weighting", "shipped encoder", "none"] = knob(
         MAE, "How the network learns without labels: colours of what is there and opacity of what is hidden; colours "
-        "of all voxels alike; not here, as one that has learned from 4,000 rooms is taken; or not at all",
+        "of all voxels alike; elsewhere (the encoder that comes along has learned from 4,000 rooms); or not at all",
         label="Pretraining",
     )  # fmt: skip
     task: Literal["labels", "boxes", "labels and boxes", "super-resolution", "all"] = knob(
@@ -191,12 +191,12 @@ CLAIM = Claim(
         "original": RadianceGrid, "masked": RadianceGrid, "restored": RadianceGrid, "pictures": ImageGrid,
         "answers": ImageGrid, "reconstruction": Curve, "loss": Curve, "mean_iou": Curve, "average_precision": Curve,
         "psnr": Curve, "found": Boxes, "named": RadianceGrid, "finer": RadianceGrid, "per_class": Table,
-        "per_overlap": Table, "outcomes": Outcomes, "outcomes_boxes": Outcomes,
+        "per_overlap": Table, "against_interpolation": Table, "outcomes": Outcomes, "outcomes_boxes": Outcomes,
     },
     layout=(
         ("original", "masked", "restored"), ("pictures", "answers"),
         ("reconstruction", "loss", "mean_iou", "average_precision"), ("found", "named"),
-        ("per_class", "per_overlap"), ("finer", "psnr"),
+        ("per_class", "per_overlap"), ("finer", "against_interpolation", "psnr"),
     ),
     presets={
         "smoke": NerfMae(
@@ -227,6 +227,12 @@ def run(job: Job, params: NerfMae) -> None:
     anchor-free detector on a feature pyramid; along the axes, or turned about z), or a finer grid. Weights and rate are
     chosen on validation grids; test grids are used once, at the end. Boxes of different arms are scored with the same
     greatest number of proposals.
+
+    **What to expect at desk size**, from 16 generated rooms and 200 steps: classes at a mean IoU of 0.4 to 0.5; boxes
+    at an AP25 of about 0.8 and an AP50 of about 0.3. The turn of turned boxes is hardly learned: measured with the true
+    turned boxes, aligned ones do as well. Pretraining restores hidden blocks far better than the mean room, and the
+    tasks gain nothing from it. A finer grid has the colours of interpolation, whose errors are noise that the coarse
+    grid came with, and an opacity that is some 3 dB better than interpolation's: the run tells both.
 
     Own grids are NeRF-MAE's or NeRF-RPN's `.npz`; a file that does not say what its densities mean needs the knob
     *Density*. Published weights load into the paper's sizes; they and the published data must not be used commercially

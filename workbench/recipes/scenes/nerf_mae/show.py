@@ -52,14 +52,16 @@ def restorations(job: Job, rows: Sequence[tuple[Grid, Tensor, Tensor]]) -> None:
     job.artifact("pictures", ImageGrid, above.sheet(columns).save, title="Held-out grids from above")
 
 
-def answers(job: Job, grids: Sequence[Grid], labels: Sequence[NDArray[np.uint8]], scenes: Sequence[Scene],
-            names: Sequence[str]) -> None:  # fmt: skip
-    """Test grids from above: with true and found boxes, and in the colours of true and of said classes."""
+def answers(job: Job, grids: Sequence[Grid], *, names: Sequence[str], labels: Sequence[NDArray[np.uint8]] = (),
+            scenes: Sequence[Scene] = (), finer: Sequence[NDArray[np.float32]] = ()) -> None:  # fmt: skip
+    """Test grids from above: with true and found boxes, in the colours of true and of said classes, and finer ones."""
     columns: list[tuple[str, list[Any]]] = [("test grid", [])]
     columns += [("classes", []), ("classes found", [])] if labels else []
+    columns += [("finer, found", []), ("finer, true", [])] if finer else []
     keys = [("true boxes", above.TRUE_RGB), ("boxes found", above.FOUND_RGB)] if scenes else []
     if labels and len(names) <= MOST_NAMED:
         keys += [(name, above.rgb(colour_of(at))) for at, name in enumerate(names) if at]
+    by_name = dict(columns)
     for at, grid in enumerate(grids[:SHOWN_GRIDS]):
         picture = above.tile(grid.rgba)
         if scenes:
@@ -67,10 +69,13 @@ def answers(job: Job, grids: Sequence[Grid], labels: Sequence[NDArray[np.uint8]]
             most = max(len(scenes[at].truth), 1)
             for rows, colour in ((scenes[at].truth, above.TRUE_RGB), (scenes[at].found[sure][:most], above.FOUND_RGB)):
                 above.boxed(picture, grid.rgba.shape, rows, colour)
-        columns[0][1].append(picture)
+        by_name["test grid"].append(picture)
         if labels and grid.labels is not None:
-            for (_, tiles), one in zip(columns[1:], (grid.labels, labels[at]), strict=True):
-                tiles.append(above.tile(coloured(one, grid)))
+            by_name["classes"].append(above.tile(coloured(grid.labels, grid)))
+            by_name["classes found"].append(above.tile(coloured(labels[at], grid)))
+        if finer and grid.finer is not None:
+            by_name["finer, found"].append(above.tile(finer[at]))
+            by_name["finer, true"].append(above.tile(grid.finer))
     job.artifact("answers", ImageGrid, above.sheet(columns, keys=keys).save, title="Test grids from above")
 
 
@@ -184,11 +189,22 @@ def boxes_of(rows: NDArray[np.float32], label: str, scores: NDArray[np.float32] 
 
 
 def refined(job: Job, task: Refining, said: Sequence[NDArray[np.float32]], grids: Sequence[Grid]) -> None:
-    """Results psnr_db and mse, and some finer grids."""
-    errors = task.errors(said, grids)
-    job.result("psnr_db", psnr(errors))
-    job.result("mse", float(errors.mean()))
-    job.metric("psnr", psnr(errors), series="test")
+    """Results psnr_db, mse and opacity_psnr_db, the same of interpolation alone, a table of both, some finer grids."""
+    columns = [Column("finer grid", "text"), Column("PSNR of colours", unit="dB", digits=2, best="high"),
+               Column("PSNR of opacity", unit="dB", digits=2, best="high")]  # fmt: skip
+    rows: list[list[Any]] = []
+    for name, before, finest in (("interpolated", "interpolated_", task.plain(grids)), ("learned", "", said)):
+        colour, opacity = task.errors(finest, grids), task.opacity_errors(finest, grids)
+        job.result(f"{before}psnr_db", psnr(colour))
+        job.result(f"{before}mse", float(colour.mean()))
+        job.result(f"{before}opacity_psnr_db", psnr(opacity))
+        rows.append([name, round(psnr(colour), 2), round(psnr(opacity), 2)])
+        job.metric("psnr", task.value(finest, grids), series="test, interpolated" if before else "test")
+    caption = (f"{len(grids)} test grids; colours where the finer grid has something, opacity everywhere. "
+               "Interpolation learns nothing.")  # fmt: skip
+    job.artifact(
+        "against_interpolation", Table, TableDoc(columns, rows, caption), title="Finer grids against interpolation"
+    )
     for finer, one in list(zip(said, grids, strict=True))[:SHOWN_GRIDS]:
         title = f"{one.name}: {task.params.upscale} times finer"
         job.artifact("finer", RadianceGrid, finer, title=title, meta=meta_of(one, title))

@@ -1,6 +1,6 @@
 """Pretrains the network that the recipe's desk size begins with, on many more rooms than a desk would make.
 
-`python -m workbench.recipes.scenes.nerf_mae.starter --rooms 4000 --steps 8000 --seed 1000 --out
+`python -m workbench.recipes.scenes.nerf_mae.starter --rooms 4000 --steps 2000 --seed 1000 --out
 resources/backbones/radiance-encoder`
 
 The networks, the loss, the masks and the rooms are the recipe's. What differs is speed: rooms are made by all cores and

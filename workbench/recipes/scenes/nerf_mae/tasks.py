@@ -17,7 +17,7 @@ from workbench.engine.scenes import boxes as bx
 from workbench.engine.scenes import detection as dt
 
 from .data import UNCOUNTED, Drawing, Grid, batch_of, counted
-from .networks import ConvUnet, Detector, Labeller, Refiner, SwinBackbone
+from .networks import ConvUnet, Detector, Labeller, Refiner, SwinBackbone, interpolated
 from .recipe import BOXES, LABELS, SUPER, NerfMae
 
 OVERLAP = 0.25
@@ -227,6 +227,14 @@ class Refining:
             found.append(np.ascontiguousarray(said.permute(1, 2, 3, 0).cpu().numpy()))
         return found
 
+    def plain(self, grids: Sequence[Grid]) -> list[NDArray[np.float32]]:
+        """What the network begins as, and has to be better than: the coarse grids interpolated."""
+        found = []
+        for one in grids:
+            coarse = torch.from_numpy(np.moveaxis(one.rgba, -1, 0)[None].copy())
+            found.append(interpolated(coarse, self.params.upscale)[0].permute(1, 2, 3, 0).contiguous().numpy())
+        return found
+
     def errors(self, said: Sequence[NDArray[np.float32]], grids: Sequence[Grid]) -> NDArray[np.float64]:
         """The mean squared error of each grid's colours where the fine grid has something, (N,)."""
         found = []
@@ -236,8 +244,14 @@ class Refining:
             found.append(float(np.square(guess[there][:, :3] - fine[there][:, :3]).mean()) if there.any() else 0.0)
         return np.array(found)
 
+    def opacity_errors(self, said: Sequence[NDArray[np.float32]], grids: Sequence[Grid]) -> NDArray[np.float64]:
+        """The mean squared error of each grid's opacity, everywhere, (N,)."""
+        return np.array([float(np.square(guess[..., 3] - (0 if one.finer is None else one.finer[..., 3])).mean())
+                         for guess, one in zip(said, grids, strict=True)])  # fmt: skip
+
     def value(self, said: Any, grids: Sequence[Grid]) -> float:
-        return psnr(self.errors(said, grids))
+        """The mean of the PSNR of colours and of opacity, both of which the loss is made of."""
+        return (psnr(self.errors(said, grids)) + psnr(self.opacity_errors(said, grids))) / 2
 
 
 def psnr(errors: NDArray[np.float64]) -> float:

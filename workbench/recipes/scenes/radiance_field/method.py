@@ -20,7 +20,7 @@ from workbench.engine.scenes import fields
 from workbench.engine.scenes.fieldlive import LiveView
 from workbench.engine.scenes.fields import Field, FieldFacts
 from workbench.engine.scenes.fieldtraining import Background, Learner, Learning, Seen, mean_scores, seen
-from workbench.engine.scenes.fieldviews import Photographs
+from workbench.engine.scenes.fieldviews import Photographs, shifted
 
 from . import show
 from .data import load
@@ -54,7 +54,7 @@ def made(params: RadianceField, taken: Photographs, seed: int) -> Field:
     return fields.made(FieldFacts(
         params.field, taken.low, taken.high, side=min(params.start_side, params.side), levels=params.levels,
         view_dependent=params.view_dependent, table_log2=params.table_log2, finest=params.finest, width=params.width,
-        depth=params.depth, octaves=params.octaves,
+        depth=params.depth, octaves=params.octaves, origin=taken.origin,
     ))  # fmt: skip
 
 
@@ -70,18 +70,22 @@ def _before(params: RadianceField, taken: Photographs) -> Field:
         ) from None  # fmt: skip
     facts = field.facts
     near = 1e-3 * field.longest
-    fits = facts.kind == params.field and all(
-        abs(a - b) <= near for a, b in zip((*facts.low, *facts.high), (*taken.low, *taken.high), strict=True)
-    )
+    own, other = (*facts.low, *facts.high, *facts.origin), (*taken.low, *taken.high, *taken.origin)
+    fits = facts.kind == params.field and all(abs(a - b) <= near for a, b in zip(own, other, strict=True))
     if not fits:
         raise InputError(
             "The earlier field does not fit these photographs.",
-            expected=f"a {params.field} field in the box {taken.low} to {taken.high}",
-            received=f"a {facts.kind} field in the box {facts.low} to {facts.high}",
+            expected=f"a {params.field} field in the box {_box(taken)}",
+            received=f"a {facts.kind} field in the box {_box(facts)}",
             fix="Choose the photographs and the kind of field that it was learned with.", field="continue_from",
             place=str(folder),
         )  # fmt: skip
     return field
+
+
+def _box(one: Photographs | FieldFacts) -> str:
+    return " to ".join(str(tuple(round(float(value), 4) for value in np.add(corner, one.origin)))
+                       for corner in (one.low, one.high))  # fmt: skip
 
 
 def train(job: Job, params: RadianceField) -> None:
@@ -220,6 +224,7 @@ def save(job: Job, learner: Learner, params: RadianceField) -> None:
     first = (learner.taken.held_out or learner.taken.learned)[0]
     job.write_card(
         task="radiance field", knobs=values_of(params), steps=learner.done, samples=params.samples,
-        low=learner.taken.low, high=learner.taken.high, pose=first.pose,
+        **dict(zip(("low", "high"), show.box_of(learner.taken), strict=True)),
+        pose=shifted(first.pose, learner.taken.origin),
         lens=[first.lens.width, first.lens.height, first.lens.fx, first.lens.fy, first.lens.cx, first.lens.cy],
     )  # fmt: skip

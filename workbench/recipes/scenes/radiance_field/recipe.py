@@ -141,7 +141,8 @@ CLAIM = Claim(
         "pictures": Slot(
             PosedPictures, "Photographs with poses",
             "transforms.json (nerfstudio, instant-ngp, Blender) or a COLMAP folder. What the photographs show should "
-            "lie in the box; where none is given, one around what they look at is taken.",
+            "lie in the box; where none is given, or a cube that is far too wide, one around what they look at is "
+            "taken (around what none sees through, where they are transparent).",
             (ROOM, OBJECT),
         ),
     },

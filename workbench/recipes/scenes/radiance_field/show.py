@@ -14,11 +14,13 @@ from workbench.core.fields import FieldFrame, FieldLook
 from workbench.core.job import Job
 from workbench.core.kinds import Cameras, Frame, ImageGrid, Mesh, Outcomes, Points, RadianceGrid
 from workbench.core.scenes import CamerasDoc, Viewpoint
+from workbench.core.volumes import Triple
 from workbench.engine.scenes import fieldexport, gridfiles
 from workbench.engine.scenes.fieldlive import backdrop_of, progressive, shaded_depth
 from workbench.engine.scenes.fieldrendering import normals
 from workbench.engine.scenes.fieldtraining import Learner, Seen
-from workbench.engine.scenes.fieldviews import Photograph
+from workbench.engine.scenes.fieldviews import Photograph, Photographs, shifted
+from workbench.engine.scenes.keeping import triple
 
 from .recipe import RadianceField
 
@@ -61,10 +63,11 @@ def _normals(learner: Learner, photograph: Photograph, one: Seen) -> NDArray[Any
 def first_view(learner: Learner) -> FieldLook:
     """What the first held-out photograph looked at, twice as large where that is small."""
     one = (learner.taken.held_out or learner.taken.learned)[0]
-    ahead = [-one.pose[axis * 4 + 2] for axis in range(3)]
+    pose = shifted(one.pose, learner.taken.origin)
+    ahead = [-pose[axis * 4 + 2] for axis in range(3)]
     reach = max(b - a for a, b in zip(learner.taken.low, learner.taken.high, strict=True)) / 2
-    about = tuple(one.pose[axis * 4 + 3] + reach * ahead[axis] for axis in range(3))
-    view = Viewpoint(one.pose, (about[0], about[1], about[2]), one.lens.height_deg)
+    about = tuple(pose[axis * 4 + 3] + reach * ahead[axis] for axis in range(3))
+    view = Viewpoint(pose, (about[0], about[1], about[2]), one.lens.height_deg)
     scale = min(2.0, VIEW_PX / max(one.lens.width, one.lens.height))
     return FieldLook(view, round(scale * one.lens.width), round(scale * one.lens.height))
 
@@ -77,27 +80,34 @@ def frame(job: Job, learner: Learner, look: FieldLook) -> None:
                  parts={"depth": made[-1].depth}, meta=meta)  # fmt: skip
 
 
+def box_of(taken: Photographs) -> tuple[Triple, Triple]:
+    """The field's box in the photographs' own coordinates."""
+    return triple(np.add(taken.low, taken.origin)), triple(np.add(taken.high, taken.origin))
+
+
 def take_away(job: Job, learner: Learner, params: RadianceField, doc: CamerasDoc) -> None:
     """The grid, also as npz, the surface as mesh and points, the cameras."""
     job.phase("taking the grid out")
     field = learner.shown
     poses = [one.pose for one in learner.taken.learned]
     grid, meta = fieldexport.extract(field, poses, params.longest, told=job.progress)
-    meta = msgspec.structs.replace(meta, title=f"{params.field} field")
-    job.artifact("grid", RadianceGrid, grid, meta=msgspec.to_builtins(meta))
-    gridfiles.write_grid(job.model_folder() / "grid.npz", grid, meta)
+    low, high = box_of(learner.taken)
+    placed = msgspec.structs.replace(meta, low=low, high=high, title=f"{params.field} field")
+    job.artifact("grid", RadianceGrid, grid, meta=msgspec.to_builtins(placed))
+    gridfiles.write_grid(job.model_folder() / "grid.npz", grid, placed)
     opacity = fieldexport.opacity(grid, meta)
     level = SURFACE
     if opacity.max() <= SURFACE:
         level = float(opacity.max() + opacity.min()) / 2
         job.log(f"No voxel is half opaque: the surface is taken at an opacity of {level:.3f}.", "warning")
+    origin = learner.taken.origin
     vertices, faces, colours = fieldexport.surface(grid, meta, level=level)
-    job.artifact("mesh", Mesh, lambda path: fieldexport.write_ply(path, vertices, colours, faces),
+    job.artifact("mesh", Mesh, lambda path: fieldexport.write_ply(path, vertices, colours, faces, origin=origin),
                  title="Surface")  # fmt: skip
     points, shades = fieldexport.scattered(grid, meta, params.point_count, job.seed, level=level)
-    job.artifact("points", Points, lambda path: fieldexport.write_ply(path, points, shades),
+    job.artifact("points", Points, lambda path: fieldexport.write_ply(path, points, shades, origin=origin),
                  title="On the surface")  # fmt: skip
-    boxed = msgspec.structs.replace(doc, low=learner.taken.low, high=learner.taken.high)
+    boxed = msgspec.structs.replace(doc, low=low, high=high, loose=False)
     job.artifact("cameras", Cameras, boxed)
     frame(job, learner, first_view(learner))
 
