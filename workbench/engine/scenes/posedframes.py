@@ -250,8 +250,8 @@ def _not_mirrored(kept: list[Frame], account: Account, place: Path, *, repair: b
             f"All {len(kept)} poses are mirrored: their rotations have determinant −1.",
             expected="right-handed axes, cameras with x to the right, y up, looking along −z",
             received="left-handed poses, from a program such as Unity or with one axis of the wrong sign",
-            fix="Read them with the mirroring repaired (`workbench scenes posed PATH --repair --to NEW.json` writes them "
-            "so), and look whether the scene is as it should be.",
+            fix="Read them with the mirroring repaired (`workbench scenes posed PATH --repair --to NEW.json`), and "
+            "look whether the scene is as it should be.",
             field="repair", place=str(place),
         )  # fmt: skip
     poses = np.stack([one.pose for one in kept])
