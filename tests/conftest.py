@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 
@@ -33,6 +34,10 @@ os.environ["WORKBENCH_WARM"] = ""
 # anew, fifteen seconds of a core, and every worker the program.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Nothing is timed here, not by Hypothesis either: a loaded machine is no fault.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 ENDS_WITHIN_S = 8.0
 WHOLE_SWEEP_EVERY = 25
