@@ -11,8 +11,9 @@ from tests.engine.scenes.fieldviews import CENTRE, RADIUS, photographs, pose
 from tests.engine.scenes.photos import folder_of, frames, poses, write_json
 from workbench.core.fields import FieldLook
 from workbench.core.problem import InputError
-from workbench.core.scenes import CamerasDoc, PosedImage, Viewpoint
+from workbench.core.scenes import CamerasDoc, PosedImage, RadianceMeta, Viewpoint
 from workbench.engine.scenes import fieldexport as export
+from workbench.engine.scenes.boxrows import from_voxels
 from workbench.engine.scenes.fieldlive import progressive
 from workbench.engine.scenes.fields import FieldFacts, load, made, save
 from workbench.engine.scenes.fieldviews import chosen, from_cameras, shifted
@@ -111,3 +112,11 @@ def test_that_a_far_surface_is_written_in_double_precision_where_it_stands(tmp_p
     back = trimesh.load(tmp_path / "far.ply", process=False)
     assert np.asarray(back.vertices) == pytest.approx(corners + np.array(FAR_AWAY), abs=1e-6)
     assert back.faces.tolist() == [[0, 1, 2]]
+
+
+def test_that_boxes_of_a_far_grid_stand_where_they_were_found_to_a_millimetre() -> None:
+    low = (500_000.3, 5_400_000.7, 0.0)
+    meta = RadianceMeta(low, tuple(one + 3.2 for one in low))
+    rows = np.array([[4.1, 7.3, 2.0, 3.0, 2.0, 1.0, 0.5]], np.float32)
+    found = from_voxels(rows, meta, (32, 32, 32))
+    assert found[0, :3] == pytest.approx(np.add(low, (0.41, 0.73, 0.2)), abs=1e-4, rel=0)

@@ -37,12 +37,12 @@ def to_voxels(rows: NDArray[Real], meta: RadianceMeta, sides: Sequence[int]) -> 
     return found.astype(rows.dtype)
 
 
-def from_voxels(rows: NDArray[Real], meta: RadianceMeta, sides: Sequence[int]) -> NDArray[Real]:
-    """Rows (N, 7) in voxels as rows in the lengths of their grid."""
+def from_voxels(rows: NDArray[Real], meta: RadianceMeta, sides: Sequence[int]) -> NDArray[np.float64]:
+    """Rows (N, 7) in voxels as rows in the lengths of their grid, maybe far beyond single precision."""
     found = rows.astype(np.float64)
     found[:, :3] = found[:, :3] * _cell(meta, sides) + meta.low
     found[:, 3:6] *= _cell(meta, sides)
-    return found.astype(rows.dtype)
+    return found
 
 
 def _cell(meta: RadianceMeta, sides: Sequence[int]) -> NDArray[np.float64]:

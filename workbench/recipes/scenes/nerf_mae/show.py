@@ -180,7 +180,7 @@ def boxes_doc(scene: Scene, grid: Grid) -> BoxesDoc:
     return BoxesDoc((*boxes_of(true, TRUE), *boxes_of(said, FOUND, scene.scores[sure][:most])), (TRUE, FOUND))
 
 
-def boxes_of(rows: NDArray[np.float32], label: str, scores: NDArray[np.float32] | None = None) -> list[Box]:
+def boxes_of(rows: NDArray[np.float64], label: str, scores: NDArray[np.float32] | None = None) -> list[Box]:
     """Rows (N, 7) as boxes."""
     return [
         Box(tuple(row[:3]), tuple(row[3:6]), row[6], label, None if scores is None else round(float(scores[at]), 4))
