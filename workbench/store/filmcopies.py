@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.core.video import FrameIndex, VideoFacts
+from workbench.store.shedding import GROWING
 
 FOLDER = "film-copies"
 """Below the home's cache."""
@@ -41,8 +42,8 @@ LEAST_BYTES = 256 << 20
 """A copy may take this much, also of a small film."""
 OF_FILM, OF_ROOM = 2.0, 0.5
 """It takes no more than twice its film's bytes, and half of the room for all copies."""
-GROWING, FORSAKEN_S = "growing-", 30.0
-"""What the name of a part begins with while it is written, and how long nothing comes where its writer has ended."""
+FORSAKEN_S = 30.0
+"""A part to which nothing comes for so long is one whose writer has ended."""
 FREE_BYTES = 1 << 30
 """So much of the disk stays free."""
 

@@ -360,7 +360,7 @@ def test_that_folders_give_their_videos_or_their_pictures(page, qtbot, tmp_path,
     assert page.viewer.scene.frames == 3 and "1 of 3 pictures are not 40 × 30" in page.banner._what.text()
     page.viewer.go(1)
     qtbot.waitUntil(lambda: shows(page, 1), timeout=WITHIN_MS)
-    assert on_screen(page)[15, 20].tolist() == [255, 0, 0]
+    assert on_screen(page)[15, 20].tolist() == [255, 0, 0] and page.viewer._decode_ms > 0
     page.viewer.go(2)
     qtbot.waitUntil(lambda: shows(page, 2), timeout=WITHIN_MS)
     # A narrower picture stands in a black frame of the first one's size.

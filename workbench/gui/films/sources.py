@@ -6,6 +6,7 @@ Both answer alike, by time in ticks, so that the player, the thumbnails and expo
 from __future__ import annotations
 
 import copy
+import time as clock
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -187,7 +188,7 @@ class PictureReader:
     def take(self) -> tuple[FrameTold, bytes] | None:
         """The next picture asked for; None for one that cannot be read."""
         time, width, height = self._asked.popleft()
-        frame = self.index.frame_at(time / TICKS_PER_S)
+        frame, began_s = self.index.frame_at(time / TICKS_PER_S), clock.perf_counter()
         image = self._read(frame)
         if image.isNull():
             return None
@@ -195,9 +196,10 @@ class PictureReader:
             image = image.scaled(QSize(width, height), Qt.AspectRatioMode.KeepAspectRatio,
                                  Qt.TransformationMode.SmoothTransformation)  # fmt: skip
         tight = image.convertToFormat(QImage.Format.Format_RGB888)
-        told = FrameTold(self.index.times[frame], tight.width(), tight.height(), key=True,
+        pixels, decode_ms = pixels_of(tight), 1000 * (clock.perf_counter() - began_s)
+        told = FrameTold(self.index.times[frame], tight.width(), tight.height(), decode_ms, key=True,
                          last=frame == len(self._pictures) - 1)  # fmt: skip
-        return told, pixels_of(tight)
+        return told, pixels
 
     def _read(self, frame: int) -> QImage:
         reader = QImageReader(str(self._pictures[frame]))
