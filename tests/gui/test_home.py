@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QAbstractButton, QLabel
 from pytestqt.qtbot import QtBot
 
 from tests.gui.runs import demo_recipe, write_run
+from workbench.core.events import WorkerState
 from workbench.core.problem import InputError
+from workbench.gui.card import Caption
 from workbench.gui.pages.home import HomePage
 from workbench.gui.recipecard import PICTURES, RecipeCard
 from workbench.gui.snapshot import take_view
@@ -92,6 +94,11 @@ def test_that_device_disk_and_network_are_told(open_window: Open, home: Home, qt
     page = open_window().open_page("home")
     qtbot.waitUntil(lambda: "free" in said(page._machine))
     assert "offline" in said(page._machine)
+    page._show_machine(WorkerState(memory_bytes=1 << 30, memory_total_bytes=4 << 30))
+    body = page._machine.body()
+    page._show_machine(WorkerState(memory_bytes=2 << 30, memory_total_bytes=4 << 30))
+    told = [one.whole for one in page._machine.findChildren(Caption)]
+    assert page._machine.body() is body and "2.1 GB of 4.3 GB" in told
 
 
 def test_that_try_on_a_card_runs_it(open_window: Open, scripted: ScriptedRunner, qtbot: QtBot) -> None:

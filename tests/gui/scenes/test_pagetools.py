@@ -24,7 +24,7 @@ from workbench.core.scenes import (
 )
 from workbench.gui.scenes import measurelist, placing
 from workbench.gui.scenes.exporting import groups_of
-from workbench.gui.scenes.looks import look_of
+from workbench.gui.scenes.looks import KINDS, look_of
 from workbench.gui.scenes.scene import placement_of
 from workbench.gui.scenes.state import nodes_of
 from workbench.gui.scenes.tree import SIZE
@@ -212,6 +212,20 @@ def test_that_sizes_are_told_along_a_things_own_axes_and_a_long_name_widens_noth
     node = page.scene.nodes["m"]
     page.trees.put([msgspec.structs.replace(node, name="surface " * 20 + "x" * 90)], "rename")
     assert panel.title.whole.startswith("surface") and panel.widget().minimumSizeHint().width() == wide
+
+
+def test_that_forms_of_looks_are_made_before_they_are_wanted_and_kept(filled, qtbot):
+    page, look = filled, filled.properties.look
+    page.properties.prepare()
+    qtbot.waitUntil(lambda: not look._piece.isActive(), timeout=10_000)
+    assert set(look._forms) == set(KINDS) and all(one.ready for one in look._forms.values()) and not look.fields
+    page.scene.choose(["p"])
+    fields = look.fields  # at once
+    assert [fields["colour_by"].itemText(at) for at in range(3)] == ["automatic", "rgb", "classification"]
+    page.scene.choose(["m"])
+    assert look.fields["edges"].isVisibleTo(look) and not fields["colour_by"].isVisibleTo(look)
+    page.scene.choose(["p"])
+    assert look.fields is fields
 
 
 def test_that_boxes_are_drawn_labelled_and_deleted(filled):

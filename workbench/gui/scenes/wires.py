@@ -154,7 +154,8 @@ def near(scene: Seen, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> 
         size = np.maximum((along**2).sum(axis=-1), 1e-12)
         share = np.clip(((np.array((x, y)) - a[..., :2]) * along).sum(axis=-1) / size, 0, 1)
         away = np.linalg.norm(a[..., :2] + along * share[..., None] - (x, y), axis=-1)
-        away = np.where(np.isfinite(away) & np.asarray(uncut(points, scene.clips).any(axis=1))[:, None], away, np.inf)
+        left = uncut(points, scene.clips).any(axis=1, keepdims=True)
+        away = np.where(np.isfinite(away) & left, away, np.inf)
         at, k = np.unravel_index(int(np.argmin(away)), away.shape)
         if away[at, k] <= reach_px and (best is None or away[at, k] < best[0]):
             depth = float(a[at, k, 2] + (b[at, k, 2] - a[at, k, 2]) * share[at, k])
