@@ -21,8 +21,9 @@ SAMPLES = 4
 """What every OpenGL 3.3 has."""
 MOST_PX = 1_500_000
 """Pixels with all their samples, 32 bytes each, that there are at a time; a larger picture is made in strips."""
-MOST_S = 1.5
-"""Meshes that took longer to draw are not drawn once more."""
+MOST_FACES = 5_000_000
+"""More are not drawn once more, which would take seconds in software; a number, as a measured time would smooth edges
+on an idle machine and not on a busy one."""
 DEARER = 2.0
 """What an element costs with several samples, until it was measured."""
 
@@ -63,7 +64,7 @@ class Smoothing:
         """Whether there are meshes, all of them sent, that may be drawn once more."""
         meshes = [one for one in items if isinstance(one, MeshItem)]
         sent = all(one.ready >= one.thing.face_count for one in meshes)
-        return self._able and bool(meshes) and sent and sum(one.ready * one.cost_s for one in meshes) <= MOST_S
+        return self._able and bool(meshes) and sent and sum(one.ready for one in meshes) <= MOST_FACES
 
     def advance(self, passed: Passed, items: Sequence[Item], numbers: Mapping[str, int], until_s: float) -> bool:
         """Draw pieces of what is shown, at least one; whether nothing is left to draw."""
