@@ -360,10 +360,12 @@ def test_that_a_line_ends_where_planes_and_the_eye_cut_it(scene):
     ends = np.array([(0.0, 0, 0), (0, 0, 20), (4, 0, 20)])
     from_above(scene)
     seen = gz.gaze(msgspec.structs.replace(scene.view, orthographic=False), WIDE, HIGH, None)  # from z = 10
-    planes = cutlines.planes_of([ClipPlane((0.0, 0.0, -1.0), -2.0), ClipPlane((1.0, 0.0, 0.0), -9.0, on=False)], seen)
-    ((start, end),) = cutlines.pieces(ends, planes)
-    assert start.tolist() == [0, 0, 2] and end[2] == pytest.approx(10 - seen.near)
-    assert [cutlines.kept(one, planes) for one in ends] == [False, False, False]
+    clips = [ClipPlane((0.0, 0.0, -1.0), -2.0), ClipPlane((1.0, 0.0, 0.0), -9.0, on=False)]
+    planes = [*cutlines.planes_of(clips), cutlines.eye_plane(seen)]
+    starts, last, left = cutlines.shortened(ends[:-1], ends[1:], planes)
+    assert left.tolist() == [True, False]
+    assert starts[0].tolist() == [0, 0, 2] and last[0][2] == pytest.approx(10 - seen.near)
+    assert not cutlines.uncut(ends, planes).any()
 
 
 def test_that_a_damaged_file_leaves_the_rest_of_the_picture(qtbot, canvas, scene, tmp_path):

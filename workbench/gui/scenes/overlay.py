@@ -38,7 +38,7 @@ def labels(painter: QPainter, scene: Scene, gaze: Gaze) -> list[QRectF]:
     words = [word for one in shapes for word in one.words]
     at = gaze.project(corners.reshape(-1, 3)).reshape(-1, 8, 3)
     before = np.asarray(np.isfinite(at).all(axis=(1, 2)) & (at[..., 2] > 0).any(axis=1))
-    before &= cutlines.uncut(corners, scene.clips).any(axis=1)
+    before &= cutlines.uncut(corners, cutlines.planes_of(scene.clips)).any(axis=1)
     highest = np.argmin(np.where(before[:, None], at[..., 1], 0), axis=1)
     tops = at[np.arange(len(at)), highest]
     # What lies beside the picture takes no label's place.
@@ -77,12 +77,13 @@ def measures(painter: QPainter, scene: Scene, gaze: Gaze, unit: str) -> None:
     """Lines with their distances and angles, over everything but what is cut away; those that are chosen are thicker
     and say their names."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    planes = cutlines.planes_of(scene.clips, gaze)
+    planes = [*cutlines.planes_of(scene.clips), cutlines.eye_plane(gaze)]
     for node, points in measures_of(scene):
-        lines = [_spots(gaze, np.array(one)) for one in cutlines.pieces(points, planes)]
+        starts, ends, some = cutlines.shortened(points[:-1], points[1:], planes)
+        lines = list(zip(_spots(gaze, starts[some]), _spots(gaze, ends[some]), strict=True))
         if not lines:
             continue
-        left = [cutlines.kept(one, planes) for one in points]
+        left = cutlines.uncut(points, planes)
         chosen = node.id in scene.chosen
         wide = 3.2 if chosen else 1.8
         for width, colour in ((wide + 2.2, QColor(0, 0, 0, 160)), (wide, QColor(MEASURE))):

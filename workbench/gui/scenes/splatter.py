@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from workbench.core.scenes import ClipPlane, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
 from workbench.gui.scenes.boxshapes import MARK
 from workbench.gui.scenes.colouring import shades_by
-from workbench.gui.scenes.cutlines import uncut
+from workbench.gui.scenes.cutlines import planes_of, uncut
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import Look, MeshLook, PointsLook, RadianceLook, VolumeLook, colour_table, look_of
 from workbench.gui.scenes.rays import alphas
@@ -322,7 +322,7 @@ def _wired(picture: QImage, shot: Shot, depth: NDArray[np.float32]) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if len(shot.faces):
         at = shot.gaze.project(shot.faces["place"]).reshape(-1, 3, 3)
-        left = uncut(shot.faces["place"].reshape(-1, 3, 3).mean(axis=1), shot.clips)
+        left = uncut(shot.faces["place"].reshape(-1, 3, 3).mean(axis=1), planes_of(shot.clips))
         painter.setPen(QColor(0, 0, 0, 0))
         for corners, shade in zip(at[left], shot.faces["shade"][::3][left], strict=True):
             if np.isfinite(corners).all() and (corners[:, 2] > shot.gaze.near).all():

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor
 
 from workbench.core.scenes import Box, CamerasDoc, Node, PosedImage
 from workbench.gui.scenes.boxshapes import EDGES, MARK, BoxShapes, corners_of, shapes_of
-from workbench.gui.scenes.cutlines import shortened, uncut
+from workbench.gui.scenes.cutlines import planes_of, shortened, uncut
 from workbench.gui.scenes.gaze import Gaze
 from workbench.gui.scenes.looks import CamerasLook, Rgb, look_of
 from workbench.gui.scenes.scene import Bounds, Seen, box_corners, matrix_of
@@ -50,13 +50,20 @@ def frustum(image: PosedImage, length: float) -> NDArray[np.float64]:
     return np.asarray(points @ pose[:3, :3].T + pose[:3, 3])
 
 
+def _cut(lines: Lines, scene: Seen) -> Lines:
+    starts, ends, left = shortened(lines["start"], lines["end"], planes_of(scene.clips))
+    found = lines[left]
+    found["start"], found["end"] = starts[left], ends[left]
+    return found
+
+
 def lines_of(scene: Seen, *, axes: bool, grid: bool) -> Lines:
     """All lines of what is shown, in scene coordinates; clip planes cut those of things, not the floor's."""
     found: list[Lines] = _box_lines(scene, shapes_of(scene))
     for node in scene.nodes.values():
         if isinstance(node.thing, CamerasDoc) and scene.is_shown(node.id):
             found += _camera_lines(node, node.thing, scene)
-    found = [shortened(one, scene.clips) for one in found]
+    found = [_cut(one, scene) for one in found]
     bounds = scene.bounds()
     if bounds is not None:
         if grid:
@@ -154,7 +161,7 @@ def near(scene: Seen, gaze: Gaze, x: float, y: float, reach_px: float = 7.0) -> 
         size = np.maximum((along**2).sum(axis=-1), 1e-12)
         share = np.clip(((np.array((x, y)) - a[..., :2]) * along).sum(axis=-1) / size, 0, 1)
         away = np.linalg.norm(a[..., :2] + along * share[..., None] - (x, y), axis=-1)
-        left = uncut(points, scene.clips).any(axis=1, keepdims=True)
+        left = uncut(points, planes_of(scene.clips)).any(axis=1, keepdims=True)
         away = np.where(np.isfinite(away) & left, away, np.inf)
         at, k = np.unravel_index(int(np.argmin(away)), away.shape)
         if away[at, k] <= reach_px and (best is None or away[at, k] < best[0]):
