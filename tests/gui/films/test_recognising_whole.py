@@ -63,6 +63,24 @@ def test_that_a_real_worker_names_what_is_in_a_film_and_shows_where(page, qtbot)
     qtbot.waitUntil(lambda: page.viewer.canvas.overlay is not None, timeout=WITHIN_MS)
 
 
+def test_that_a_file_in_the_place_of_a_camera_is_recognised_while_it_runs(page, moving, qtbot):
+    work, live = page.recognising, page.live
+    work.panel.classes.setPlainText("a red circle\na blue square\na green ring")
+    page.show_camera()
+    live.start_file(str(moving))
+    qtbot.waitUntil(work.acts["recognise-run"].isEnabled, timeout=WITHIN_MS)
+    work.acts["recognise-run"].trigger()
+    qtbot.waitUntil(lambda: len(work.live.answers) >= 3, timeout=WITHIN_MS)
+    assert work.panel.heading.text().startswith("Now: a red circle"), page.banner.record
+    assert "answers/s" in work.panel.told.text() and work.live.strip.isVisible()
+    work.acts["recognise-look"].trigger()
+    qtbot.waitUntil(lambda: live.canvas.overlay is not None, timeout=WITHIN_MS)
+    work.acts["recognise-stop"].trigger()
+    assert not work.live.running and live.canvas.overlay is None and not work.live.strip.isVisible()
+    assert live.running
+    live.close_live()
+
+
 @pytest.mark.slow
 def test_that_labelled_spans_train_a_model_that_recognises_the_film(worker_window, page, qtbot):
     window = worker_window
@@ -95,3 +113,11 @@ def test_that_labelled_spans_train_a_model_that_recognises_the_film(worker_windo
     assert set(found.classes) == set(MOTIONS) and len(found.windows) == 12
     assert all(abs(sum(row) - 1) < 1e-2 for row in found.scores)
     assert not work.strip.isHidden()
+
+    page.show_camera()
+    page.live.start_file(page.path)
+    qtbot.waitUntil(work.acts["recognise-run"].isEnabled, timeout=WITHIN_MS)
+    work.acts["recognise-run"].trigger()
+    qtbot.waitUntil(lambda: len(work.live.answers) >= 3, timeout=WITHIN_MS)
+    assert work.live.running and {name for name in MOTIONS if name in work.panel.heading.text()}, page.banner.record
+    page.live.close_live()
