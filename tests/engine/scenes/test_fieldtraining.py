@@ -17,10 +17,11 @@ from workbench.engine import checkpoints
 from workbench.engine.scenes import blending, fields
 from workbench.engine.scenes import fieldexport as export
 from workbench.engine.scenes import fieldrendering as rendering
+from workbench.engine.scenes.fieldboxes import guessed_box
 from workbench.engine.scenes.fieldrendering import learned, normals, pictured
 from workbench.engine.scenes.fields import FieldFacts, FieldKind, VoxelField
 from workbench.engine.scenes.fieldtraining import Learner, Learning, mean_scores, psnr, seen
-from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras, guessed_box
+from workbench.engine.scenes.fieldviews import Photograph, Photographs, PixelPool, chosen, from_cameras
 from workbench.engine.scenes.gridfiles import alpha_of
 
 CPU = torch.device("cpu")
