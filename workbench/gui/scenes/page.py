@@ -259,6 +259,8 @@ class ScenesPage(FilesPage):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tree, 1)
+        self.below_tree = column
+        """For what others tell of things in the tree."""
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
