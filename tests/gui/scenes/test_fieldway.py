@@ -21,6 +21,7 @@ from workbench.core.scenes import (
     Lens,
     Node,
     PosedImage,
+    PoseReading,
     RadianceDoc,
     RadianceMeta,
     ReadThing,
@@ -134,6 +135,18 @@ def test_that_a_run_that_ends_without_a_field_is_told_of_once(qtbot, page, camer
     page.scene.put([msgspec.structs.replace(page.scene.nodes["c"], name="other")])
     qtbot.wait(150)
     assert page.banner.isHidden()
+
+
+def test_that_a_field_is_learned_from_the_poses_that_the_scene_shows(qtbot, page, cameras):
+    reading = PoseReading(repair=True)
+    page.scene.put([msgspec.structs.replace(cameras, thing=msgspec.structs.replace(cameras.thing, reading=reading))])
+    _, run = learning(qtbot, page)
+    params = json.loads((run / "run.json").read_text())["params"]
+    assert params["repair"] is True and params["axes"] == "opengl"
+    assert "as the scene shows them: mirrored poses put right" in page.banner._what.text()
+    page.scene.choose(["c"])
+    next(one for one in page.more_acts if one.text() == "Learn a field with…").trigger()
+    assert page.window().recipe_page().setup.form.values()["repair"] is True
 
 
 def growing_card(page):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
-from workbench.core.scenes import ReadGroup, ReadThing, SceneRead, Thing, VolumeDoc
+from workbench.core.scenes import AS_THEY_ARE, PoseReading, ReadGroup, ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
 from workbench.engine.scenes.readingruns import read_run
 from workbench.engine.scenes.runnames import is_run
@@ -56,7 +56,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def read_scene(
-    path: Path, folder: Path, *, most_points: int = MOST_POINTS, repair: bool = False, told: Told = untold
+    path: Path, folder: Path, *, most_points: int = MOST_POINTS, poses: PoseReading = AS_THEY_ARE,
+    told: Told = untold,
 ) -> SceneRead:  # fmt: skip
     """What a file or a folder holds, its arrays as .npy in `folder`, named by the content.
 
@@ -64,7 +65,7 @@ def read_scene(
     Raises InputError for damaged files and unknown kinds, KnownTrouble where memory or disk are short.
     """
     with told_trouble(path):
-        return _read(path, folder, most_points, repair, told)
+        return _read(path, folder, most_points, poses, told)
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def told_trouble(path: Path) -> Iterator[None]:
                            place=path.name) from None  # fmt: skip
 
 
-def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) -> SceneRead:
+def _read(path: Path, folder: Path, most_points: int, poses: PoseReading, told: Told) -> SceneRead:
     if not path.exists():
         raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
                          received=str(path), fix="Check the path; a network drive may be away.", field="path",
@@ -101,7 +102,7 @@ def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) 
         most_points,
         form,
         _content(path),
-        *(["repaired"] if repair else []),
+        *([msgspec.json.encode(poses)] if form == "posed" else []),
     )
     beside = folder / f"{stem}.json"
     kept = _kept(beside)
@@ -109,7 +110,7 @@ def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) 
         return kept.read
     check_memory(path, TIMES_IN_MEMORY.get(form, 0))
     with Shelf(folder, stem, told=told) as shelf:
-        read_as = functools.partial(_posed, repair=repair) if form == "posed" else READERS[form]
+        read_as = functools.partial(_posed, poses=poses) if form == "posed" else READERS[form]
         found = read_as(path, shelf, max(most_points, 1))
     read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit, tuple(found.groups))
     stamps = {str(one): _stamp(one) for one in found.beside}
@@ -293,11 +294,11 @@ def _npz(path: Path, shelf: Shelf, most: int) -> Found:
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 
 
-def _posed(path: Path, shelf: Shelf, most: int, *, repair: bool = False) -> Found:
+def _posed(path: Path, shelf: Shelf, most: int, *, poses: PoseReading = AS_THEY_ARE) -> Found:
     from workbench.engine.scenes.keeping import Known, keep_points
-    from workbench.engine.scenes.posed import read_scene as read_photographs
+    from workbench.engine.scenes.posed import read_scene_as
 
-    found = read_photographs(path, repair=repair)
+    found = read_scene_as(path, poses)
     name = path.stem if path.is_file() else path.name
     if name.startswith("transforms") and path.is_file():  # every such file is called so; its folder says what it is of
         name = path.resolve().parent.name or name

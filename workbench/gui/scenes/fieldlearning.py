@@ -14,8 +14,18 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from workbench.core.job import JobState
 from workbench.core.params import values_of
+from workbench.core.posing import read_as
 from workbench.core.problem import InputError, ProblemRecord
-from workbench.core.scenes import CamerasDoc, MeshDoc, Node, PointsDoc, RadianceDoc, RadianceMeta
+from workbench.core.scenes import (
+    AS_THEY_ARE,
+    CamerasDoc,
+    MeshDoc,
+    Node,
+    PointsDoc,
+    PoseReading,
+    RadianceDoc,
+    RadianceMeta,
+)
 from workbench.gui.actions import make_action
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import TreeEdit, new_id
@@ -108,11 +118,16 @@ class FieldLearning(QObject):
             return ""
         return node.source
 
+    def _reading(self) -> PoseReading:
+        """How the run is to read its file to see what the scene shows."""
+        node = self.node
+        return node.thing.reading if node is not None and isinstance(node.thing, CamerasDoc) else AS_THEY_ARE
+
     def set_up(self) -> None:
         """Open the recipe with the chosen photographs; nothing is started."""
         source = self._source()
         if source:
-            self.recipe_wanted.emit(RECIPE, {SLOT: source}, {})
+            self.recipe_wanted.emit(RECIPE, {SLOT: source}, msgspec.to_builtins(self._reading()))
 
     def start(self) -> None:
         """Learn a field of the chosen photographs with the recipe's usual values; its node comes at once."""
@@ -120,7 +135,9 @@ class FieldLearning(QObject):
         if node is None or not source:
             return
         recipe = self.page.recipes[RECIPE]
-        config = RunConfig(recipe=RECIPE, params=values_of(recipe.preset(PRESET)), inputs={SLOT: source},
+        reading = self._reading()
+        params = values_of(recipe.preset(PRESET)) | msgspec.to_builtins(reading)
+        config = RunConfig(recipe=RECIPE, params=params, inputs={SLOT: source},
                            preset=PRESET, recipe_version=recipe.version, title=f"Field of {node.name}")  # fmt: skip
         self.page.banner.dismiss()
         self._link.background(lambda: self._link.runner.submit(config), then=lambda run: self._started(node, run),
@@ -142,10 +159,13 @@ class FieldLearning(QObject):
             placement=now.placement, source=str(run.path), made=f"learned from {node.name}", look=dict(FROM_FIELD),
         )  # fmt: skip
         self.page.trees.add([made], "learn a field")
+        told = []
+        if how := read_as(thing.reading):
+            told.append(f"The field is learned from the photographs as the scene shows them: {how}.")
         if self.page.canvas.plain:
-            self.page.note(
-                ["Without OpenGL the field is seen once its grid is there; the job panel tells how far it is."]
-            )
+            told.append("Without OpenGL the field is seen once its grid is there; how far it is stands below the tree.")
+        if told:
+            self.page.note(told)
 
     def _can_go_on(self) -> Node | None:
         """The chosen field whose run has kept it, so that another one may learn it further."""

@@ -16,7 +16,8 @@ from workbench.core.job import JobState, advance
 from workbench.core.scenes import RadianceDoc, RadianceMeta
 from workbench.gui.card import Caption, empty
 from workbench.gui.jobdeeds import Deed, running_deeds
-from workbench.gui.jobwords import ENDING
+from workbench.gui.jobtail import Word
+from workbench.gui.jobwords import going
 from workbench.gui.link import Link
 from workbench.gui.sidepanel import words
 from workbench.gui.theme import theme
@@ -98,13 +99,12 @@ class GrowingCard(QFrame):
         """A run, by the name of its field in the tree, and what it has told."""
         state, worker = told.state, self._link.state
         own = worker.running == run
-        ending = worker.ending if own else ""
         self._name.set_whole(name)
-        self._about.setText(ENDING.get(ending, "") or describe(state))
+        self._about.setText(going(worker, Word(state)) if own else describe(state))
         score = "" if told.psnr is None else f"Held-out photographs: PSNR {told.psnr:.1f} dB"
         self._score.set_whole(PAUSED if state.phase == "paused" else score)
         self._score.setVisible(bool(self._score.whole))
-        unknown = bool(ending) or state.share is None
+        unknown = (own and bool(worker.ending)) or state.share is None
         self._bar.setRange(0, 0 if unknown else 1000)
         self._bar.setValue(round(1000 * (state.share or 0.0)))
         self._offer(running_deeds(worker, self._link.runner, self._await) if own else self._waiting_deeds(run), run)
