@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
@@ -28,6 +29,9 @@ WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
 PIECE_BYTES = 1 << 18
 MOST_POINTS = 50_000_000
+LEAST_POINTS = 1 << 17
+BYTES_A_POINT = 64
+"""What a point takes while it is read and drawn, with some columns."""
 MOST_LISTED = 20_000
 VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MODEL_FILES = ("cameras", "images", "points3d")
@@ -96,6 +100,7 @@ def _read(path: Path, folder: Path, most_points: int, poses: PoseReading, told: 
     if form == "boxes":
         return _boxes(path)
     told(0, 1, "looking at the file")
+    most_points = fitting(most_points)
     stem = cache.digest(
         VERSION,
         path.absolute() if form in ("posed", "run") else path.name,
@@ -117,6 +122,17 @@ def _read(path: Path, folder: Path, most_points: int, poses: PoseReading, told: 
     beside.unlink(missing_ok=True)
     cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))
     return read
+
+
+def fitting(most_points: int) -> int:
+    """As many points of them as half of the free memory holds: of a larger cloud an even sample is read.
+
+    A power of two where that is fewer, so that a reading stays the same while memory is about as free.
+    """
+    room = int(psutil.virtual_memory().available) // 2 // BYTES_A_POINT
+    if room >= most_points:
+        return most_points
+    return min(most_points, max(LEAST_POINTS, 1 << max(room, 1).bit_length() - 1))
 
 
 def _write(file: Path, kept: _Kept) -> None:
