@@ -114,8 +114,7 @@ class GrowingCard(QFrame):
 
     def buttons(self) -> list[QPushButton]:
         """What is offered now."""
-        items = (self._buttons.itemAt(at) for at in range(self._buttons.count()))
-        return [one.widget() for one in items if one is not None and isinstance(one.widget(), QPushButton)]
+        return [one for one in self.findChildren(QPushButton) if not one.isHidden()]
 
     def words(self) -> str:
         """All that is said."""
