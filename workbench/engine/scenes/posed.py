@@ -114,8 +114,8 @@ def read_scene(
     else:
         raise InputError("There are no posed photographs here.", expected=KINDS, received=_listing(path),
                          fix="Choose the folder that holds transforms.json or sparse/.", place=str(path))  # fmt: skip
-    found = _placed(scene, _way(poses_of(scene.cameras), upright=upright, rescale=rescale))
-    return replace(found, cameras=msgspec.structs.replace(found.cameras, reading=reading))
+    placed = _placed(scene, _way(poses_of(scene.cameras), upright=upright, rescale=rescale))
+    return replace(placed, cameras=msgspec.structs.replace(placed.cameras, reading=reading))
 
 
 def _of_run(path: Path, *, repair: bool) -> CamerasDoc:
