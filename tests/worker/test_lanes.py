@@ -128,6 +128,47 @@ def test_that_an_abandoned_question_blocks_others_no_longer_than_the_grace() -> 
     assert lanes.handle(la.Tick(), 60.1) == [la.KillInteractive()]
 
 
+def rendering(*waiting: la.Ticket) -> Lanes:
+    """Lanes that work on a question that yields, (1, 1), while others like it wait."""
+    lanes = Lanes(now=0.0)
+    for ticket in ((1, 1), *waiting):
+        lanes.handle(la.Asked(ticket, "rendering", yields=True), 0.0)
+    return lanes
+
+
+def test_that_a_picture_makes_way_for_another_question_and_comes_after_it() -> None:
+    lanes = rendering()
+    assert lanes.handle(la.Asked((1, 2), "writing"), 0.0) == [la.DropQuestion((1, 1))]
+    assert lanes.makes_way((1, 1)) and lanes.handle(la.Tick(), 60.0) == []  # nothing is killed for it
+    assert lanes.handle(la.MadeWay((1, 1)), 60.0) == [la.PutQuestion((1, 2))]
+    assert lanes.handle(la.Answered((1, 2)), 61.0) == [la.PutQuestion((1, 1))]
+    assert not lanes.makes_way((1, 1))
+
+
+def test_that_pictures_make_no_way_for_each_other_and_wait_behind_all_else() -> None:
+    lanes = rendering((1, 2))
+    assert lanes.handle(la.Asked((2, 1), "rendering", yields=True), 0.0) == []
+    lanes.handle(la.Asked((2, 2), "writing"), 0.0)
+    lanes.handle(la.MadeWay((1, 1)), 0.0)
+    assert lanes.asking == ((2, 2), "writing")
+    assert [ticket for ticket, _ in lanes.waiting] == [(1, 2), (2, 1), (1, 1)]
+
+
+def test_that_a_picture_that_was_done_all_the_same_has_its_answer() -> None:
+    lanes = rendering()
+    lanes.handle(la.Asked((1, 2), "writing"), 0.0)
+    assert lanes.handle(la.Answered((1, 1)), 0.0) == [la.PutQuestion((1, 2))]
+    assert lanes.handle(la.Answered((1, 2)), 0.0) == [] and lanes.asking is None
+
+
+def test_that_a_picture_that_made_way_is_not_taken_up_again_when_nobody_waits_for_it() -> None:
+    lanes = rendering()
+    lanes.handle(la.Asked((1, 2), "writing"), 0.0)
+    assert lanes.handle(la.Abandoned((1, 1)), 0.0) == [la.DropQuestion((1, 1))]
+    assert not lanes.makes_way((1, 1))
+    assert lanes.handle(la.Answered((1, 1)), 0.0) == [la.PutQuestion((1, 2))] and not lanes.waiting
+
+
 def test_that_a_client_that_leaves_takes_its_questions_along() -> None:
     lanes = busy()
     lanes.handle(la.ClientCame(), 0.0)
@@ -199,8 +240,9 @@ EVENTS = st.one_of(
     st.builds(la.ResumeAsked, RUNS, st.sampled_from(["running", "paused", "failed", "cancelled", "finished"])),
     st.builds(la.Reordered, st.lists(RUNS)),
     st.builds(la.RunGone, RUNS),
-    st.builds(la.Asked, TICKETS, st.just("x")),
+    st.builds(la.Asked, TICKETS, st.just("x"), st.booleans()),
     st.builds(la.Abandoned, TICKETS),
+    st.builds(la.MadeWay, TICKETS),
     st.builds(la.Answered, TICKETS),
     st.just(la.Tick()),
     st.builds(la.ShutdownAsked, st.booleans(), st.booleans()),

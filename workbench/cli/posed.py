@@ -21,6 +21,7 @@ from workbench.core.posing import (
     PosedSampleWish,
     PosedWish,
     SampleScene,
+    remedy_of,
 )
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenes import CamerasDoc
@@ -42,7 +43,7 @@ def posed(asked: Namespace) -> int:
                      _full(asked.to) if asked.to else "", asked.replace)  # fmt: skip
     with runner_of(open_home(asked.home)) as runner:
         given = runner.inspect("posed-read", **msgspec.to_builtins(wish))
-        found = msgspec.json.decode(answer(given, WITHIN_S), type=PosedRead)
+        found = msgspec.json.decode(_with_flags(lambda: answer(given, WITHIN_S)), type=PosedRead)
     if asked.json:
         json_line(found)
         return 0
@@ -53,6 +54,17 @@ def posed(asked: Namespace) -> int:
 def _full(path: Path) -> str:
     # The worker has a working folder of its own.
     return str(path.expanduser().absolute())
+
+
+def _with_flags(read: Callable[[], msgspec.Raw]) -> msgspec.Raw:
+    """What a reading leads to; a fault that a flag helps against names it."""
+    try:
+        return read()
+    except Problem as problem:
+        remedy = remedy_of(problem.what)
+        if remedy is not None:
+            problem.fix = f"{problem.fix} The flag for it is {remedy.flag}."
+        raise
 
 
 def _show(found: PosedRead) -> None:
@@ -70,7 +82,8 @@ def _show(found: PosedRead) -> None:
     rows += [["written to", found.written]] if found.written else []
     table(rows)
     for note in cameras.notes:
-        tell(note)
+        remedy = remedy_of(note)
+        tell(note if remedy is None else f"{note} The flag against it is {remedy.flag}.")
 
 
 def _box(cameras: CamerasDoc) -> str:

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from workbench.core.scenes import UNMOVED, CamerasDoc, Placement
+from workbench.core.scenes import UNMOVED, CamerasDoc, Placement, PoseReading
 
 SampleScene = Literal["room", "object"]
 MOST_IMAGES, LEAST_SIZE_PX, MOST_SIZE_PX = 1000, 8, 2048
 """What a sample may be asked for: photographs, and pixels of their sides."""
+
+
+class Remedy(NamedTuple):
+    """What helps where poses are odd: words by which a note or a fault that it helps is known, the flag of a terminal,
+    the words of a button, what it does in a sentence, and how photographs are read then."""
+
+    mark: str
+    flag: str
+    button: str
+    does: str
+    changes: dict[str, Any]
+
+    def after(self, reading: PoseReading) -> PoseReading:
+        """The same reading with this done, too."""
+        return msgspec.structs.replace(reading, **self.changes)
+
+
+MIRRORED, AWAY, LYING = "poses are mirrored", "The cameras look away from", "The cameras do not stand along z"
+"""How what is said of odd poses begins."""
+REMEDIES = (
+    Remedy(MIRRORED, "--repair", "Read them repaired", "mirrored poses put right", {"repair": True}),
+    Remedy(AWAY, "--axes opencv", "Read with OpenCV's axes", "with OpenCV's camera axes", {"axes": "opencv"}),
+    Remedy(LYING, "--upright", "Turn them upright", "turned upright", {"upright": True}),
+)
+
+
+def remedy_of(said: str) -> Remedy | None:
+    """What helps against something that was said of poses, in a window and in a terminal."""
+    return next((one for one in REMEDIES if one.mark in said), None)
+
+
+def read_as(reading: PoseReading) -> str:
+    """How photographs were read that were not as they should be: 'mirrored poses put right, turned upright'."""
+    return ", ".join(one.does for one in REMEDIES if one.after(reading) == reading)
 
 
 class PosedWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

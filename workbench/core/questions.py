@@ -65,6 +65,9 @@ DOING: Mapping[str, str] = {
     "volume": "reading a volume",
 }
 
+YIELDING = frozenset({"field-render"})
+"""Pictures for who looks around: they take as long as they are given, so all other questions go before them."""
+
 
 def doing(what: str) -> str:
     """What the worker does for a question of this name (worker/inspectors.py)."""

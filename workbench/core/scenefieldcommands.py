@@ -9,6 +9,8 @@ SCENE_FIELDS: tuple[Command, ...] = (
             "grow in the scene; the run is a job like any other", "", "mdi6.school-outline"),
     Command("scenes.learn-field-with", "Learn a field with…", "Open the recipe for radiance fields with the chosen "
             "photographs in its form"),
+    Command("scenes.learn-further", "Learn further", "Learn the chosen field as long again, in a run of its own; the "
+            "field as it is stays, hidden", "", "mdi6.school-outline"),
     Command("scenes.find-boxes", "Find boxes and labels…", "Let a trained NeRF-MAE model find boxes and name voxels in "
             "the chosen radiance grid", "", "mdi6.cube-scan"),
     Command("view.to-scene", "Open in the scene", "Put this artifact of the run into the scene of the 3D page; the run "

@@ -153,10 +153,26 @@ class PosedImage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Kept for testing: never learned from."""
 
 
+class PoseReading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How photographs are read whose poses are not as they should be.
+
+    `repair` puts mirrored poses right, which is a guess; `axes` are the camera axes of a JSON file; `upright` turns the
+    cameras' mean up to +z, as it always is with COLMAP's.
+    """
+
+    repair: bool = False
+    axes: Literal["opengl", "opencv"] = "opengl"
+    upright: bool = False
+
+
+AS_THEY_ARE = PoseReading()
+
+
 class CamerasDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thing", tag="cameras"):
     """Posed photographs, and the box that what they show lies in where it is known.
 
-    A `loose` box is the outer bound of all there is (instant-ngp's cube), which may be far larger than that.
+    A `loose` box is the outer bound of all there is (instant-ngp's cube), which may be far larger than that. `reading`
+    is how the file was asked for: whoever reads it again gets these poses only so.
     """
 
     images: tuple[PosedImage, ...]
@@ -164,6 +180,7 @@ class CamerasDoc(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="thi
     high: Triple | None = None
     notes: tuple[str, ...] = ()
     loose: bool = False
+    reading: PoseReading = AS_THEY_ARE
 
 
 class Box(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -270,12 +287,19 @@ class SceneDoc(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SceneReadWish(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud; with `repair`
-    mirrored poses of photographs are put right, which is a guess."""
+    """A file or folder to read; the question `scene-read`. `most_points` bounds what is read of a cloud; the rest says
+    how posed photographs are read, see PoseReading."""
 
     path: str
     most_points: int = 50_000_000
     repair: bool = False
+    axes: Literal["opengl", "opencv"] = "opengl"
+    upright: bool = False
+
+    @property
+    def poses(self) -> PoseReading:
+        """How posed photographs are read."""
+        return PoseReading(self.repair, self.axes, self.upright)
 
 
 class ReadThing(msgspec.Struct, frozen=True, omit_defaults=True):

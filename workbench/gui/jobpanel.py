@@ -18,6 +18,7 @@ from workbench.core.words import count, moment, size
 from workbench.gui.actions import keymap
 from workbench.gui.buttons import tool_button
 from workbench.gui.card import Caption
+from workbench.gui.jobdeeds import running_deeds
 from workbench.gui.jobqueue import JobQueue
 from workbench.gui.jobrow import JobRow
 from workbench.gui.jobtail import JobTail, Word, last_word
@@ -149,23 +150,7 @@ class JobPanel(QFrame):
         row.show_about(going(state, self._word), "warning" if state.ending or state.paused else "dim")
         row.show_progress(self._word.state, measures(self._word), ending=bool(state.ending))
         row.show_log(self._word)
-        row.show_buttons(*self._running_buttons(state))
-
-    def _running_buttons(self, state: WorkerState) -> list[tuple[str, str, str, Callable[[], object]]]:
-        run, ask = state.running, self.link.runner
-        cancel = ("mdi6.close", "Cancel", "End the run without its model", lambda: self._ask(ask.cancel(run)))
-        if state.ending == "cancelling":
-            return []
-        if state.ending:
-            return [cancel]
-        hold = ("mdi6.pause", "Pause", "Hold the run still; its memory is kept", lambda: self._ask(ask.pause(run)))
-        if state.paused:
-            hold = ("mdi6.play", "Go on", "Let the run go on", lambda: self._ask(ask.resume(run)))
-        keep = (
-            "mdi6.content-save-outline", "Stop and keep", "End early and keep the model",
-            lambda: self._ask(ask.cancel(run, keep=True)),
-        )  # fmt: skip
-        return [hold, keep, cancel]
+        row.show_buttons(*running_deeds(state, self.link.runner, self._ask))
 
     def _waiting_row(self, state: WorkerState, place: int, run: str) -> JobRow:
         row = self._row_of(run)

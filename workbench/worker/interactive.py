@@ -160,7 +160,8 @@ def answer(
         result = document if isinstance(document, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(document))
         return Answer(number=asked.number, result=result)
     except JobCancelled:
-        return Answer(number=asked.number, problem=KnownTrouble("The question was abandoned.").record())
+        return Answer(number=asked.number, forgotten=True,
+                      problem=KnownTrouble("The question was abandoned.").record())  # fmt: skip
     except BaseException as error:
         log.info("%s", error, exc_info=not isinstance(error, InputError))
         return Answer(number=asked.number, problem=record_of(error))

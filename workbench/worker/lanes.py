@@ -80,10 +80,14 @@ class RunGone:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """A client wants an answer of the interactive lane; `what` is shown in the status bar."""
+    """A client wants an answer of the interactive lane; `what` is shown in the status bar.
+
+    One that `yields` is put after all others, and makes way for one that comes while it is worked on.
+    """
 
     ticket: Ticket
     what: str
+    yields: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +100,13 @@ class Abandoned:
 @dataclasses.dataclass(frozen=True)
 class Answered:
     """The interactive lane is done with a question, or its process died over it."""
+
+    ticket: Ticket
+
+
+@dataclasses.dataclass(frozen=True)
+class MadeWay:
+    """The interactive lane let go of a question that others are put before; it is still to be answered."""
 
     ticket: Ticket
 
@@ -127,7 +138,7 @@ class Tick:
 
 Event: TypeAlias = (
     Submitted | CancelAsked | PauseAsked | ResumeAsked | Reordered | RunHeld | RunGone
-    | Asked | Abandoned | Answered | ClientCame | ClientLeft | ShutdownAsked | Tick
+    | Asked | Abandoned | Answered | MadeWay | ClientCame | ClientLeft | ShutdownAsked | Tick
 )  # fmt: skip
 
 
@@ -181,7 +192,7 @@ class PutQuestion:
 
 @dataclasses.dataclass(frozen=True)
 class DropQuestion:
-    """Tell the interactive process that nobody waits for this one."""
+    """Tell the interactive process that nobody waits for this one, or that it is to come later."""
 
     ticket: Ticket
 
@@ -232,6 +243,8 @@ class Lanes:
         self._idle_since: float | None = now
         self._leave_after_s = max(keep_s, FIRST_CLIENT_S)
         self._abandoned_until: float | None = None
+        self._yielding: set[Ticket] = set()
+        self._set_aside: Ticket | None = None
 
     def keep_for(self, keep_s: float) -> None:
         """Stay idle for so long from now on, once the last client has left."""
@@ -366,12 +379,17 @@ class Lanes:
 
     def _converse(self, event: Event, now: float) -> list[Instruction]:
         match event:
-            case Asked(ticket, what):
+            case Asked(ticket, what, yields):
                 self.waiting.append((ticket, what))
+                return self._order(ticket, yields=yields)
             case Abandoned(ticket):
                 return self._abandon(lambda one: one == ticket, now)
             case Answered(ticket) if self.asking is not None and self.asking[0] == ticket:
-                self.asking, self._abandoned_until = None, None
+                self._yielding.discard(ticket)
+                self.asking = self._abandoned_until = self._set_aside = None
+            case MadeWay(ticket) if self.makes_way(ticket) and self.asking is not None:
+                self.waiting.append(self.asking)
+                self.asking = self._set_aside = None
             case ClientLeft(client):
                 self.clients -= 1
                 return self._abandon(lambda one: one[0] == client, now)
@@ -379,7 +397,23 @@ class Lanes:
                 pass
         return []
 
+    def makes_way(self, ticket: Ticket) -> bool:
+        """Whether a question was set aside for another, and is still waited for."""
+        return self._set_aside == ticket and self._abandoned_until is None
+
+    def _order(self, ticket: Ticket, *, yields: bool) -> list[Instruction]:
+        """Put a question before those that yield, and set the one aside that is worked on if it is one of them."""
+        if yields:
+            self._yielding.add(ticket)
+        self.waiting.sort(key=lambda one: one[0] in self._yielding)  # otherwise they stay in their order
+        doing = self.asking[0] if self.asking is not None else None
+        if yields or doing not in self._yielding or self._set_aside is not None or self._abandoned_until is not None:
+            return []
+        self._set_aside = doing
+        return [DropQuestion(doing)]
+
     def _abandon(self, meant: Callable[[Ticket], bool], now: float) -> list[Instruction]:
+        self._yielding -= {ticket for ticket, _ in self.waiting if meant(ticket)}
         self.waiting = [(ticket, what) for ticket, what in self.waiting if not meant(ticket)]
         if self.asking is None or not meant(self.asking[0]) or self._abandoned_until is not None:
             return []

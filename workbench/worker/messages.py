@@ -68,6 +68,8 @@ class Answer(Message, frozen=True):
     number: int = 0
     result: msgspec.Raw = msgspec.Raw(b"null")
     problem: ProblemRecord | None = None
+    forgotten: bool = False
+    """Let go of unfinished, as it was told to."""
 
 
 class Reached(Message, frozen=True):

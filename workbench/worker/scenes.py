@@ -25,7 +25,7 @@ def _read(arguments: dict[str, Any], context: ApplyContext) -> SceneRead:
 
     asked = as_asked(arguments, SceneReadWish)
     return read_scene(Path(asked.path), context.home.cache / FOLDER, most_points=asked.most_points,
-                      repair=asked.repair, told=context.progress)  # fmt: skip
+                      poses=asked.poses, told=context.progress)  # fmt: skip
 
 
 def _info(arguments: dict[str, Any], context: ApplyContext) -> SceneInfo:

@@ -20,7 +20,7 @@ import psutil
 
 from workbench.core import events as ev
 from workbench.core.problem import InputError, Problem
-from workbench.core.questions import APPLYING, doing
+from workbench.core.questions import APPLYING, YIELDING, doing
 from workbench.core.settings import Settings
 from workbench.store.home import Home
 from workbench.worker import lanes as la
@@ -145,7 +145,10 @@ class Supervisor:
         self.happened(la.RunGone(run))
 
     def answered(self, ticket: la.Ticket, answer: Any) -> None:
-        """A question has its answer (or its process died over it)."""
+        """A question has its answer (or its process died over it), or was let go of for another."""
+        if answer.forgotten and self.lanes.makes_way(ticket):
+            self.happened(la.MadeWay(ticket))
+            return
         self.questions.pop(ticket, None)
         client = self.clients.get(ticket[0])
         if client is not None:
@@ -196,7 +199,7 @@ class Supervisor:
         ticket = (client.number, request.ticket)
         self.questions[ticket] = request
         what = APPLYING if isinstance(request, ev.Apply) else doing(request.what)
-        self.happened(la.Asked(ticket, what))
+        self.happened(la.Asked(ticket, what, yields=isinstance(request, ev.Inspect) and request.what in YIELDING))
 
     def _event(self, client: Client, request: ev.AnyRequest) -> la.Event:
         match request:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tests.engine.scenes.photos import HEIGHT, WIDTH, folder_of, frames, picture, poses, write_json
+from workbench.core.posing import read_as, remedy_of
 from workbench.core.problem import InputError
-from workbench.core.scenes import CamerasDoc, Lens, PosedImage
+from workbench.core.scenes import CamerasDoc, Lens, PosedImage, PoseReading
 from workbench.engine.scenes import reading
 from workbench.engine.scenes.lenses import seen_at
 from workbench.engine.scenes.posed import read_posed, read_scene, with_held_out, write_transforms
@@ -137,15 +138,16 @@ def test_that_mirrored_poses_are_refused_until_someone_asks_to_repair_them(
     path = write_json(tmp_path, frames(tmp_path, np.stack([mirror(pose) for pose in poses(5)])))
     with pytest.raises(InputError, match="All 5 poses are mirrored") as caught:
         read_posed(path)
-    assert "--repair" in caught.value.fix
+    assert "mirroring repaired" in caught.value.fix and "--" not in caught.value.fix
     found = read_scene(path, repair=True).cameras
     assert said in found.notes[-2] + found.notes[-1] + found.notes[0] and np.allclose(poses_of(found), poses(5))
 
 
 def test_that_a_scene_takes_mirrored_poses_once_asked_to_and_not_out_of_its_cache_before(tmp_path: Path) -> None:
     path = write_json(tmp_path, frames(tmp_path, poses(5) @ FLIP_Z))
-    read = reading.read_scene(path, tmp_path / "cache", repair=True)
-    assert np.allclose(poses_of(read.things[0].thing), poses(5))
+    read = reading.read_scene(path, tmp_path / "cache", poses=PoseReading(repair=True))
+    thing = read.things[0].thing
+    assert np.allclose(poses_of(thing), poses(5)) and np.allclose(poses_of(read_posed(path, thing.reading)), poses(5))
     with pytest.raises(InputError) as caught:
         reading.read_scene(path, tmp_path / "cache")
     assert caught.value.field == "repair"
@@ -154,9 +156,13 @@ def test_that_a_scene_takes_mirrored_poses_once_asked_to_and_not_out_of_its_cach
 def test_that_opencv_axes_are_suspected_and_read_when_asked_for(tmp_path: Path) -> None:
     path = write_json(tmp_path, frames(tmp_path, poses(6) @ FLIP_Y @ FLIP_Z), fl_y=20.0)
     (note,) = read_posed(path).notes
-    assert "look away" in note and "--axes opencv" in note
+    assert "look away" in note and "OpenCV's" in note and "--" not in note
     found = read_scene(path, axes="opencv").cameras
     assert found.notes == () and np.allclose(poses_of(found), poses(6))
+    remedy = remedy_of(note)
+    assert remedy is not None and remedy.flag == "--axes opencv"
+    assert remedy.after(read_posed(path).reading) == found.reading == PoseReading(axes="opencv")
+    assert read_as(found.reading) == "with OpenCV's camera axes" and read_as(PoseReading()) == ""
 
 
 @pytest.mark.parametrize(
@@ -170,7 +176,7 @@ def test_that_opencv_axes_are_suspected_and_read_when_asked_for(tmp_path: Path) 
         (np.diag([1.0, -1, -1, 1]) @ poses(5), "upside down"),
         (
             np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]) @ poses(5),
-            "along y: read them with --upright",
+            "along y: the scene lies on its side",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import laspy
@@ -17,7 +18,7 @@ from tests.engine.scenes.scenefiles import MTL, OBJ, ball, pcd, ply_cloud, write
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import SceneWriteWish, WriteThing
 from workbench.core.scenes import BoxesDoc, MeshDoc, PointsDoc, RadianceDoc, VolumeDoc
-from workbench.engine.scenes import readingtext
+from workbench.engine.scenes import reading, readingtext
 from workbench.engine.scenes.keeping import Shelf
 from workbench.engine.scenes.polygons import Polygons, triangles
 from workbench.engine.scenes.reading import files_of, read_scene
@@ -89,6 +90,19 @@ def test_that_a_large_cloud_is_sampled_along_the_file_and_told(tmp_path: Path, m
     at = np.sort(np.load(doc.positions)[:, 0])
     assert len(np.unique(at)) == 1000 and np.array_equal(np.histogram(at, 10, (0, 10_000))[0] > 80, np.ones(10, bool))
     assert np.array_equal(np.load(doc.order), np.load(doc.positions)[:, 0])
+
+
+def test_that_of_a_cloud_that_is_larger_than_memory_a_sample_is_read_and_told_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trimesh.PointCloud(np.random.default_rng(0).normal(size=(5000, 3))).export(tmp_path / "a.ply")
+    monkeypatch.setattr(reading, "LEAST_POINTS", 16)
+    free = reading.BYTES_A_POINT * 2 * 1500
+    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    doc = read(tmp_path / "a.ply")
+    assert (doc.count, doc.of) == (1024, 5000) and "sample of 1,024 of 5,000" in doc.notes[0]
+    free *= 100
+    assert read(tmp_path / "a.ply").count == 5000
 
 
 def test_that_points_that_are_no_numbers_are_left_out_and_told(tmp_path: Path) -> None:

@@ -21,11 +21,13 @@ from workbench.core.scenes import (
     Lens,
     Node,
     PosedImage,
+    PoseReading,
     RadianceDoc,
     RadianceMeta,
     ReadThing,
     SceneRead,
 )
+from workbench.gui.scenes.fieldlearning import FieldLearning
 from workbench.gui.scenes.gridfinding import finders
 from workbench.gui.views import make_view
 from workbench.store.asked import AskedFile, asked_path
@@ -133,6 +135,58 @@ def test_that_a_run_that_ends_without_a_field_is_told_of_once(qtbot, page, camer
     page.scene.put([msgspec.structs.replace(page.scene.nodes["c"], name="other")])
     qtbot.wait(150)
     assert page.banner.isHidden()
+
+
+def test_that_a_field_is_learned_from_the_poses_that_the_scene_shows(qtbot, page, cameras):
+    reading = PoseReading(repair=True)
+    page.scene.put([msgspec.structs.replace(cameras, thing=msgspec.structs.replace(cameras.thing, reading=reading))])
+    _, run = learning(qtbot, page)
+    params = json.loads((run / "run.json").read_text())["params"]
+    assert params["repair"] is True and params["axes"] == "opengl"
+    assert "as the scene shows them: mirrored poses put right" in page.banner._what.text()
+    page.scene.choose(["c"])
+    next(one for one in page.more_acts if one.text() == "Learn a field with…").trigger()
+    assert page.window().recipe_page().setup.form.values()["repair"] is True
+
+
+def growing_card(page):
+    return page.findChild(FieldLearning).card
+
+
+def test_that_a_card_says_how_far_a_field_is_and_holds_and_stops_its_run(qtbot, page, cameras):
+    _, run = learning(qtbot, page)
+    card = growing_card(page)
+    told = [ev.Started(t=1.0), ev.Progress(t=2.0, step=30, total=120, phase="training", seconds_left=20.0),
+            ev.Metric(name="psnr", value=21.26, series="held out")]  # fmt: skip
+    append_events(run / "events.jsonl", told)
+    qtbot.waitUntil(lambda: "step 30 / 120" in card.words(), timeout=WITHIN_MS)
+    assert card.isVisible() and "field of photographs" in card.words() and "PSNR 21.3 dB" in card.words()
+    assert [one.text() for one in card.buttons()] == ["Pause", "Stop and keep", "Cancel"]
+    card.buttons()[0].click()
+    qtbot.waitUntil(lambda: "drawn again once it goes on" in card.words(), timeout=WITHIN_MS)
+    qtbot.waitUntil(lambda: card.buttons()[0].text() == "Go on", timeout=WITHIN_MS)
+    card.buttons()[2].click()
+    qtbot.waitUntil(lambda: page.banner.record is not None, timeout=WITHIN_MS)
+    assert card.isHidden() and "cancelled" in page.banner.record.what
+    assert page.banner.remedies() == ["Go on learning"]
+
+
+def test_that_a_kept_field_is_learned_further_beside_itself_and_undo_shows_it_again(qtbot, page, cameras, home):
+    node, run = learning(qtbot, page)
+    (run / "model").mkdir(exist_ok=True)
+    (run / "model" / "workbench.json").write_text("{}")
+    page.scene.choose([])
+    page.scene.choose([node.id])
+    act = next(one for one in page.more_acts if one.text() == "Learn further")
+    assert act.isVisible()
+    act.trigger()
+    qtbot.waitUntil(lambda: len(page.scene.nodes) == 3, timeout=WITHIN_MS)
+    made = page.scene.nodes[page.scene.chosen[0]]
+    config = json.loads((Path(made.thing.field) / "run.json").read_text())
+    assert config["params"]["continue_from"] == str(run) and config["inputs"] == {"pictures": cameras.source}
+    assert made.placement == node.placement and made.shown and not page.scene.nodes[node.id].shown
+    page.document.undo()
+    assert list(page.scene.nodes) == ["c", node.id] and page.scene.nodes[node.id].shown
 
 
 def test_that_the_recipe_opens_with_the_photographs_and_nothing_is_started(page, cameras, home):

@@ -171,3 +171,16 @@ def test_that_a_field_that_cannot_be_rendered_is_told(fields, qtbot, tmp_path):
     fields.scene.look_from(VIEW)
     qtbot.waitUntil(lambda: fields.trouble is not None)
     assert "cannot be read" in fields.trouble.what and not fields.canvas.shown
+
+
+def test_that_a_picture_is_never_taken_back_for_a_coarser_one_of_the_same_view(fields, qtbot, rendered, tmp_path):
+    """The worker begins anew where its picture made way for another question."""
+    fields.scene.set_nodes([node(str(tmp_path))])
+    fields.scene.look_from(VIEW)
+    qtbot.waitUntil(lambda: len(fields.canvas.shown) == 1)
+    look = msgspec.convert(rendered.wishes[-1]["look"], FieldLook)
+    for coarseness, many in ((8, 1), (1, 2)):
+        fields._rendered("a", FieldFrame(look, coarseness, str(tmp_path / "rgba.npy"), str(tmp_path / "depth.npy")))
+        assert len(fields.canvas.shown) == many
+    fields.scene.look_from(msgspec.structs.replace(VIEW, height_deg=33.0))
+    qtbot.waitUntil(lambda: len(fields.canvas.shown) == 3)

@@ -16,8 +16,13 @@ from tests.gui.test_access import CONTROLS, named, walked, within
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.scenecommands import SCENES
 from workbench.core.scenes import (
+    UNMOVED,
+    CamerasDoc,
+    Lens,
     MeasureDoc,
     Node,
+    PosedImage,
+    PoseReading,
     RadianceDoc,
     RadianceMeta,
     ReadThing,
@@ -101,6 +106,25 @@ def test_that_mirrored_photographs_can_be_read_repaired_from_the_banner(page, mo
     page.opening._fail(ProblemRecord("Something else."))
     page.open_paths(["/data/room"])
     assert asked[-1] == {"path": "/data/room"}
+
+
+def test_that_photographs_that_lie_on_their_side_are_turned_by_a_click_and_undo_brings_them_back(page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(page.opening.asking, "ask", lambda *args, **more: asked.append(more))
+
+    def found(*notes, **reading):
+        picture = PosedImage("a.png", Lens(8, 8, 8, 8, 4, 4), UNMOVED)
+        return SceneRead((ReadThing("room", CamerasDoc((picture,), None, None, notes, False, PoseReading(**reading))),))
+
+    note = "The cameras do not stand along z but along y: the scene lies on its side."
+    page._read("/data/room", found(note))
+    (first,) = page.scene.nodes
+    page.banner.press("Turn them upright")
+    assert asked == [{"path": "/data/room", "upright": True}] and page.banner.isHidden()
+    page._read("/data/room", found(note, upright=True))  # it did not help: it is not offered again
+    assert len(page.scene.nodes) == 1 and first not in page.scene.nodes and page.banner.remedies() == []
+    page.document.undo()
+    assert list(page.scene.nodes) == [first]
 
 
 def test_that_numbers_that_the_program_chooses_are_not_told_as_0(filled, qtbot):

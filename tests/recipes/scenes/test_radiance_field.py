@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.engine.scenes.photos import folder_of, poses
 from workbench.core import events as ev
 from workbench.core.fields import VIEW, FieldFrame, FieldLook
 from workbench.core.problem import InputError
 from workbench.core.scenes import CamerasDoc, RadianceMeta, Viewpoint
 from workbench.core.settings import Settings
 from workbench.engine.scenes.gridfiles import parsed
-from workbench.recipes.scenes.radiance_field.data import preview
-from workbench.recipes.scenes.radiance_field.recipe import OBJECT, ROOM
+from workbench.engine.scenes.posedframes import poses_of
+from workbench.recipes.scenes.radiance_field.data import cameras_of, preview
+from workbench.recipes.scenes.radiance_field.recipe import OBJECT, ROOM, RadianceField
 from workbench.recipes.scenes.radiance_field.serve import answer
 from workbench.runner.prepare import freeze
 from workbench.store.asked import ask
@@ -147,3 +149,17 @@ def test_that_photographs_are_previewed_with_their_use() -> None:
     told = preview(ROOM.address, {"images": 32, "size": 64, "steps": 3})
     assert told.detail.startswith("32 photographs of 64 × 64") and len(told.rows) == 8
     assert {row[2] for row in told.rows} == {"held out", "learned"}
+
+
+def test_that_mirrored_photographs_are_learned_from_only_once_their_repair_is_asked_for(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, 5)
+    document = json.loads(path.read_text())
+    for frame in document["frames"]:
+        frame["transform_matrix"] = (np.array(frame["transform_matrix"]) @ np.diag([1.0, 1, -1, 1])).tolist()
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError) as caught:
+        cameras_of(str(path), tmp_path, RadianceField(), 0)
+    assert caught.value.field == "repair"  # the knob of that name
+    found = cameras_of(str(path), tmp_path, RadianceField(repair=True), 0)
+    assert np.allclose(poses_of(found), poses(5))
+    assert preview(str(path), {"repair": True}).detail.startswith("5 photographs")

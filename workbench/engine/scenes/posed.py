@@ -6,7 +6,7 @@ made smaller and freed of their lens's distortion here, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from workbench.core.problem import InputError
-from workbench.core.scenes import UNMOVED, CamerasDoc, Placement
+from workbench.core.scenes import AS_THEY_ARE, UNMOVED, CamerasDoc, Placement, PoseReading
 from workbench.engine.scenes.colmap import SparsePoints, has_model, read_model
 from workbench.engine.scenes.colmapdocs import colmap_cameras, write_colmap
 from workbench.engine.scenes.photographs import load_pixels, shrunk, undistorted
@@ -70,12 +70,17 @@ def _model_of(path: Path) -> Path | None:
     return next((path / part for part in parts if has_model(path / part)), None)
 
 
-def read_posed(path: Path) -> CamerasDoc:
+def read_posed(path: Path, reading: PoseReading = AS_THEY_ARE) -> CamerasDoc:
     """The photographs of a file or folder, in the scene's axes; `notes` say what was left out, repaired or guessed.
 
     Raises InputError where nothing can be used, or where poses are mirrored.
     """
-    return read_scene(path).cameras
+    return read_scene_as(path, reading).cameras
+
+
+def read_scene_as(path: Path, reading: PoseReading) -> PosedScene:
+    """The photographs of a file or folder as they are asked for; raises as `read_scene`."""
+    return read_scene(path, repair=reading.repair, axes=reading.axes, upright=reading.upright or None)
 
 
 def read_scene(
@@ -88,6 +93,7 @@ def read_scene(
     and makes their mean distance CAMERA_DISTANCE. Raises InputError.
     """
     path = Path(path)
+    reading = PoseReading(repair, axes, bool(upright))
     if not path.exists():
         raise InputError("There are no photographs here.", expected=KINDS, received="a path that does not exist",
                          fix="Choose another file or folder.", place=str(path))  # fmt: skip
@@ -108,7 +114,8 @@ def read_scene(
     else:
         raise InputError("There are no posed photographs here.", expected=KINDS, received=_listing(path),
                          fix="Choose the folder that holds transforms.json or sparse/.", place=str(path))  # fmt: skip
-    return _placed(scene, _way(poses_of(scene.cameras), upright=upright, rescale=rescale))
+    placed = _placed(scene, _way(poses_of(scene.cameras), upright=upright, rescale=rescale))
+    return replace(placed, cameras=msgspec.structs.replace(placed.cameras, reading=reading))
 
 
 def _of_run(path: Path, *, repair: bool) -> CamerasDoc:

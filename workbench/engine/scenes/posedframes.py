@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.core.posing import AWAY, LYING, MIRRORED
 from workbench.core.problem import InputError
 from workbench.core.scenes import CamerasDoc, Lens, PosedImage
 
@@ -247,11 +248,10 @@ def _not_mirrored(kept: list[Frame], account: Account, place: Path, *, repair: b
         return [one for one in kept if np.linalg.det(one.pose[:3, :3]) > 0]
     if not repair:
         raise InputError(
-            f"All {len(kept)} poses are mirrored: their rotations have determinant −1.",
+            f"All {len(kept)} {MIRRORED}: their rotations have determinant −1.",
             expected="right-handed axes, cameras with x to the right, y up, looking along −z",
             received="left-handed poses, from a program such as Unity or with one axis of the wrong sign",
-            fix="Read them with the mirroring repaired (`workbench scenes posed PATH --repair --to NEW.json`), and "
-            "look whether the scene is as it should be.",
+            fix="Read them with the mirroring repaired, and look whether the scene is as it should be.",
             field="repair", place=str(place),
         )  # fmt: skip
     poses = np.stack([one.pose for one in kept])
@@ -277,8 +277,8 @@ def _tell_of_arrangement(kept: Sequence[Frame], account: Account, *, any_way_up:
         account.tell("All photographs were taken from one place: without parallax there is no depth to learn.")
     elif looking_away(poses):
         account.tell(
-            "The cameras look away from the point that they circle. If they should not, the file's camera axes are "
-            "OpenCV's (y down, z ahead): read it with --axes opencv."
+            f"{AWAY} the point that they circle. If they should not, the file's camera axes are OpenCV's (y down, z "
+            "ahead)."
         )
     elif len(kept) > 2 and not any_way_up:
         account.tell(_standing(poses[:, :3, 1].mean(0)))
@@ -302,7 +302,7 @@ def _standing(up: Floats) -> str:
     if up[2] < -0.3:
         return "The cameras are upside down: the scene's z axis may point down, or the cameras' y axes do."
     axis = ("x", "y")[int(np.abs(up[:2]).argmax())]
-    return f"The cameras do not stand along z but along {axis}: read them with --upright to turn the scene."
+    return f"{LYING} but along {axis}: the scene lies on its side."
 
 
 def _box(kept: Sequence[Frame], box: tuple[Floats, Floats] | None, account: Account) -> tuple[Any, Any]:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
 from workbench.core.scenefiles import READ_ENDINGS
-from workbench.core.scenes import ReadGroup, ReadThing, SceneRead, Thing, VolumeDoc
+from workbench.core.scenes import AS_THEY_ARE, PoseReading, ReadGroup, ReadThing, SceneRead, Thing, VolumeDoc
 from workbench.engine.scenes.keeping import Shelf, Told, check_memory, untold
 from workbench.engine.scenes.readingruns import read_run
 from workbench.engine.scenes.runnames import is_run
@@ -28,6 +29,9 @@ WHOLE_BYTES = 64 << 20
 """Files up to this size are told apart by all of their bytes; of larger ones by some, their size and time."""
 PIECE_BYTES = 1 << 18
 MOST_POINTS = 50_000_000
+LEAST_POINTS = 1 << 17
+BYTES_A_POINT = 64
+"""What a point takes while it is read and drawn, with some columns."""
 MOST_LISTED = 20_000
 VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MODEL_FILES = ("cameras", "images", "points3d")
@@ -56,7 +60,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def read_scene(
-    path: Path, folder: Path, *, most_points: int = MOST_POINTS, repair: bool = False, told: Told = untold
+    path: Path, folder: Path, *, most_points: int = MOST_POINTS, poses: PoseReading = AS_THEY_ARE,
+    told: Told = untold,
 ) -> SceneRead:  # fmt: skip
     """What a file or a folder holds, its arrays as .npy in `folder`, named by the content.
 
@@ -64,7 +69,7 @@ def read_scene(
     Raises InputError for damaged files and unknown kinds, KnownTrouble where memory or disk are short.
     """
     with told_trouble(path):
-        return _read(path, folder, most_points, repair, told)
+        return _read(path, folder, most_points, poses, told)
 
 
 @contextlib.contextmanager
@@ -86,7 +91,7 @@ def told_trouble(path: Path) -> Iterator[None]:
                            place=path.name) from None  # fmt: skip
 
 
-def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) -> SceneRead:
+def _read(path: Path, folder: Path, most_points: int, poses: PoseReading, told: Told) -> SceneRead:
     if not path.exists():
         raise InputError("There is nothing at this path.", expected="a file or a folder of things in space",
                          received=str(path), fix="Check the path; a network drive may be away.", field="path",
@@ -95,13 +100,14 @@ def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) 
     if form == "boxes":
         return _boxes(path)
     told(0, 1, "looking at the file")
+    most_points = fitting(most_points)
     stem = cache.digest(
         VERSION,
         path.absolute() if form in ("posed", "run") else path.name,
         most_points,
         form,
         _content(path),
-        *(["repaired"] if repair else []),
+        *([msgspec.json.encode(poses)] if form == "posed" else []),
     )
     beside = folder / f"{stem}.json"
     kept = _kept(beside)
@@ -109,13 +115,24 @@ def _read(path: Path, folder: Path, most_points: int, repair: bool, told: Told) 
         return kept.read
     check_memory(path, TIMES_IN_MEMORY.get(form, 0))
     with Shelf(folder, stem, told=told) as shelf:
-        read_as = functools.partial(_posed, repair=repair) if form == "posed" else READERS[form]
+        read_as = functools.partial(_posed, poses=poses) if form == "posed" else READERS[form]
         found = read_as(path, shelf, max(most_points, 1))
     read = SceneRead(tuple(found.things), tuple(dict.fromkeys(found.notes)), found.unit, tuple(found.groups))
     stamps = {str(one): _stamp(one) for one in found.beside}
     beside.unlink(missing_ok=True)
     cache.keep(beside, lambda file: _write(file, _Kept(read, stamps)))
     return read
+
+
+def fitting(most_points: int) -> int:
+    """As many points of them as half of the free memory holds: of a larger cloud an even sample is read.
+
+    A power of two where that is fewer, so that a reading stays the same while memory is about as free.
+    """
+    room = int(psutil.virtual_memory().available) // 2 // BYTES_A_POINT
+    if room >= most_points:
+        return most_points
+    return min(most_points, max(LEAST_POINTS, 1 << max(room, 1).bit_length() - 1))
 
 
 def _write(file: Path, kept: _Kept) -> None:
@@ -293,11 +310,11 @@ def _npz(path: Path, shelf: Shelf, most: int) -> Found:
     return Found([ReadThing(path.stem, readinggrids.read_npz_volume(path, shelf))], unit="mm")
 
 
-def _posed(path: Path, shelf: Shelf, most: int, *, repair: bool = False) -> Found:
+def _posed(path: Path, shelf: Shelf, most: int, *, poses: PoseReading = AS_THEY_ARE) -> Found:
     from workbench.engine.scenes.keeping import Known, keep_points
-    from workbench.engine.scenes.posed import read_scene as read_photographs
+    from workbench.engine.scenes.posed import read_scene_as
 
-    found = read_photographs(path, repair=repair)
+    found = read_scene_as(path, poses)
     name = path.stem if path.is_file() else path.name
     if name.startswith("transforms") and path.is_file():  # every such file is called so; its folder says what it is of
         name = path.resolve().parent.name or name

@@ -75,6 +75,8 @@ class LiveFields(QObject):
         """The node whose field the worker renders."""
         self._waiting: list[str] = []
         self._seen_s: dict[str, float] = {}
+        self._finest: dict[str, int] = {}
+        """How coarse the picture is that is seen from where one looks now."""
         self._runs: dict[str, tuple[str, EventTail]] = {}
         """Nodes by the run that renders them, and what it tells."""
         self._looks = 0
@@ -117,7 +119,7 @@ class LiveFields(QObject):
         self._asking.cancel()
         for folder in self._runs:
             withdraw(Path(folder), VIEW)
-        self._wanted, self._runs, self._waiting, self._asked = {}, {}, [], ""
+        self._wanted, self._runs, self._waiting, self._asked, self._finest = {}, {}, [], "", {}
 
     def _request(self) -> None:
         found = self.nodes() if self._page.isVisible() else {}
@@ -127,6 +129,8 @@ class LiveFields(QObject):
             withdraw(Path(folder), VIEW)
             del self._runs[folder]
         self._wanted = wanted
+        for node in other:
+            self._finest.pop(node, None)
         if not wanted:
             self.leave()
             return
@@ -225,6 +229,9 @@ class LiveFields(QObject):
         wanted = self._wanted.get(node)
         if wanted is None or frame.look != wanted.look:
             return  # one looks from elsewhere by now
+        if frame.coarseness > self._finest.get(node, frame.coarseness):
+            return  # it was begun anew, after it made way for another question
+        self._finest[node] = frame.coarseness
         self._seen_s[node] = time.monotonic()
         with contextlib.suppress(OSError, ValueError):  # written over by a newer one meanwhile
             depth = np.load(frame.depth, allow_pickle=False) * np.float32(self._scale(node))

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core.posing import PosedSample
 from workbench.core.problem import ProblemRecord
-from workbench.core.scenes import SceneRead
+from workbench.core.scenes import AS_THEY_ARE, PoseReading, SceneRead
 from workbench.gui.asking import Asking
 from workbench.gui.link import Link
 
@@ -29,7 +29,7 @@ class Opening(QObject):
         self.asking = Asking(link, self, failed=self._fail)
         self.asking.changed.connect(lambda doing: self.progress.emit(self._words(doing), self.asking.fraction))
         self._waiting: list[str] = []
-        self._repaired: set[str] = set()
+        self._readings: dict[str, PoseReading] = {}
         self._now = ""
 
     @property
@@ -43,9 +43,9 @@ class Opening(QObject):
         if not self._now:
             self._next()
 
-    def open_repaired(self, path: str) -> None:
-        """Read posed photographs whose poses are mirrored, with these put right, after those that wait already."""
-        self._repaired.add(path)
+    def open_as(self, path: str, reading: PoseReading) -> None:
+        """Read posed photographs whose poses are odd in this way, after those that wait already."""
+        self._readings[path] = reading
         self.open([path])
 
     def open_sample(self, name: str = "") -> None:
@@ -61,16 +61,15 @@ class Opening(QObject):
     def cancel(self) -> None:
         """Read no more."""
         self._waiting, self._now = [], ""
-        self._repaired.clear()
+        self._readings.clear()
         self.asking.cancel()
 
     def _next(self) -> None:
         self._now = self._waiting.pop(0) if self._waiting else ""
         if self._now:
             doing = f"Reading {Path(self._now).name}"
-            repair = {"repair": True} if self._now in self._repaired else {}
-            self._repaired.discard(self._now)
-            self.asking.ask(doing, "scene-read", SceneRead, self._done, path=self._now, **repair)
+            reading = msgspec.to_builtins(self._readings.pop(self._now, AS_THEY_ARE))
+            self.asking.ask(doing, "scene-read", SceneRead, self._done, path=self._now, **reading)
 
     def _done(self, found: SceneRead) -> None:
         path = self._now

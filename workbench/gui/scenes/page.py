@@ -16,12 +16,14 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCursor
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
+from workbench.core.posing import remedy_of
 from workbench.core.problem import ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.scenefiles import SAMPLES
-from workbench.core.scenes import NOWHERE, SceneRead
+from workbench.core.scenes import AS_THEY_ARE, NOWHERE, CamerasDoc, Node, PoseReading, SceneRead
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
+from workbench.gui.banner import Remedy
 from workbench.gui.beside import Beside
 from workbench.gui.card import Caption
 from workbench.gui.closingwork import PageWork
@@ -88,6 +90,8 @@ class ScenesPage(FilesPage):
         self.asking = Asking(link, self, failed=self.failed_with)
         self.working = WorkingLine(self._stop)
         self._doing: dict[str, tuple[str, float]] = {}
+        self._otherwise: dict[str, Sequence[str]] = {}
+        """Nodes whose place is taken by what is read anew, by path."""
         self.keeping = Keeping(self)
         self.cropping = Cropping(self, self.keeping.folder)
         self.trees = TreeDeeds(self, self.tree)
@@ -235,22 +239,40 @@ class ScenesPage(FilesPage):
             self.state.set_unit(found.unit or UNITS[0])
         nodes, self.state.origin, told = nodes_of(found, self.state, path)
         nodes = seen_from_fields(nodes)
-        self.trees.add(nodes, f"read {Path(path).name}")
+        before = self._otherwise.pop(path, ())
+        self.trees.add(nodes, f"read {Path(path).name}", instead_of=before)
         said = [*told, *sampled_words(nodes), *(f"In {Path(path).name}: {one}" for one in found.notes)]
         if said and self.banner.record is None:  # a file that failed stays told of
-            self.note(said)
+            self.note(said, *self._remedies(path, nodes))
         self.remember(path)
         self.follow()
 
     def _failed(self, path: str, record: ProblemRecord) -> None:
         self.wish = path
         self.failed_with(record)
-        if record.field == "repair":
-            self.banner.show_problem(record, ("Read them repaired", lambda: self._read_repaired(path)))
+        remedy = remedy_of(record.what)
+        if remedy is not None:
+            reading = remedy.after(AS_THEY_ARE)
+            self.banner.show_problem(record, (remedy.button, lambda: self._read_otherwise(path, reading)))
 
-    def _read_repaired(self, path: str) -> None:
+    def _remedies(self, path: str, nodes: Sequence[Node]) -> list[Remedy]:
+        """What helps where photographs that were read stand oddly: they are read otherwise, in their own place."""
+        found: dict[str, Callable[[], None]] = {}
+        for one in nodes:
+            if not isinstance(one.thing, CamerasDoc):
+                continue
+            for remedy in filter(None, map(remedy_of, one.thing.notes)):
+                reading = remedy.after(one.thing.reading)
+                if reading != one.thing.reading:
+                    found[remedy.button] = functools.partial(
+                        self._read_otherwise, path, reading, tuple(node.id for node in nodes)
+                    )
+        return list(found.items())
+
+    def _read_otherwise(self, path: str, reading: PoseReading, instead_of: Sequence[str] = ()) -> None:
         self.banner.dismiss()
-        self.opening.open_repaired(path)
+        self._otherwise[path] = instead_of
+        self.opening.open_as(path, reading)
 
     # Building
 
@@ -259,6 +281,8 @@ class ScenesPage(FilesPage):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.tree, 1)
+        self.below_tree = column
+        """For what others tell of things in the tree."""
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)

@@ -67,9 +67,11 @@ class TreeDeeds(QObject):
         if some:
             self.page.document.push(PutEdit(self.scene, some, text=text, stroke=stroke))
 
-    def add(self, nodes: Sequence[Node], text: str) -> None:
-        """New nodes at the end of the tree, or below their parents; they are chosen."""
-        after, names = trees.with_added(self.scene, nodes), {one.id for one in nodes}
+    def add(self, nodes: Sequence[Node], text: str, *, instead_of: Sequence[str] = ()) -> None:
+        """New nodes at the end of the tree, or below their parents; they are chosen. Others may go in the same step."""
+        gone = {one.id for one in trees.with_below(self.scene, [one for one in instead_of if one in self.scene.nodes])}
+        after = [one for one in trees.with_added(self.scene, nodes) if one.id not in gone]
+        names = {one.id for one in nodes}
         first = [one.id for one in nodes if one.parent not in names]
         self.page.document.push(TreeEdit(self.scene, after, text=text, choose=first))
 

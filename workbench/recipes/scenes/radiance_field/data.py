@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
-from workbench.core.scenes import CamerasDoc
+from workbench.core.scenes import CamerasDoc, PoseReading
 from workbench.engine.scenes.fieldviews import HELD_OUT_EVERY, Photographs, from_cameras
 from workbench.engine.scenes.posed import read_posed
 from workbench.engine.scenes.posedsamples import sample_cameras
@@ -16,6 +16,8 @@ from workbench.engine.scenes.posedsamples import sample_cameras
 from .recipe import OBJECT, ROOM, RadianceField
 
 SAMPLES = {one.address: one.name for one in (ROOM, OBJECT)}
+KNOWN = ("images", "size", "scene", "repair", "axes", "upright")
+"""Knobs on which it hangs what is read."""
 LISTED = 8
 PREVIEWED = 8
 
@@ -24,7 +26,7 @@ def cameras_of(address: str, folder: Path, params: RadianceField, seed: int, job
     """The posed pictures at an address; a sample's are drawn into `folder`. Raises InputError."""
     name = SAMPLES.get(address)
     if name is None:
-        return read_posed(Path(address).expanduser())
+        return read_posed(Path(address).expanduser(), PoseReading(params.repair, params.axes, params.upright))
     scene = seed if params.scene < 0 else params.scene
     return sample_cameras(name, folder, images=params.images, size=params.size, seed=scene,
                           tell=job.progress if job is not None else None)  # fmt: skip
@@ -46,7 +48,7 @@ def load(job: Job, params: RadianceField) -> tuple[Photographs, CamerasDoc]:
 
 def preview(address: str, values: dict[str, Any]) -> DataPreview:
     """The first photographs of a slot."""
-    known = {name: value for name, value in values.items() if name in ("images", "size", "scene")}
+    known = {name: value for name, value in values.items() if name in KNOWN}
     params = RadianceField(**known)
     if address in SAMPLES:
         with tempfile.TemporaryDirectory() as scratch:

@@ -80,6 +80,10 @@ class RadianceField(Params):
                      more=True, label="Places per step")  # fmt: skip
     longest_px: int = knob(400, "Larger photographs are shrunk to this side; 0 takes them as they are", low=0,
                            high=10_000, unit="pixels", more=True, label="Photographs' side")  # fmt: skip
+    repair: bool = knob(False, "Put mirrored poses right, which is a guess", more=True, label="Repair mirrored poses")
+    axes: Literal["opengl", "opencv"] = knob("opengl", "How the cameras of a transforms.json are turned: OpenCV's look "
+                                             "along +z with y down", more=True, label="Camera axes")  # fmt: skip
+    upright: bool = knob(False, "Turn the cameras' mean up to +z; COLMAP's always is", more=True, label="Turn upright")
     images: int = knob(32, "Photographs of a sample scene; every eighth is held out", low=4, high=1000, more=True)
     size: int = knob(64, "Side of a sample's photographs", low=16, high=1024, unit="pixels", more=True)
     scene: int = knob(-1, "Which sample scene; −1 takes the run's seed", low=-1, high=1_000_000, more=True)
