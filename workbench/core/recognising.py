@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from workbench.core.problem import InputError
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 
 SOMETHING_ELSE = "something else"
 MOST_CLASSES = 1000
@@ -237,7 +237,8 @@ def class_names(text: str | Iterable[str]) -> tuple[str, ...]:
         )  # fmt: skip
     if len(found) > MOST_CLASSES:
         raise InputError(
-            "These are too many classes.", expected=f"at most {MOST_CLASSES:,} names", received=f"{len(found):,}",
+            "These are too many classes.", expected=f"at most {spaced(MOST_CLASSES)} names",
+            received=spaced(len(found)),
             fix="Leave out what does not matter, or recognise in two goes.", field="classes",
         )  # fmt: skip
     return found
@@ -267,7 +268,7 @@ def windows_of(
     steps = int(room / stride_s + 1e-9)
     if steps > MOST_WINDOWS:
         raise InputError(
-            "These are too many windows.", expected=f"at most {MOST_WINDOWS:,}", received=f"{steps:,}",
+            "These are too many windows.", expected=f"at most {spaced(MOST_WINDOWS)}", received=spaced(steps),
             fix="Choose a longer stride, or a part of the video.", field="stride_s",
         )  # fmt: skip
     found = [(start_s + at * stride_s, start_s + at * stride_s + window_s) for at in range(steps + 1)]
