@@ -75,13 +75,16 @@ class ProcessPanel(SidePanel, TellsWork):
         for widget in upper:
             column.addWidget(widget)
         column.addLayout(self._place)
-        column.addLayout(row(self.preview, self.apply, self.stop))
-        lower: tuple[QWidget, ...] = (self.bar, self.progress, self.result, self.before, self.notes)
+        lower: tuple[QWidget, ...] = (self.result, self.before, self.notes)
         for part in lower:
             column.addWidget(part)
         column.addLayout(self._facts)
         column.addWidget(self.plot)
         column.addStretch(1)
+        foot = self.make_foot(right_px=8)
+        foot.addLayout(row(self.preview, self.apply, self.stop))
+        for part in (self.bar, self.progress):
+            foot.addWidget(part)
 
     @property
     def operation(self) -> Operation:
