@@ -68,7 +68,8 @@ def smoothed(points: NDArray[Any], faces: NDArray[Any]) -> NDArray[np.float32]:
     start = np.asarray(points, np.float32)
     apart = _laplacian(faces, len(start))
     weights = _windowed_sinc()
-    before, now = start, start - apart(start) / 2
+    before: NDArray[Any] = start
+    now: NDArray[Any] = start - apart(start) / 2
     found = weights[0] * before + weights[1] * now
     for weight in weights[2:]:
         before, now = now, 2 * now - apart(now) - before
@@ -77,7 +78,8 @@ def smoothed(points: NDArray[Any], faces: NDArray[Any]) -> NDArray[np.float32]:
     # What is small or thin would be thinner else: a low pass rounds it off.
     for _ in range(2):
         lost = _held(start, faces) - _held(found, faces)
-        found = found + smooth_normals(found, faces) * np.float32(lost / max(_area(found, faces), 1e-6))
+        outwards = smooth_normals(found, faces) * (lost / max(_area(found, faces), 1e-6))
+        found = np.asarray(found + outwards, np.float32)
     return np.asarray(start + np.clip(found - start, -MOST_VOXELS_MOVED, MOST_VOXELS_MOVED), np.float32)
 
 
@@ -90,7 +92,7 @@ def _windowed_sinc() -> NDArray[np.float32]:
     return np.asarray(weights / weights.sum(), np.float32)
 
 
-def _laplacian(faces: NDArray[Any], count: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def _laplacian(faces: NDArray[Any], count: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """How far each of `count` vertices is from the mean of those that share an edge with it."""
     from scipy import sparse
 
