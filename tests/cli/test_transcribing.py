@@ -75,7 +75,7 @@ def test_that_a_files_words_are_those_of_the_engine_and_every_format_is_read_bac
     (found,) = workbench("speech", "transcribe", str(spoken), "--json", *at_home).lines
     told = msgspec.convert(found, Transcript)
     assert told.words == wanted.words and len(told.words) > 5 and told.complete
-    assert told.model == "tiny-wav2vec2" and "resampled from 22,050 to 16,000 Hz for the model" in told.notes
+    assert told.model == "tiny-wav2vec2" and "resampled from 22\u202f050 to 16\u202f000 Hz for the model" in told.notes
     said = workbench("speech", "transcribe", str(spoken), *at_home)
     assert said.status == 0 and said.out.splitlines() == [one.text for one in wanted.segments]
 

@@ -43,7 +43,7 @@ def test_that_what_has_no_sound_is_left_out_and_told() -> None:
         ("🙂", "nothing to say", "🙂"),
         ("Hello Привет", "cannot say these letters", "П р и в е т"),
         ("你好", "cannot say these letters", "你 好"),
-        ("word " * 1000, "too long", "4,999 characters"),
+        ("word " * 1000, "too long", "4\u202f999 characters"),
     ],
 )
 def test_that_what_cannot_be_said_is_refused_with_what_it_was(text: str, what: str, received: str) -> None:

@@ -45,3 +45,12 @@ def test_that_measures_are_titled_as_their_fields_write_them() -> None:
         "PSNR (dB)", "Room mIoU", "mIoU", "Mean IoU", "AP25", "Test HD95 mm", "Slide AUC", "PSNR (dB)", "SSIM",
         "Recall1",
     ]  # fmt: skip
+
+
+def test_that_thousands_are_set_apart_by_a_space_at_which_no_line_breaks() -> None:
+    told = [words.spaced(one) for one in (0, 999, 1000, -1234567, 12.4)] + [
+        words.spaced(-0.001, 2),
+        words.spaced(12034.5, 2),
+    ]
+    assert told == ["0", "999", "1\u202f000", "-1\u202f234\u202f567", "12", "0.00", "12\u202f034.50"]
+    assert words.count(1200, "span") == "1\u202f200 spans"

@@ -11,8 +11,10 @@ from pytestqt.qtbot import QtBot
 from workbench.core.params import Params, check, knob, values_of
 from workbench.core.problem import InputError, Problems
 from workbench.core.settings import Settings
+from workbench.gui.card import FieldLabel
 from workbench.gui.fields import BackboneField, DecimalField
 from workbench.gui.forms import Form
+from workbench.recipes import recipes
 
 
 class Sample(Params):
@@ -147,3 +149,16 @@ def test_that_every_field_says_its_name_and_its_flag(form: Form) -> None:
     for name in values_of(Sample()):
         assert form.field(name).accessibleName()
         assert "--" + name in form.field(name).toolTip() or name == "backbone"
+
+
+def test_that_the_names_of_fields_are_never_cut(qtbot: QtBot) -> None:
+    for recipe in recipes().values():
+        made = Form(recipe.params)
+        qtbot.addWidget(made)
+        made.resize(250, made.heightForWidth(250))  # as narrow as beside the views of a small screen
+        made.show()
+        for label in made.findChildren(FieldLabel):
+            if label.isVisible():
+                words = [one for word in label.text().split() for one in word.split("-")]
+                assert max(map(label.fontMetrics().horizontalAdvance, words)) <= label.width(), label.text()
+                assert label.height() >= label.heightForWidth(label.width()), label.text()

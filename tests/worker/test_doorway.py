@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import sys
 from multiprocessing import AuthenticationError
@@ -17,7 +18,7 @@ from workbench.core import events as ev
 from workbench.runner.local import LocalRunner
 from workbench.store.address import WorkerAddress, announced, call
 from workbench.store.home import Home
-from workbench.worker.doorway import LONGEST_PATH_BYTES, owned_folder
+from workbench.worker.doorway import LONGEST_PATH_BYTES, YOUNG_S, Doorway, owned_folder, sweep
 
 posix = sys.platform != "win32"
 
@@ -115,3 +116,39 @@ def test_that_a_long_temporary_folder_still_gives_a_short_socket_path(
     folder = owned_folder(home)
     assert len(os.fsencode(folder)) < LONGEST_PATH_BYTES - 20
     folder.rmdir()
+
+
+def test_that_a_doorway_leaves_no_folder_behind(home: Home) -> None:
+    doorway = Doorway(home, lambda channel, secret: channel.close())
+    assert not posix or home.socket_folder().is_dir()
+    doorway.close()
+    assert not home.socket_folder().exists()
+
+
+def aged(folder: Path) -> Path:
+    """A folder as it is long after its worker began."""
+    then = folder.stat().st_mtime - 2 * YOUNG_S
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_that_folders_of_killed_workers_are_swept_and_others_are_left(tmp_path: Path) -> None:
+    if not posix:
+        return
+    names = ("killed", "empty", "used", "begun", "strange")
+    killed, empty, used, begun, strange = (tmp_path / f"workbench-{os.getuid()}-{one}" for one in names)
+    other = tmp_path / "workbench-seat-1"
+    for folder in (killed, empty, used, begun, strange, other):
+        folder.mkdir()
+    (strange / "letter").write_text("mine")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(used / "a.sock"))
+        listening.listen()
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(killed / "b.sock"))
+        for folder in (killed, empty, used, strange, other):
+            aged(folder)
+        sweep(tmp_path, keep=tmp_path / "mine")
+        assert sorted(tmp_path.iterdir()) == sorted((used, begun, strange, other))
+        sweep(tmp_path, keep=tmp_path / "mine")
+        assert used.is_dir(), "asking whether somebody listens disturbs nobody"

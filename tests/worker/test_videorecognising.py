@@ -126,6 +126,13 @@ def test_that_odd_lists_of_classes_and_short_videos_are_answered_or_told(ask: As
     assert len(short.windows) == 1 and any("shorter than a window" in note for note in short.notes)
 
 
+def test_that_answers_say_what_the_file_says_of_itself(ask: Asked, tmp_path: Path) -> None:
+    deep = str(colour_film(tmp_path / "deep.mp4", [("red", 8)], bits=10))
+    note = "10 bits a channel, shown as 8"
+    assert note in ask("recognise", path=deep, model=SHIPPED_NAME, classes=CLASSES).notes
+    assert note in ask("captions", path=deep, model=SHIPPED_NAME, captions=CLASSES).notes
+
+
 @pytest.mark.parametrize(("path", "model", "field"), [("away.mp4", SHIPPED_NAME, "path"), ("c.mp4", ".", "--model")])
 def test_that_missing_videos_and_folders_of_other_things_are_told(
     ask: Asked, sprites: Path, path: str, model: str, field: str

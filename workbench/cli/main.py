@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,9 @@ Exit status: 0 done, 1 the run failed, 2 bad arguments or input."""
 
 def main(words: Sequence[str]) -> int:
     """Do what the words after 'workbench' say; problems are printed, never raised."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's encoding lacks (a thin space, a dash) must not end a command; standard error is so already.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _obey(list(words))
     except Problem as problem:

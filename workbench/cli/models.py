@@ -16,7 +16,7 @@ from workbench.cli.parser import Namespace, stop_at
 from workbench.cli.running import runner_of
 from workbench.core.documents import BackboneInfo
 from workbench.core.problem import InputError
-from workbench.core.words import size
+from workbench.core.words import size, spaced
 from workbench.store.home import Home, open_home
 from workbench.store.hub import folder_of
 from workbench.store.layers import Layer, layers_of
@@ -144,7 +144,7 @@ def tree(asked: Namespace) -> int:
     rows = [[leaf.path, *_cells(leaf, root)] for leaf in found]
     table(rows, ["tensor", "shape", "type", "parameters", "size", "share", "learned"])
     total_count, total_bytes = sum(one.count for one in found), sum(one.size_bytes for one in found)
-    say(f"\n{len(found)} of {root.tensors} tensors, {total_count:,} parameters, {size(total_bytes)}")
+    say(f"\n{len(found)} of {root.tensors} tensors, {spaced(total_count)} parameters, {size(total_bytes)}")
     return 0
 
 
@@ -161,7 +161,7 @@ def _cells(leaf: Layer, root: Layer) -> list[str]:
     assert leaf.tensor is not None
     shape = " × ".join(map(str, leaf.tensor.shape)) or "one number"
     share = f"{100 * leaf.count / root.count:.1f} %" if root.count else ""
-    return [shape, leaf.tensor.dtype, f"{leaf.count:,}", size(leaf.size_bytes), share, leaf.learned]
+    return [shape, leaf.tensor.dtype, spaced(leaf.count), size(leaf.size_bytes), share, leaf.learned]
 
 
 def verify(asked: Namespace) -> int:

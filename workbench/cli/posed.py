@@ -25,7 +25,7 @@ from workbench.core.posing import (
 )
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenes import CamerasDoc
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.store.home import open_home
 
 WITHIN_S = 3600.0
@@ -70,7 +70,10 @@ def _with_flags(read: Callable[[], msgspec.Raw]) -> msgspec.Raw:
 def _show(found: PosedRead) -> None:
     cameras = found.cameras
     held_out = sum(one.held_out for one in cameras.images)
-    rows = [["kind", found.kind], ["photographs", f"{len(cameras.images):,}, {held_out:,} of them held out"]]
+    rows = [
+        ["kind", found.kind],
+        ["photographs", f"{spaced(len(cameras.images))}, {spaced(held_out)} of them held out"],
+    ]
     lenses = list(dict.fromkeys(one.lens for one in cameras.images))
     for lens in lenses[:MOST_LENSES]:
         bent = "fisheye" if lens.fisheye else "distorted" if lens.is_distorted else "pinhole"
@@ -78,7 +81,7 @@ def _show(found: PosedRead) -> None:
     if len(lenses) > MOST_LENSES:
         rows.append(["", f"and {count(len(lenses) - MOST_LENSES, 'more lens', 'more lenses')}"])
     rows += [["box", _box(cameras)]]
-    rows += [["matched points", f"{found.point_count:,}"]] if found.point_count else []
+    rows += [["matched points", spaced(found.point_count)]] if found.point_count else []
     rows += [["written to", found.written]] if found.written else []
     table(rows)
     for note in cameras.notes:
@@ -115,7 +118,7 @@ def _drawn(name: SampleScene) -> Callable[[Namespace], int]:
         }
         for flag, (value, least, most) in bounds.items():
             if not least <= value <= most:
-                problems.append(InputError(f"{flag} cannot be this.", expected=f"{least} to {most:,}",
+                problems.append(InputError(f"{flag} cannot be this.", expected=f"{least} to {spaced(most)}",
                                            received=str(value), field=flag))  # fmt: skip
         stop_at(problems)
         wish = PosedSampleWish(name, asked.images, asked.size, asked.seed, _full(asked.out), asked.replace)

@@ -31,6 +31,7 @@ from workbench.core.recognising import (
     RecognisingWish,
     class_names,
     named,
+    remarks,
     spans_above,
 )
 from workbench.core.videorecognisers import SHIPPED_NAME, classifying
@@ -68,11 +69,8 @@ def classify(asked: Namespace) -> int:
             found = recognised(runner, wish, stop, _progress("windows"))
         except Stopped:
             return 1
-    for note in found.notes:
-        if facts is None or note != facts.note.removesuffix("."):
-            tell(f"Note: {note}")
-    if found.lost:
-        tell(f"{count(found.lost, 'window')} could not be decoded and are left out.")
+    for line in remarks(found, [facts.note] if facts is not None else ()):
+        tell(f"Note: {line}")
     _show(found, asked)
     return 0 if found.complete else 1
 
@@ -147,6 +145,8 @@ def caption(asked: Namespace) -> int:
     with runner_of(home) as runner:
         raw = answer(runner.inspect("video-captions", **msgspec.to_builtins(wish)), WITHIN_S)
     found = msgspec.json.decode(raw, type=Captioned)
+    for note in found.notes:
+        tell(f"Note: {note[:1].upper()}{note[1:]}.")
     if asked.json:
         json_line(found)
     else:

@@ -28,7 +28,7 @@ from workbench.core.scenes import (
     VolumeDoc,
 )
 from workbench.core.sizes import in_bytes
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.store.home import open_home
 
 WITHIN_S = 3600.0
@@ -74,7 +74,7 @@ def facts(thing: Thing) -> list[str]:
     """Kind, size, extent and what else there is to know of a thing, in words."""
     match thing:
         case PointsDoc():
-            kept = count(thing.count, "point") + (f" of {thing.of:,}" if thing.of > thing.count else "")
+            kept = count(thing.count, "point") + (f" of {spaced(thing.of)}" if thing.of > thing.count else "")
             return ["points", kept, extent(thing.low, thing.high), ", ".join(one.name for one in thing.columns)]
         case MeshDoc():
             more = [what for what in ("normals", "colours", "uv", "texture") if getattr(thing, what)]

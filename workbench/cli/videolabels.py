@@ -15,6 +15,7 @@ from workbench.cli.running import runner_of
 from workbench.core.framepipe import check_file
 from workbench.core.problem import InputError, Problem, did_you_mean
 from workbench.core.spans import LABEL_FORMATS, LabelFile, LabelsWritten, counted
+from workbench.core.words import spaced
 from workbench.store.home import open_home
 
 WITHIN_S = 3600.0
@@ -85,7 +86,7 @@ def _show(file: LabelFile) -> None:
     ]  # fmt: skip
     table(rows[:MOST_ROWS], ["video", "label", "from (s)", "to (s)", "score", "note"])
     if len(rows) > MOST_ROWS:
-        tell(f"… and {len(rows) - MOST_ROWS:,} more; --json gives all")
+        tell(f"… and {spaced(len(rows) - MOST_ROWS)} more; --json gives all")
     tell(f"{LABEL_FORMATS[file.format]}: {counted(len(rows), 'span')} in {counted(len(file.videos), 'video')}")
     for note in file.notes:
         tell(note)

@@ -287,6 +287,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.volume.render-labels", "Surfaces in the volume",
             "The labels' surfaces where they lie in the volume",
             "Shift+H", "mdi6.cube-outline"),
+    Command("view.volume.render-smooth", "Smooth surfaces",
+            "Take the voxels' steps out of the labels' surfaces; what is measured stays", "Shift+S", "mdi6.blur"),
     Command("view.volume.render-cut", "Cut open",
             "Leave out what lies before the slice of the plane with the focus; the cut follows the crosshair",
             "Shift+X", "mdi6.box-cutter"),

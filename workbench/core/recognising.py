@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from workbench.core.problem import InputError
+from workbench.core.words import count, spaced
 
 SOMETHING_ELSE = "something else"
 MOST_CLASSES = 1000
@@ -219,6 +220,7 @@ class Captioned(msgspec.Struct):
 
     captions: list[tuple[str, float]]
     frames: int
+    notes: tuple[str, ...] = ()
 
 
 def class_names(text: str | Iterable[str]) -> tuple[str, ...]:
@@ -235,7 +237,8 @@ def class_names(text: str | Iterable[str]) -> tuple[str, ...]:
         )  # fmt: skip
     if len(found) > MOST_CLASSES:
         raise InputError(
-            "These are too many classes.", expected=f"at most {MOST_CLASSES:,} names", received=f"{len(found):,}",
+            "These are too many classes.", expected=f"at most {spaced(MOST_CLASSES)} names",
+            received=spaced(len(found)),
             fix="Leave out what does not matter, or recognise in two goes.", field="classes",
         )  # fmt: skip
     return found
@@ -265,7 +268,7 @@ def windows_of(
     steps = int(room / stride_s + 1e-9)
     if steps > MOST_WINDOWS:
         raise InputError(
-            "These are too many windows.", expected=f"at most {MOST_WINDOWS:,}", received=f"{steps:,}",
+            "These are too many windows.", expected=f"at most {spaced(MOST_WINDOWS)}", received=spaced(steps),
             fix="Choose a longer stride, or a part of the video.", field="stride_s",
         )  # fmt: skip
     found = [(start_s + at * stride_s, start_s + at * stride_s + window_s) for at in range(steps + 1)]
@@ -289,6 +292,14 @@ def joined(parts: Sequence[Recognised]) -> Recognised:
         inference_ms=sum(part.inference_ms * len(part.windows) for part in parts) / seen,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+def remarks(found: Recognised, known: Iterable[str] = ()) -> list[str]:
+    """What a person should know of an answer, a sentence each: what is lost, then notes, those `known` left out."""
+    lost = [f"{count(found.lost, 'window')} could not be decoded and are left out."] if found.lost else []
+    said = {one.removesuffix(".") for one in known}
+    notes = [one.removesuffix(".") for one in found.notes]
+    return lost + [f"{one[:1].upper()}{one[1:]}." for one in notes if one not in said]
 
 
 def named(scores: Sequence[float], classes: Sequence[str], threshold: float) -> tuple[str, float]:

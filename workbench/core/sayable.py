@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 
 MOST_CHARACTERS = 1_000
 """Of a text that is said at once."""
@@ -55,8 +56,8 @@ def sayable(text: str) -> tuple[str, tuple[str, ...]]:
         )  # fmt: skip
     if len(said) > MOST_CHARACTERS:
         raise InputError(
-            "The text is too long to be said at once.", expected=f"{MOST_CHARACTERS:,} characters at most",
-            received=f"{len(said):,} characters", fix="Say it in parts, a paragraph at a time.", field="text",
+            "The text is too long to be said at once.", expected=f"{spaced(MOST_CHARACTERS)} characters at most",
+            received=f"{spaced(len(said))} characters", fix="Say it in parts, a paragraph at a time.", field="text",
         )  # fmt: skip
     named = " ".join(list(dropped)[:MOST_NAMED])
     return said, (f"left out what has no sound: {named}",) if dropped else ()

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.audio import Segment, Tier, TiersDoc
+from workbench.core.words import spaced
 
 LABEL_FORMATS = {
     "csv": "CSV (label, start_s, end_s, score, note)",
@@ -105,8 +106,8 @@ class LabelsWritten(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def counted(number: int, noun: str, more: str = "s") -> str:
-    """'1 span', '1,200 spans'."""
-    return f"{number:,} {noun}{more if number != 1 else ''}"
+    """'1 span', '1\\u202f200 spans'."""
+    return f"{spaced(number)} {noun}{more if number != 1 else ''}"
 
 
 def within(

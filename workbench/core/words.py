@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from typing import SupportsFloat
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -57,7 +58,12 @@ def moment(epoch_s: float, now: dt.datetime | None = None) -> str:
 
 def count(amount: int, noun: str, plural: str = "") -> str:
     """'1 run', '3 runs'."""
-    return f"{amount:,} {noun if amount == 1 else plural or noun + 's'}".replace(",", " ")
+    return f"{spaced(amount)} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def spaced(value: SupportsFloat, digits: int = 0) -> str:
+    """'1\u202f234\u202f567', '12\u202f034.50': thousands set apart by a thin space at which no line breaks."""
+    return f"{round(float(value), digits) + 0.0:,.{digits}f}".replace(",", "\u202f")
 
 
 def in_words(name: str) -> str:

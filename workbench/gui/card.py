@@ -51,6 +51,19 @@ class Caption(QLabel):
             self.setToolTip(self._whole if shown != self._whole else "")
 
 
+class FieldLabel(QLabel):
+    """The name of a field: takes as many lines as it needs in the width of its column, and is never cut."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setProperty("role", "dim")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setWordWrap(True)
+
+
 class Card(QFrame):
     """A titled frame; `caption` holds what is worth knowing at a glance, `header` takes small controls."""
 

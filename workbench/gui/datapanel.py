@@ -17,7 +17,7 @@ from workbench.core.params import Knob, knobs
 from workbench.core.problem import Problem, ProblemRecord
 from workbench.core.recipe import Recipe
 from workbench.core.words import count
-from workbench.gui.card import Caption
+from workbench.gui.card import Caption, FieldLabel
 from workbench.gui.fields import Combo
 from workbench.gui.inputs import Inputs
 from workbench.gui.link import Link
@@ -240,10 +240,10 @@ class SlotDetail(QWidget):
         grid.setSpacing(px(4))
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(0, px(104) if self.columns else 0)
-        self._labels = {name: Caption(one.knob.title) for name, one in self.columns.items()}
+        self._labels = {name: FieldLabel(one.knob.title) for name, one in self.columns.items()}
         for at, (name, one) in enumerate(self.columns.items()):
             label = self._labels[name]
-            label.setFixedHeight(px(28))
+            label.setMinimumHeight(px(28))
             label.setBuddy(one)
             grid.addWidget(label, at, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(one, at, 1)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from workbench.core.params import Knob, Params, knobs
 from workbench.core.problem import Problem, ProblemRecord
-from workbench.gui.card import Caption
+from workbench.gui.card import FieldLabel
 from workbench.gui.fields import BackboneField, make_field
 from workbench.gui.icons import icon
 from workbench.gui.theme import theme, tokens
@@ -30,7 +30,7 @@ class _Row:
         self.field.setAccessibleDescription(knob.help)
         self.field.setToolTip(_tip(knob))
         self.field.setProperty("help_word", knob.flag)
-        self.label = Caption(knob.title)
+        self.label = FieldLabel(knob.title)
         self.label.setToolTip(_tip(knob))
         self.label.setBuddy(self.field)
         self.fault = QLabel()

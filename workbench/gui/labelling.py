@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.documents import Item, Span, SpannedText
 from workbench.core.problem import Problem, ProblemRecord
+from workbench.core.words import spaced
 from workbench.gui.actions import keymap, make_action
 from workbench.gui.autosave import Autosave, Write
 from workbench.gui.icons import icon
@@ -221,12 +222,14 @@ class Labelling(QWidget):
         self.loader.load(address, recipe=recipe, params=params or {}, slot=slot)
 
     def _counted(self, read: int) -> None:
-        self._say(f"Reading the examples … {read:,}" if read else "Reading the examples …", "dim")
+        self._say(f"Reading the examples … {spaced(read)}" if read else "Reading the examples …", "dim")
 
     def _loaded(self, draft: Draft, total: int) -> None:
         self.show_draft(draft)
         if len(draft) < total:
-            self._say(f"The first {len(draft):,} of {total:,} are listed; a copy holds these alone.", "warning")
+            self._say(
+                f"The first {spaced(len(draft))} of {spaced(total)} are listed; a copy holds these alone.", "warning"
+            )
 
     def show_items(self, items: Sequence[Item], source: str) -> None:
         """Correct the classes of these examples."""
@@ -366,7 +369,7 @@ class Labelling(QWidget):
         if self.current() not in positions and positions:
             self.select(positions[0])
         self._show_example()
-        self._say(f"{len(positions):,} examples changed." if len(positions) > 1 else "", "dim")
+        self._say(f"{spaced(len(positions))} examples changed." if len(positions) > 1 else "", "dim")
 
     # Keeping
 
@@ -388,7 +391,7 @@ class Labelling(QWidget):
     def _count(self) -> None:
         touched = self.stack.index() or self.autosave.pending
         edits = sum(self.draft.changed(at) for at in range(len(self.draft))) if touched else 0
-        self.captioned.emit(f"{len(self.draft):,} examples" + (f" · {edits:,} changed" if edits else ""))
+        self.captioned.emit(f"{spaced(len(self.draft))} examples" + (f" · {spaced(edits)} changed" if edits else ""))
 
     def _say_saved(self, words: str) -> None:
         self.saved.setText(words)
@@ -483,4 +486,4 @@ class Labelling(QWidget):
 
 def _times(count: int, noun: str = "stretch") -> str:
     plural = noun + ("es" if noun.endswith("ch") else "s")
-    return f"1 {noun}" if count == 1 else f"{count:,} {plural}"
+    return f"1 {noun}" if count == 1 else f"{spaced(count)} {plural}"

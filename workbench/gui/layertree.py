@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from workbench.core.words import count, size
+from workbench.core.words import count, size, spaced
 from workbench.gui.card import Caption
 from workbench.gui.modellist import WideFirst, millions
 from workbench.gui.theme import theme, tokens
@@ -161,7 +161,7 @@ class LayerModel(QAbstractItemModel):
         if role == Role.DisplayRole:
             return self._text(layer, column)
         if role == Role.ToolTipRole:
-            return f"{layer.path}\n{layer.count:,} parameters, {layer.size_bytes:,} bytes".replace(",", " ")
+            return f"{layer.path}\n{spaced(layer.count)} parameters, {spaced(layer.size_bytes)} bytes"
         if role == Role.TextAlignmentRole:
             right = _RIGHT_FROM <= column <= _RIGHT_TO
             return (
@@ -262,7 +262,7 @@ class LayerTree(QWidget):
         root, found = self.model.flat.root, self.model.found
         some = len(found) < root.tensors
         tensors = f"{len(found)} of {root.tensors} tensors" if some else count(root.tensors, "tensor")
-        numbers = f"{sum(one.count for one in found):,} parameters".replace(",", " ")
+        numbers = f"{spaced(sum(one.count for one in found))} parameters"
         formats = ", ".join(sorted({one.tensor.dtype for one in found if one.tensor}))
         whole = [tensors, numbers, size(sum(one.size_bytes for one in found)), formats]
         self.totals.set_whole(" · ".join(part for part in whole if part))

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.documents import DataPreview, SpannedText
 from workbench.core.problem import ProblemRecord
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.gui.card import Caption
 from workbench.gui.theme import Tokens, theme, tokens
 
@@ -59,7 +59,7 @@ class PreviewDialog(QDialog):
         """Fill the pages with what was understood."""
         self._found = found
         self.head.setText(found.detail if found.detail.startswith(found.format) else f"{found.format}: {found.detail}")
-        named = [f"{label}: {number:,}".replace(",", " ") for label, number in found.labels.items()]
+        named = [f"{label}: {spaced(number)}" for label, number in found.labels.items()]
         more = f", and {len(named) - MOST_LABELS} more" if len(named) > MOST_LABELS else ""
         self.labels.set_whole(", ".join(named[:MOST_LABELS]) + more)
         self.pages.clear()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -65,6 +66,35 @@ class SidePanel(QScrollArea):
         column.setSpacing(px(gap_px))
         self.setWidget(body)
         return column
+
+    _foot: QWidget | None = None
+
+    def make_foot(self, *, left_px: int = 0, right_px: int = 4, gap_px: int = 8) -> QVBoxLayout:
+        """What stays in sight below the column while that scrolls: the deeds of a long form."""
+        px = theme().pixels
+        self._foot = QWidget(self)
+        column = QVBoxLayout(self._foot)
+        column.setContentsMargins(px(left_px), px(gap_px), px(right_px), 0)
+        column.setSpacing(px(gap_px))
+        self._foot.installEventFilter(self)
+        return column
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_foot()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._foot and event.type() == QEvent.Type.LayoutRequest:
+            self._place_foot()
+        return super().eventFilter(watched, event)
+
+    def _place_foot(self) -> None:
+        if self._foot is None:
+            return
+        high = self._foot.sizeHint().height()
+        self.setViewportMargins(0, 0, 0, high)
+        beneath = self.viewport().geometry()
+        self._foot.setGeometry(beneath.x(), beneath.bottom() + 1, beneath.width(), high)
 
 
 class TellsWork:

@@ -11,10 +11,9 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-Choice = Literal["system", "dark", "light"]
+from workbench.core.colours import CATEGORIES
 
-CATEGORIES = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#999999")
-"""Okabe and Ito's palette, told apart by colour-blind eyes; black and white are left to the text."""
+Choice = Literal["system", "dark", "light"]
 
 
 @dataclasses.dataclass(frozen=True)

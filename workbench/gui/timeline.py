@@ -8,6 +8,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
+from workbench.core.words import spaced
 from workbench.gui.buttons import show_icon, tool_button
 from workbench.gui.theme import theme
 
@@ -27,7 +28,7 @@ class Timeline(QWidget):
         super().__init__()
         self._steps: list[int] = []
         self._live = True
-        self.words: Callable[[int], str] = lambda step: f"step {step:,}".replace(",", " ")
+        self.words: Callable[[int], str] = lambda step: f"step {spaced(step)}"
         self._label = QLabel("no pictures yet")
         self._label.setProperty("role", "dim")
         self._label.setMinimumWidth(theme().pixels(104))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QPushBut
 
 from workbench.core.job import JobState
 from workbench.core.recipe import Recipe
-from workbench.core.words import duration, number
+from workbench.core.words import duration, number, spaced
 from workbench.gui.actions import key_of
 from workbench.gui.buttons import show_icon
 from workbench.gui.card import Caption
@@ -288,7 +288,7 @@ def _where(state: JobState) -> str:
     if state.total:
         return f"step {state.step} / {state.total}"
     if state.of:
-        return f"{state.done:,} of {state.of:,}"
+        return f"{spaced(state.done)} of {spaced(state.of)}"
     return f"step {state.step}" if state.step else ""
 
 

@@ -11,7 +11,7 @@ from workbench import __version__
 from workbench.core.params import knobs
 from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
-from workbench.core.words import duration, in_words, number
+from workbench.core.words import duration, in_words, number, spaced
 from workbench.report import drawing
 from workbench.report.differences import Figure, figures, settings
 from workbench.report.gather import Run, metric_names, names_of
@@ -99,7 +99,7 @@ def _state(run: Run) -> str:
     state = run.state
     words = "stopped early and kept" if state.kept_early else state.phase
     spent = f" in {duration(state.ended_at - state.started_at)}" if state.ended_at and state.started_at else ""
-    return f"{words} at step {state.step:,}{spent}".replace(",", " ")
+    return f"{words} at step {spaced(state.step)}{spent}"
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

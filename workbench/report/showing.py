@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core import documents as doc
 from workbench.core import events as ev
 from workbench.core.problem import InputError, Problem
-from workbench.core.words import in_words, number
+from workbench.core.words import in_words, number, spaced
 from workbench.report.gather import Run
 
 MOST_ROWS, MOST_TEXTS, MOST_LABELS, MOST_POINTS = 60, 12, 24, 4000
@@ -43,7 +43,7 @@ def pieces(run: Run, *, paper: bool) -> list[Piece]:
 def _piece(run: Run, artifact: ev.Artifact, *, paper: bool) -> Piece:
     title = in_words(artifact.slot)
     said = artifact.title if artifact.title.lower() != title.lower() else ""
-    caption = " · ".join(filter(None, (said, f"step {artifact.step:,}".replace(",", " "))))
+    caption = " · ".join(filter(None, (said, f"step {spaced(artifact.step)}")))
     make = _MAKERS.get(artifact.kind)
     if make is None:
         note = f"A {artifact.kind or 'file'} that paper cannot show; it is in the run's folder as {artifact.path}."
@@ -238,4 +238,4 @@ def _cut(text: str, most: int) -> str:
 
 
 def _rest(there: int, most: int, noun: str) -> str:
-    return f"The first {most} of {there:,} {noun}.".replace(",", " ") if there > most else ""
+    return f"The first {most} of {spaced(there)} {noun}." if there > most else ""

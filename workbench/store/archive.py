@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from workbench.core import events as ev
 from workbench.core.job import ENDED
 from workbench.core.problem import InputError, KnownTrouble, ProblemRecord
+from workbench.core.words import spaced
 from workbench.store.notes import LOCK
 from workbench.store.runfolder import RunFolder
 
@@ -115,7 +116,9 @@ def _check(packed: zipfile.ZipFile, archive: Path, runs: Path, most_bytes: int) 
     room = min(most_bytes, shutil.disk_usage(runs).free - SPARE_BYTES)
     total = sum(entry.file_size for entry in entries)
     if total > room:
-        raise _refusal(archive, "unpacks to more than there is room for", f"at most {room:,} bytes", f"{total:,} bytes")
+        raise _refusal(
+            archive, "unpacks to more than there is room for", f"at most {spaced(room)} bytes", f"{spaced(total)} bytes"
+        )
     name = str(tops.pop())
     if (runs / name).exists():
         raise _refusal(archive, "is here already", "a run that is not in the history yet", name)

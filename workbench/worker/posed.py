@@ -20,6 +20,7 @@ from workbench.core.posing import (
 )
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenefiles import READ_ENDINGS, WRITE_ENDINGS
+from workbench.core.words import spaced
 from workbench.worker.questions import as_asked
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def _sample(arguments: dict[str, Any], context: ApplyContext) -> PosedSample:
                                      ("size_px", asked.size_px, LEAST_SIZE_PX, MOST_SIZE_PX),
                                      ("seed", asked.seed, 0, 2**31 - 1)):  # fmt: skip
         if not least <= value <= most:
-            raise InputError(f"The sample's {name} cannot be this.", expected=f"{least} to {most:,}",
-                             received=f"{value:,}", field=name)  # fmt: skip
+            raise InputError(f"The sample's {name} cannot be this.", expected=f"{least} to {spaced(most)}",
+                             received=spaced(value), field=name)  # fmt: skip
     if asked.out:
         folder = Path(asked.out)
         if folder.exists() and not folder.is_dir():

@@ -107,7 +107,7 @@ def _notes(film: FilmFrames, facts: RecogniserFacts, asked: RecognisingWish) -> 
         notes.append(f"The video is {film.index.duration_s:.2f} s long, shorter than a window: it is one window")
     if not facts.fixed and len(class_names(asked.classes)) == 1:
         notes.append("A single class is weighed against 'something else'")
-    return (*notes, *film.index.notes)
+    return (*notes, *film.notes)
 
 
 def _live(arguments: dict[str, Any], context: ApplyContext) -> LiveAnswer:
@@ -326,7 +326,7 @@ def _captions(arguments: dict[str, Any], context: ApplyContext) -> Captioned:
     mean /= max(float(np.linalg.norm(mean)), 1e-12)
     scores = text_vectors(model, captions, ("{}",)).cpu().numpy() @ mean
     order = np.argsort(-scores, kind="stable")
-    return Captioned([(captions[at], round(float(scores[at]), 4)) for at in order], len(frames))
+    return Captioned([(captions[at], round(float(scores[at]), 4)) for at in order], len(frames), film.notes)
 
 
 INSPECTORS: Mapping[str, Callable[[dict[str, Any], ApplyContext], Any]] = {

@@ -66,7 +66,7 @@ HEAD = "ply\nformat {form} 1.0\nelement vertex {count}\nproperty float x\nproper
 @pytest.mark.parametrize("form", ["ascii", "binary_little_endian", "binary_big_endian"])
 def test_that_a_ply_of_a_billion_claimed_vertices_is_refused_at_once(tmp_path: Path, form: str) -> None:
     (tmp_path / "a.ply").write_bytes((HEAD.format(form=form, count=10**9) + "end_header\n").encode() + bytes(120))
-    assert "1,000,000,000" in refused(tmp_path / "a.ply").expected
+    assert "1\u202f000\u202f000\u202f000" in refused(tmp_path / "a.ply").expected
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_that_what_las_headers_claim_is_checked_before_it_is_allocated(tmp_path:
     data = bytearray((tmp_path / "a.las").read_bytes())
     data[247:255] = struct.pack("<Q", 10**12)
     (tmp_path / "a.las").write_bytes(data)
-    assert "1,000,000,000,000" in refused(tmp_path / "a.las").expected
+    assert "1\u202f000\u202f000\u202f000\u202f000" in refused(tmp_path / "a.las").expected
     write_las(tmp_path / "a.laz")
     data = bytearray((tmp_path / "a.laz").read_bytes())
     begins = struct.unpack_from("<I", data, 96)[0]
     table = struct.unpack_from("<q", data, begins)[0]
     struct.pack_into("<I", data, table + 4, 0xFFFFFFFF)  # lazrs would allocate 64 GB and abort
     (tmp_path / "a.laz").write_bytes(data)
-    assert "4,294,967,295 pieces" in refused(tmp_path / "a.laz").received
+    assert "4\u202f294\u202f967\u202f295 pieces" in refused(tmp_path / "a.laz").received
 
 
 def test_that_packed_points_that_cannot_be_are_refused(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_that_archives_that_unpack_to_too_much_or_need_pickles_are_refused(tmp_p
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**10, 4)})
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("rgbsigma.npy", header.getvalue() + bytes(1 << 20))
-    assert "160,000,000" in refused(tmp_path / "a.npz").expected
+    assert "160\u202f000\u202f000" in refused(tmp_path / "a.npz").expected
     np.savez(tmp_path / "b.npz", rgbsigma=np.array([{"a": 1}], dtype=object))
     assert refused(tmp_path / "b.npz").received == "object"
     np.savez(tmp_path / "c.npz", rgbsigma=np.zeros((24, 4)), resolution=[2, 3, 5])
@@ -168,7 +168,7 @@ def edited(path: Path, change: Callable[[dict], None]) -> None:
 def test_that_a_gltf_neither_allocates_nor_walks_nor_reads_what_it_does_not_hold(tmp_path: Path) -> None:
     path = tmp_path / "a.gltf"
     edited(path, lambda one: one["accessors"].append({"count": 10**9, "type": "VEC4", "componentType": 5126}))
-    assert "16,000,000,000" in refused(path).expected
+    assert "16\u202f000\u202f000\u202f000" in refused(path).expected
     edited(path, lambda one: one["nodes"].append({"children": [len(one["nodes"])]}))
     assert "circles" in refused(path).expected or "tree" in refused(path).expected
     edited(path, lambda one: one["buffers"][0].update(uri="../../../../etc/hostname"))

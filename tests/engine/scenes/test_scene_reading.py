@@ -86,7 +86,7 @@ def test_that_a_large_cloud_is_sampled_along_the_file_and_told(tmp_path: Path, m
     along = np.arange(10_000, dtype=np.float32)
     trimesh.PointCloud(np.stack([along, along, along], 1)).export(tmp_path / "line.ply")
     doc = read(tmp_path / "line.ply", most_points=1000)
-    assert (doc.count, doc.of) == (1000, 10_000) and "sample of 1,000 of 10,000" in doc.notes[0]
+    assert (doc.count, doc.of) == (1000, 10_000) and "sample of 1\u202f000 of 10\u202f000" in doc.notes[0]
     at = np.sort(np.load(doc.positions)[:, 0])
     assert len(np.unique(at)) == 1000 and np.array_equal(np.histogram(at, 10, (0, 10_000))[0] > 80, np.ones(10, bool))
     assert np.array_equal(np.load(doc.order), np.load(doc.positions)[:, 0])

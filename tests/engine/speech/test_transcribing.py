@@ -104,7 +104,7 @@ def test_that_rate_channels_and_bytes_of_a_sound_make_no_difference(sound_of):
     for samples, how in ((wide, {"subtype": "PCM_U8"}), (twelve, {})):
         found = joined(list(transcribe(sound_of(samples, 44_100, **how), ToneSpeller())))
         assert " ".join(one.text for one in found.words) == TEXT
-        assert "resampled from 44,100 to 16,000 Hz for the model" in found.notes
+        assert "resampled from 44\u202f100 to 16\u202f000 Hz for the model" in found.notes
     assert "the mean of 12 channels was transcribed" in found.notes
 
 

@@ -13,13 +13,20 @@ RGB = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 
 
 def colour_film(
-    path: Path, parts: Sequence[tuple[str, int]], *, rate: int = 10, size: tuple[int, int] = (64, 48)
+    path: Path,
+    parts: Sequence[tuple[str, int]],
+    *,
+    rate: int = 10,
+    size: tuple[int, int] = (64, 48),
+    bits: int = 8,
 ) -> Path:
     """A film of plain colours, each for so many frames, whose every frame can be decoded alone."""
     with av.open(str(path), "w") as container:
         # A damaged PNG cannot be decoded at all; other decoders paint over what is missing.
         stream: Any = container.add_stream("png" if path.suffix == ".avi" else "libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, "rgb24" if path.suffix == ".avi" else "yuv420p"
+        if bits > 8:
+            stream.pix_fmt = f"yuv420p{bits}le"
         stream.codec_context.gop_size = 5
         for colour, frames in parts:
             for _ in range(frames):

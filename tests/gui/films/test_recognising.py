@@ -92,6 +92,7 @@ def test_that_scores_are_drawn_as_they_come_and_told_for_the_frame_on_screen(pag
     qtbot.waitUntil(lambda: not work.errand.running, timeout=WITHIN_MS)
     assert len(work.strip.series.windows) == 4 and work.found.complete and not page.works()
     assert "1 window could not be decoded" in page.banner.accessibleName()
+    assert "A note." in page.banner.accessibleName()
     page.viewer.go(25)  # 1.0 s: the third window
     qtbot.waitUntil(lambda: work.panel.ranking.rows[0][0] == AB[1])
     assert work.panel.ranking.accessibleDescription() == "a blue square 90 %, a red circle 10 %"

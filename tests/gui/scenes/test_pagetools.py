@@ -51,7 +51,7 @@ def test_that_a_drawn_outline_selects_what_is_under_it_and_shift_adds(filled, qt
         settled(qtbot, page)
     wanted = (at[:, 0] < middle.x()) | ((at[:, 0] >= middle.x()) & (at[:, 1] >= middle.y()))
     assert 0 < wanted.sum() < 1000 and (page.scene.selection["p"] != wanted).sum() <= 3
-    assert "of 1 000 points selected" in page.told.whole
+    assert "of 1\u202f000 points selected" in page.told.whole
     page.document.undo()
     assert ((at[:, 0] < middle.x()) != page.scene.selection["p"]).sum() <= 3
     page.document.undo()

@@ -27,7 +27,7 @@ def settled(qtbot, viewer):
 def test_that_a_slide_is_opened_from_a_path_and_kept_among_the_cases_of_late(page, slides, viewer):
     assert page.places.currentWidget() is viewer and page.top.about.whole == "a.svs"
     assert slides.wishes[0]["path"] == "/slides/a.svs" and page.remembered.recent == ["/slides/a.svs"]
-    assert "8,000 × 6,000 px" in viewer.read_out.whole and "0.25 µm/px" in viewer.read_out.whole
+    assert "8\u202f000 × 6\u202f000 px" in viewer.read_out.whole and "0.25 µm/px" in viewer.read_out.whole
     assert viewer.canvas.hasFocus()
 
 

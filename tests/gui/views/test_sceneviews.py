@@ -63,7 +63,7 @@ def shown(qtbot, kind: str, folder: Path, artifact: Artifact):
 
 
 @pytest.mark.parametrize(("kind", "caption", "channel", "row"), [
-    ("points", "4 000 points · colour · height · label", 0, "x"),
+    ("points", "4\u202f000 points · colour · height · label", 0, "x"),
     ("mesh", "2 faces · 4 vertices", 2, 2),
     ("radiance-grid", "12 × 10 × 8 · 3 × 3 × 2", 1, "x"),
     ("boxes", "2 boxes · chair · table", 1, "chair"),

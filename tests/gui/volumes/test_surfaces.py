@@ -41,6 +41,34 @@ def test_that_surfaces_are_closed_where_a_label_touches_the_border_or_is_one_vox
         assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
 
 
+def test_that_steps_of_voxels_are_taken_out_of_a_slope_unless_they_are_wanted():
+    z, _, x = np.mgrid[:30, :60, :60]
+    labels = ((z < 5 + 0.15 * x) & (z > 1)).astype(np.uint8)
+
+    def rough(smooth: bool) -> float:
+        at = surface_of(labels, 1, Geometry(), smooth=smooth).vertices
+        inner = at[(np.abs(at[:, :2] - 30) < 20).all(axis=1) & (at[:, 2] > 4)]
+        return float((inner[:, 2] - 0.15 * inner[:, 0]).std())
+
+    assert rough(True) < 0.08 < 0.25 < rough(False)
+
+
+def test_that_small_and_thin_structures_hold_what_they_hold_and_neighbours_stay_neighbours():
+    thin = np.zeros((20, 20, 60), np.uint8)
+    thin[10, 10, 5:55] = 1
+    for labels in (thin, ball(3.0)[0]):
+        plain, smooth = (volume_ml(surface_of(labels, 1, Geometry(), smooth=one)) for one in (False, True))
+        assert smooth == pytest.approx(plain, rel=0.4)
+    halves = np.pad(np.ones((12, 12, 12), np.uint8), 3)
+    halves[:, :, 9:] *= 2
+    left, right = (surface_of(halves, value, Geometry()).vertices for value in (1, 2))
+    # Within the face that both share, where no rim is rounded off.
+    faces = [
+        one[(np.abs(one[:, 1:] - 8.5) < 3).all(axis=1) & (np.abs(one[:, 0] - 8.5) < 1), 0] for one in (left, right)
+    ]
+    assert 0 <= faces[0].mean() - faces[1].mean() < 1  # no gap is seen between them
+
+
 def test_that_a_large_label_is_thinned_and_keeps_its_place(monkeypatch):
     labels, middle = ball()
     monkeypatch.setattr(surfaces, "MOST_VOXELS", 4000)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from workbench.core import events as ev
+from workbench.core.colours import class_rgb
 from workbench.core.gridreading import GridReading
 from workbench.core.params import values_of
 from workbench.core.problem import InputError
@@ -387,3 +388,9 @@ def test_that_the_sample_can_be_looked_at_before_a_run() -> None:
     scenes, grids = (data.preview(slot, ROOMS.address, {}) for slot in ("scenes", "grids"))
     assert scenes.labels["floor"] == 6 and all(int(row[3]) >= 3 for row in scenes.rows)
     assert not grids.labels and len(grids.rows) == 2
+
+
+def test_that_named_voxels_have_the_colours_that_a_scene_gives_their_classes() -> None:
+    assert [tuple(round(255 * part) for part in show.colour_of(at)) for at in range(20)] == [
+        class_rgb(at) for at in range(20)
+    ]

@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from workbench.core.words import spaced
 from workbench.engine.text.examples import Loaded, SplitName, TaggedSentence
 
 MARKS = ("O", "COMMA", "PERIOD", "QUESTION")
@@ -377,7 +378,7 @@ def _part(count: float) -> int:
 
 def _loaded(examples: list[TaggedSentence], what: str) -> Loaded[TaggedSentence]:
     numbered = [dataclasses.replace(one, source=row) for row, one in enumerate(examples)]
-    return Loaded(numbered, [], f"{len(numbered):,} {what} (generated)")
+    return Loaded(numbered, [], f"{spaced(len(numbered))} {what} (generated)")
 
 
 _WEIGHT = {mark: weight for weight, mark in enumerate(MARKS)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.core.words import spaced
 from workbench.engine.generators import mini_turkish
 from workbench.engine.generators.mini_turkish import Part
 from workbench.engine.text.examples import (
@@ -88,7 +89,7 @@ def corpus(*, seed: int = 0, limit: int = 0) -> Loaded[LabelledText]:
     """Plain texts, forty thousand sentences in all; the same for every seed."""
     texts = mini_turkish.corpus(CORPUS_SEED)
     rows = [LabelledText(text, "", at) for at, text in enumerate(texts[: limit or None])]
-    return Loaded(rows, [], f"{len(rows):,} mini-Turkish texts (generated)")
+    return Loaded(rows, [], f"{spaced(len(rows))} mini-Turkish texts (generated)")
 
 
 def _plan(task: str) -> list[tuple[SplitName, Part, int, int]]:
@@ -97,4 +98,4 @@ def _plan(task: str) -> list[tuple[SplitName, Part, int, int]]:
 
 def _loaded(rows: Sequence[Any], limit: int, seed: int, noun: str) -> Loaded[Any]:
     chosen = take_balanced(rows, limit, seed)
-    return Loaded(chosen, [], f"{len(chosen):,} mini-Turkish {noun} (generated)")
+    return Loaded(chosen, [], f"{spaced(len(chosen))} mini-Turkish {noun} (generated)")

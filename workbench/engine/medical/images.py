@@ -15,6 +15,7 @@ from PIL import Image as Picture
 
 from workbench.core.problem import InputError, Problem
 from workbench.core.volumes import Geometry
+from workbench.core.words import spaced
 from workbench.engine.medical.arrays import check_claim, check_room, damaged, grey
 from workbench.engine.medical.geometry import of_sitk
 from workbench.engine.medical.metaheaders import check_meta_header
@@ -242,7 +243,7 @@ def _values(array: np.ndarray, header: Header, frame: int) -> np.ndarray:
     x, y, z = header.shape
     channels = array.size // max(x * y * z * header.frames, 1)
     if channels * x * y * z * header.frames != array.size or not channels:
-        raise damaged(header.path, _kind(header.path), f"{array.size:,} values for a volume of {x} × {y} × {z}")
+        raise damaged(header.path, _kind(header.path), f"{spaced(array.size)} values for a volume of {x} × {y} × {z}")
     array = array.reshape(header.frames, z, y, x, channels)[frame]
     if array.dtype.kind == "c":
         array = np.abs(array)

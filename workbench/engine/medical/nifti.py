@@ -15,6 +15,7 @@ from nibabel.spatialimages import SpatialImage
 
 from workbench.core.problem import InputError
 from workbench.core.volumes import Geometry
+from workbench.core.words import spaced
 from workbench.engine.medical.arrays import check_claim, damaged, grey
 from workbench.engine.medical.geometry import flipped, geometry_of, is_sheared
 
@@ -69,7 +70,7 @@ def open_image(path: Path) -> Image:
     if frames > MOST_FRAMES:
         raise InputError(
             "This file holds more volumes than a chooser can list.", expected=f"at most {MOST_FRAMES} frames",
-            received=f"{frames:,}", fix="Split the file, or drop the average over time.", place=path.name,
+            received=spaced(frames), fix="Split the file, or drop the average over time.", place=path.name,
         )  # fmt: skip
     geometry, notes = _geometry(path, loaded)
     if dtype.kind == "c":

@@ -20,6 +20,7 @@ from workbench.core.documents import Answer
 from workbench.core.problem import InputError
 from workbench.core.segmenting import GrowingLabels, ProbabilityMap, Segmented, SegmentingWish
 from workbench.core.volumes import Geometry, Label, VolumeFile, VolumeMeta
+from workbench.core.words import spaced
 from workbench.engine.devices import Place
 from workbench.engine.medical import doubt
 from workbench.engine.medical.gathering import Elsewhere, Gathering
@@ -227,7 +228,7 @@ def _document(reader: Reader, case: Readable, gathering: Gathering) -> Segmented
     voxel_ml = float(np.prod(case.meta.geometry.spacing_mm)) / 1000
     volumes = [(name, round(count * voxel_ml, 2)) for name, count in gathering.voxels.items()]
     there = [one for one in volumes if one[1] > 0]
-    told = ", ".join(f"{name} {volume:,.1f} ml" for name, volume in sorted(there, key=lambda one: -one[1])[:3])
+    told = ", ".join(f"{name} {spaced(volume, 1)} ml" for name, volume in sorted(there, key=lambda one: -one[1])[:3])
     out = cache.folder("segmentations")
     stem = cache.digest(reader.name, case.name, gathering.digest())
     made = msgspec.structs.replace(
@@ -295,7 +296,7 @@ class _Shower:
 
     def told(self, growing: Growing) -> None:
         """After a batch of windows; raises JobCancelled."""
-        words = f"window {growing.done:,} of {growing.of:,}"
+        words = f"window {spaced(growing.done)} of {spaced(growing.of)}"
         _say(self.job, growing.done, growing.of, words)
         now = time.perf_counter()
         if not self.wanted or now < self._next or growing.done >= growing.of:

@@ -15,7 +15,7 @@ import numpy as np
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, KnownTrouble, Problem, did_you_mean
 from workbench.core.volumes import CaseInfo, Geometry, SeriesInfo, VolumeFile, VolumeMeta
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.engine.medical import dicom, images, nifti
 from workbench.engine.medical.arrays import ArrayWriter, check_room, thumbnail, write_array
 from workbench.engine.medical.cases import (
@@ -101,7 +101,7 @@ def _look(path: Path) -> Place:
             raise _nothing(path)
         return Place(path, [path], [], ()) if kind == "dicom" else Place(path, [], [Part(path)], ())
     files = list(itertools.islice(walk(path), MOST_FILES + 1))
-    notes = (f"only the first {MOST_FILES:,} files were looked at",) if len(files) > MOST_FILES else ()
+    notes = (f"only the first {spaced(MOST_FILES)} files were looked at",) if len(files) > MOST_FILES else ()
     dicoms: list[Path] = []
     others: dict[Path, list[Path]] = defaultdict(list)
     for file in files[:MOST_FILES]:

@@ -11,6 +11,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from workbench.core.problem import Problem
+from workbench.core.words import spaced
 from workbench.engine.medical.arrays import check_room
 from workbench.engine.scenes.readingmeshes import damaged
 
@@ -56,8 +57,8 @@ def claims(path: Path) -> dict[str, Claim]:
                 with archive.open(one) as file:
                     claim, begins = _header(file, path)
                 if claim.size_bytes + begins != one.file_size or one.file_size > MOST_PACKED * one.compress_size + 1024:
-                    raise damaged(path, "a NumPy archive", f"{claim.size_bytes:,} bytes of {one.filename}",
-                                  f"{one.file_size:,} of {one.compress_size:,} packed ones")  # fmt: skip
+                    raise damaged(path, "a NumPy archive", f"{spaced(claim.size_bytes)} bytes of {one.filename}",
+                                  f"{spaced(one.file_size)} of {spaced(one.compress_size)} packed ones")  # fmt: skip
                 found[one.filename.removesuffix(".npy")] = claim
             return found
     except Problem:
@@ -84,7 +85,7 @@ def map_array(path: Path) -> NDArray[Any]:
     with path.open("rb") as file:
         claim, begins = _header(file, path)
     if claim.size_bytes + begins > path.stat().st_size:
-        raise damaged(path, "a NumPy array", f"{claim.size_bytes:,} bytes", f"{path.stat().st_size - begins:,}")
+        raise damaged(path, "a NumPy array", f"{spaced(claim.size_bytes)} bytes", spaced(path.stat().st_size - begins))
     try:
         found: NDArray[Any] = np.load(path, mmap_mode="r" if claim.size_bytes else None, allow_pickle=False)
     except Exception as error:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import Lens
+from workbench.core.words import spaced
 
 Floats = NDArray[np.floating[Any]]
 MODELS: dict[str, tuple[int, tuple[str, ...], bool]] = {
@@ -99,7 +100,9 @@ def _finite(points: SparsePoints, notes: list[str]) -> SparsePoints:
     good = np.isfinite(points.positions).min(axis=1, initial=True)
     if good.all():
         return points
-    notes.append(f"{int((~good).sum()):,} of {len(good):,} matched points are not finite and were left out.")
+    notes.append(
+        f"{spaced(int((~good).sum()))} of {spaced(len(good))} matched points are not finite and were left out."
+    )
     return SparsePoints(points.positions[good], points.colours[good], points.error_px[good], points.seen_in[good])
 
 
@@ -177,15 +180,17 @@ class _Bytes:
     def need(self, size: int) -> None:
         """Raise InputError where fewer bytes are left."""
         if self.at + size > len(self.data):
-            raise wrong("The file ends early.", self.path, expected=f"{size:,} bytes from byte {self.at:,} on",
-                        received=f"{len(self.data) - self.at:,} bytes")  # fmt: skip
+            raise wrong("The file ends early.", self.path,
+                        expected=f"{spaced(size)} bytes from byte {spaced(self.at)} on",
+                        received=f"{spaced(len(self.data) - self.at)} bytes")  # fmt: skip
 
     def count(self, least: int) -> int:
         """A number of entries of at least so many bytes each: no more than there can be."""
         (found,) = self.take("<Q")
         if found * least > len(self.data) - self.at:
             raise wrong("The file claims more entries than it can hold.", self.path,
-                        expected=f"at most {(len(self.data) - self.at) // least:,}", received=f"{found:,}")  # fmt: skip
+                        expected=f"at most {spaced((len(self.data) - self.at) // least)}",
+                        received=spaced(found))  # fmt: skip
         return int(found)
 
     def name(self) -> str:
@@ -193,7 +198,7 @@ class _Bytes:
         end = self.data.find(b"\0", self.at, self.at + _LONGEST_NAME)
         if end < 0:
             raise wrong("A photograph's name does not end.", self.path, expected="a zero byte after the name",
-                        received=f"none within {_LONGEST_NAME:,} bytes from byte {self.at:,} on")  # fmt: skip
+                        received=f"none within {spaced(_LONGEST_NAME)} bytes from byte {spaced(self.at)}")  # fmt: skip
         found = self.data[self.at : end].decode("utf-8", "replace")
         self.at = end + 1
         return found

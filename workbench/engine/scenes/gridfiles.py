@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from workbench.core.problem import InputError
 from workbench.core.scenes import ALPHA_STEP, DensityKind, RadianceMeta
 from workbench.core.volumes import Triple
+from workbench.core.words import spaced
 from workbench.engine.scenes.archives import claims, map_array, read_member
 from workbench.engine.scenes.boxrows import centred
 from workbench.engine.scenes.keeping import triple
@@ -147,7 +148,7 @@ def _unravelled(rows: NDArray[Any], sides: tuple[int, int, int], path: Path) -> 
     """Raw rows, x fastest, as (W, L, H, 4)."""
     x, y, z = sides
     if len(rows) != x * y * z:
-        raise damaged(path, "a radiance grid", f"{x * y * z:,} voxels of {x} × {y} × {z}", f"{len(rows):,}")
+        raise damaged(path, "a radiance grid", f"{spaced(x * y * z)} voxels of {x} × {y} × {z}", spaced(len(rows)))
     return rows.reshape(z, y, x, 4).transpose(2, 1, 0, 3)
 
 

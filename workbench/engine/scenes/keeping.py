@@ -22,7 +22,7 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import MOST_LISTED, NOWHERE, Column, MeshDoc, PointsDoc
 from workbench.core.sizes import in_bytes
 from workbench.core.volumes import Triple
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.engine.scenes.classes import classes_in, listed
 
 Told = Callable[[int, int, str], None]
@@ -140,7 +140,7 @@ class CloudWriter:
         """The next points of the file: (n, 3) in double precision or exact in it, and an array for each column."""
         amount = len(positions)
         if self.seen + amount > self.of:
-            raise InputError("The file holds more points than it says.", expected=f"{self.of:,} points",
+            raise InputError("The file holds more points than it says.", expected=f"{spaced(self.of)} points",
                              received="more", fix="Copy or download it again.", place=self.place)  # fmt: skip
         upto = min(self.kept, (self.seen + amount) * self.kept // max(self.of, 1))
         chosen: NDArray[Any] | slice = slice(None)
@@ -211,7 +211,7 @@ class CloudWriter:
         if self.not_finite:
             told.append(f"{count(self.not_finite, 'point')} left out: not finite")
         if self.is_sample:
-            told.append(f"An even sample of {self.kept:,} of {self.of:,} points: more are not read at once")
+            told.append(f"An even sample of {spaced(self.kept)} of {spaced(self.of)} points: more are not read at once")
         told += precision_note(self.low, self.high)
         origin = NOWHERE if self.origin is None else triple(self.origin)
         return PointsDoc(
@@ -305,7 +305,7 @@ def precision_note(low: NDArray[Any], high: NDArray[Any]) -> list[str]:
     """What single precision does to coordinates that are still large, if it is worth telling."""
     far = float(max(np.abs(low).max(), np.abs(high).max()))
     step = float(np.spacing(np.float32(far)))
-    return [f"Coordinates reach {far:,.0f} and are kept to {step:.2g}"] if step > 0.01 else []
+    return [f"Coordinates reach {spaced(far)} and are kept to {step:.2g}"] if step > 0.01 else []
 
 
 def keep_points(

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.scenes.keeping import Shelf
 
 MOST_PIXELS = 1 << 26
@@ -31,7 +32,7 @@ def keep_picture(shelf: Shelf, source: Source) -> str:
             plain = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
     except Exception as error:  # decoders raise what they like
         raise InputError(
-            "This texture cannot be read.", expected=f"a picture of at most {MOST_PIXELS:,} pixels",
+            "This texture cannot be read.", expected=f"a picture of at most {spaced(MOST_PIXELS)} pixels",
             received=str(error)[:120] or type(error).__name__, fix="Save it as PNG or JPEG.", place=place,
         ) from None  # fmt: skip
     if max(plain.size) > MOST_SIDE_PX:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.scenes.keeping import CHUNK
 from workbench.engine.scenes.texts import Tokens
 
@@ -138,7 +139,11 @@ def _check_claims(header: PlyHeader) -> None:
         # In text a value takes a digit and a space at least.
         least = one.rows * (one.least_bytes if header.order else 2 * len(one.properties))
         if least > left + 1:
-            raise damaged_ply(header.path, f"{least:,} bytes for {one.rows:,} of {one.name}", f"{max(left, 0):,} bytes")
+            raise damaged_ply(
+                header.path,
+                f"{spaced(least)} bytes for {spaced(one.rows)} of {one.name}",
+                f"{spaced(max(left, 0))} bytes",
+            )
         left -= least
 
 
@@ -159,14 +164,14 @@ def _blocks(header: PlyHeader, wanted: Element, at: Cursor) -> Iterator[NDArray[
     if header.order:
         size = kind.itemsize * wanted.rows
         if at.byte + size > header.path.stat().st_size:
-            raise damaged_ply(header.path, f"{wanted.rows:,} of {wanted.name}", "a file that ends before")
+            raise damaged_ply(header.path, f"{spaced(wanted.rows)} of {wanted.name}", "a file that ends before")
         with header.path.open("rb") as file:
             file.seek(at.byte)
             for begin in range(0, wanted.rows, CHUNK):
                 amount = min(CHUNK, wanted.rows - begin)
                 got = np.fromfile(file, kind, amount)
                 if len(got) < amount:
-                    raise damaged_ply(header.path, f"{wanted.rows:,} of {wanted.name}", f"{begin + len(got):,}")
+                    raise damaged_ply(header.path, f"{spaced(wanted.rows)} of {wanted.name}", spaced(begin + len(got)))
                 yield got
         at.byte += size
         return
@@ -251,7 +256,7 @@ def _even_rows(
         else:
             byte += np.dtype(one.type).itemsize
     if byte > len(data):
-        raise damaged_ply(header.path, f"{wanted.rows:,} of {wanted.name}", "a file that ends before")
+        raise damaged_ply(header.path, f"{spaced(wanted.rows)} of {wanted.name}", "a file that ends before")
     if max(lengths.values()) > 64:
         return None
     kind = wanted.dtype(header.order, lengths)
@@ -268,10 +273,10 @@ def _length(header: PlyHeader, wanted: Element, data: NDArray[np.uint8], byte: i
     kind = np.dtype(header.order + one.counts)
     end = byte + kind.itemsize
     if end > len(data):
-        raise damaged_ply(header.path, f"{wanted.rows:,} of {wanted.name}", "a file that ends before")
+        raise damaged_ply(header.path, f"{spaced(wanted.rows)} of {wanted.name}", "a file that ends before")
     length = int(data[byte:end].view(kind)[0])
     if length < 0 or length * np.dtype(one.type).itemsize > len(data) - end:
-        raise damaged_ply(header.path, "lists that the file holds", f"one of {length:,} values in {wanted.name}")
+        raise damaged_ply(header.path, "lists that the file holds", f"one of {spaced(length)} values in {wanted.name}")
     return length
 
 
@@ -294,7 +299,7 @@ def _walk(
                 spots[one.name].append(byte)
                 byte += size
     if byte > len(data):
-        raise damaged_ply(header.path, f"{wanted.rows:,} of {wanted.name}", "a file that ends before")
+        raise damaged_ply(header.path, f"{spaced(wanted.rows)} of {wanted.name}", "a file that ends before")
     found: dict[str, Any] = {}
     for one, size, _ in sizes:
         starts, kind = np.asarray(spots[one.name], np.int64), np.dtype(header.order + one.type)

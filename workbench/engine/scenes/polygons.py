@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 
 MOST_CORNERS = 2000
 """Of a polygon that is not convex: cutting ears takes the square of it."""
@@ -143,8 +143,8 @@ def _large(
             if many > MOST_CORNERS:
                 raise InputError(
                     "A polygon of this mesh is too large to be divided.",
-                    expected=f"at most {MOST_CORNERS:,} corners where it is not convex",
-                    received=f"{many:,} corners in face {int(at)}",
+                    expected=f"at most {spaced(MOST_CORNERS)} corners where it is not convex",
+                    received=f"{spaced(many)} corners in face {int(at)}",
                     fix="Triangulate the mesh in the program that it comes from.", place=f"{place}, face {int(at)}",
                 )  # fmt: skip
             ears, left = _ears(flat, left)

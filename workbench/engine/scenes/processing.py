@@ -33,6 +33,7 @@ from workbench.core.sceneprocess import (
     operation,
 )
 from workbench.core.scenes import MeshDoc, Placement, PointsDoc, ReadThing
+from workbench.core.words import spaced
 from workbench.engine.scenes import processingclouds as clouds
 from workbench.engine.scenes import processingmending as mending
 from workbench.engine.scenes import processingmeshes as meshes
@@ -111,7 +112,7 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
         if not seen:
             kinds = "hidden, unselected" if wish.on.selected else "hidden"
             raise InputError("This cloud has no points.", expected="points with finite coordinates",
-                             received=f"{of:,} {kinds} or without a place" if of else "an empty cloud",
+                             received=f"{spaced(of)} {kinds} or without a place" if of else "an empty cloud",
                              fix="Show what was cropped away, or choose another cloud.", field="on")  # fmt: skip
         outcome = _on_cloud(cloud, params, wish, say)
     notes = list(outcome.notes)
@@ -119,7 +120,7 @@ def process(wish: SceneProcessWish, folder: Path, say: Say) -> SceneProcessed:
         say(0.9, "joining the rest")
         notes += _with_rest(outcome, params, wish, seen)
     if wish.sample and seen < of:
-        told = f"{seen:,} of {of:,}".replace(",", "\u202f")
+        told = f"{spaced(seen)} of {spaced(of)}"
         notes.insert(0, f"A preview on {told} points: what depends on how close they lie differs on all")
     say(0.95, "writing")
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +153,7 @@ def _with_rest(outcome: Outcome, params: Params, wish: SceneProcessWish, seen: i
             outcome.clouds = [(name, joined(made, rest))]
         elif len(rest):
             outcome.clouds.append(("not selected", rest))
-    return [f"Worked on {seen:,} selected of {wish.on.thing.count:,} points; the others are as they were"]
+    return [f"Worked on {spaced(seen)} selected of {spaced(wish.on.thing.count)} points; the others are as they were"]
 
 
 def _on_cloud(cloud: Cloud, params: Params, wish: SceneProcessWish, say: Say) -> Outcome:
@@ -221,7 +222,9 @@ def _with_columns(
     ]
     names = {one.name for one in columns}
     kept = tuple(one for one in doc.columns if one.name not in names)
-    told = [f"{one} was worked out for {len(rows):,} selected of {doc.count:,} points" for one in sorted(names)]
+    told = [
+        f"{one} was worked out for {spaced(len(rows))} selected of {spaced(doc.count)} points" for one in sorted(names)
+    ]
     notes = [one for one in doc.notes if not one.startswith(tuple(f"{name} was worked out" for name in names))]
     found: PointsDoc = msgspec.structs.replace(
         doc, columns=(*kept, *columns), notes=(*notes, *(told if standing.selected else ()))

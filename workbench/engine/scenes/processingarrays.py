@@ -14,6 +14,7 @@ from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.sceneprocess import Fact, Histogram, Standing
 from workbench.core.scenes import Column, MeshDoc, Placement, PointsDoc
 from workbench.core.volumes import Triple
+from workbench.core.words import spaced
 from workbench.engine.scenes.classes import classes_in, listed
 from workbench.engine.scenes.placing import matrix_of
 
@@ -189,7 +190,7 @@ def _worked_on(standing: Standing, count: int, *, rest: bool = False) -> NDArray
         if path:
             mask = np.asarray(_array(path), bool)
             if mask.shape != kept.shape:
-                raise InputError("This selection is of another thing.", expected=f"{count:,} marks",
+                raise InputError("This selection is of another thing.", expected=f"{spaced(count)} marks",
                                  received=" × ".join(map(str, mask.shape)), fix="Select again.", place=path,
                                  field="on")  # fmt: skip
             kept &= mask == wanted
@@ -217,7 +218,7 @@ def read_surface(standing: Standing) -> Surface:
     faces = faces[inside]
     faces = faces[np.isfinite(vertices[faces]).all(axis=(1, 2))] if len(faces) else faces
     if not len(faces):
-        raise InputError("This mesh has no faces.", expected="triangles", received=f"{len(vertices):,} vertices",
+        raise InputError("This mesh has no faces.", expected="triangles", received=f"{spaced(len(vertices))} vertices",
                          fix="Make a surface of its points first.", field="on")  # fmt: skip
     if np.linalg.det(world[:3, :3]) < 0:
         faces = faces[:, ::-1]  # as it is seen, what was inside is outside
@@ -285,7 +286,7 @@ def need_points(cloud: Cloud, least: int, what: str) -> None:
                          field="on")  # fmt: skip
     if least > 1 and (cloud.points == cloud.points[0]).all():
         raise InputError("All points are at one place.", expected="points apart from each other",
-                         received=f"{len(cloud):,} times the same", fix="Choose another cloud.",
+                         received=f"{spaced(len(cloud))} times the same", fix="Choose another cloud.",
                          field="on")  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import Distances, DownSample, Fact, Normals, Outliers
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import (
     Cloud,
     Indices,
@@ -220,7 +221,7 @@ def apart(points: Numbers, distance: float, seed: int, say: Say) -> Indices:
     chosen: list[Indices] = []
     edge = np.empty((0, 3))
     for start in range(0, len(looked), SLAB):
-        say(0.1 + 0.9 * start / len(looked), f"{start:,} of {len(looked):,} cells")
+        say(0.1 + 0.9 * start / len(looked), f"{spaced(start)} of {spaced(len(looked))} cells")
         slab = looked[start : start + SLAB]
         if len(edge):
             near, _ = cKDTree(edge).query(points[slab], distance_upper_bound=distance)
@@ -276,7 +277,7 @@ def outliers(cloud: Cloud, p: Outliers, say: Say) -> Outcome:
         return Outcome(added=(marks,), facts=facts)
     if count == len(cloud):
         raise InputError("Every point is an outlier by this measure.", expected="points that stay",
-                         received=f"{count:,} outliers", fix="Widen the radius, or lower how many must be there.",
+                         received=f"{spaced(count)} outliers", fix="Widen the radius, or lower how many must be there.",
                          field="radius" if p.method == "radius" else "deviations")  # fmt: skip
     return Outcome(clouds=[("without outliers", cloud.at(np.flatnonzero(~out)))], facts=facts)
 

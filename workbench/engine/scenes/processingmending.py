@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import CleanMesh, Fact
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import Indices, Numbers, Outcome, Say, Surface, only_used
 from workbench.engine.scenes.processingmeshes import (
     areas_of,
@@ -92,7 +93,7 @@ def _groups(vertices: Numbers, distance: float) -> Indices:
     if near > MOST_PAIRS:
         raise InputError("So many vertices would become one that this is no mesh any more.",
                          expected="a distance below the length of most edges",
-                         received=f"about {near / len(vertices):,.0f} vertices within {distance:.4g} of each",
+                         received=f"about {spaced(near / len(vertices))} vertices within {distance:.4g} of each",
                          fix="Choose a smaller distance.", field="merge")  # fmt: skip
     goes = np.arange(len(vertices))
     pairs = cKDTree(vertices).query_pairs(distance, output_type="ndarray")
@@ -154,7 +155,7 @@ def filled(made: Surface, radius: float, notes: list[str]) -> tuple[Surface, int
             continue
         new.append(rim[::-1][_least_area(at[::-1])])
     if long:
-        notes.append(f"{long:,} holes stay open: their rims have more than {LONGEST_RIM} edges")
+        notes.append(f"{spaced(long)} holes stay open: their rims have more than {LONGEST_RIM} edges")
     return dataclasses.replace(made, faces=np.concatenate([made.faces, *new])), len(new) - 1
 
 

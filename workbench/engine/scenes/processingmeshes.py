@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.sceneprocess import Decimate, Fact, SampleMesh, Smooth
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import (
     Cloud,
     Indices,
@@ -131,7 +132,7 @@ def sample(made: Surface, p: SampleMesh, say: Say) -> Outcome:
     """Points on a mesh, uniformly by area, with its colours and normals; "poisson disk" leaves those of five times as
     many that stand most apart (sample elimination, Yuksel 2015, as Open3D has it)."""
     count = min(p.count, MOST_POISSON) if p.method == "poisson disk" else p.count
-    notes = [f"Poisson-disk sampling gives at most {count:,} points"] if count < p.count else []
+    notes = [f"Poisson-disk sampling gives at most {spaced(count)} points"] if count < p.count else []
     rng = np.random.default_rng(p.seed)
     say(0.05, "drawing points")
     drawn = drawn_on(made, count * (POISSON_FACTOR if p.method == "poisson disk" else 1), rng)
@@ -211,8 +212,8 @@ def decimate(made: Surface, p: Decimate, say: Say) -> Outcome:
         notes.append("The texture became colours of vertices: its coordinates do not survive the loss of edges")
     if wanted >= len(made.faces):
         return Outcome(surfaces=[("as it was", made)], facts=facts_of(made),
-                       notes=[f"It has {len(made.faces):,} faces, not more than was asked for"])  # fmt: skip
-    say(0.1, f"from {len(made.faces):,} to {wanted:,} faces")
+                       notes=[f"It has {spaced(len(made.faces))} faces, not more than was asked for"])  # fmt: skip
+    say(0.1, f"from {spaced(len(made.faces))} to {spaced(wanted)} faces")
     middle = made.vertices.mean(axis=0)
     mesh = legacy_mesh(dataclasses.replace(made, vertices=made.vertices - middle))
     mesh.remove_duplicated_vertices()  # seams would tear
@@ -220,7 +221,9 @@ def decimate(made: Surface, p: Decimate, say: Say) -> Outcome:
     fewer = from_legacy(mesh.simplify_quadric_decimation(wanted))
     found = with_normals(only_used(dataclasses.replace(fewer, vertices=fewer.vertices + middle)))
     if len(found.faces) > wanted:
-        notes.append(f"{len(found.faces):,} faces are left: further edges hold parts together that share no surface")
+        notes.append(
+            f"{spaced(len(found.faces))} faces are left: further edges hold parts together that share no surface"
+        )
     return Outcome(surfaces=[("decimated", found)], notes=notes,
                    facts=[Fact("faces before", len(made.faces)), *facts_of(found)])  # fmt: skip
 

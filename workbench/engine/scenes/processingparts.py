@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from workbench.core import words
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import Clusters, Fact, Planes
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import (
     Cloud,
     Indices,
@@ -62,10 +63,12 @@ def planes(cloud: Cloud, p: Planes, say: Say) -> Outcome:
     facts.insert(0, Fact("planes", count))
     facts.append(Fact("on none", float((label == 0).sum()), "points"))
     names = class_colours(["on no plane", *(f"plane {at + 1}" for at in range(count))])
-    notes = [] if count else [f"No plane has {least:,} points within {distance:.4g}: raise the distance, or ask for "
-                              "a smaller share"]  # fmt: skip
+    notes = [] if count else [f"No plane has {spaced(least)} points within {distance:.4g}: raise the distance, or "
+                              "ask for a smaller share"]  # fmt: skip
     if len(points) > MOST_TRIED:
-        notes.append(f"Planes were looked for among {MOST_TRIED:,} points; all {len(points):,} were told apart")
+        notes.append(
+            f"Planes were looked for among {spaced(MOST_TRIED)} points; all {spaced(len(points))} were told apart"
+        )
     marks = Values("plane", "class", label, names=names)
     return _divided(cloud, marks, facts, notes, count, apart=p.apart, rest="the rest")
 
@@ -98,10 +101,11 @@ def clusters(cloud: Cloud, p: Clusters, say: Say) -> Outcome:
     if pairs > MOST_NEIGHBOURS:
         raise InputError(
             "So many points are neighbours at this distance that they do not fit into memory.",
-            expected=f"at most {MOST_NEIGHBOURS:,} pairs", received=f"about {pairs:,.0f} within {distance:.4g}",
+            expected=f"at most {spaced(MOST_NEIGHBOURS)} pairs",
+            received=f"about {spaced(pairs)} within {distance:.4g}",
             fix="Choose a smaller distance, or down-sample the cloud first.", field="distance",
         )  # fmt: skip
-    say(0.1, f"clustering {len(points):,} points")
+    say(0.1, f"clustering {spaced(len(points))} points")
     found = np.asarray(legacy(points).cluster_dbscan(distance, p.least, False), np.int64)
     label, sizes = by_size(found, p.smallest)
     count = len(sizes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import Fact, Register
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import (
     Cloud,
     Indices,
@@ -117,11 +118,11 @@ def _thinned(points: Numbers, spacing: float, which: str) -> Any:
     thin = voxel_means(Cloud(points), spacing).points
     if len(thin) > MOST_THINNED:
         raise InputError(f"The {which} cloud still has too many points at this spacing.",
-                         expected=f"at most {MOST_THINNED:,}", received=f"{len(thin):,} at {spacing:.4g}",
+                         expected=f"at most {spaced(MOST_THINNED)}", received=f"{spaced(len(thin))} at {spacing:.4g}",
                          fix="Choose a larger spacing, or 0.", field="spacing")  # fmt: skip
     if len(thin) < 10 or extents(thin)[1] == 0:
         raise InputError(f"The {which} cloud has too few points at this spacing.", expected="ten or more",
-                         received=f"{len(thin):,} at {spacing:.4g}", fix="Choose a smaller spacing, or 0.",
+                         received=f"{spaced(len(thin))} at {spacing:.4g}", fix="Choose a smaller spacing, or 0.",
                          field="spacing")  # fmt: skip
     o3d = open3d()
     found: Any = legacy(thin)
@@ -140,7 +141,7 @@ def _globally(source: Any, target: Any, spacing: float, p: Register, say: Say) -
     if len(np.asarray(matches)) < 10:
         matches = ways.correspondences_from_features(one, two, mutual_filter=False)
     far = MATCH_REACH * spacing
-    say(0.35, f"sorting out {len(np.asarray(matches)):,} matches")
+    say(0.35, f"sorting out {spaced(len(np.asarray(matches)))} matches")
     if p.features == "fast":
         option = ways.FastGlobalRegistrationOption(maximum_correspondence_distance=far)
         found = ways.registration_fgr_based_on_correspondence(source, target, matches, option)

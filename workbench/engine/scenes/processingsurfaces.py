@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.core.problem import InputError
 from workbench.core.sceneprocess import Fact, SurfaceOf
+from workbench.core.words import spaced
 from workbench.engine.scenes.processingarrays import (
     Cloud,
     Numbers,
@@ -68,7 +69,7 @@ def _fitting(cloud: Cloud, p: SurfaceOf, notes: list[str]) -> Cloud:
         side = max(side * 1.5, size_of(cloud.points) / 2000)
         used = voxel_means(cloud, side)
     if len(used) < len(cloud):
-        notes.append(f"Made of {len(used):,} means of the {len(cloud):,} points, in cells of {side:.3g}")
+        notes.append(f"Made of {spaced(len(used))} means of the {spaced(len(cloud))} points, in cells of {side:.3g}")
     return used
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenes import NOWHERE, Placement, ReadGroup, ReadThing, Thing
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
 from workbench.engine.scenes.pictures import keep_picture, near
@@ -63,7 +63,7 @@ def _described(path: Path) -> dict[str, Any]:
             version, _, length, kind = struct.unpack_from("<IIII", head.ljust(20, b"\0"), 4)
             if version != 2 or kind != 0x4E4F534A or length > path.stat().st_size - 20:
                 raise damaged(
-                    path, "glTF", "version 2 and a whole JSON part", f"version {version}, {length:,} bytes of it"
+                    path, "glTF", "version 2 and a whole JSON part", f"version {version}, {spaced(length)} bytes of it"
                 )
             said = file.read(min(length, MOST_JSON_BYTES))
         else:
@@ -95,10 +95,12 @@ def _check(path: Path, described: dict[str, Any]) -> list[Path]:
         if not isinstance(rows, int) or rows < 0 or kind is None or size is None:
             raise damaged(path, "glTF", "accessors of a count and a type", f"accessor {at}: {str(one)[:80]}")
         if rows * kind * size > held:
-            raise damaged(path, "glTF", f"{rows * kind * size:,} bytes of numbers", f"files of {held:,} bytes")
+            raise damaged(
+                path, "glTF", f"{spaced(rows * kind * size)} bytes of numbers", f"files of {spaced(held)} bytes"
+            )
     nodes = _rows(described, "nodes")
     if len(nodes) > MOST_NODES:
-        raise damaged(path, "glTF", f"at most {MOST_NODES:,} nodes", f"{len(nodes):,}")
+        raise damaged(path, "glTF", f"at most {spaced(MOST_NODES)} nodes", spaced(len(nodes)))
     _check_tree(path, nodes)
     return beside
 

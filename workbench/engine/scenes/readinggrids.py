@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.core.scenes import Box, BoxesDoc, DensityKind, RadianceDoc, RadianceMeta, ReadThing, VolumeDoc
 from workbench.core.volumes import Geometry, Matrix, VolumeFile, VolumeMeta
+from workbench.core.words import spaced
 from workbench.engine.medical.arrays import write_array
 from workbench.engine.scenes import gridfiles
 from workbench.engine.scenes.archives import claims, read_member
@@ -47,7 +48,7 @@ def load_grid(path: Path) -> Grid:
     notes += found.notes
     bad = ~np.isfinite(rgba)
     if bad.any():
-        notes.append(f"{int(bad.sum()):,} values that are no numbers taken for 0")
+        notes.append(f"{spaced(int(bad.sum()))} values that are no numbers taken for 0")
         rgba[bad] = 0
     kind = _density(found.kind, rgba, notes)
     return Grid(rgba, RadianceMeta(low, high, kind, path.stem), tuple(notes))
@@ -105,7 +106,7 @@ def read_boxes(path: Path) -> BoxesDoc:
     if path.suffix.lower() == ".npy":
         return boxes_of(gridfiles.box_rows(path), RadianceMeta(), (1, 1, 1), path)
     if path.stat().st_size > MOST_JSON_BYTES:
-        raise damaged(path, "boxes", "at most 64 MB of JSON", f"{path.stat().st_size:,} bytes")
+        raise damaged(path, "boxes", "at most 64 MB of JSON", f"{spaced(path.stat().st_size)} bytes")
     try:
         return msgspec.json.decode(path.read_bytes(), type=BoxesDoc)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -132,7 +133,7 @@ def read_npz_volume(path: Path, shelf: Shelf) -> VolumeDoc:
     final, scratch = shelf.place("volume")
     writer = write_array(scratch, values.astype(np.uint8) if values.dtype == np.bool_ else values)
     if writer.not_finite:
-        notes.append(f"{writer.not_finite:,} values that are no numbers taken for 0")
+        notes.append(f"{spaced(writer.not_finite)} values that are no numbers taken for 0")
     return VolumeDoc(VolumeFile(str(final), VolumeMeta(geometry=geometry, title=path.name), tuple(notes)))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench.core.job import JobCancelled
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenes import PointsDoc
+from workbench.core.words import spaced
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import CHUNK, CloudWriter, Known, Shelf
 from workbench.engine.scenes.readingmeshes import damaged
@@ -88,12 +89,17 @@ def _check(path: Path) -> None:
             points = struct.unpack_from("<Q", head, 247)[0] or points
         if header_bytes < 227 or not header_bytes <= begins <= size or vlrs * 54 > begins - header_bytes:
             raise damaged(
-                path, "LAS", "a header, its records and then points", f"{vlrs:,} records, points at {begins:,}"
+                path,
+                "LAS",
+                "a header, its records and then points",
+                f"{spaced(vlrs)} records, points at {spaced(begins)}",
             )
         if record & 0x80:
             _check_laz(path, file, begins, size, points)
         elif points * width > size - begins:
-            raise damaged(path, "LAS", f"{points:,} points of {width} bytes", f"{size - begins:,} bytes of points")
+            raise damaged(
+                path, "LAS", f"{spaced(points)} points of {width} bytes", f"{spaced(size - begins)} bytes of points"
+            )
         if width < 20:
             raise damaged(path, "LAS", "points of 20 bytes or more", f"{width} bytes")
 
@@ -108,15 +114,18 @@ def _check_laz(path: Path, file: Any, begins: int, size: int, points: int) -> No
         table = struct.unpack("<q", file.read(8))[0]
     if not begins + 8 <= table <= size - 8:
         raise damaged(
-            path, "LAZ", "a table of compressed pieces inside the file", f"one at {table:,} of {size:,} bytes"
+            path,
+            "LAZ",
+            "a table of compressed pieces inside the file",
+            f"one at {spaced(table)} of {spaced(size)} bytes",
         )
     file.seek(table)
     _, pieces = struct.unpack("<II", file.read(8))
     if pieces > size - begins:
-        raise damaged(path, "LAZ", "a table of pieces that the file can hold", f"{pieces:,} pieces")
+        raise damaged(path, "LAZ", "a table of pieces that the file can hold", f"{spaced(pieces)} pieces")
     # A point takes some bits at least: equal ones are packed to some hundred a byte.
     if points > (size - begins) * MOST_PER_BYTE or points > (pieces + 1) * MOST_PER_PIECE:
-        raise damaged(path, "LAZ", f"{points:,} points", f"{size - begins:,} bytes of them")
+        raise damaged(path, "LAZ", f"{spaced(points)} points", f"{spaced(size - begins)} bytes of them")
 
 
 def _read(path: Path, reader: Any, shelf: Shelf, most: int) -> PointsDoc:
@@ -144,7 +153,7 @@ def _read(path: Path, reader: Any, shelf: Shelf, most: int) -> PointsDoc:
         done += len(piece)
         shelf.told(done, header.point_count, "points")
     if writer is None or done < header.point_count:
-        raise damaged(path, "LAS", f"{header.point_count:,} points", f"{done:,}")
+        raise damaged(path, "LAS", f"{spaced(header.point_count)} points", spaced(done))
     vectors = [name for name in names if sizes[name].num_elements > 1]
     return writer.finish([f"Dimensions of several numbers left out: {', '.join(vectors)}"] if vectors else [])
 

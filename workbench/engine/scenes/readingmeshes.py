@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import MeshDoc
+from workbench.core.words import spaced
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Shelf, keep_mesh
 from workbench.engine.scenes.polygons import Polygons, triangles
@@ -46,14 +47,16 @@ def read_stl(path: Path, shelf: Shelf) -> MeshDoc:
     if claimed > 0 and size > 84 + claimed * STL_ROW.itemsize:
         corners = np.fromfile(path, STL_ROW, claimed, offset=84)["corners"].reshape(-1, 3)
         more = size - 84 - claimed * STL_ROW.itemsize
-        return _welded(path, corners, shelf, [f"{more:,} bytes after the last triangle left out"])
-    raise damaged(path, "STL", f"84 bytes and 50 for each of {max(claimed, 0):,} triangles", f"{size:,} bytes")
+        return _welded(path, corners, shelf, [f"{spaced(more)} bytes after the last triangle left out"])
+    raise damaged(
+        path, "STL", f"84 bytes and 50 for each of {spaced(max(claimed, 0))} triangles", f"{spaced(size)} bytes"
+    )
 
 
 def _ascii_stl(path: Path) -> NDArray[np.float64]:
     found = VERTEX.findall(path.read_bytes())
     if not found or len(found) % 3:
-        raise damaged(path, "STL", "three vertices for each facet", f"{len(found):,} vertices")
+        raise damaged(path, "STL", "three vertices for each facet", f"{spaced(len(found))} vertices")
     return numbers(b" ".join(word for row in found for word in row), path).reshape(-1, 3)
 
 
@@ -87,11 +90,13 @@ def read_off(path: Path, shelf: Shelf) -> MeshDoc:
         raise damaged(path, "OFF", "the numbers of vertices, faces and edges", repr(counts[:40])[1:])
     vertices, faces = int(claimed[0]), int(claimed[1])
     if vertices + faces > len(lines) - at:
-        raise damaged(path, "OFF", f"{vertices:,} vertices and {faces:,} faces", f"{len(lines) - at:,} lines")
+        raise damaged(
+            path, "OFF", f"{spaced(vertices)} vertices and {spaced(faces)} faces", f"{spaced(len(lines) - at)} lines"
+        )
     width = len(lines[at].split()) if vertices else 3
     table = numbers(b"\n".join(lines[at : at + vertices]), path)
     if width < 3 or len(table) != vertices * width:
-        raise damaged(path, "OFF", f"{vertices:,} vertices of {width} numbers", f"{len(table):,} numbers")
+        raise damaged(path, "OFF", f"{spaced(vertices)} vertices of {width} numbers", f"{spaced(len(table))} numbers")
     rows = table.reshape(vertices, width)
     notes: list[str] = []
     polygons = Polygons(path.name)

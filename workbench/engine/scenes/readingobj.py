@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, Problem
 from workbench.core.scenes import PointsDoc, ReadThing
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.engine.scenes.columns import to_bytes
 from workbench.engine.scenes.keeping import Known, Shelf, keep_mesh, keep_points
 from workbench.engine.scenes.pictures import keep_picture, near
@@ -162,7 +162,7 @@ def _table(rows: list[bytes], least: int, path: Path, word: str) -> NDArray[np.f
         raise damaged(path, "OBJ", f"{least} numbers after {word}", f"{found!r} in line {short + 1} of them")
     flat = numbers(b" ".join(b" ".join((*row, b"0")[:wide]) for row in words), path)
     if len(flat) != wide * len(rows):
-        raise damaged(path, "OBJ", f"{wide} numbers after {word}", f"{len(flat):,} in {len(rows):,} lines")
+        raise damaged(path, "OBJ", f"{wide} numbers after {word}", f"{spaced(len(flat))} in {spaced(len(rows))} lines")
     return flat.reshape(-1, wide)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workbench.core.scenes import PointsDoc
+from workbench.core.words import spaced
 from workbench.engine.medical.arrays import check_room
 from workbench.engine.scenes.columns import guessed
 from workbench.engine.scenes.keeping import CHUNK, CloudWriter, Shelf
@@ -85,7 +86,7 @@ def _header(path: Path) -> PcdHeader:
     if held is None:
         raise damaged(path, "PCD", "DATA ascii, binary or binary_compressed", data)
     if held > size + 1:
-        raise damaged(path, "PCD", f"{held:,} bytes for {points:,} points", f"{size:,} bytes")
+        raise damaged(path, "PCD", f"{spaced(held)} bytes for {spaced(points)} points", f"{spaced(size)} bytes")
     return PcdHeader(path, row, points, data, at)
 
 
@@ -155,8 +156,8 @@ def _unpacked(header: PcdHeader, shelf: Shelf) -> Iterator[Any]:
         data = file.read(packed)
     if len(data) < packed or plain != header.row.itemsize * header.points or plain > MOST_UNPACKED * max(packed, 1):
         raise damaged(
-            header.path, "PCD", f"{header.row.itemsize * header.points:,} bytes of points, packed",
-            f"{plain:,} of {packed:,} packed ones, of which {len(data):,} are there",
+            header.path, "PCD", f"{spaced(header.row.itemsize * header.points)} bytes of points, packed",
+            f"{spaced(plain)} of {spaced(packed)} packed ones, of which {spaced(len(data))} are there",
         )  # fmt: skip
     check_room(2 * plain, header.path)
     raw = unpack_lzf(data, plain, shelf, header.path)
@@ -200,5 +201,5 @@ def unpack_lzf(data: bytes, plain: int, shelf: Shelf, path: Path) -> bytearray:
     except IndexError:
         at = -1
     if len(out) != plain or at != size:
-        raise damaged(path, "PCD", f"{plain:,} bytes of points", f"compressed ones that give {len(out):,}")
+        raise damaged(path, "PCD", f"{spaced(plain)} bytes of points", f"compressed ones that give {spaced(len(out))}")
     return out

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError
 from workbench.core.scenes import PointsDoc
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.engine.scenes.columns import COLOURS, NORMALS, guessed
 from workbench.engine.scenes.keeping import CloudWriter, Shelf
 from workbench.engine.scenes.readingmeshes import damaged
@@ -132,7 +132,7 @@ def _count_lines(path: Path, shelf: Shelf) -> int:
             ends = np.flatnonzero((raw == 10) | ((raw == 13) & (np.append(raw[1:], 0) != 10)))
             edges = np.concatenate([[-1 - held], ends, [len(piece)]])
             if int(np.diff(edges).max()) > MOST_LINE_BYTES:
-                raise damaged(path, "points", f"lines of at most {MOST_LINE_BYTES:,} bytes", "a longer one")
+                raise damaged(path, "points", f"lines of at most {spaced(MOST_LINE_BYTES)} bytes", "a longer one")
             held = len(piece) - (int(ends[-1]) + 1) if len(ends) else held + len(piece)
             lines, read = lines + len(ends), read + len(piece)
             shelf.told(read, size, "lines")

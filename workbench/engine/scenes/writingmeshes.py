@@ -16,6 +16,7 @@ from PIL import Image
 from workbench.core.problem import InputError
 from workbench.core.scenefiles import WriteThing
 from workbench.core.scenes import NOWHERE, MeshDoc, ReadGroup
+from workbench.core.words import spaced
 from workbench.engine.scenes import placing
 from workbench.engine.scenes.keeping import Told
 from workbench.engine.scenes.readingmeshes import STL_ROW
@@ -94,7 +95,7 @@ def _single_note(one: Solid) -> list[str]:
         return []
     far = float(np.abs(one.vertices).max())
     step = float(np.spacing(np.float32(far)))
-    return [f"Coordinates reach {far:,.0f}: this format keeps them to {step:.2g}"] if step > 1e-3 else []
+    return [f"Coordinates reach {spaced(far)}: this format keeps them to {step:.2g}"] if step > 1e-3 else []
 
 
 def _texture_beside(one: Solid, out: Path, name: str) -> str:

@@ -17,6 +17,7 @@ from workbench.core import documents
 from workbench.core.audio import SoundFile, SoundMeta
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.sizes import in_bytes
+from workbench.core.words import spaced
 from workbench.engine.speech.growing import GrowingArray, PyramidWriter
 from workbench.engine.speech.sources import Source, open_source
 from workbench.engine.text.cache import digest
@@ -152,11 +153,11 @@ class Opening:
         if abs(worst) >= OFFSET_NOTED:
             yield f"a constant offset of {worst:+.3f} of full scale"
         if self._clipped:
-            yield f"clipped: {self._clipped:,} samples at full scale"
+            yield f"clipped: {spaced(self._clipped)} samples at full scale"
         if self._peak > 1.0:
             yield f"louder than full scale: peak {self._peak:.3g}"
         if self._bad:
-            yield f"{self._bad:,} samples were no numbers and became 0"
+            yield f"{spaced(self._bad)} samples were no numbers and became 0"
 
     @property
     def so_far(self) -> SoundFile:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.words import spaced
 from workbench.engine.speech import mp3length
 
 BLOCK_VALUES = 1 << 20
@@ -111,7 +112,7 @@ def _sane(source: Source, path: Path) -> Source:
         source.close()
         raise InputError(
             "The header of this sound makes no sense.",
-            expected=f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ:,} samples a second, 1 to {MOST_CHANNELS} channels",
+            expected=f"{LOWEST_RATE_HZ} to {spaced(HIGHEST_RATE_HZ)} samples a second, 1 to {MOST_CHANNELS} channels",
             received=fault, fix="The file is damaged: copy or export it again.", field="path", place=path.name,
         )  # fmt: skip
     return source
@@ -146,7 +147,8 @@ class LibrarySource:
         stated = stated_wav_samples(path)
         if stated > self.expected_samples:
             self.notes.append(
-                f"the file is cut off: its header states {stated:,} samples, {self.expected_samples:,} are there"
+                f"the file is cut off: its header states {spaced(stated)} samples, "
+                f"{spaced(self.expected_samples)} are there"
             )
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -165,14 +167,16 @@ class LibrarySource:
                     continue
                 if not done:
                     raise _damaged(self._path, error) from None
-                self.notes.append(f"the file is damaged after {done:,} samples: {error}")
+                self.notes.append(f"the file is damaged after {spaced(done)} samples: {error}")
                 return
             if not len(block):
                 break
             done += len(block)
             yield block if block.dtype == self.stored else to_int16(block)
         if done < 0.98 * self.expected_samples and not self.notes:
-            self.notes.append(f"the file is cut off: {self.expected_samples:,} samples were expected, {done:,} came")
+            self.notes.append(
+                f"the file is cut off: {spaced(self.expected_samples)} samples were expected, {spaced(done)} came"
+            )
 
     def _back_to(self, sample: int) -> bool:
         try:
@@ -306,7 +310,7 @@ class AvSource:
             done += len(block)
             yield block.astype(np.int16, copy=False)
         else:
-            self.notes.append(f"the decoder broke off after {done:,} samples: the rest of the file is damaged")
+            self.notes.append(f"the decoder broke off after {spaced(done)} samples: the rest of the file is damaged")
         if not done:
             raise _damaged(self._path, "no frame of it can be decoded")
 

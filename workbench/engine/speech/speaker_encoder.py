@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.speech.features import log_mel
 from workbench.engine.speech.resampling import resample
 from workbench.engine.speech.tracks import active, energy_db, frames_at, speech_runs
@@ -87,7 +88,7 @@ class _Windowed(nn.Module):
         if len(wave) < SHORTEST_S * self.sample_rate_hz:
             raise InputError(
                 "There is too little speech to know the speaker by.", expected=f"{SHORTEST_S} s of speech at least",
-                received=f"{len(wave) / self.sample_rate_hz:.2f} s of it in {len(samples):,} samples",
+                received=f"{len(wave) / self.sample_rate_hz:.2f} s of it in {spaced(len(samples))} samples",
                 fix="Choose another sound, or a longer part of it.", field="sound",
             )  # fmt: skip
         length = round(self.crop_s * self.sample_rate_hz)

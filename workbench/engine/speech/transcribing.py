@@ -12,6 +12,7 @@ import numpy as np
 from workbench.core.audio import Segment, SoundFile
 from workbench.core.problem import InputError
 from workbench.core.transcripts import Transcript
+from workbench.core.words import spaced
 from workbench.engine.speech import ctcdecoding
 from workbench.engine.speech.opening import as_float, samples_of
 from workbench.engine.speech.recognisers import Emitter, Writer
@@ -92,7 +93,7 @@ def _part(base: Transcript, words: list[Segment], start_s: float, reached_s: flo
 def _notes(sound: SoundFile, rate_hz: int) -> Iterator[str]:
     meta = sound.meta
     if meta.sample_rate_hz != rate_hz:
-        yield f"resampled from {meta.sample_rate_hz:,} to {rate_hz:,} Hz for the model"
+        yield f"resampled from {spaced(meta.sample_rate_hz)} to {spaced(rate_hz)} Hz for the model"
     if meta.channels > 1:
         yield f"the mean of {meta.channels} channels was transcribed"
     yield from sound.notes

@@ -11,6 +11,7 @@ import numpy as np
 from workbench.core.audio import SoundFile
 from workbench.core.cloning import SYNTHETIC
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.speech.opening import samples_of
 from workbench.engine.speech.resampling import resample_stream
 from workbench.engine.speech.sources import BLOCK_VALUES
@@ -89,11 +90,12 @@ def _check(sound: SoundFile, out: Path, part: range, to_hz: int, channel: int | 
     if not 0 <= part.start < part.stop <= sound.meta.samples:
         raise InputError(
             "There is no such part of the sound.", expected=f"times within {sound.meta.duration_s:.3f} s",
-            received=f"samples {part.start:,} to {part.stop:,}", fix="Choose another part.", field="start_s",
+            received=f"samples {spaced(part.start)} to {spaced(part.stop)}", fix="Choose another part.",
+            field="start_s",
         )  # fmt: skip
     if not RATES_HZ[0] <= to_hz <= RATES_HZ[1] and to_hz != sound.meta.sample_rate_hz:
         raise InputError(
-            "Nothing plays at this sample rate.", expected=f"{RATES_HZ[0]:,} to {RATES_HZ[1]:,} Hz",
+            "Nothing plays at this sample rate.", expected=f"{spaced(RATES_HZ[0])} to {spaced(RATES_HZ[1])} Hz",
             received=f"{to_hz} Hz", fix="Choose 16000, 22050, 44100 or 48000.", field="sample_rate_hz",
         )  # fmt: skip
     if channel is not None and channel >= sound.meta.channels:

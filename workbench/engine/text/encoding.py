@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 
 LOOK_BYTES = 1 << 18
 WHOLE_BYTES = 16 << 20
@@ -215,8 +216,8 @@ def lines(file: TextIO, *, field: str = "data", place: str = "") -> Iterator[str
         if len(line) >= LONGEST_LINE:
             raise InputError(
                 "A line is too long to be a row of text.",
-                expected=f"lines of fewer than {LONGEST_LINE:,} characters",
-                received=f"line {count:,} is longer",
+                expected=f"lines of fewer than {spaced(LONGEST_LINE)} characters",
+                received=f"line {spaced(count)} is longer",
                 fix="Check the file's format; write one example a line.",
                 field=field,
                 place=place,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from workbench.core.words import spaced
 from workbench.engine.text.examples import Loaded, QuestionAnswer, SplitName, TaggedSentence, take_balanced
 
 SIZES: Mapping[SplitName, int] = {"train": 700, "validation": 150, "test": 250}
@@ -112,7 +113,7 @@ def entities(*, seed: int = 0, limit: int = 0) -> Loaded[TaggedSentence]:
         name = Namer(rng, split)
         found += [_sentence(rng, name, split, len(found) + at) for at in range(size)]
     chosen = take_balanced(found, limit, seed)
-    return Loaded(chosen, [], f"{len(chosen):,} generated sentences with names; test names occur nowhere else")
+    return Loaded(chosen, [], f"{spaced(len(chosen))} generated sentences with names; test names occur nowhere else")
 
 
 def _sentence(rng: np.random.Generator, name: Name, split: SplitName, source: int) -> TaggedSentence:
@@ -168,7 +169,9 @@ def questions(*, seed: int = 0, limit: int = 0) -> Loaded[QuestionAnswer]:
         for life in range(size):
             found += _life(rng, name, split, f"{split}-{life}", len(found))
     chosen = take_balanced(found, limit, seed)
-    return Loaded(chosen, [], f"{len(chosen):,} generated questions on short lives; test names occur nowhere else")
+    return Loaded(
+        chosen, [], f"{spaced(len(chosen))} generated questions on short lives; test names occur nowhere else"
+    )
 
 
 def _life(rng: np.random.Generator, name: Name, split: SplitName, group: str, source: int) -> list[QuestionAnswer]:

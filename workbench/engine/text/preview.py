@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from workbench.core.documents import DataPreview, RowProblem, Span, SpannedText
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.text import columns, readers, samples
 from workbench.engine.text.examples import Example, LabelledText, QuestionAnswer, TaggedSentence
 from workbench.engine.text.folders import Folder, look
@@ -189,7 +190,11 @@ def _verdict(examples: Sequence[Any], task: Task) -> list[RowProblem]:
         if unknown:
             return [RowProblem(-1, f"Only in the test or validation part: {', '.join(unknown[:5])}.")]
         if len(labels) > max(2, min(readers.MOST_LABELS, len(examples) // 2)):
-            return [RowProblem(-1, f"{len(labels):,} different labels in {len(examples):,} rows: is this the label?")]
+            return [
+                RowProblem(
+                    -1, f"{spaced(len(labels))} different labels in {spaced(len(examples))} rows: is this the label?"
+                )
+            ]
     return []
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.text import columns, samples, textstore
 from workbench.engine.text import encoding as enc
 from workbench.engine.text.conll import tagged_file
@@ -60,7 +61,7 @@ def load_labelled(
     examples = _gathered(found, limit, seed, facts if large else ())
     log.judge(len(examples))
     _check_labels(examples, label_column, field, address)
-    detail = f"{len(examples):,} texts, {len(label_counts(examples))} classes; {details[0]}"
+    detail = f"{spaced(len(examples))} texts, {len(label_counts(examples))} classes; {details[0]}"
     if isinstance(examples, textstore.StoredTexts):
         textstore.note(examples, textstore.Notes(log.problems, log.count, detail))
     return Loaded(examples, log.problems, detail, log.count)
@@ -165,11 +166,11 @@ def usable_text(text: str, row: int, log: RowLog) -> bool:
     words = text.count(" ") + 1 if len(text) > LONG_WORDS else 0
     if words > LONGEST_WORDS:
         fix = "Split long documents into paragraphs; where it is not one text, check the file's quotation marks."
-        what = f"holds a document of {words:,} words"
-        log.refuse(row, what, expected=f"texts of at most {LONGEST_WORDS:,} words", fix=fix)
+        what = f"holds a document of {spaced(words)} words"
+        log.refuse(row, what, expected=f"texts of at most {spaced(LONGEST_WORDS)} words", fix=fix)
         return False
     if words > LONG_WORDS:
-        log.cut(row, f"has {words:,} words; a model reads only the first few hundred")
+        log.cut(row, f"has {spaced(words)} words; a model reads only the first few hundred")
     return True
 
 
@@ -201,9 +202,9 @@ def _check_labels(examples: Any, label_column: str, field: str, place: str) -> N
     else:
         what, expected = (
             "The labels do not repeat as classes do.",
-            f"2 to {MOST_LABELS:,} classes with several rows each",
+            f"2 to {spaced(MOST_LABELS)} classes with several rows each",
         )
-        received = f"{len(counts):,} different labels in {len(examples):,} rows"
+        received = f"{spaced(len(counts))} different labels in {spaced(len(examples))} rows"
     raise InputError(
         what,
         expected=expected,
@@ -240,7 +241,9 @@ def load_tagged(
     if not any(tag != "O" for one in examples for tag in one.tags):
         raise _one_tag(examples, tags_column, field, address)
     words = sum(len(one.tokens) for one in examples)
-    return Loaded(examples, log.problems, f"{len(examples):,} sentences, {words:,} words; {details[0]}", log.count)
+    return Loaded(
+        examples, log.problems, f"{spaced(len(examples))} sentences, {spaced(words)} words; {details[0]}", log.count
+    )
 
 
 def tagged_part(
@@ -282,7 +285,7 @@ def _one_tag(examples: list[TaggedSentence], tags_column: str, field: str, place
     return InputError(
         "No word has a tag other than O.",
         expected="entities tagged B-… and I-…, or a tag for each word",
-        received=f"{len(examples):,} sentences without one",
+        received=f"{spaced(len(examples))} sentences without one",
         fix="Check which column holds the tags, or choose other data.",
         field="tags_column" if tags_column else field,
         place=place,
@@ -302,7 +305,7 @@ def load_questions(address: str, *, seed: int = 0, limit: int = 0, field: str = 
     examples = _reservoir(found, limit, seed) if limit > 0 else list(found)
     log.judge(len(examples), unit="question")
     contexts = len({one.context for one in examples})
-    detail = f"{len(examples):,} questions on {contexts:,} contexts"
+    detail = f"{spaced(len(examples))} questions on {spaced(contexts)} contexts"
     return Loaded(examples, log.problems, f"{detail}; {folder.detail}" if folder.detail else detail, log.count)
 
 
@@ -322,7 +325,7 @@ def load_plain(address: str, *, limit: int = 0, seed: int = 0, field: str = "dat
     large = not limit and _size(folder) > IN_MEMORY_BYTES
     examples = _gathered(texts, limit, seed, (*_stamps(folder), "plain") if large else ())
     log.judge(len(examples), unit="line")
-    return Loaded(examples, log.problems, f"{len(examples):,} lines of text", log.count)
+    return Loaded(examples, log.problems, f"{spaced(len(examples))} lines of text", log.count)
 
 
 def plain_part(part: Part, folder: Folder, log: RowLog) -> Iterator[LabelledText]:

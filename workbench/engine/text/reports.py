@@ -11,6 +11,7 @@ import numpy as np
 from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import Confusion, Embedding, Outcomes, Table
+from workbench.core.words import spaced
 
 SHORTEST = 400
 MOST_WORST = 50
@@ -130,7 +131,9 @@ def worst(job: Job, slot: str, items: Sequence[Item], *, title: str = "", most: 
     rows: list[list[Any]] = [
         [one.text, one.label, one.predicted, round(one.score, 4), one.source] for one in wrong[:most]
     ]
-    caption = f"{len(wrong):,} of {len(items):,} are wrong" + (f"; the {most} surest" if len(wrong) > most else "")
+    caption = f"{spaced(len(wrong))} of {spaced(len(items))} are wrong" + (
+        f"; the {most} surest" if len(wrong) > most else ""
+    )
     return job.artifact(slot, Table, TableDoc(columns, rows, caption), title=title)
 
 

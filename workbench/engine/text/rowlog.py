@@ -6,6 +6,7 @@ from collections import Counter
 
 from workbench.core.documents import RowProblem
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 
 SHOWN = 100
 TOLERATED = 0.2
@@ -33,7 +34,7 @@ class RowLog:
     def leave_out(self, row: int, what: str) -> None:
         """Note a row that cannot be used."""
         self.left_out += 1
-        self._left_out_first = self._left_out_first or f"row {row + 1:,} {what}"
+        self._left_out_first = self._left_out_first or f"row {spaced(row + 1)} {what}"
         self.cut(row, what)
 
     def refuse(self, row: int, what: str, *, expected: str, fix: str) -> None:
@@ -47,13 +48,13 @@ class RowLog:
         if self._fatal:
             what, count = self._fatal.most_common(1)[0]
             row, expected, fix = self._fatal_row[what]
-            others = f" (and {count - 1:,} more)" if count > 1 else ""
-            raise self._error(f"{unit.capitalize()} {row + 1:,} {what}{others}.", expected, what, fix)
+            others = f" (and {spaced(count - 1)} more)" if count > 1 else ""
+            raise self._error(f"{unit.capitalize()} {spaced(row + 1)} {what}{others}.", expected, what, fix)
         if good == self.left_out == 0:
             fix = "Choose another file, or export this one again with its rows."
             raise self._error(f"There is no {unit} in it.", f"at least one {unit}", "a header or blank lines only", fix)
         if good == 0 or self.left_out > TOLERATED * (good + self.left_out):
-            received = f"{self.left_out:,} of {good + self.left_out:,} cannot be used"
+            received = f"{spaced(self.left_out)} of {spaced(good + self.left_out)} cannot be used"
             received += f": {self._left_out_first}" if self._left_out_first else ""
             fix = "Preview the data, check its format and columns, or take the faulty rows out."
             raise self._error(f"Too many {unit}s cannot be used.", f"usable {unit}s", received, fix)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from workbench.core.problem import InputError, KnownTrouble, did_you_mean
+from workbench.core.words import spaced
 from workbench.engine.text import cache, docstrings
 from workbench.engine.text.examples import LabelledText, Loaded, TaggedSentence, take_balanced
 
@@ -78,7 +79,9 @@ def library_sentences(*, seed: int = 0, limit: int = 0) -> Loaded[LabelledText]:
     ]
     chosen = take_balanced(examples, limit, seed)
     libraries = sorted({one.label for one in chosen})
-    detail = f"{len(chosen):,} sentences from the docstrings of {len(libraries)} installed libraries, names masked"
+    detail = (
+        f"{spaced(len(chosen))} sentences from the docstrings of {len(libraries)} installed libraries, names masked"
+    )
     return Loaded(chosen, [], detail)
 
 
@@ -136,7 +139,7 @@ def punctuated_sentences(*, seed: int = 0, limit: int = 0) -> Loaded[TaggedSente
         for at in range(0, len(rows), SENTENCES_TOGETHER)
     ]
     chosen = take_balanced(passages, limit, seed)
-    return Loaded(chosen, [], f"{len(chosen):,} passages from docstrings of installed libraries, marks taken off")
+    return Loaded(chosen, [], f"{spaced(len(chosen))} passages from docstrings of installed libraries, marks taken off")
 
 
 def _passage(rows: list[tuple[int, str]], split: str, group: str) -> TaggedSentence:

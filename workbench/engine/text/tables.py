@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.text import encoding as enc
 
 SNIFF_ROWS = 200
@@ -65,8 +66,8 @@ def open_table(path: Path, *, field: str = "data") -> Table:
     if len(table.columns) > MOST_COLUMNS:
         raise InputError(
             "This table has too many columns to be one of texts.",
-            expected=f"at most {MOST_COLUMNS:,} columns",
-            received=f"{len(table.columns):,}",
+            expected=f"at most {spaced(MOST_COLUMNS)} columns",
+            received=spaced(len(table.columns)),
             fix="Keep the columns with the text and the label.",
             field=field,
             place=str(path),
@@ -338,7 +339,7 @@ def _no_objects(path: Path, field: str, opening: Sequence[tuple[int, Any, str]])
     return InputError(
         "The file holds no JSON objects.",
         expected='one object a line, such as {"text": "…", "label": "…"}',
-        received=f"line {number + 1} {wrong or 'is not a JSON object'}, nor is any of the first {len(opening):,}"
+        received=f"line {number + 1} {wrong or 'is not a JSON object'}, nor is any of the first {spaced(len(opening))}"
         if len(opening) > 1
         else f"one line, which {wrong or 'is not a JSON object'}",
         fix="Check that the file is complete, and write one whole object on each line.",
@@ -371,7 +372,7 @@ def _parquet(path: Path, field: str) -> Table:
         with pq.ParquetFile(path) as file:
             yield from _batches(file.iter_batches(batch_size=512), columns)
 
-    detail = f"Parquet, {count:,} rows"
+    detail = f"Parquet, {spaced(count)} rows"
     return Table(path, "Parquet", detail, columns, walk, class_names(schema), row_count=count, field=field)
 
 

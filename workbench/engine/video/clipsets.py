@@ -23,6 +23,7 @@ from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import InputError, Problem
 from workbench.core.spans import EDGE_S, AnnotatedVideo, LabelFile, LabelledSpan, content_digest, counted
 from workbench.core.video import VIDEO_SUFFIXES, FrameIndex
+from workbench.core.words import spaced
 from workbench.engine.text import cache
 from workbench.engine.video.labelfiles import read_labels, write_labels
 
@@ -263,7 +264,7 @@ def load_readable(
         return clips, list(specs), []
     kept = [at for at in range(len(specs)) if at not in faults]
     first = faults[min(faults)]
-    told = f"{counted(len(faults), 'clip')} of {len(specs):,} left out; the first: {first.place}: {first.what}"
+    told = f"{counted(len(faults), 'clip')} of {spaced(len(specs))} left out; the first: {first.place}: {first.what}"
     return clips[kept], [specs[at] for at in kept], [f"{told} ({first.received})" if first.received else told]
 
 

@@ -39,6 +39,11 @@ class FilmFrames:
         self.lost = 0
         """Frames that were asked for and could not be decoded."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the file says of itself that a viewer should know, such as colours that are not shown as meant."""
+        return (*self.facts.notes, *self.index.notes)
+
     def number_at(self, time_s: float) -> int:
         """The number of the frame that is on screen at a time, within the video."""
         return min(self.index.frame_at(time_s), len(self.index) - 1)

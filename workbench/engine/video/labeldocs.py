@@ -20,6 +20,7 @@ import msgspec
 from workbench.core.audio import TiersDoc
 from workbench.core.problem import InputError
 from workbench.core.spans import AnnotatedVideo, LabelFile, counted
+from workbench.core.words import spaced
 from workbench.engine.video.labelreading import LONGEST_S, Gathering
 from workbench.engine.video.labeltables import dropped, id_of, of_parts, without_end
 
@@ -94,7 +95,7 @@ def read_activitynet(path: Path, text: str) -> LabelFile:
             noted = _as(one, _Noted, place)
             if not all(abs(value) <= LONGEST_S for value in noted.segment):
                 raise InputError(
-                    "A time is out of all bounds.", expected=f"seconds up to {LONGEST_S:,.0f}",
+                    "A time is out of all bounds.", expected=f"seconds up to {spaced(LONGEST_S)}",
                     received=str(noted.segment)[:80], fix="Seconds are meant.", field="path", place=place,
                 )  # fmt: skip
             found.add(video, noted.label, *noted.segment, place, score=noted.score, note=noted.note)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from workbench.core.problem import InputError
 from workbench.core.spans import AnnotatedVideo, LabelFile, LabelledSpan, counted
+from workbench.core.words import spaced
 
 MOST_BYTES = 512 << 20
 LONGEST_S = 1e7
@@ -31,7 +32,7 @@ def text_of(path: Path) -> str:
     if not 0 < size <= MOST_BYTES:
         raise InputError(
             "This file cannot hold annotations." if size else "The file is empty.",
-            expected=f"a text of 1 byte to {MOST_BYTES >> 20} MiB", received=f"{size:,} bytes",
+            expected=f"a text of 1 byte to {MOST_BYTES >> 20} MiB", received=f"{spaced(size)} bytes",
             fix="Choose the file of annotations; export it again.", field="path", place=path.name,
         )  # fmt: skip
     raw = path.read_bytes()
@@ -42,7 +43,7 @@ def text_of(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(
             "This is not a text in UTF-8.", expected="a text in UTF-8, or in UTF-16 with a mark at its beginning",
-            received=f"byte 0x{raw[error.start]:02x} at {error.start:,}", fix="Save it as UTF-8.", field="path",
+            received=f"byte 0x{raw[error.start]:02x} at {spaced(error.start)}", fix="Save it as UTF-8.", field="path",
             place=f"{path.name}, line {line}",
         ) from None  # fmt: skip
     odd = _SPLIT_OFF.search(text)
@@ -84,7 +85,7 @@ def seconds(word: str, place: str) -> float:
         found = number(word, place)
     if not abs(found) <= LONGEST_S:
         raise InputError(
-            "A time is out of all bounds.", expected=f"seconds up to {LONGEST_S:,.0f}", received=word[:80],
+            "A time is out of all bounds.", expected=f"seconds up to {spaced(LONGEST_S)}", received=word[:80],
             fix="Check the unit: seconds are meant.", field="path", place=place,
         )  # fmt: skip
     return found

@@ -28,7 +28,7 @@ from workbench.core.params import knobs
 from workbench.core.problem import InputError
 from workbench.core.recipe import Recipe
 from workbench.core.review import USABLE, Reading, ReviewCase
-from workbench.core.words import count, size
+from workbench.core.words import count, size, spaced
 from workbench.gui.asking import Asking, Failed
 from workbench.gui.link import Link
 from workbench.gui.theme import theme
@@ -184,7 +184,7 @@ def _cost(plan: Plan) -> str:
     params = plan.starter.params
     # Where a recipe pretrains as well, its `fine_steps` are the segmentation's and going on pretrains nothing.
     number = params.get("fine_steps") or params.get("max_steps")
-    steps = f"{number:,} steps".replace(",", " ") if number else ""
+    steps = f"{spaced(number)} steps" if number else ""
     steps = steps or count(int(params.get("epochs", 1)), "epoch")
     return (
         f"{count(len(plan.cases), 'case')} are copied as a training set into the home, then trained for {steps} with "

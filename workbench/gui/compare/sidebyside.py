@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.kinds import KINDS, ArtifactKind
-from workbench.core.words import in_words
+from workbench.core.words import in_words, spaced
 from workbench.gui.compare.comparison import Comparison, Member
 from workbench.gui.compare.runlist import swatch
 from workbench.gui.picked import PickedCard
@@ -250,7 +250,7 @@ def _cut(name: str) -> str:
 
 
 def _step(step: int) -> str:
-    return f"step {step:,}".replace(",", " ")
+    return f"step {spaced(step)}"
 
 
 def _share(thousandths: int) -> str:

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QWidget
 from workbench.core.filmwriter import VideoWriter
 from workbench.core.problem import KnownTrouble, Problem, ProblemRecord, record_of
 from workbench.core.video import FrameIndex, VideoFacts
+from workbench.core.words import spaced
 from workbench.gui.films.sources import OpenSource, framed, picture_of, pixels_of, rgb_of
-from workbench.gui.films.telling import spaced
 from workbench.gui.savedialog import ask_where
 
 IN_FLIGHT = 3

@@ -16,7 +16,7 @@ from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem
 from workbench.core.recognising import FeaturesDone, FeaturesWish, FindWish, Found, Hit, RecogniserFacts
 from workbench.core.videorecognisers import classifying
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
@@ -213,7 +213,7 @@ class Finding(QObject):
             self.follow()
 
     def _indexed(self, done: FeaturesDone) -> None:
-        made = f"{done.made:,} new".replace(",", " ") if done.made else "all were there"
+        made = f"{spaced(done.made)} new" if done.made else "all were there"
         self.panel.conclude(f"{count(done.ready, 'video')}, {count(done.features, 'feature')}: {made}")
         self.panel.show_failed([f"{Path(one.path).name}: {one.why}" for one in done.failed])
         self.follow()

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
 from workbench.core.framepipe import VideoReader, read_index
 from workbench.core.problem import Problem, ProblemRecord, record_of
 from workbench.core.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, FrameIndex, VideoFacts
+from workbench.core.words import spaced
 from workbench.gui.films.sources import (
     PICTURES_PER_S,
     FrameSource,
@@ -148,7 +149,7 @@ class Opening(QObject):
 
         def tell(frames: int, done_s: float) -> None:
             share = min(done_s / begun.duration_s, 1.0) if begun.duration_s > 0 else -1.0
-            said = f"Reading when the frames of {path.name} are shown: {frames:,} so far".replace(",", " ")
+            said = f"Reading when the frames of {path.name} are shown: {spaced(frames)} so far"
             self._tell(number, self.progress, said, share)
 
         # Before it is read: what is replaced meanwhile is found out then.

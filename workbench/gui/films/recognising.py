@@ -22,6 +22,7 @@ from workbench.core.recognising import (
     SaliencyWish,
     class_names,
     joined,
+    remarks,
 )
 from workbench.core.videorecognisers import EXPECTED, classifying, facts_of
 from workbench.core.words import count, took
@@ -353,12 +354,9 @@ class Recognising(QObject):
             f"{told}  ·  decode {found.decode_ms:.1f} ms, inference {found.inference_ms:.1f} ms a window"
         )
         self.page.viewer.tell_inference(found.inference_ms)
-        lines = [
-            f"{note}." for note in found.notes if note.removesuffix(".") != self.panel.note.text().removesuffix(".")
-        ]
-        if found.lost:
-            lines.insert(0, f"{count(found.lost, 'window')} could not be decoded and are left out.")
-        self.page.note(lines)
+        facts = self.page.viewer.facts
+        known = (self.panel.note.text(), *(facts.notes if facts is not None else ()))  # told when the film was opened
+        self.page.note(remarks(found, known))
         self.follow()
 
     def _rethink(self) -> None:

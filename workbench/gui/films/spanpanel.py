@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core.audio import Segment, TiersDoc
 from workbench.core.spans import counted, totals
+from workbench.core.words import spaced
 from workbench.gui.actions import keymap
 from workbench.gui.card import Caption
 from workbench.gui.films.spanstrip import SpanStrip
@@ -254,7 +255,7 @@ class SpanPanel(QFrame):
         if chosen in every:
             self.totals.selectRow(every.index(chosen))
         count = sum(len(tier.segments) for tier in strip.doc.tiers)
-        shown = f"{len(places):,} of {counted(count, 'span')}" if wanted else counted(count, "span")
+        shown = f"{spaced(len(places))} of {counted(count, 'span')}" if wanted else counted(count, "span")
         self.summary.set_whole(f"{shown}, {clock(sum(one[1] for one in known.values()), 0.1)} in all")
         self.how.setText(
             "A number key labels the stretch between in and out point; without one it begins a span, and ends it when "
@@ -330,4 +331,4 @@ def _spoken(doc: TiersDoc, track: int, index: int) -> tuple[str, ...]:
 
 
 def _summed(name: str, at: int, known: tuple[int, float]) -> tuple[str, ...]:
-    return str(at + 1) if at < 9 else "", name, f"{known[0]:,}", clock(known[1], 0.1)
+    return str(at + 1) if at < 9 else "", name, spaced(known[0]), clock(known[1], 0.1)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from workbench.core.video import FrameIndex, VideoFacts
-from workbench.core.words import number
+from workbench.core.words import number, spaced
 from workbench.gui.films.scene import FilmScene
 from workbench.gui.timestrip import clock
-
-
-def spaced(count: int) -> str:
-    """A whole number with a space at every thousand."""
-    return f"{count:,}".replace(",", " ")
 
 
 def position(scene: FilmScene, facts: VideoFacts | None) -> str:

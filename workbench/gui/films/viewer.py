@@ -21,6 +21,7 @@ from PySide6.QtGui import QAction, QHideEvent, QImage, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from workbench.core.video import FrameIndex, VideoFacts
+from workbench.core.words import spaced
 from workbench.gui.actions import make_action
 from workbench.gui.card import Caption
 from workbench.gui.films import telling
@@ -193,7 +194,7 @@ class FilmViewer(QWidget):
         index = self.scene.index
         # Where a frame is damaged, the decoder gives the one before it.
         other = index is not None and len(index) > 1 and picture.told.time != index.times[frame]
-        self._trouble = f"frame {telling.spaced(frame)} cannot be decoded: this is the one before" if other else ""
+        self._trouble = f"frame {spaced(frame)} cannot be decoded: this is the one before" if other else ""
         self.canvas.show_frame(picture.image, picture.pixels)
         if self.canvas.words == PREVIEW:
             self._tell_words()
@@ -206,7 +207,7 @@ class FilmViewer(QWidget):
         self._tell_words()
 
     def _lack(self, frame: int) -> None:
-        self._trouble = f"frame {telling.spaced(frame)} cannot be decoded"
+        self._trouble = f"frame {spaced(frame)} cannot be decoded"
         self.canvas.show_frame(QImage())
         self._tell_soon()
 

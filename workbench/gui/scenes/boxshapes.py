@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
+from workbench.core.colours import class_rgb
 from workbench.core.scenes import Box, BoxesDoc, Node
 from workbench.gui.scenes.looks import BoxesLook, Rgb, colour_table, look_of
 from workbench.gui.scenes.scene import Seen
-from workbench.gui.theme import CATEGORIES, DARK
+from workbench.gui.theme import DARK
 
 EDGES = [(i, i ^ 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]
 """The twelve edges of a box by its corners."""
@@ -61,12 +62,7 @@ def box_colour(doc: BoxesDoc, box: Box, look: BoxesLook) -> Rgb:
     if look.colour_by == "plain":
         return look.colour
     names = doc.names or tuple(dict.fromkeys(one.label for one in doc.boxes))
-    return _of_label(names.index(box.label) if box.label in names else len(names))
-
-
-def _of_label(at: int) -> Rgb:
-    found = QColor(CATEGORIES[at % len(CATEGORIES)])
-    return found.red(), found.green(), found.blue()
+    return class_rgb(names.index(box.label) if box.label in names else len(names))
 
 
 def _colours(doc: BoxesDoc, boxes: tuple[Box, ...], look: BoxesLook) -> NDArray[np.uint8]:
@@ -74,8 +70,8 @@ def _colours(doc: BoxesDoc, boxes: tuple[Box, ...], look: BoxesLook) -> NDArray[
     if look.colour_by != "label":
         return np.array([box_colour(doc, one, look) for one in boxes], np.uint8).reshape(-1, 3)
     names = doc.names or tuple(dict.fromkeys(one.label for one in doc.boxes))
-    known = {name: _of_label(at) for at, name in reversed(list(enumerate(names)))}
-    other = _of_label(len(names))
+    known = {name: class_rgb(at) for at, name in reversed(list(enumerate(names)))}
+    other = class_rgb(len(names))
     return np.array([known.get(one.label, other) for one in boxes], np.uint8).reshape(-1, 3)
 
 

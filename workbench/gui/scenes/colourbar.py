@@ -7,6 +7,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from workbench.core.words import spaced
 from workbench.gui.scenes.looks import colour_table
 from workbench.gui.theme import theme, tokens
 
@@ -52,4 +53,4 @@ class ColourBar(QWidget):
 def end_words(value: float) -> str:
     """'−1.73', '38\u202f642', '2.5e+08': a value at an end of the bar."""
     plain = 1000 <= round(abs(value)) < 10_000_000
-    return (f"{value:,.0f}" if plain else f"{value:.4g}").replace(",", "\u202f").replace("-", "−")
+    return (spaced(value) if plain else f"{value:.4g}").replace("-", "−")

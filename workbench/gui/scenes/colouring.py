@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QColor
 
+from workbench.core.colours import CLASS_COLOURS, class_rgb
 from workbench.core.scenes import Column, PointsDoc
 from workbench.gui.scenes.looks import (
     COLUMN,
@@ -19,23 +19,18 @@ from workbench.gui.scenes.looks import (
     span_of_points,
     way_of_points,
 )
-from workbench.gui.theme import CATEGORIES
 
 if TYPE_CHECKING:
     from workbench.gui.scenes.scene import Seen
 
 UNSURE = (96, 102, 112)
 """Of values that are no numbers."""
+_PALETTE = np.array([class_rgb(one) for one in range(CLASS_COLOURS)], np.uint8)
 
 
 def class_colours(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Okabe and Ito's colours of classes, (N, 3); after the eighth the hues return darker."""
-    return _palette()[np.asarray(values).astype(np.int64) % 16]
-
-
-def _palette() -> NDArray[np.uint8]:
-    hues = np.array([QColor(one).getRgb()[:3] for one in CATEGORIES], np.float64)  # type: ignore[index]
-    return np.concatenate([hues, hues * 0.6]).astype(np.uint8)
+    """The colours of classes by their values, (N, 3)."""
+    return _PALETTE[np.asarray(values).astype(np.int64) % CLASS_COLOURS]
 
 
 def shades_by(

@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.core.measures import measured
 from workbench.core.scenes import CamerasDoc, MeasureDoc, MeshDoc, Node, PointsDoc, RadianceDoc, VolumeDoc
+from workbench.core.words import spaced
 from workbench.gui.scenes.measurelist import places_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.state import State
@@ -23,11 +24,11 @@ def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
     rows: list[Row] = []
     match thing:
         case PointsDoc():
-            of = f" of {number(thing.of)}" if thing.of > thing.count else ""
-            rows = [("Points", number(thing.count) + of), *_columns(thing)]
+            of = f" of {spaced(thing.of)}" if thing.of > thing.count else ""
+            rows = [("Points", spaced(thing.count) + of), *_columns(thing)]
         case MeshDoc():
             more = [word for word in ("normals", "colours", "texture") if getattr(thing, word)]
-            rows = [("Faces", number(thing.face_count)), ("Vertices", number(thing.vertex_count)),
+            rows = [("Faces", spaced(thing.face_count)), ("Vertices", spaced(thing.vertex_count)),
                     ("Has", ", ".join(more) or "positions only")]  # fmt: skip
         case RadianceDoc():
             sides = " × ".join(map(str, thing.shape)) if thing.grid else "none yet"
@@ -38,13 +39,13 @@ def facts_of(node: Node, scene: Scene, state: State) -> list[Row]:
             rows = [("Volume", meta.modality or "values"), *([("Unit", meta.unit)] if meta.unit else [])]
         case CamerasDoc():
             held = sum(one.held_out for one in thing.images)
-            rows = [("Photographs", number(len(thing.images))), *([("Held out", number(held))] if held else [])]
+            rows = [("Photographs", spaced(len(thing.images))), *([("Held out", spaced(held))] if held else [])]
         case MeasureDoc():
             rows = _measure(node, scene, state)
         case None:
-            rows = [("Holds", number(sum(1 for _ in scene.below(node.id)) - 1) + " things")]
+            rows = [("Holds", spaced(sum(1 for _ in scene.below(node.id)) - 1) + " things")]
         case _:
-            rows = [("Boxes", number(len(thing.boxes)))]
+            rows = [("Boxes", spaced(len(thing.boxes)))]
     return [*rows, *_cropped(node, scene), *_extent(node, scene, state), *_origin(node, state), *_from(node)]
 
 
@@ -60,11 +61,6 @@ def _measure(node: Node, scene: Scene, state: State) -> list[Row]:
     return [*angle, *lengths, *(along if len(places) == 2 else []), *where]
 
 
-def number(many: int) -> str:
-    """With thin spaces between thousands."""
-    return f"{many:,}".replace(",", "\u202f")
-
-
 def _columns(thing: PointsDoc) -> list[Row]:
     names = [one.name for one in thing.columns]
     return [("Columns", ", ".join(names))] if names else []
@@ -77,7 +73,7 @@ def _cropped(node: Node, scene: Scene) -> list[Row]:
         many = scene.remembered(("cropped", node.id), lambda: int(np.count_nonzero(scene.array(node.hidden))))
     except (OSError, ValueError):
         return [("Cropped", "its mask cannot be read")]
-    return [("Cropped", f"{number(many)} are hidden")]
+    return [("Cropped", f"{spaced(many)} are hidden")]
 
 
 def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
@@ -92,7 +88,7 @@ def _extent(node: Node, scene: Scene, state: State) -> list[Row]:
 
 def _origin(node: Node, state: State) -> list[Row]:
     own = getattr(node.thing, "origin", (0.0, 0.0, 0.0))
-    moves = (f"{-one:,.0f}".replace(",", "\u202f").replace("-", "−") if one else "0" for one in own)
+    moves = (spaced(-one).replace("-", "−") if one else "0" for one in own)
     return [("Moved by", ", ".join(moves))] if any(own) else []
 
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject
 from workbench.core.problem import ProblemRecord, record_of
 from workbench.core.sceneprocess import OPERATIONS, SceneProcessed, SceneProcessWish, Standing, operation
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
-from workbench.core.words import took
+from workbench.core.words import spaced, took
 from workbench.gui.actions import make_action
 from workbench.gui.asking import Asking
 from workbench.gui.closingwork import PageWork
@@ -281,7 +281,7 @@ class Processing(QObject):
         if other is not None and wish.other is not None:
             beside = msgspec.structs.replace(other, placement=wish.other.world, parent="")
         before, after = preview_nodes(on, beside, found, files.gone if files is not None else "")
-        told = f"{found.seen:,} of {found.of:,} points".replace(",", "\u202f")
+        told = f"{spaced(found.seen)} of {spaced(found.of)} points"
         of = ", of those that are selected" if files is not None else ""
         self.preview.show_nodes(before, after, f"Preview of {self.panel.operation.title.lower()} on {told}{of}")
         self.panel.show_result(found, "Preview", self.page.state.unit)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from workbench.core.sceneprocess import OPERATIONS, Fact, Histogram, Operation, SceneProcessed
-from workbench.core.words import number
+from workbench.core.words import number, spaced
 from workbench.gui.actions import keymap
 from workbench.gui.card import empty
 from workbench.gui.forms import Form
@@ -75,13 +75,16 @@ class ProcessPanel(SidePanel, TellsWork):
         for widget in upper:
             column.addWidget(widget)
         column.addLayout(self._place)
-        column.addLayout(row(self.preview, self.apply, self.stop))
-        lower: tuple[QWidget, ...] = (self.bar, self.progress, self.result, self.before, self.notes)
+        lower: tuple[QWidget, ...] = (self.result, self.before, self.notes)
         for part in lower:
             column.addWidget(part)
         column.addLayout(self._facts)
         column.addWidget(self.plot)
         column.addStretch(1)
+        foot = self.make_foot(right_px=8)
+        foot.addLayout(row(self.preview, self.apply, self.stop))
+        for part in (self.bar, self.progress):
+            foot.addWidget(part)
 
     @property
     def operation(self) -> Operation:
@@ -156,7 +159,7 @@ def told(one: Fact, unit: str) -> str:
     if one.text or one.value is None:
         return one.text
     large = one.value == int(one.value) and abs(one.value) >= 10_000
-    said = f"{one.value:,.0f}".replace(",", "\u202f") if large else number(one.value)
+    said = spaced(one.value) if large else number(one.value)
     return f"{said} {LENGTHS.get(one.unit, one.unit).format(unit)}".strip()
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench.core.scenes import MeshDoc, Node, PointsDoc
+from workbench.core.words import spaced
 from workbench.gui.scenes.selecting import Mask, count_of
 
 NOTHING = "Choose a cloud or a mesh in the tree."
@@ -48,7 +49,7 @@ class Parts:
 def amount(many: int, node: Node) -> str:
     """'12 345 points'."""
     noun = "points" if isinstance(node.thing, PointsDoc) else "faces"
-    return f"{_grouped(many)} {noun if many != 1 else noun[:-1]}"
+    return f"{spaced(many)} {noun if many != 1 else noun[:-1]}"
 
 
 def named(node: Node | None, selected: int, *, part: bool, whole_only: bool) -> str:
@@ -57,7 +58,7 @@ def named(node: Node | None, selected: int, *, part: bool, whole_only: bool) -> 
         return NOTHING
     whole = amount(count_of(node), node)
     if part:
-        return f"On {node.name}: {_grouped(selected)} selected of {whole}"
+        return f"On {node.name}: {spaced(selected)} selected of {whole}"
     why = ", selected or not: a mesh is mended whole" if whole_only and selected else ""
     return f"On {node.name}: {whole}{why}"
 
@@ -71,7 +72,3 @@ def made_of(title: str, node: Node, selected: int) -> str:
 def can_be_processed(node: Node | None) -> bool:
     """Whether there are operations on it."""
     return node is not None and isinstance(node.thing, PointsDoc | MeshDoc)
-
-
-def _grouped(many: int) -> str:
-    return f"{many:,}".replace(",", "\u202f")

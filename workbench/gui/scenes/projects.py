@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from workbench.core.problem import InputError, KnownTrouble
 from workbench.core.scenes import Node, SceneDoc
+from workbench.core.words import spaced
 from workbench.gui.scenes.edits import packed, unpacked
 from workbench.gui.scenes.scene import strings_of
 
@@ -127,7 +128,7 @@ def read(path: Path, own: Path) -> Kept:
             info = archive.getinfo("scene.json")
             if info.file_size > MOST_JSON_BYTES:
                 raise InputError("The project's tree is larger than any scene's.", expected="at most 256 MB",
-                                 received=f"{info.file_size:,} bytes", fix=FIX, place=path.name)  # fmt: skip
+                                 received=f"{spaced(info.file_size)} bytes", fix=FIX, place=path.name)  # fmt: skip
             found = decoded(archive.read(info), path.name)
             nodes = _unpacked_nodes(archive, found.scene.nodes, own, path.name)
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:

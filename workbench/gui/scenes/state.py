@@ -21,6 +21,7 @@ from workbench.core.scenes import (
     Viewpoint,
 )
 from workbench.core.volumes import Triple
+from workbench.core.words import spaced
 from workbench.gui.scenes import trees
 from workbench.gui.scenes.edits import new_id
 from workbench.gui.scenes.measurelist import as_nodes
@@ -87,9 +88,9 @@ class State(QObject):
 
 
 def _grouped(number: float) -> str:
-    """With thin spaces between thousands; parts of a unit as far as they matter beside it."""
+    """Parts of a unit as far as they matter beside it."""
     digits = 2 if abs(number) >= 1000 else 3
-    return f"{round(number, digits) + 0.0:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
+    return spaced(number, digits).replace("-", "−")
 
 
 def nodes_of(read: SceneRead, state: State, source: str) -> tuple[list[Node], Triple, list[str]]:
@@ -139,7 +140,7 @@ def _missing(name: str, declared: Mapping[str, ReadGroup], made: Mapping[str, st
 
 
 def _where(origin: Triple) -> str:
-    return ", ".join(f"{at:,.0f}".replace(",", "\u202f") for at in origin)
+    return ", ".join(spaced(at) for at in origin)
 
 
 def _shifted(placement: Placement, own: Triple, origin: Triple) -> Placement:
@@ -154,7 +155,7 @@ def sampled_words(nodes: Iterable[Node]) -> list[str]:
     for one in nodes:
         thing = one.thing
         if isinstance(thing, PointsDoc) and thing.of > thing.count:
-            told.append(f"{one.name}: {thing.count:,} of {thing.of:,} points, an even sample, are shown.")
+            told.append(f"{one.name}: {spaced(thing.count)} of {spaced(thing.of)} points, an even sample, are shown.")
         told += [f"In {one.name}: {note}" for note in getattr(thing, "notes", ())]
     return told
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from workbench.core.measures import kind_of, measured
 from workbench.core.scenes import MeasureDoc, Node
+from workbench.core.words import spaced
 from workbench.gui.icons import icon
 from workbench.gui.scenes.measurelist import places_of
 from workbench.gui.scenes.scene import Scene
@@ -61,7 +62,7 @@ def size_words(node: Node) -> str:
 def several(many: int) -> str:
     """'812', '40.2 k', '1.25 M'."""
     if many < 10_000:
-        return f"{many:,}".replace(",", " ")
+        return spaced(many)
     return f"{many / 1e6:.3g} M" if many >= 999_500 else f"{many / 1e3:.3g} k"
 
 

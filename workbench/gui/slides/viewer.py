@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMenu, QVB
 
 from workbench.core.problem import InputError, ProblemRecord
 from workbench.core.slides import OBJECTIVE_MPP, HeatMap, SlideInfo, geojson, heat_problem
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.gui.actions import make_action
 from workbench.gui.card import Caption
 from workbench.gui.link import Link
@@ -156,7 +156,7 @@ class SlideViewer(QWidget):
         mpp = f"{info.mpp:.4g} µm/px" if info.mpp else "resolution unknown"
         tiles = f", {count(info.grid, 'tile')} at 20×" if info.grid is not None else ""
         return (
-            f"{first.width:,} × {first.height:,} px · {mpp} · {count(len(info.levels), 'level')} · "
+            f"{spaced(first.width)} × {spaced(first.height)} px · {mpp} · {count(len(info.levels), 'level')} · "
             f"tissue {info.tissue:.0%}{tiles} · {info.reader}"
         )
 
@@ -241,7 +241,9 @@ class SlideViewer(QWidget):
         x, y = self.heat.tiles[at]
         half, side = self.heat.tile_px / 2, min(self.canvas.width(), self.canvas.height())
         self.canvas.go(x + half, y + half, min(self.canvas.view.scale, max(self.heat.tile_px * 3 / max(side, 1), 0.25)))
-        self.message.set_whole(f"{self.score} {scores[at]:.2f}: place {self._rank % len(order) + 1} of {len(order):,}")
+        self.message.set_whole(
+            f"{self.score} {scores[at]:.2f}: place {self._rank % len(order) + 1} of {spaced(len(order))}"
+        )
         self._rank += 1
 
     def _step_opacity(self, by: int) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
 from workbench.gui.sounds import devices
@@ -132,7 +132,7 @@ class RecordPanel(QWidget):
         if recorder.fault:
             self.state.set_whole(recorder.fault)
             return
-        parts = [f"{recorder.rate_hz:,} Hz".replace(",", " ")]
+        parts = [f"{spaced(recorder.rate_hz)} Hz"]
         if self.recording:
             length = clock(recorder.frames_written / recorder.rate_hz, 0.1)
             parts = [f"recording to {recorder.path.name if recorder.path else ''}", length, *parts]

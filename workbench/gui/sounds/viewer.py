@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from workbench.core.audio import Tier, TiersDoc, Tracks
+from workbench.core.words import spaced
 from workbench.gui.actions import make_action
 from workbench.gui.autosave import Background
 from workbench.gui.card import Caption
@@ -167,7 +168,7 @@ class SoundViewer(QWidget):
             self.readout.set_whole("")
             return
         at = scene.cursor if sample is None else sample
-        parts = [f"{at / scene.rate_hz:.6f} s", f"sample {at:,}".replace(",", " ")]
+        parts = [f"{at / scene.rate_hz:.6f} s", f"sample {spaced(at)}"]
         if share is not None:
             parts.append(f"{self.spectrogram.hz_at(share):.0f} Hz")
             power = self.spectrogram.db_at(at, share)
@@ -180,7 +181,7 @@ class SoundViewer(QWidget):
         parts += [f"“{word.text}” {100 * word.confidence:.0f} % sure"] if word is not None else []
         if scene.selection is not None:
             first, last = (one / scene.rate_hz for one in scene.selection)
-            size = f"{scene.selection[1] - scene.selection[0]:,}".replace(",", " ")
+            size = spaced(scene.selection[1] - scene.selection[0])
             parts.append(f"selected {first:.6f} – {last:.6f} s = {last - first:.6f} s, {size} samples")
         parts.append(f"of {clock(scene.duration_s)}")
         self.readout.set_whole("  ·  ".join(parts))

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from workbench.core import documents
 from workbench.core import events as ev
+from workbench.core.words import spaced
 from workbench.gui.autosave import Background
 from workbench.gui.sounds import devices
 from workbench.gui.sounds.player import MakeOutput, Player
@@ -32,7 +33,7 @@ def read_clips(folder: Path, artifact: ev.Artifact, count: int) -> Clips:
     path = reading.inside(folder, artifact.parts["clips"])
     spans = documents.read(path, list[tuple[float, float]])
     if len(spans) != count:
-        raise reading.damaged(path, f"{count:,} stretches, one for each item", f"{len(spans):,} stretches")
+        raise reading.damaged(path, f"{spaced(count)} stretches, one for each item", f"{spaced(len(spans))} stretches")
     end_s = len(sound.samples) / sound.rate_hz
     wrong = next((one for one in spans if not 0 <= one[0] < one[1] <= end_s + 0.01), None)
     if wrong is not None:

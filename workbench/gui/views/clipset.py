@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage, QPainter
 from workbench.core import events as ev
 from workbench.core.documents import Item
 from workbench.core.video import ClipsMeta
+from workbench.core.words import spaced
 from workbench.gui.views import reading
 from workbench.gui.volumes.canvas import heat
 
@@ -83,7 +84,7 @@ def read_clipset(folder: Path, artifact: ev.Artifact) -> ClipSet:
     items = reading.items_of(folder, artifact) or [Item("") for _ in range(len(frames))]
     if len(items) != len(frames):
         where = reading.inside(folder, artifact.parts["items"])
-        raise reading.damaged(where, f"{len(frames):,} items, one for each clip", f"{len(items):,} items")
+        raise reading.damaged(where, f"{spaced(len(frames))} items, one for each clip", f"{spaced(len(items))} items")
     try:
         meta = msgspec.convert(artifact.meta, ClipsMeta)
     except msgspec.ValidationError as error:

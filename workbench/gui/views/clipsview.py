@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QSlide
 from workbench.core import events as ev
 from workbench.core.documents import Item
 from workbench.core.problem import ProblemRecord
-from workbench.core.words import count
+from workbench.core.words import count, spaced
 from workbench.gui.actions import keymap
 from workbench.gui.theme import theme
 from workbench.gui.views.base import Rows, View
@@ -220,11 +220,11 @@ class ClipsView(View):
         """What can be asked for: all, the wrong ones, those that were picked elsewhere, each label."""
         items = self.clips.items if self.clips is not None else []
         wrong = sum(verdict(one) is False for one in items)
-        offers = [(f"All {len(items):,}", ALL)]
+        offers = [(f"All {spaced(len(items))}", ALL)]
         if any(verdict(one) is not None for one in items):
-            offers.append((f"Wrong: {wrong:,}", WRONG))
+            offers.append((f"Wrong: {spaced(wrong)}", WRONG))
         if self._picked[1]:
-            offers.append((f"Picked: {len(self._picked[1]):,}", PICKED))
+            offers.append((f"Picked: {spaced(len(self._picked[1]))}", PICKED))
         offers += [(label, LABEL + label) for label in labels_of(items)]
         kept = self.filter.currentData()
         self.filter.blockSignals(True)
@@ -256,10 +256,10 @@ class ClipsView(View):
             return
         judged = [told for told in map(verdict, self.clips.items) if told is not None]
         whole, shown = len(self.clips.items), len(self.grid.shown)
-        told = count(whole, "clip") if shown == whole else f"{shown:,} of {count(whole, 'clip')}"
+        told = count(whole, "clip") if shown == whole else f"{spaced(shown)} of {count(whole, 'clip')}"
         picked = self._picked[0] if self.filter.currentData() == PICKED else ""
         # No share: clips are chosen to show right ones and wrong ones, which says nothing of how many there are.
-        right = f"{sum(judged):,} right, {len(judged) - sum(judged):,} wrong" if judged else ""
+        right = f"{spaced(sum(judged))} right, {spaced(len(judged) - sum(judged))} wrong" if judged else ""
         speed = f"{self.speed:g}×" if self.speed != 1 else ""
         maps = self.clips.meta.maps if self.clips.maps is not None and self.maps_action.isChecked() else ""
         self.set_caption(" · ".join(filter(None, (told, picked, right, maps, speed))))

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from workbench.core import events as ev
 from workbench.core.documents import ConfusionDoc, Item, read
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
@@ -82,7 +83,7 @@ class ConfusionView(View):
         positions = self.content.cells.get(f"{row},{column}", [])
         items = [self.content.items[at] for at in positions if 0 <= at < len(self.content.items)]
         true, predicted = self.content.labels[row], self.content.labels[column]
-        self.picked_title = f"True {true}, predicted {predicted} · {len(items):,}"
+        self.picked_title = f"True {true}, predicted {predicted} · {spaced(len(items))}"
         self.picked.emit(items)
 
     def _point(self, cell: Cell | None) -> None:
@@ -92,7 +93,7 @@ class ConfusionView(View):
         if self.content is None:
             return ""
         total, right = int(self.content.counts.sum()), int(np.trace(self.content.counts))
-        return f"{right / total:.1%} of {total:,} right · click a cell to read it" if total else "no items"
+        return f"{right / total:.1%} of {spaced(total)} right · click a cell to read it" if total else "no items"
 
     def describe(self, cell: Cell) -> str:
         """A cell in words: 'scipy taken for numpy: 12 of 90 (13 %)'."""
@@ -102,7 +103,7 @@ class ConfusionView(View):
         count, total = int(self.content.counts[row, column]), int(self.content.counts[row].sum())
         true, predicted = self.content.labels[row], self.content.labels[column]
         words = f"{true} recognised" if row == column else f"{true} taken for {predicted}"
-        return f"{words}: {count:,} of {total:,} ({count / total if total else 0:.0%})"
+        return f"{words}: {spaced(count)} of {spaced(total)} ({count / total if total else 0:.0%})"
 
 
 class Grid(QWidget):
@@ -234,7 +235,7 @@ class Grid(QWidget):
             faint = shares[row, column] < 0.1
             painter.setPen(QColor(self.tokens.dim) if faint else palette.on(ground))
             painter.drawText(
-                layout.cell(int(row), int(column)), Qt.AlignmentFlag.AlignCenter, f"{self.counts[row, column]:,}"
+                layout.cell(int(row), int(column)), Qt.AlignmentFlag.AlignCenter, spaced(self.counts[row, column])
             )
         painter.restore()
 
@@ -308,7 +309,7 @@ class GridLayout:
         for points in (font.pointSizeF(), font.pointSizeF() * 0.88, 6.5):
             fitted.setPointSizeF(points)
             metrics = QFontMetricsF(fitted)
-            wide = metrics.horizontalAdvance(f"{largest:,}") + 6 <= self.cell_width
+            wide = metrics.horizontalAdvance(spaced(largest)) + 6 <= self.cell_width
             if wide and metrics.height() * 0.9 <= self.cell_height:
                 return fitted
         return None

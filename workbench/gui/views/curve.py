@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QW
 from workbench.core import events as ev
 from workbench.core.judging import JUDGED
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.gui.actions import keymap
 from workbench.gui.buttons import quiet_toggles
 from workbench.gui.views import palette
@@ -454,7 +455,7 @@ class CurveView(View):
     def _readout(self, x: float) -> list[tuple[str, QColor]]:
         """The line of the place, then each line's nearest value."""
         dim = QColor(self.tokens.dim)
-        rows = [(span_of_time(x) if self._time else f"step {round(x):,}", dim)]
+        rows = [(span_of_time(x) if self._time else f"step {spaced(round(x))}", dim)]
         for line in self.lines:
             places = self._x(line)
             after = int(np.clip(np.searchsorted(places, x), 1, max(len(places) - 1, 1)))

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from workbench.core import events as ev
 from workbench.core.documents import Item, MapAxes
+from workbench.core.words import spaced
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
 from workbench.gui.views.legend import Legend
@@ -99,7 +100,9 @@ class EmbeddingView(View):
             raise reading.damaged(path, "points of two coordinates, (N, 2)", str(points.shape))
         items = reading.items_of(folder, artifact)
         if items and len(items) != len(points):
-            raise reading.damaged(path, f"{len(items):,} points, one for each item", f"{len(points):,} points")
+            raise reading.damaged(
+                path, f"{spaced(len(items))} points, one for each item", f"{spaced(len(points))} points"
+            )
         clips = _clips(folder, artifact, len(points))
         return Content(np.array(points, dtype=np.float64), items, clips, _axes(path, artifact))
 
@@ -203,7 +206,7 @@ class EmbeddingView(View):
     def describe(self, at: int) -> str:
         """A point in words, for its tooltip."""
         if at >= len(self.content.items):
-            return f"point {at:,}"
+            return f"point {spaced(at)}"
         item = self.content.items[at]
         known = [
             f"true {item.label}" if item.label else "",
@@ -218,13 +221,13 @@ class EmbeddingView(View):
         heard = ""
         if self.content.clips is not None and self.clips is not None:
             heard = f" · {self.clips.problem}" if self.clips.problem else " · click one to hear it"
-        self.set_caption(f"{len(self.content.points):,} points · drag around some to list them{heard}")
+        self.set_caption(f"{spaced(len(self.content.points))} points · drag around some to list them{heard}")
 
     def _choose(self, positions: NDArray[np.int64]) -> None:
         if len(positions) == 1 and self.clips is not None and self.content.clips is not None:
             self.clips.play(self.content.clips, int(positions[0]))
         chosen = [self.content.items[at] for at in positions if at < len(self.content.items)]
-        self.picked_title = f"{len(positions):,} of {len(self.content.points):,} points"
+        self.picked_title = f"{spaced(len(positions))} of {spaced(len(self.content.points))} points"
         self.picked.emit(chosen)
 
     def rows(self) -> tuple[Sequence[str], Rows]:

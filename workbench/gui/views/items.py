@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QPushButton, QTableView, QVBoxLayout, QWidget
 
 from workbench.core.documents import Item
+from workbench.core.words import spaced
 from workbench.gui.actions import keymap, make_action
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette
@@ -194,7 +195,9 @@ class ItemsList(QWidget):
     def _count(self) -> None:
         shown, whole = len(self.model.shown), len(self.model.items)
         noun = "example" if whole == 1 else "examples"
-        self.captioned.emit(f"{whole:,} {noun}" if shown == whole else f"{shown:,} of {whole:,} {noun}")
+        self.captioned.emit(
+            f"{spaced(whole)} {noun}" if shown == whole else f"{spaced(shown)} of {spaced(whole)} {noun}"
+        )
 
     def _read(self) -> None:
         row = self.table.currentIndex().row()

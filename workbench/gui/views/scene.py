@@ -27,6 +27,7 @@ from workbench.core.scenes import (
     RadianceMeta,
     Viewpoint,
 )
+from workbench.core.words import spaced
 from workbench.gui.buttons import tool_button
 from workbench.gui.scenes.canvas import SceneCanvas
 from workbench.gui.scenes.scene import Read, Scene
@@ -183,7 +184,7 @@ class PointsView(SceneView):
         shuffled = Ply(found.vertices[order])
         thing = _points(shuffled, arrays)
         kinds = [one.name for one in thing.columns]
-        caption = " · ".join([f"{thing.count:,} points".replace(",", " "), *kinds])
+        caption = " · ".join([f"{spaced(thing.count)} points", *kinds])
         places = arrays["positions"]
         rows = [[axis, float(places[:, k].min()), float(places[:, k].max())] for k, axis in enumerate("xyz")]
         return Content(
@@ -241,7 +242,7 @@ class MeshView(SceneView):
             "vertices", "faces", count, faces, low, high, normals="normals" if normals is not None else "",
             colours="colours" if colours is not None else "",
         )  # fmt: skip
-        caption = f"{faces:,} faces · {count:,} vertices".replace(",", " ")
+        caption = f"{spaced(faces)} faces · {spaced(count)} vertices"
         return Content([Node("mesh", artifact.title or "mesh", thing)], arrays, caption, ("faces", "vertices"),
                        [[faces, count]])  # fmt: skip
 

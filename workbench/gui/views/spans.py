@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QHBoxLayout, QToolBut
 
 from workbench.core import events as ev
 from workbench.core.documents import Item, Span, SpannedText, SpansDoc, read
+from workbench.core.words import spaced
 from workbench.gui.actions import keymap
 from workbench.gui.buttons import quiet_toggles
 from workbench.gui.theme import Tokens, theme
@@ -113,8 +114,8 @@ class SpansView(View):
             label = self.labels()[self.legend.current]
             texts = [text for text in texts if any(one.label == label for one in (*text.spans, *text.gold))]
         self.page.show_texts(texts, mode=self.document.mode, judged=judged)
-        count = f"{len(self.document.texts):,} texts" if len(self.document.texts) != 1 else "1 text"
-        self.set_caption(f"{count} · {mistaken:,} with mistakes" if judged else count)
+        count = f"{spaced(len(self.document.texts))} texts" if len(self.document.texts) != 1 else "1 text"
+        self.set_caption(f"{count} · {spaced(mistaken)} with mistakes" if judged else count)
 
     def recolour(self) -> None:
         self.page.set_theme(self.tokens)

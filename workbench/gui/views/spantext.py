@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 )
 
 from workbench.core.documents import Span, SpannedText
+from workbench.core.words import spaced
 from workbench.gui.theme import Tokens
 from workbench.gui.views import palette
 from workbench.gui.views.words import small
@@ -261,7 +262,7 @@ def shortened(text: SpannedText) -> SpannedText:
     """A very long text's beginning, its spans cut to it, the rest counted in the note."""
     if len(text.text) <= LONGEST_TEXT:
         return text
-    rest = f"{len(text.text) - LONGEST_TEXT:,} more characters"
+    rest = f"{spaced(len(text.text) - LONGEST_TEXT)} more characters"
     return SpannedText(
         text.text[:LONGEST_TEXT] + " …",
         [one for one in text.spans if one.end <= LONGEST_TEXT],

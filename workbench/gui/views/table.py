@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from workbench.core import events as ev
 from workbench.core.documents import Column, Item, TableDoc, read
+from workbench.core.words import spaced
 from workbench.gui.theme import Tokens, theme
 from workbench.gui.views import palette, reading
 from workbench.gui.views.base import Rows, View
@@ -156,7 +157,7 @@ def written(value: Any, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return spaced(value)
     if isinstance(value, float):
         return f"{value:.{column.digits}f}"
     return str(value).replace("\n", " ")
@@ -210,7 +211,7 @@ class TableView(View):
         self.model.show(document)
         if not same:
             self._size_columns()
-        self.set_caption(document.caption or f"{len(document.rows):,} rows")
+        self.set_caption(document.caption or f"{spaced(len(document.rows))} rows")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The viewport, not the view, says how much room there is: it is laid out later."""
@@ -258,7 +259,7 @@ class TableView(View):
     def _choose(self, indexes: Sequence[Index]) -> None:
         chosen = [self._item(self.model.order[index.row()]) for index in indexes]
         if chosen:
-            self.picked_title = f"{self.artifact.slot if self.artifact else 'table'} · {len(chosen):,}"
+            self.picked_title = f"{self.artifact.slot if self.artifact else 'table'} · {spaced(len(chosen))}"
             self.picked.emit(chosen)
 
     def _item(self, row: int) -> Item:

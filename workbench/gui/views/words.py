@@ -7,6 +7,8 @@ import math
 
 from PySide6.QtGui import QFont
 
+from workbench.core.words import spaced
+
 
 def small(font: QFont) -> QFont:
     """A font for tick labels and captions: a tenth smaller, figures of equal width."""
@@ -29,7 +31,7 @@ def short(value: float) -> str:
     size = abs(value)
     if size and (size < 0.001 or size >= 1e6):
         return f"{value:.2e}"
-    return f"{value:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else f"{value:,.0f}"
+    return f"{value:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else spaced(value)
 
 
 def span_of_time(seconds: float) -> str:

@@ -67,6 +67,8 @@ class Bodies(QObject):
         """Surfaces by label."""
         self.volume = self.surfaces = False
         """What is wanted."""
+        self.smooth = True
+        """Whether the voxels' steps are taken out of the surfaces."""
         self.awake = False
         """Whether somebody watches."""
         self._layer: Layer | None = None
@@ -111,6 +113,12 @@ class Bodies(QObject):
         """Draw the volume by this look and mode from now on."""
         self.look, self.mode = look, mode
         self._arrange()
+
+    def show_smooth(self, smooth: bool) -> None:
+        """Make the surfaces anew with or without the voxels' steps."""
+        if smooth != self.smooth:
+            self.smooth, self._stale = smooth, True
+            self.wake()
 
     def wake(self) -> None:
         """Make what is wanted and not there, where somebody watches."""
@@ -188,7 +196,7 @@ class Bodies(QObject):
             self._making = False
             self.troubled.emit(record)
 
-        work = functools.partial(meshed, labels.array, values, geometry)
+        work = functools.partial(meshed, labels.array, values, geometry, smooth=self.smooth)
         self._background.background(work, then=then, failed=failed, owner=self)
 
     # Standing
@@ -242,13 +250,13 @@ class Bodies(QObject):
         return float(np.prod(np.subtract(mesh.high, mesh.low)))
 
 
-def meshed(labels: NDArray[Any], values: Sequence[int], geometry: Geometry) -> Meshed:
+def meshed(labels: NDArray[Any], values: Sequence[int], geometry: Geometry, *, smooth: bool = True) -> Meshed:
     """The surfaces of labels (z, y, x); runs on any thread."""
     meshes: dict[int, MeshDoc] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for value in values:
         try:
-            found = surface_of(labels, value, geometry)
+            found = surface_of(labels, value, geometry, smooth=smooth)
         except InputError:  # a label of which nothing is painted yet has no surface
             continue
         at, faces = found.vertices, found.faces.astype(np.uint32)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
+from workbench.core.colours import class_rgb
 from workbench.core.problem import InputError
 from workbench.core.volumes import Label, VolumeMeta
-from workbench.gui.theme import CATEGORIES
 from workbench.gui.undo import Document
 from workbench.gui.volumes import drafts
 from workbench.gui.volumes.shapes import Mask
@@ -102,7 +102,7 @@ class LabelMap(QObject):
         """A label's own colour, or the next one of the colour-blind-safe palette."""
         at = self.values.index(value) if value in self.values else value - 1
         own = QColor(self.labels[at].colour) if value in self.values and self.labels[at].colour else QColor()
-        return own if own.isValid() else QColor(CATEGORIES[at % len(CATEGORIES)])
+        return own if own.isValid() else QColor(*class_rgb(at))
 
     def choose(self, value: int) -> None:
         """Paint with this label from now on."""

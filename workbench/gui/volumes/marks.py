@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from workbench.gui.theme import CATEGORIES, theme
+from workbench.core.colours import CATEGORIES
+from workbench.gui.theme import theme
 from workbench.gui.volumes.measures import Measure
 from workbench.report.planes import Name
 

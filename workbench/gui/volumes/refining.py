@@ -17,10 +17,10 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 
+from workbench.core.colours import CATEGORIES
 from workbench.core.problem import ProblemRecord
 from workbench.core.refining import REACH_MM, WAYS, RefineAnswer, RefineAsked, Way
 from workbench.gui.autosave import Background
-from workbench.gui.theme import CATEGORIES
 from workbench.gui.volumes.labelmap import LabelMap
 from workbench.gui.volumes.scene import Scene
 from workbench.gui.volumes.shapes import Mask, bounds

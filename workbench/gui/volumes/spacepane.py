@@ -95,6 +95,9 @@ class SpacePane(QWidget):
         self.labels = tool_button("mdi6.cube-outline", "", self.toggle_labels, name="Surfaces in the volume")
         self.labels.setCheckable(True)
         keymap().explain(self.labels, "view.volume.render-labels")
+        self.smooth = tool_button("mdi6.blur", "", self.toggle_smooth, name="Smooth surfaces")
+        self.smooth.setCheckable(True)
+        keymap().explain(self.smooth, "view.volume.render-smooth")
         self.cut = tool_button("mdi6.box-cutter", "", lambda: self.toggle_cut(focused()), name="Cut open")
         self.cut.setCheckable(True)
         keymap().explain(self.cut, "view.volume.render-cut")
@@ -145,6 +148,11 @@ class SpacePane(QWidget):
         """Draw the labels' surfaces in the volume, or no longer."""
         self._standing = not self._standing
         self.show_volume(self.bodies.volume)
+
+    def toggle_smooth(self) -> None:
+        """Take the voxels' steps out of the surfaces, or show them."""
+        self.bodies.show_smooth(not self.bodies.smooth)
+        self.refresh()
 
     def toggle_cut(self, plane: Name) -> None:
         """Leave out what lies before this plane's slice through the crosshair, or nothing any more."""
@@ -221,6 +229,9 @@ class SpacePane(QWidget):
         self.labels.setEnabled(able and self.scene.labels is not None)
         self.labels.setChecked(self._standing)
         self.labels.setIcon(icon("mdi6.cube-outline", tokens().accent if self._standing else tokens().dim))
+        self.smooth.setEnabled(self.scene.labels is not None and self.bodies.surfaces)
+        self.smooth.setChecked(self.bodies.smooth)
+        self.smooth.setIcon(icon("mdi6.blur", tokens().accent if self.bodies.smooth else tokens().dim))
         self.cut.setChecked(self.is_cut)
         self.cut.setIcon(icon("mdi6.box-cutter", tokens().accent if self.is_cut else tokens().dim))
         model = self.names.model()
@@ -272,7 +283,11 @@ class SpacePane(QWidget):
         beneath.addWidget(self.below)
         column = QVBoxLayout(self)
         column.addWidget(self.view, 1)
-        column.addWidget(self.controls)
+        foot = QHBoxLayout()  # what surfaces are like is chosen with the volume and without
+        foot.setSpacing(px(4))
+        foot.addWidget(self.controls, 1)
+        foot.addWidget(self.smooth, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        column.addLayout(foot)
         for one in (beneath, column):
             one.setContentsMargins(0, 0, 0, 0)
             one.setSpacing(px(4))

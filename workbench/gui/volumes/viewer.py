@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CINE_MS = 66
 Layout = Literal["planes", "one", "sequences"]
 EDITING = ("brush", "eraser", "lasso", "fill", "refine")
-RENDERING = ("look", "mode", "reset", "labels", "cut")
+RENDERING = ("look", "mode", "reset", "labels", "smooth", "cut")
 OPERATIONS = ("interpolate", "grow", "shrink", "smooth", "largest", "islands", "next", "previous", "label", "export")
 
 
@@ -199,8 +199,8 @@ class VolumeViewer(QWidget):
         actions["render"].setEnabled(bool(self.scene.layers))
         in_space = self._third if self.space is not None and self.space.isVisibleTo(self) else ""
         for name in RENDERING:
-            able = in_space == "render" or (name == "cut" and bool(in_space))
-            actions[f"render-{name}"].setEnabled(able and (name != "labels" or labels is not None))
+            able = in_space == "render" or (name in ("smooth", "cut") and bool(in_space))
+            actions[f"render-{name}"].setEnabled(able and (name not in ("labels", "smooth") or labels is not None))
         actions["overlay"].setEnabled(self.spare is not None)
         for name in ("picture", "picture-one"):
             actions[name].setEnabled(all(self.scene.shape))
@@ -288,7 +288,8 @@ class VolumeViewer(QWidget):
         if name == "cut":
             pane.toggle_cut(self.focused)
         else:
-            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels}[name]()
+            {"look": pane.next_look, "mode": pane.next_mode, "reset": pane.reset, "labels": pane.toggle_labels,
+             "smooth": pane.toggle_smooth}[name]()  # fmt: skip
 
     def _toggle_cine(self) -> None:
         (self._cine.stop if self._cine.isActive() else self._cine.start)()

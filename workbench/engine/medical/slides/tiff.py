@@ -16,6 +16,7 @@ import tifffile
 
 from workbench.core.problem import InputError, KnownTrouble, Problem
 from workbench.core.sizes import in_bytes
+from workbench.core.words import spaced
 from workbench.engine.medical.slides.slide import WHITE, Level, Slide, on_white, sane_mpp
 
 MOST_BLOCK_BYTES = 256 << 20
@@ -112,9 +113,9 @@ class TiffSlide(Slide):
         if len(offsets) < blocks or len(counts) < blocks or (offsets.size and int((offsets + counts).max()) > length):
             raise InputError(
                 "The slide's file is cut off.",
-                expected=f"{blocks:,} tiles of {size} pixels, "
+                expected=f"{spaced(blocks)} tiles of {size} pixels, "
                 f"{in_bytes(int((offsets + counts).max(initial=0)))} in all",
-                received=f"{min(len(offsets), len(counts)):,} tiles listed in a file of {in_bytes(length)}",
+                received=f"{spaced(min(len(offsets), len(counts)))} tiles listed in a file of {in_bytes(length)}",
                 fix="Copy or download it again.", place=self.path.name,
             )  # fmt: skip
 

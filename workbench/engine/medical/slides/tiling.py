@@ -12,6 +12,7 @@ import dataclasses
 import numpy as np
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.medical.slides.slide import Slide, resize
 
 MOST_ENLARGED = 2.0
@@ -86,7 +87,7 @@ def tile_grid(
     columns, rows = _count(slide.width, plan.span, stride), _count(slide.height, plan.span, stride)
     if columns * rows > MOST_TILES:
         raise InputError(
-            "There would be too many tiles.", expected=f"at most {MOST_TILES:,}", received=f"{columns * rows:,}",
+            "There would be too many tiles.", expected=f"at most {spaced(MOST_TILES)}", received=spaced(columns * rows),
             fix="Use larger tiles, less overlap or a coarser resolution.", place=slide.path.name,
         )  # fmt: skip
     x, y = np.round(np.arange(columns) * stride), np.round(np.arange(rows) * stride)

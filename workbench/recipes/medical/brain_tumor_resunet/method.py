@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from workbench.core.job import Job
 from workbench.core.kinds import Outcomes
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.medical import metrics, segmentation
@@ -84,7 +85,8 @@ def train(job: Job, params: BrainTumorResunet) -> None:
     elif pretrained:
         weights.put_in(job, model.encoder, params, len(cohort.channels), place)
     count = sum(one.numel() for one in model.parameters())
-    job.log(f"{count:,} parameters, {sum(one.numel() for one in model.encoder.parameters()):,} of them in the encoder.")
+    encoders = sum(one.numel() for one in model.encoder.parameters())
+    job.log(f"{spaced(count)} parameters, {spaced(encoders)} of them in the encoder.")
     model.to(place.device)
     objective = Segmentation(
         model, Slices(labelled(cohort.train, params), [labels for _, labels in scheme]), params, seed=job.seed,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from workbench.core.job import Job
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.medical.segmentation import Segmentation, Windows, probabilities
@@ -204,7 +205,7 @@ def pretrain(stage: Stage, encoder: Encoder, scans: Scans, params: HiEndMae, pla
     """Train the encoder in place; returns the held-out error."""
     rng.seed(stage.seed)
     model = make_autoencoder(encoder, params).to(place.device)
-    stage.log(f"Decoder of {parameters(model.decoder):,} parameters, encoder of {parameters(encoder):,}.")
+    stage.log(f"Decoder of {spaced(parameters(model.decoder))} parameters, encoder of {spaced(parameters(encoder))}.")
     watcher = _Watcher(stage, model, scans.validation, known=scans.unlabelled, params=params, place=place)
     objective = Restoration(model, scans.unlabelled, params, seed=stage.seed)
     result = fit(stage, objective, params, place=place, evaluate=watcher.evaluate, better="low")

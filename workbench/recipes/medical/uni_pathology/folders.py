@@ -19,6 +19,7 @@ from PIL import Image
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 
 from .bags import Encoded
 from .data import Data, Pixels, Tiles
@@ -124,7 +125,7 @@ def _tiles(job: Job, found: Found, size: int, chance: np.random.Generator) -> Ti
     if not found:
         raise InputError("A part of the tiles is empty.", expected="tiles", received="none", field="tiles")
     if len(found) > MOST_TILES:
-        job.log(f"{MOST_TILES:,} of {len(found):,} tiles are used, chosen at random.", "warning")
+        job.log(f"{spaced(MOST_TILES)} of {spaced(len(found))} tiles are used, chosen at random.", "warning")
         found = [found[at] for at in np.sort(chance.choice(len(found), MOST_TILES, replace=False))]
     pictures = np.empty((len(found), size, size, 3), np.uint8)
     for at, (path, _) in enumerate(found):

@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from workbench.core.colours import class_rgb
 from workbench.engine.scenes.boxes import corners
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 CELL, GAP, LEFT, TOP, LINE, KEY = 150, 8, 8, 30, 24, 116
 _GROUND, _TEXT = (0, 0, 0), (230, 233, 239)
-TRUE_RGB, FOUND_RGB = (255, 255, 255), (240, 228, 66)
-"""No class of the rooms has these colours."""
+TRUE_RGB, FOUND_RGB = (255, 255, 255), class_rgb(0)
+"""No class of the rooms has these colours: 0 is empty space."""
 
 
 def seen(grid: Floats) -> Bytes:

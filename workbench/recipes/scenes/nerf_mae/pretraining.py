@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place
 from workbench.engine.scenes.swin3d import block_mask, voxel_mask
@@ -139,7 +140,7 @@ def pretrain(stage: Stage, unlabelled: Sequence[Grid], held_out: Sequence[Grid],
     rng.seed(stage.seed)
     model = MaskedAutoencoder(params).to(place.device)
     counts = [sum(one.numel() for one in part.parameters()) for part in (model.encoder, model.decoder)]
-    stage.log(f"Encoder of {counts[0]:,} parameters, decoder of {counts[1]:,}.")
+    stage.log(f"Encoder of {spaced(counts[0])} parameters, decoder of {spaced(counts[1])}.")
     watcher = Watcher(stage, model, held_out, params, place)
     colour, opacity = watcher.unseeing(unlabelled)
     stage.log(f"The mean grid, which sees nothing, errs by {colour:.4f} (colour) and {opacity:.4f} (opacity) on "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.core.colours import class_rgb
 from workbench.core.documents import Column, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import Boxes, ImageGrid, Outcomes, RadianceGrid, Table
@@ -25,8 +25,6 @@ from .tasks import SURE, Finding, Naming, Overlaps, Refining, psnr
 SHOWN_GRIDS = 3
 MOST_NAMED = 20
 FAINT = 0.15
-PALETTE = ((160, 160, 160), (0, 114, 178), (230, 159, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115),
-           (240, 228, 66), (213, 94, 0))  # fmt: skip
 TRUE, FOUND = "true", "found"
 OVERLAPS = (0.25, 0.5)
 
@@ -137,11 +135,9 @@ def unhidden(shown: NDArray[np.float32], labels: NDArray[np.uint8]) -> NDArray[n
 
 
 def colour_of(label: int) -> tuple[float, float, float]:
-    """A class's colour: Okabe and Ito's first, told apart also by who sees no red or no green; then by hue."""
-    if 0 < label <= len(PALETTE):
-        red, green, blue = PALETTE[label - 1]
-        return red / 255, green / 255, blue / 255
-    return colorsys.hsv_to_rgb((label * 0.381966) % 1, 0.65, 0.95)
+    """A class's colour as a scene shows it, in shares of full light."""
+    red, green, blue = class_rgb(label)
+    return red / 255, green / 255, blue / 255
 
 
 def found(job: Job, task: Finding, scenes: Sequence[Scene], grids: Sequence[Grid]) -> None:

@@ -14,6 +14,7 @@ import torch
 from workbench.core.job import Job, JobCancelled
 from workbench.core.params import values_of
 from workbench.core.problem import InputError, KnownTrouble
+from workbench.core.words import spaced
 from workbench.engine import checkpoints, rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.scenes import fields
@@ -95,7 +96,7 @@ def train(job: Job, params: RadianceField) -> None:
     field = made(params, taken, job.seed)
     learner = Learner(field, taken, learning_of(params, job.seed), place.device, half=place.dtype_name == "bf16")
     count = sum(one.numel() for one in field.parameters())
-    job.log(f"A {params.field} field of {count:,} numbers in a box of {_sides(taken)} on {place.name}.")
+    job.log(f"A {params.field} field of {spaced(count)} numbers in a box of {_sides(taken)} on {place.name}.")
     spent = _Course(job, learner, params, place).run()
     scores = _test(job, learner, spent)
     show.held_out(job, learner, scores[:1], "A held-out photograph")

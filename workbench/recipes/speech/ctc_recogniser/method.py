@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from workbench.core.job import Job
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.backbone_folders import STARTERS
 from workbench.engine.devices import Place, place_of
@@ -42,8 +43,9 @@ def train(job: Job, params: Recognise) -> None:
         job.log("The data tells too few speakers: the test hears speakers that training has heard.", "warning")
     job.log(f"{len(data.train)} utterances to learn from ({minutes(data.train, model.shape.hop_s):.1f} min), "
             f"{len(data.dev)} to choose, {len(data.test)} to test; "
-            f"{sum(one.numel() for one in model.parameters()):,} weights, "
-            f"{sum(one.numel() for one in model.parameters() if one.requires_grad):,} of them learn.")  # fmt: skip
+            f"{spaced(sum(one.numel() for one in model.parameters()))} weights, "
+            f"{spaced(sum(one.numel() for one in model.parameters() if one.requires_grad))} of them learn."
+    )  # fmt: skip
     watcher = Watcher(job, model.to(place.device), data, place)
     before = tested(model, data.test, place)
     objective = Transcribing(model, data.train, params, seed=job.seed)

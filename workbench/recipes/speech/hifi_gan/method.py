@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.speech import vocoders
@@ -61,8 +62,9 @@ def _learned(job: Job, data: Data, mel: MelAnalysis, *, params: HifiGanParams, p
     networks.scale_by(made, torch.cat(objective.frames))
     seconds = sum(len(one.wave) for one in data.train) / mel.sample_rate_hz
     judges = sum(one.numel() for one in pair.judges.parameters()) if params.method == HIFI_GAN else 0
-    job.log(f"{len(data.train)} recordings to learn from ({seconds / 60:.1f} min), {len(data.test)} to test; generator "
-            f"{sum(one.numel() for one in made.parameters()):,} weights, discriminators {judges:,}.")  # fmt: skip
+    job.log(f"{len(data.train)} recordings to learn from ({seconds / 60:.1f} min), {len(data.test)} to test; "
+            f"generator {spaced(sum(one.numel() for one in made.parameters()))} weights, "
+            f"discriminators {spaced(judges)}.")  # fmt: skip
     watched = [(one, frames_of(one, mel)) for one in data.development]
 
     def evaluate(step: int) -> float:

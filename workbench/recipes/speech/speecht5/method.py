@@ -14,6 +14,7 @@ from torch import Tensor
 from workbench.core.job import Job
 from workbench.core.kinds import Outcomes
 from workbench.core.vocoding import asked
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.speech import vocoders
@@ -113,7 +114,7 @@ def _starts(course: Course) -> None:
     )  # fmt: skip
     if stage is None:
         return
-    stage.log(f"Network of {sum(one.numel() for one in model.parameters()):,} parameters.")
+    stage.log(f"Network of {spaced(sum(one.numel() for one in model.parameters()))} parameters.")
     _pretrain(course, stage, model.to(course.place.device))
     put(course.weights(course.params.start), model.state_dict())
     course.stages.end(stage)

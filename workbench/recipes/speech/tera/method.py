@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.speech import upstream
@@ -136,7 +137,7 @@ def _encoder(
     stage = stages.begin("pretraining", curves={"loss": "restoration_error", "learning_rate": "learning_rate"})
     if stage is not None:
         model = Restorer(encoder, params.mel_bins).to(place.device)
-        stage.log(f"Encoder of {sum(one.numel() for one in encoder.parameters()):,} parameters.")
+        stage.log(f"Encoder of {spaced(sum(one.numel() for one in encoder.parameters()))} parameters.")
         watcher = _Watcher(stage, model, data, labels, params=params, place=place)
         objective = Restoration(model, data.unlabelled, params, seed=stage.seed)
         result = fit(stage, objective, params, place=place, evaluate=watcher.evaluate, better="low")

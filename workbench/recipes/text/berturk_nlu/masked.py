@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from workbench.core.documents import Item, Span, SpannedText, SpansDoc
 from workbench.core.kinds import Spans
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine import adapters, backbones
 from workbench.engine.text import reports
 
@@ -67,7 +68,7 @@ class Masking:
         asked: Sequence[list[int]] = self.blocks if study.p.whole_words else []
         self.passages = Counter(word for block in asked for word in set(self._words(block)))
         """In how many passages each word stands."""
-        study.job.log(f"{len(self.blocks):,} passages of up to {study.p.max_length} word pieces.")
+        study.job.log(f"{spaced(len(self.blocks))} passages of up to {study.p.max_length} word pieces.")
 
     @property
     def examples(self) -> int:
@@ -225,8 +226,8 @@ def _start_words(model: Any, blocks: Sequence[list[int]]) -> None:
     if len(weight) > vectors.LARGEST:
         raise InputError(
             "The vocabulary is too large to count which pieces stand together.",
-            expected=f"at most {vectors.LARGEST:,} word pieces",
-            received=f"{len(weight):,}",
+            expected=f"at most {spaced(vectors.LARGEST)} word pieces",
+            received=spaced(len(weight)),
             fix="Ask for a smaller vocabulary, or start the words at random.",
             field="word_vectors",
         )

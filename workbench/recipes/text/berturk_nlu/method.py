@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import adapters, backbones, devices
 from workbench.engine.training import Objective, fit
 
@@ -92,7 +93,7 @@ def carry_out(study: Study, task: Learned) -> dict[str, float]:
     task.begin()
     task.model = adapters.adapt(task.model, study.p)
     count = adapters.trainable_count(task.model)
-    study.job.log(f"{count:,} of {sum(one.numel() for one in task.model.parameters()):,} weights learn.")
+    study.job.log(f"{spaced(count)} of {spaced(sum(one.numel() for one in task.model.parameters()))} weights learn.")
     result = fit(study.job, task, study.p, place=study.place, evaluate=task.evaluate, better=task.better)
     task.steps = result.steps
     study.job.phase("measuring on the test data")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from workbench.core.documents import Column, Item, Span, SpannedText, SpansDoc, TableDoc
 from workbench.core.kinds import Spans, Table
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine import adapters, backbones
 from workbench.engine.text import reports, spans
 from workbench.engine.text.examples import QuestionAnswer, Splits
@@ -57,7 +58,7 @@ class Answering:
         self.held_out = list(splits.validation)[:MOST_LOOKED_AT]
         self.base: BaseHead | None = None
         self.weighing = common.Weighing(study.job)
-        study.job.log(f"{len(self.windows):,} windows over {len(splits.train):,} passages.")
+        study.job.log(f"{spaced(len(self.windows))} windows over {spaced(len(splits.train))} passages.")
 
     @property
     def examples(self) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.engine.generators import grammar
 from workbench.engine.text import samples
 from workbench.engine.text.examples import TaggedSentence
@@ -94,7 +95,7 @@ def _generated(seed: int, count: int, limit: int) -> Corpus:
     dev, test = (min(size, limit or size) for size in (150, 600))
     made = grammar.punctuation_corpus(seed, train=count, dev=dev, test=test)
     parts = {name: [TaggedSentence(one.words, one.marks) for one in part] for name, part in made.items()}
-    detail = f"{count:,} generated training sentences"
+    detail = f"{spaced(count)} generated training sentences"
     return Corpus(parts["train"], parts["dev"], parts["test"], parts["test_asr"], detail, independent=True)
 
 
@@ -145,7 +146,7 @@ def _from_folder(folder: Path, limit: int) -> Corpus:
     if not (found["dev"] and found["test"]):
         return _carved(found["train"] + found["dev"] + found["test"], f"{folder.name}: splits carved", folder)
     _check_marks(found["train"], folder)
-    detail = f"{folder.name}: {len(found['train']):,} training sentences"
+    detail = f"{folder.name}: {spaced(len(found['train']))} training sentences"
     return Corpus(found["train"], found["dev"], found["test"], found["test_asr"], detail)
 
 
@@ -166,7 +167,9 @@ def _carved(sentences: list[TaggedSentence], name: str, path: Path) -> Corpus:
     if min(len(train), len(dev), len(test)) < 2:
         raise _too_little(len({one.tokens for one in sentences}), path, "different sentences")
     repeats = len(sentences) - len(train) - len(dev) - len(test)
-    return Corpus(train, dev, test, (), f"{name}: {len(train):,} training sentences, {repeats:,} repeats left out")
+    return Corpus(
+        train, dev, test, (), f"{name}: {spaced(len(train))} training sentences, {spaced(repeats)} repeats left out"
+    )
 
 
 def _check_marks(sentences: Sequence[TaggedSentence], path: Path) -> None:
@@ -175,7 +178,7 @@ def _check_marks(sentences: Sequence[TaggedSentence], path: Path) -> None:
         raise InputError(
             "The text has no punctuation to learn from." if counts["O"] else "Every word carries a mark.",
             expected="words with marks behind some of them",
-            received=", ".join(f"{count:,} {mark}" for mark, count in counts.items()) or "no words",
+            received=", ".join(f"{spaced(count)} {mark}" for mark, count in counts.items()) or "no words",
             fix="Give text as it was written, or a file with a word and its mark on each line.",
             field="data",
             place=str(path),
@@ -267,7 +270,7 @@ def load_tags(address: str, *, seed: int, avoid: Iterable[TaggedSentence] = (), 
     if address == samples.PREFIX + "generated-pos":
         made = grammar.pos_corpus(seed, count=min(1500, limit or 1500), avoid=[one.tokens for one in avoid])
         sentences = [TaggedSentence(one.words, one.tags) for one in made]
-        detail = f"{len(made):,} generated sentences with parts of speech"
+        detail = f"{spaced(len(made))} generated sentences with parts of speech"
     elif address.startswith(samples.PREFIX):
         loaded = samples.load(address, seed=seed, limit=limit, field="pos")
         sentences, detail = list(loaded.examples), loaded.detail
@@ -276,7 +279,7 @@ def load_tags(address: str, *, seed: int, avoid: Iterable[TaggedSentence] = (), 
         files = _tag_files(path) if path.is_dir() else [path]
         stream = (one for file in files for one in read_tags(file))
         sentences = list(itertools.islice(stream, limit or None))
-        detail = f"{path.name}: {len(sentences):,} sentences"
+        detail = f"{path.name}: {spaced(len(sentences))} sentences"
     tags = tuple(sorted({tag for one in sentences for tag in one.tags}))
     if len(sentences) < 20 or len(tags) < 2:
         raise _too_little(len(sentences), Path(address), "sentences with two or more different tags", field="pos")
@@ -367,7 +370,7 @@ def check_strangers(marks: Corpus, tags: TagCorpus) -> None:
         raise InputError(
             "Both tasks label the same sentences, so there is nothing for the adversary to detect.",
             expected="parts of speech from another corpus than the punctuation",
-            received=f"{same:,} of {len(tags.train):,} tagged sentences also stand in the punctuated text",
+            received=f"{spaced(same)} of {spaced(len(tags.train))} tagged sentences also stand in the punctuated text",
             fix="Choose another corpus for the parts of speech.",
             field="pos",
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.core.documents import Answer, AnswersDoc
 from workbench.core.problem import InputError, Problem
+from workbench.core.words import spaced
 from workbench.engine.warm import warm
 
 from . import show
@@ -74,8 +75,8 @@ def answer(job: Any, folder: Path, inputs: dict[str, Any]) -> AnswersDoc:
         )  # fmt: skip
     if len(found) > MOST_WORDS:
         raise InputError(
-            "The text is too long to punctuate while you wait.", expected=f"at most {MOST_WORDS:,} words",
-            received=f"{len(found):,} words", fix="Give it in parts.", field="text",
+            "The text is too long to punctuate while you wait.", expected=f"at most {spaced(MOST_WORDS)} words",
+            received=f"{spaced(len(found))} words", fix="Give it in parts.", field="text",
         )  # fmt: skip
     words = [_lowered(word, place, found) for place, (word, _) in enumerate(found)]
     truth = [mark for _, mark in found]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from workbench.core.job import Job
 from workbench.core.params import values_of
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.training import fit
@@ -104,7 +105,8 @@ def train(job: Job, params: DistImageToVideo) -> None:
     frozen = sum(one.numel() for one in model.seer.vision.parameters() if not one.requires_grad)
     classes = "; ".join(f"{name}: {len(names)}" for name, names in data.tasks.items())
     job.log(f"{len(data.train)} clips to learn from, {len(data.validation)} to choose, {len(data.test)} to test; "
-            f"classes of {classes}. {learning:,} numbers learn, {frozen:,} of the encoder do not.")  # fmt: skip
+            f"classes of {classes}. {spaced(learning)} numbers learn, "
+            f"{spaced(frozen)} of the encoder do not.")  # fmt: skip
     job.phase("looking at the clips")
     objective = Naming(model, data.train, data.tasks, params, keep=params.keep_features)
 

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.text import cache
 from workbench.engine.video import imagelanguage, motions
@@ -34,7 +35,7 @@ def classifier(job: Job, stills: int) -> Path:
         job.phase("teaching the encoder shapes and colours")
         with rng.aside():
             model, accuracy = trained(job, stills)
-        job.log(f"The encoder tells {accuracy:.0%} of fresh stills by shape and colour, after {stills:,} stills.")
+        job.log(f"The encoder tells {accuracy:.0%} of fresh stills by shape and colour, after {spaced(stills)} stills.")
         scratch = Path(tempfile.mkdtemp(dir=folder.parent))
         imagelanguage.save(model, scratch / "made")
         try:

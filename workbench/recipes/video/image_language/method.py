@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.training import fit
@@ -31,7 +32,7 @@ def train(job: Job, params: ImageLanguage) -> None:
             f"{len(data.test)} to test.")  # fmt: skip
     if params.learn_from != NOTHING:
         learned = sum(one.numel() for one in network.parameters())
-        job.log(f"{learned:,} parameters learn; the sentence encoder does not.")
+        job.log(f"{spaced(learned)} parameters learn; the sentence encoder does not.")
         objective = Contrastive(network, data.train, params, seed=job.seed, shortens=bool(data.classes))
         _read_ahead(job, network, objective.texts())
         watcher = _Watcher(job, network, data, place)

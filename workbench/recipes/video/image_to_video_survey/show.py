@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workbench.core.documents import Column, ConfusionDoc, Item, ItemsDoc, MapAxes, TableDoc
 from workbench.core.job import Job
 from workbench.core.kinds import Confusion, Embedding, Outcomes, Table
+from workbench.core.words import spaced
 from workbench.engine.video.showing import show_clips
 
 from . import scenes
@@ -161,8 +162,9 @@ def trade(job: Job, found: Grid) -> None:
         points.append((math.log10(max(learns, 1)), one.test.headline))
         cost = found.costs.get(name)
         memory = f", {cost.peak_bytes / 1e6:.0f} MB" if cost else ""
-        items.append(Item(f"{called(name)} on {task}: {one.test.headline:.3f} with {learns:,} trainable parameters"
-                          f"{memory}", label=STRATEGIES[name][0], group=task, score=one.test.headline))  # fmt: skip
+        items.append(Item(f"{called(name)} on {task}: {one.test.headline:.3f} with {spaced(learns)} trainable "
+                          f"parameters{memory}", label=STRATEGIES[name][0], group=task,
+                          score=one.test.headline))  # fmt: skip
     axes = MapAxes("trainable parameters", "test result", log_x=True)
     job.artifact("results_by_parameters", Embedding, np.array(points, np.float32), parts={"items": ItemsDoc(items)},
                  title="Results over trainable parameters", meta={"axes": msgspec.to_builtins(axes)})  # fmt: skip

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from workbench.core.documents import DataPreview
 from workbench.core.job import Job
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 
 from .data import Data, Part
 from .recipe import MotionTransfer
@@ -274,7 +275,7 @@ def _benchmark(root: Path, lists: dict[Key, Path]) -> list[Listed]:
     if missing:
         raise _fault(
             "Videos that the split files name are not there.", "all of them below the chosen folder",
-            f"{len(missing):,} of {len(missing) + len(found):,} missing, {missing[0]} among them",
+            f"{spaced(len(missing))} of {spaced(len(missing) + len(found))} missing, {missing[0]} among them",
             "Put the split files beside the videos, or take missing videos out of them.", str(root),
         )  # fmt: skip
     return found
@@ -351,7 +352,7 @@ def preview(address: str, values: dict[str, Any]) -> DataPreview:
     counts = {name: sum(one.coarse == name for one in listed) for name in taxonomy.coarse}
     of_sets = ", ".join(f"{len(taxonomy.of_set(number))} variants in Set {number}" for number in (1, 2))
     return DataPreview(
-        "clips with two levels of classes", f"{len(listed):,} clips of {len(taxonomy.coarse)} motions, {of_sets}",
+        "clips with two levels of classes", f"{spaced(len(listed))} clips of {len(taxonomy.coarse)} motions, {of_sets}",
         ["coarse motion", "Set 1", "Set 2"], rows, row_count=len(rows), labels=counts,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from workbench.core.job import Job
+from workbench.core.words import spaced
 from workbench.engine import rng
 from workbench.engine.devices import Place, place_of
 from workbench.engine.training import fit
@@ -32,7 +33,7 @@ def train(job: Job, params: MotionTransfer) -> None:
     rng.seed(job.seed)
     describe, model = assembled(params, data.taxonomy, data.known_set, place)
     learning = sum(one.numel() for one in model.parameters() if one.requires_grad)
-    job.log(f"{params.model}: {learning:,} weights learn.")
+    job.log(f"{params.model}: {spaced(learning)} weights learn.")
     job.phase("describing clips")
     parts = Parts(*(Described(part, describe) for part in (data.train, data.known, data.unknown)))
     watcher = Watcher(job, model.to(place.device), data, parts, place)
