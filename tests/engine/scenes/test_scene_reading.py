@@ -100,7 +100,7 @@ def test_that_of_a_cloud_that_is_larger_than_memory_a_sample_is_read_and_told_un
     free = reading.BYTES_A_POINT * 2 * 1500
     monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     doc = read(tmp_path / "a.ply")
-    assert (doc.count, doc.of) == (1024, 5000) and "sample of 1,024 of 5,000" in doc.notes[0]
+    assert (doc.count, doc.of) == (1024, 5000) and "sample of 1\u202f024 of 5\u202f000" in doc.notes[0]
     free *= 100
     assert read(tmp_path / "a.ply").count == 5000
 
