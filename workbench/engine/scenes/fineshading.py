@@ -81,11 +81,14 @@ class Laid:
         """Colours (h, w, 3) where they lie before what is opaque; of a clear thing only what is nearest is seen."""
         seen = np.isfinite(depth) & (depth <= self._opaque)
         share = np.float32(opacity)
-        self.rgba[seen] *= 1 - share
-        self.rgba[seen, :3] += colours[seen] * share
-        self.rgba[seen, 3] += 255 * share
         if opacity >= 1.0:
-            self._opaque[seen] = depth[seen]
+            np.copyto(self.rgba[..., :3], colours, where=seen[..., None])
+            np.copyto(self.rgba[..., 3], np.float32(255), where=seen)
+            np.copyto(self._opaque, depth, where=seen)
+        else:
+            self.rgba[seen] *= 1 - share
+            self.rgba[seen, :3] += colours[seen] * share
+            self.rgba[seen, 3] += 255 * share
         # Lines are seen through what is clear; where that is all, it is how far one sees.
         behind = seen & ~np.isfinite(self._opaque)
         self.depth = np.where(behind, np.minimum(self.depth, depth), np.minimum(self._opaque, self.depth))
