@@ -19,6 +19,7 @@ from typing import IO
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.core.finepictures import FineAble, FinePicture, FineWish
 from workbench.core.problem import KnownTrouble, ProblemRecord, raised, record_of
@@ -163,7 +164,7 @@ def _done(drawing: FineDrawing, order: Draw, orders: queue.SimpleQueue[Draw | No
         began = time.perf_counter()
         rgba, depth = drawing.draw(order.wish, look)
         paths = _written(Path(order.folder), order.number, rgba=rgba, depth=depth)
-        return Done(order.number, FinePicture(*paths, time.perf_counter() - began))
+        return Done(order.number, FinePicture(paths["rgba"], paths["depth"], time.perf_counter() - began))
     except _OthersWanted:
         return None
     except MemoryError:
@@ -173,12 +174,12 @@ def _done(drawing: FineDrawing, order: Draw, orders: queue.SimpleQueue[Draw | No
         return Failed(order.number, record_of(error))
 
 
-def _written(folder: Path, number: int, **arrays: np.ndarray) -> list[str]:
+def _written(folder: Path, number: int, **arrays: NDArray[np.generic]) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}-{number % FILES}.npy" for name in arrays]
-    for path, array in zip(paths, arrays.values(), strict=True):
-        np.save(path, array, allow_pickle=False)
-    return [str(one) for one in paths]
+    paths = {name: str(folder / f"{name}-{number % FILES}.npy") for name in arrays}
+    for name, path in paths.items():
+        np.save(path, arrays[name], allow_pickle=False)
+    return paths
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def _send(scene: Any, thing: FineThing) -> None:
 
 
 def _load(folder: Path, name: str) -> NDArray[np.float64]:
-    return np.load(folder / f"{name}.npy", allow_pickle=False).astype(np.float64)
+    return np.asarray(np.load(folder / f"{name}.npy", allow_pickle=False), np.float64)
 
 
 def _send_points(
@@ -186,8 +186,8 @@ def _send_mesh(
     material = _unlit(1.0)
     if textured is not None:
         mesh.triangle_uvs = o3d.utility.Vector2dVector(_load(textured, "spots")[faces].reshape(-1, 2))
-        picture = np.load(textured / "texture.npy", allow_pickle=False)
-        material.albedo_img = o3d.geometry.Image(np.ascontiguousarray(_encoded(picture)))
+        picture: Any = np.ascontiguousarray(_encoded(np.load(textured / "texture.npy", allow_pickle=False)))
+        material.albedo_img = o3d.geometry.Image(picture)
     scene.add_geometry(name, mesh, material)
 
 

@@ -29,7 +29,7 @@ def dome(colours: Pixels, depth: Pixels, wish: FineWish) -> Pixels:
         away = (depth - wish.near) / max(wish.far - wish.near, 1e-12) * 6.0
     else:
         away = np.log2(np.maximum(depth, 1e-12))
-    rows, columns = np.indices(depth.shape, sparse=True)
+    rows, columns = np.arange(depth.shape[0])[:, None], np.arange(depth.shape[1])[None]
     total = np.zeros(depth.shape, np.float32)
     there = np.isfinite(depth)
     for right, down in AROUND:
