@@ -6,6 +6,7 @@ The coarse picture stays and is steered meanwhile; whatever changes what is seen
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Finely(QObject):
         super().__init__(parent)
         self.canvas, self._failed = canvas, failed
         self._asking = Asking(link, self, failed=self._fail)
-        self._cache = link.home.cache
+        self._writing = threading.Lock()
+        """What was dropped may write on; two that write the same would be in each other's way."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._able = False
         self._wished = False
@@ -92,13 +94,15 @@ class Finely(QObject):
             ))  # fmt: skip
 
     def _make(self, shot: Shot) -> None:
-        if self._folder is None:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            self._folder = tempfile.TemporaryDirectory(
-                prefix="fine-things-", dir=self._cache, ignore_cleanup_errors=True
-            )
+        if self._folder is None or not Path(self._folder.name).is_dir():
+            self._folder = tempfile.TemporaryDirectory(prefix="workbench-fine-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
-        self._asking.work(DOING, lambda: things_of(shot, folder), lambda found: self._ask(found, shot))
+
+        def write() -> FineThings:
+            with self._writing:
+                return things_of(shot, folder)
+
+        self._asking.work(DOING, write, lambda found: self._ask(found, shot))
 
     def _ask(self, found: FineThings, shot: Shot) -> None:
         wish = msgspec.to_builtins(wish_of(found, shot))

@@ -66,6 +66,7 @@ def things_of(shot: Shot, folder: Path) -> FineThings:
                 case _:
                     continue
         except (OSError, ValueError):
+            notes.append(f"{name} cannot be read, or sent: drawn coarsely")
             continue
         drawn.append(known.node.id)
     _tidy(folder, {one.folder for one in things})
@@ -92,7 +93,7 @@ def _written(folder: Path, thing: FineThing, arrays: Arrays) -> FineThing:
     """The thing with its arrays in a folder that is named when it is whole."""
     place, making = folder / thing.key, folder / f"{thing.key}.new"
     shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
+    making.mkdir()  # where the folder is gone, whoever wanted this is gone too
     for name, array in arrays.items():
         np.save(making / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     making.rename(place)
