@@ -12,6 +12,7 @@ from tests.gui.scenes import things
 from tests.gui.scenes.pagethings import WITHIN_MS, look
 from workbench.core.finepictures import ABLE, MOST_PIXELS, PICTURE, FineAble, FinePicture, FineWish
 from workbench.core.scenes import ClipPlane, Viewpoint
+from workbench.core.settings import Settings
 from workbench.gui.scenes import finethings
 from workbench.gui.scenes import gaze as gz
 from workbench.gui.scenes.finely import DONE, OFFER, laid, wish_of
@@ -19,6 +20,8 @@ from workbench.gui.scenes.finethings import FineThings, things_of
 from workbench.gui.scenes.scene import Scene
 from workbench.gui.scenes.splatter import shot_of
 from workbench.runner.scripted import WAITING
+from workbench.worker.inspectors import inspect
+from workbench.worker.interactive import ApplyContext, WarmCache
 
 FROM_ABOVE = Viewpoint((1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 4.0, 0, 0, 0, 1.0), height_deg=40.0)
 GREEN = (0, 200, 0)
@@ -176,3 +179,25 @@ def test_that_a_picture_of_too_many_pixels_is_asked_for_smaller(scene, tmp_path)
     small = shot(scene)
     made = laid(picture(tmp_path, 40, 30, depth=1.0), FineThings((), frozenset({"wall"}), ()), small)
     assert (made.image.width(), made.image.height()) == (81, 61) and colour(made.image, 80, 60) == GREEN
+
+
+def test_that_open3d_draws_what_the_window_sends_or_says_what_is_lacking(scene, sent, home, tmp_path):
+    context = ApplyContext("cpu", home, Settings(), WarmCache())
+    try:
+        able = inspect(ABLE, {}, context)
+        if not able.able:  # this machine has no Vulkan
+            assert able.lacking and "libvulkan1" in able.fix and "mesa-vulkan-drivers" in able.fix
+            return
+        below = things.wall(tmp_path, colour=(10, 20, 200), shading="none")
+        scene.set_nodes([below, things.square(tmp_path, z=1.0, colour=(200, 100, 50)), things.boxes()])
+        scene.set_clips((ClipPlane((1.0, 0.0, 0.0), 0.5),))
+        taken = shot(scene)
+        found = things_of(taken, sent)
+        made = laid(inspect(PICTURE, msgspec.to_builtins(wish_of(found, taken)), context), found, taken)
+    finally:
+        for one in context.cache.values():
+            one.end()
+    at = [[round(float(one)) for one in taken.gaze.project(np.array([place]))[0, :2]]
+          for place in ((-0.6, 0.7, 1.0), (0.9, 0.9, 1.0))]  # fmt: skip
+    assert colour(made.image, *at[0]) == pytest.approx((200, 100, 50), abs=3)
+    assert colour(made.image, *at[1]) == (0, 0, 0)  # cut away
