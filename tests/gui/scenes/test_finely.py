@@ -118,6 +118,16 @@ def test_that_what_lacks_is_told_with_its_fix_and_asked_again_at_the_next_press(
     qtbot.waitUntil(lambda: scripted.asked.count(("inspect", ABLE)) == 2, timeout=WITHIN_MS)
 
 
+def test_that_with_opengl_there_is_no_such_offer(filled, scripted, qtbot, monkeypatch):
+    page, canvas, act = filled, filled.canvas, filled.toolbox.acts["fine"]
+    qtbot.waitUntil(lambda: canvas.plain and canvas.whole, timeout=WITHIN_MS)
+    (button,) = [one for one in page.toolbox.row.buttons if one.defaultAction() is act]
+    monkeypatch.setattr(canvas, "_plain", False)
+    canvas.outdated.emit()
+    page.finely.press()
+    assert not act.isVisible() and button.isHidden() and ("inspect", ABLE) not in scripted.asked
+
+
 # What is sent
 
 
@@ -135,6 +145,11 @@ def test_that_points_are_sent_as_they_are_seen_and_once_for_all_viewpoints(scene
     scene.look_from(msgspec.structs.replace(FROM_ABOVE, height_deg=20.0))
     assert things_of(shot(scene), sent).things == found.things
     assert (Path(thing.folder) / "places.npy").stat().st_mtime_ns == written
+    scene.set_nodes([msgspec.structs.replace(node, look={"size": 0.1, "size_in_scene": True})])
+    (near,) = things_of(shot(scene), sent).things
+    (far,) = things_of(shot(scene, 162, 122), sent).things
+    assert far.folder == near.folder and far.key != near.key and far.size_px == pytest.approx(2 * near.size_px, abs=1)
+    scene.set_nodes([node])
     scene.set_clips(())
     (other,) = things_of(shot(scene), sent).things
     assert len(array(other, "places")) == 3600 and not Path(thing.folder).exists()

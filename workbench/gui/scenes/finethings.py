@@ -89,15 +89,15 @@ def _key(shot: Shot, known: Standing, *more: Any) -> str:
     return made.hexdigest()
 
 
-def _written(folder: Path, thing: FineThing, arrays: Arrays) -> FineThing:
-    """The thing with its arrays in a folder that is named when it is whole."""
-    place, making = folder / thing.key, folder / f"{thing.key}.new"
+def _write(thing: FineThing, arrays: Arrays) -> None:
+    """Put its arrays into its folder, which is named so when it is whole."""
+    place = Path(thing.folder)
+    making = place.with_name(f"{place.name}.new")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()  # where the folder is gone, whoever wanted this is gone too
     for name, array in arrays.items():
         np.save(making / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
     making.rename(place)
-    return msgspec.structs.replace(thing, folder=str(place))
 
 
 # Points
@@ -110,9 +110,9 @@ def _points(
     lit = look.shading == "normals" and normal is not None
     light: Literal["lamp", "none", "eye-dome"] = "lamp" if lit else "none" if look.shading == "none" else "eye-dome"
     size = _size_px(shot, cloud, known, look)
-    key = _key(shot, known, most, size)
+    key = _key(shot, known, most)
     thing = FineThing(
-        key, str(folder / key), "points", size, look.opacity, light, AMBIENT_OF_POINTS if lit else 0.0
+        f"{key} {size:g}", str(folder / key), "points", size, look.opacity, light, AMBIENT_OF_POINTS if lit else 0.0
     )  # fmt: skip
     if not (folder / key).is_dir():
         found = points_of(shot, known, cloud, look, most)
@@ -123,7 +123,7 @@ def _points(
             arrays["normals"] = _turned(known, own)
         if not kept.any():
             return
-        thing = _written(folder, thing, arrays)
+        _write(thing, arrays)
     yield thing
 
 
@@ -153,7 +153,7 @@ def _mesh(shot: Shot, known: Standing, mesh: MeshDoc, look: MeshLook, folder: Pa
             arrays = _mesh_arrays(shot, known, mesh, look, picked=picked, normals=normals)
             if not len(arrays["faces"]):
                 continue
-            thing = _written(folder, thing, arrays)
+            _write(thing, arrays)
         yield thing
 
 
