@@ -24,6 +24,8 @@ DOING: Mapping[str, str] = {
     "export": "writing labels",
     "field-render": "rendering a radiance field",
     "film-sample": "drawing a sample video",
+    "fine-able": "looking for a renderer",
+    "fine-picture": "drawing a scene",
     "labels": "reading labels",
     "onto": "laying labels onto a volume",
     "posed-read": "reading photographs and poses",

@@ -62,6 +62,8 @@ SCENES: tuple[Command, ...] = (
     Command("view.scene.next-view", "Next viewpoint", "Look from the next kept viewpoint", "."),
     Command("view.scene.previous-view", "Previous viewpoint", "Look from the kept viewpoint before", ","),
     Command("view.scene.picture", "Save picture…", "Write what is seen as a PNG", "Ctrl+Alt+S", "mdi6.camera-outline"),
+    Command("view.scene.fine", "Fine picture", "Where there is no OpenGL: draw what is seen once with Open3D; it takes "
+            "some seconds", "P", "mdi6.image-auto-adjust"),
     Command("view.scene.turntable", "Film once around…", "Write a film of one turn around what is looked at",
             "Ctrl+Alt+T", "mdi6.rotate-3d-variant"),
     Command("view.scene.path", "Film along viewpoints…", "Write a film of the way along the kept viewpoints",

@@ -18,6 +18,7 @@ from workbench.recipes import recipe
 from workbench.store.remembered import remembered
 from workbench.worker import fields, medical, posed, slides, speech, video
 from workbench.worker.films import INSPECTORS as FILMS
+from workbench.worker.finepictures import INSPECTORS as FINE_PICTURES
 from workbench.worker.questions import as_asked
 from workbench.worker.sceneprocess import INSPECTORS as SCENE_PROCESS
 from workbench.worker.scenes import INSPECTORS as SCENES
@@ -38,7 +39,7 @@ def inspect(what: str, arguments: Mapping[str, Any], context: ApplyContext) -> A
     limit) an ExamplesPage; `backbones` a list of BackboneInfo; `backbone` {address} the one at that
     address, examined; `devices` a list of dicts; for medical images see worker/medical.py, for
     slides worker/slides.py, for sounds worker/speech.py, for videos worker/video.py, for labelled spans of videos
-    worker/videolabels.py, for radiance fields worker/fields.py.
+    worker/videolabels.py, for radiance fields worker/fields.py, for pictures without OpenGL worker/finepictures.py.
     Raises InputError for an unknown question, and whatever is wrong with the data or the backbone.
     """
     if what not in _INSPECTORS:
@@ -260,7 +261,7 @@ Inspectors = Mapping[str, Callable[[dict[str, Any], "ApplyContext"], Any]]
 TABLES: tuple[Inspectors, ...] = (
     {"data": _data, "examples": _examples, "backbones": _backbones, "backbone": _backbone, "devices": _devices},
     medical.INSPECTORS, slides.INSPECTORS, speech.INSPECTORS, FILMS, FILM_LABELS, video.INSPECTORS,
-    SCENES, SCENE_PROCESS, posed.INSPECTORS, fields.INSPECTORS,
+    SCENES, SCENE_PROCESS, FINE_PICTURES, posed.INSPECTORS, fields.INSPECTORS,
 )  # fmt: skip
 """Each question has a name that no other table has."""
 _INSPECTORS: Inspectors = {name: answer for table in TABLES for name, answer in table.items()}

@@ -6,27 +6,18 @@ It is spoken to in JSON lines, keeps nothing between two operations but the libr
 from __future__ import annotations
 
 import argparse
-import contextlib
 import faulthandler
 import os
 import queue
-import subprocess
-import sys
-import tempfile
-import threading
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
 
 import msgspec
 
-from workbench.core import sideprocess
 from workbench.core.problem import KnownTrouble, ProblemRecord, raised, record_of
 from workbench.core.sceneprocess import SceneProcessed, SceneProcessWish
+from workbench.worker.helperprocess import LOOK_S, HelperProcess
 from workbench.worker.orphans import leave_with
-
-LOOK_S = 0.05
 
 
 class Far(msgspec.Struct, frozen=True, tag="far"):
@@ -61,19 +52,12 @@ Report = Far | Done | Failed
 # From outside
 
 
-class Processor:
+class Processor(HelperProcess):
     """The process, started when it is first needed; it ends with this object, or when an operation is abandoned."""
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said: IO[bytes] | None = None
-        self._reports: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._ending: Any = None
-
-    @property
-    def pid(self) -> int:
-        """The process's number; 0 while there is none."""
-        return self._process.pid if self._process is not None else 0
+    module = "workbench.worker.sceneprocessor"
+    ended = "The process that did this ended over it."
+    mend = "Down-sample the cloud or decimate the mesh first: most likely the memory was not enough."
 
     def do(
         self, wish: SceneProcessWish, folder: Path, told: Callable[[float, str], None], look: Callable[[], None]
@@ -82,7 +66,7 @@ class Processor:
 
         Raises the operation's Problem, or KnownTrouble where the process ended over it.
         """
-        self._start()
+        self.start()
         try:
             return self._converse(Order(wish, str(folder)), told, look)
         except BaseException as error:
@@ -90,44 +74,18 @@ class Processor:
                 self.end()
             raise
 
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        if self._ending is not None:
-            self._ending()
-        self._process = self._said = self._ending = None
-
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        self.end()
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - it lasts as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.worker.sceneprocessor", "--parent", str(os.getpid())],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
-        )  # fmt: skip
-        self._said, self._reports = said, queue.SimpleQueue()
-        self._ending = weakref.finalize(self, sideprocess.end, self._process, said)
-        threading.Thread(target=_read, args=(self._process.stdout, self._reports), daemon=True).start()
-
     def _converse(
         self, order: Order, told: Callable[[float, str], None], look: Callable[[], None]
     ) -> SceneProcessed:  # fmt: skip
-        process = self._process
-        if process is None or process.stdin is None:
-            raise self._lost()
-        try:
-            process.stdin.write(msgspec.json.encode(order) + b"\n")
-            process.stdin.flush()
-        except OSError:
-            raise self._lost() from None
+        self.tell(order)
         while True:
             look()
             try:
-                line = self._reports.get(timeout=LOOK_S)
+                line = self.reports.get(timeout=LOOK_S)
             except queue.Empty:
                 continue
             if line is None:
-                raise self._lost()
+                raise self.lost()
             report = msgspec.json.decode(line, type=Report)
             if isinstance(report, Done):
                 return report.found
@@ -136,24 +94,6 @@ class Processor:
                 problem.reported = True  # type: ignore[attr-defined]
                 raise problem
             told(report.fraction, report.words)
-
-    def _lost(self) -> KnownTrouble:
-        why = ""
-        if self._process is not None and self._said is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1.0)
-            why = sideprocess.last_words(self._process, self._said)
-        return KnownTrouble(
-            "The process that did this ended over it.", expected="an answer", received=why,
-            fix="Down-sample the cloud or decimate the mesh first: most likely the memory was not enough.",
-        )  # fmt: skip
-
-
-def _read(pipe: IO[bytes], reports: queue.SimpleQueue[bytes | None]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        for line in pipe:
-            reports.put(line)
-    reports.put(None)
 
 
 # Inside

@@ -47,6 +47,10 @@ class SceneCanvas(PointedView):
     """A ProblemRecord: something of the scene cannot be drawn."""
     drawn = Signal()
     """All of the scene is on the screen."""
+    outdated = Signal()
+    """What was drawn holds no longer, or it is drawn another way from now on."""
+    plainly = "No OpenGL 3.3 on this display: drawn coarsely, without it"
+    """What is said of a picture without OpenGL."""
 
     def __init__(self, scene: Scene, parent: QWidget | None = None, *, background: Background | None = None) -> None:
         """`background` does work on other threads; without one the canvas has its own."""
@@ -110,7 +114,7 @@ class SceneCanvas(PointedView):
     def note(self) -> str:
         """What a person should know of the picture: that it is made without OpenGL, or that things are thinned."""
         if self._plain:
-            return "No OpenGL 3.3 on this display: drawn coarsely, without it"
+            return self.plainly
         return "; ".join(self._shown.notes) if self._shown is not None else ""
 
     @property
@@ -210,7 +214,8 @@ class SceneCanvas(PointedView):
         size = self._size()
         return gz.gaze(self.scene.view, size.width(), size.height(), wires.seen_bounds(self.scene))
 
-    def _shot(self, gaze: Gaze | None = None) -> Shot:
+    def shot(self, gaze: Gaze | None = None) -> Shot:
+        """What a picture without OpenGL needs, seen from here or as asked."""
         gaze = gaze or self._gaze_px()
         ratio = max(1.0, gaze.height / max(1, self.height()))
         return splatter.shot_of(self.scene, gaze, ratio, self._kept, floor=self.floor)
@@ -220,7 +225,7 @@ class SceneCanvas(PointedView):
 
     def _splat(self) -> None:
         """The coarse picture at once; the better one comes from another thread when nothing moves."""
-        self._take(splatter.splat(self._shot(), splatter.QUICK))
+        self._take(splatter.splat(self.shot(), splatter.QUICK))
         self._current = True
 
     def _take(self, made: Splatted) -> None:
@@ -230,17 +235,23 @@ class SceneCanvas(PointedView):
     def _refine(self) -> None:
         if not self._plain or not self._current or self._whole or not self.isVisible():
             return
-        shot = self._shot()
+        shot = self.shot()
 
         def then(made: Splatted) -> None:
-            if made.shot is self._shot_wanted and self._current:
-                self._take(made)
-                self._whole = True
-                self.update()
-                self.drawn.emit()
+            if made.shot is self._shot_wanted:
+                self.take_whole(made)
 
         self._shot_wanted = shot
         self._background.background(lambda: splatter.splat(shot), then=then, failed=self.troubled.emit, owner=self)
+
+    def take_whole(self, made: Splatted) -> None:
+        """Show all of the scene, drawn from a shot; one that has come late is passed by."""
+        if self._plain and self._current:
+            self._shot_wanted = None
+            self._take(made)
+            self._whole = True
+            self.update()
+            self.drawn.emit()
 
     _shot_wanted: Shot | None = None
 
@@ -256,10 +267,11 @@ class SceneCanvas(PointedView):
         if self.through is not None and seen_through(self.scene, self.through) != self.scene.view:
             self.through = None
         self._current = self._whole = False
-        self._pivot = None
+        self._pivot = self._shot_wanted = None
         if self._plain:
             self._rest.start()
         self.update()
+        self.outdated.emit()
 
     @property
     def whole(self) -> bool:
@@ -423,7 +435,7 @@ class SceneCanvas(PointedView):
             found = drawing.picture(wanted)
             return lambda: grounded(found.result(), transparent)
         if self._plain:
-            shot = self._shot(wanted.gaze)
+            shot = self.shot(wanted.gaze)
             return lambda: grounded(splatter.splat(shot).image, transparent)
         return QImage
 
@@ -438,7 +450,7 @@ class SceneCanvas(PointedView):
         drawing = self._ready()
         if drawing is None:
             if self._plain:
-                yield grounded(splatter.splat(self._shot(wanted.gaze)).image, transparent)
+                yield grounded(splatter.splat(self.shot(wanted.gaze)).image, transparent)
             return
         found = drawing.picture(wanted)
         try:

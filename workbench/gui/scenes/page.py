@@ -35,6 +35,7 @@ from workbench.gui.scenes.cutpanel import CutPanel
 from workbench.gui.scenes.exporting import Exporting
 from workbench.gui.scenes.fieldlearning import seen_from_fields
 from workbench.gui.scenes.filming import Filming
+from workbench.gui.scenes.finely import Finely
 from workbench.gui.scenes.keeping import Keeping
 from workbench.gui.scenes.livefields import LiveFields
 from workbench.gui.scenes.opening import Opening
@@ -98,6 +99,7 @@ class ScenesPage(FilesPage):
         self.exporting = Exporting(self)
         self.filming = Filming(self)
         self.fields = LiveFields(link, self.scene, self.canvas, self)
+        self.finely = Finely(link, self.canvas, self, failed=self.failed_with)
         self.more_acts: list[QAction] = []
         """What others offer for what is chosen; shown where it can be done."""
         self.more_works: list[Callable[[], PageWork]] = []
@@ -176,6 +178,7 @@ class ScenesPage(FilesPage):
         self._stop()
         self.leaving.emit()
         self.fields.leave()
+        self.finely.leave()
         self.keeping.leave()
 
     # Reading

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,35 @@ def shot_of(scene: Scene, gaze: Gaze, ratio: float, kept: Kept, *, floor: bool =
 
 def splat(shot: Shot, most: int = MOST) -> Splatted:
     """Draw about `most` elements; runs on any thread. Things whose arrays are gone or damaged are left out."""
+    image, who, element, depth = _scattered(shot, most)
+    return Splatted(_pictured(image, shot, depth), who, element, depth, shot)
+
+
+def splat_with(shot: Shot, drawn: Collection[str], rgba: NDArray[np.uint8], depth: NDArray[np.float32]) -> Splatted:
+    """The same where the nodes `drawn` are seen in a picture that was made elsewhere: `rgba` (h, w, 4), colours times
+    alpha, and its distances `depth` (h, w), infinite where nothing is; the nearer wins in each pixel."""
+    others = tuple(one for one in shot.nodes if one.node.id not in drawn)
+    image, _, _, beside = _scattered(dataclasses.replace(shot, nodes=others, kept={}), MOST)
+    nearer = depth <= beside
+    behind = image * (1 - rgba[..., 3:] / np.float32(255))
+    image[nearer] = np.minimum(rgba + behind + 0.5, 255)[nearer].astype(np.uint8)
+    # Who is met by a click stays as coarse as it was, with the distances that go with it.
+    _, who, element, away = _scattered(shot, MOST)
+    return Splatted(_pictured(image, shot, np.minimum(depth, beside)), who, element, away, shot)
+
+
+def _pictured(image: NDArray[np.uint8], shot: Shot, depth: NDArray[np.float32]) -> QImage:
+    """Pixels (h, w, 4) with the lines among them."""
+    high, wide = depth.shape
+    picture = QImage(image.tobytes(), wide, high, 4 * wide, QImage.Format.Format_RGBA8888_Premultiplied).copy()
+    _wired(picture, shot, depth)
+    return picture
+
+
+def _scattered(
+    shot: Shot, most: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]]:
+    """Pixels (h, w, 4) without lines; per pixel who is seen, its element, and how far away."""
     gaze = shot.gaze
     found = [(at, one) for at, node in enumerate(shot.nodes) for one in _kept(shot, node, most)]
     wide, high = gaze.width, gaze.height
@@ -143,10 +172,8 @@ def splat(shot: Shot, most: int = MOST) -> Splatted:
         pixel = pixel[order]
         image[pixel, :3], image[pixel, 3] = colour[order], 255
         who[pixel], element[pixel], depth[pixel] = owner[order], index[order], away[order]
-    picture = QImage(image.tobytes(), wide, high, 4 * wide, QImage.Format.Format_RGBA8888_Premultiplied).copy()
-    _wired(picture, shot, depth.reshape(high, wide))
     shape = (high, wide)
-    return Splatted(picture, who.reshape(shape), element.reshape(shape), depth.reshape(shape), shot)
+    return image.reshape(*shape, 4), who.reshape(shape), element.reshape(shape), depth.reshape(shape)
 
 
 def _squares(shot: Shot, at: int, found: Elements, widest: int) -> tuple[NDArray[Any], ...]:
@@ -213,7 +240,7 @@ def _elements(shot: Shot, known: Standing, most: int) -> Iterator[Elements]:
     try:
         match known.node.thing, known.look:
             case PointsDoc() as thing, PointsLook() as look:
-                yield _points(shot, known, thing, look, share)
+                yield points_of(shot, known, thing, look, share)
             case MeshDoc() as mesh, MeshLook() as look:
                 yield _mesh(shot, known, mesh, look, share)
             case RadianceDoc() as field, RadianceLook() as look if field.grid:
@@ -224,7 +251,11 @@ def _elements(shot: Shot, known: Standing, most: int) -> Iterator[Elements]:
         return
 
 
-def _points(shot: Shot, known: Standing, thing: PointsDoc, look: PointsLook, most: int) -> Elements:
+def points_of(shot: Shot, known: Standing, thing: PointsDoc, look: PointsLook, most: int) -> Elements:
+    """The beginning of a cloud, which is an even sample, as its look and what is cropped and selected have it.
+
+    Raises OSError or ValueError where an array is gone or damaged.
+    """
     last = min(thing.count, most)
     at = np.asarray(shot.load(thing.positions)[:last], np.float64)
     colours = shades_by(shot.load, thing, look, 0, last)

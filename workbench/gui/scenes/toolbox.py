@@ -351,7 +351,7 @@ class ToolBox(QObject):
             "right": lambda: self.canvas.look("right"), "top": lambda: self.canvas.look("top"),
             "opposite": self.opposite, "orthographic": self.orthographic, "keep-view": self.keep_view,
             "next-view": lambda: self.step_view(1), "previous-view": lambda: self.step_view(-1),
-            "picture": self.save_picture, "turntable": self.page.filming.turntable,
+            "picture": self.save_picture, "fine": self.page.finely.press, "turntable": self.page.filming.turntable,
             "path": self.page.filming.path, "through": self.through, "navigate": self._escape,
             "smaller": lambda: self.brush.resize(0.8), "larger": lambda: self.brush.resize(1.25),
             "select-all": crop.select_all, "select-none": crop.select_none, "invert": crop.invert,
@@ -366,6 +366,8 @@ class ToolBox(QObject):
             use = functools.partial(self.use, name)
             self.acts[name] = make_action(self.canvas, f"view.scene.{name}", use, checkable=True)
         self.acts["navigate"].setChecked(True)
+        self.acts["fine"].setVisible(self.canvas.plain)
+        self.page.finely.offered.connect(self.acts["fine"].setVisible)
 
     def delete(self) -> None:
         """The selected points and faces, or else what is chosen."""
@@ -379,7 +381,7 @@ class ToolBox(QObject):
         names = (
             ("undo", "redo"), ("navigate", "transform"), ("box", "lasso", "brush", "invert"),
             ("hide", "keep", "unhide", "split", "delete"), ("distance", "angle", "new-box", "clip"),
-            ("frame", "all", "orthographic", "keep-view", "picture"),
+            ("frame", "all", "orthographic", "keep-view", "picture", "fine"),
         )  # fmt: skip
         return [[acts[one] for one in some if one in acts] for some in names]
 

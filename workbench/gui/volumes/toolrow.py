@@ -46,17 +46,23 @@ class ToolRow(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show those that there is room for, of what is offered at all."""
         px = theme().pixels
         left = self.width() - self._more.sizeHint().width() - px(32)
         for button in self.buttons:
-            left -= button.sizeHint().width() + px(2)
-            button.setVisible(left >= 0)
+            offered = button.defaultAction().isVisible()
+            left -= (button.sizeHint().width() + px(2)) * offered
+            button.setVisible(offered and left >= 0)
 
     def _button(self, action: QAction) -> QToolButton:
         button = QToolButton()
         button.setDefaultAction(action)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         button.setAccessibleName(action.text())
+        action.visibleChanged.connect(self._fit)
 
         def dress() -> None:
             side = theme().pixels(ICON_PX)
