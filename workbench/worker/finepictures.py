@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.finepictures import ABLE, MOST_PIXELS, PICTURE, FineAble, FinePicture, FineWish
 from workbench.core.problem import InputError
+from workbench.core.words import spaced
 from workbench.worker.finepainter import Painter
 from workbench.worker.questions import as_asked
 
@@ -32,7 +33,7 @@ def _picture(arguments: dict[str, Any], context: ApplyContext) -> FinePicture:
     """See core/finepictures.py."""
     asked = as_asked(arguments, FineWish)
     if not 0 < asked.width * asked.height <= MOST_PIXELS or min(asked.width, asked.height) < 1:
-        raise InputError("A picture of this size cannot be drawn.", expected=f"1 to {MOST_PIXELS:,} pixels",
+        raise InputError("A picture of this size cannot be drawn.", expected=f"1 to {spaced(MOST_PIXELS)} pixels",
                          received=f"{asked.width} × {asked.height}", fix="Ask for a smaller one.")  # fmt: skip
     return _painter(context).draw(asked, context.home.cache / FOLDER, lambda: context.progress(0, 0))
 

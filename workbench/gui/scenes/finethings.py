@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.core.finepictures import MOST_FACES, MOST_POINTS, FineThing
 from workbench.core.scenes import MeshDoc, PointsDoc
+from workbench.core.words import spaced
 from workbench.gui.scenes.cutlines import planes_of, uncut
 from workbench.gui.scenes.items import smooth_normals
 from workbench.gui.scenes.looks import MeshLook, PointsLook, colour_table
@@ -56,7 +57,7 @@ def things_of(shot: Shot, folder: Path) -> FineThings:
                     most = min(cloud.count, max(share, LEAST_POINTS))
                     things += _points(shot, known, cloud, look, most=most, folder=folder)
                     if most < cloud.count:
-                        notes.append(f"{name}: {most:,} of {cloud.count:,} points".replace(",", "\u202f"))
+                        notes.append(f"{name}: {spaced(most)} of {spaced(cloud.count)} points")
                 case MeshDoc() as mesh, MeshLook() as look if mesh.face_count <= left:
                     things += _mesh(shot, known, mesh, look, folder)
                     left -= mesh.face_count
